@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of prompts, suites and settings.
+
+A check is a module with `CODES` (each code of a finding and its default severity) and
+`find(subject)`. To add one: write `checks/<name>.py` and name it in `CHECKS`. Checks never import
+each other; `examine` runs them, and finds line and column only for what they report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from gitprompt import formats
+from gitprompt.checks import (
+    identity,
+    messages,
+    published,
+    schema,
+    secrets,
+    size,
+    template,
+    variables,
+    whitespace,
+)
+from gitprompt.checks.subject import Kind, Problem, Publication, Subject
+from gitprompt.core.model import Finding, Severity
+
+
+class Check(Protocol):
+    """A module that looks at one document. `find` has no side effects and never raises for a
+    document that passed the schema; `NEEDS_SHAPE` False means it takes any value at all."""
+
+    CODES: Mapping[str, Severity]
+    NEEDS_SHAPE: bool
+
+    def find(self, subject: Subject) -> Iterable[Problem]: ...
+
+
+# In the order in which an author wants to read the findings.
+CHECKS: tuple[Check, ...] = (
+    schema,
+    identity,
+    template,
+    variables,
+    messages,
+    published,
+    size,
+    whitespace,
+    secrets,
+)
+
+# The reader's own code, then everything that a check can report.
+SEVERITIES: dict[str, Severity] = {"syntax": "error"}
+for _check in CHECKS:
+    SEVERITIES.update(_check.CODES)
+
+
+def examine(
+    data: bytes,
+    *,
+    path: str,
+    kind: Kind,
+    name: str,
+    version: str | None = None,
+    publication: Publication | None = None,
+    severities: Mapping[str, Severity] | None = None,
+) -> tuple[Any, list[Finding]]:
+    """The parsed document and the findings, in order of line. The document is None where the
+    bytes are not one.
+
+    `path` decides the format and stands in the findings; `name` and `version` are what path and
+    tag say. `publication` is what the same name and version already is, where that is known.
+    """
+    try:
+        document = formats.read(data, path)
+    except formats.FormatError as error:
+        finding = Finding(
+            "syntax", "error", error.message, error.hint, path, error.line, error.column
+        )
+        return None, [finding]
+    subject = Subject(data, document, path, kind, name, version, publication)
+    findings = [
+        _placed(subject, problem, severity)
+        for problem, severity in _problems(subject, severities or {})
+    ]
+    if len(findings) > 1:
+        findings.sort(key=lambda finding: (finding.line, finding.column))
+    return document, findings
+
+
+def _problems(
+    subject: Subject, severities: Mapping[str, Severity]
+) -> Iterator[tuple[Problem, Severity]]:
+    shaped = True
+    for check in CHECKS:
+        if check.NEEDS_SHAPE and not shaped:
+            continue
+        for problem in check.find(subject):
+            severity = severities.get(problem.code) or SEVERITIES[problem.code]
+            if check is schema:
+                shaped, severity = False, "error"
+            if severity != "off":
+                yield problem, severity
+
+
+def _placed(subject: Subject, problem: Problem, severity: Severity) -> Finding:
+    line, column = problem.place or formats.locate(
+        subject.data, problem.where, offset=problem.offset
+    )
+    return Finding(
+        problem.code, severity, problem.message, problem.hint, subject.path, line, column
+    )
+
+
+def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.severity == "error")

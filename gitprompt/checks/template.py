@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every system and user message compiles as a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitprompt.checks.subject import Problem, Subject
+from gitprompt.core.model import Severity
+from gitprompt.core.template import TemplateError, compile_template
+from gitprompt.core.variables import rendered_messages
+
+CODES: dict[str, Severity] = {"template": "error", "json-braces": "error"}
+NEEDS_SHAPE = True
+
+
+def find(subject: Subject) -> Iterator[Problem]:
+    if subject.kind != "prompt":
+        return
+    for index, content in rendered_messages(subject.document):
+        if "{{" not in content:
+            continue
+        where = ("messages", index, "content")
+        try:
+            compiled = compile_template(content)
+        except TemplateError as error:
+            code = "json-braces" if error.looks_like_json else "template"
+            yield Problem(code, error.message, error.hint, where, error.offset)
+            continue
+        for tag in compiled.partials:
+            yield Problem(
+                "template",
+                f"'{{{{>{tag.key}}}}}' is a partial, and a prompt has none",
+                "Write the text out, or pass it in as a variable.",
+                where,
+                tag.offset,
+            )

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a template uses is declared, and what is declared is used and has a fitting default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitprompt.checks.subject import Problem, Subject
+from gitprompt.core.model import Severity
+from gitprompt.core.template import TemplateError, compile_template, mentioned
+from gitprompt.core.variables import declared, has_type, rendered_messages, used
+
+CODES: dict[str, Severity] = {
+    "undeclared-variable": "error",
+    "unused-variable": "warning",
+    "variable-default": "error",
+}
+NEEDS_SHAPE = True
+
+
+def find(subject: Subject) -> Iterator[Problem]:
+    names = declared(subject.document) if subject.kind == "prompt" else None
+    if names is None:
+        return
+    seen: set[str] = set()
+    for name, index, offset in used(subject.document):
+        if name not in names and name not in seen:
+            yield Problem(
+                "undeclared-variable",
+                f"'{name}' is used but not declared in 'variables'",
+                f"Declare it: variables: {{{name}: {{type: string}}}}{_resembling(name, names)}.",
+                ("messages", index, "content"),
+                offset,
+            )
+        seen.add(name)
+    if seen.issuperset(names) and not any("default" in spec for spec in names.values()):
+        return
+    yield from _declarations(subject, names, seen)
+
+
+def _declarations(
+    subject: Subject, names: Mapping[str, Mapping[str, Any]], seen: set[str]
+) -> Iterator[Problem]:
+    for name in names.keys() - seen - _in_items(subject):
+        yield Problem(
+            "unused-variable",
+            f"'{name}' is declared, but no message uses it",
+            "Remove it, or use it in a system or user message.",
+            ("variables", name),
+        )
+    for name, spec in names.items():
+        if "default" in spec and not has_type(spec["default"], spec["type"]):
+            yield Problem(
+                "variable-default",
+                f"the default of '{name}' is not of type {spec['type']}",
+                where=("variables", name, "default"),
+            )
+
+
+def _in_items(subject: Subject) -> set[str]:
+    """Names inside sections over lists: they may be fields of an item or variables."""
+    names: set[str] = set()
+    for _, content in rendered_messages(subject.document):
+        try:
+            names |= mentioned(compile_template(content))
+        except TemplateError:
+            continue
+    return names
+
+
+def _resembling(name: str, names: Mapping[str, Any]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, names, n=1)
+    return f", or did you mean '{close[0]}'?" if close else ""

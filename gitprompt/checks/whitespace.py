@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""White space that nobody sees but a provider's prompt cache does: a prefix matches byte by byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gitprompt.checks.subject import Problem, Subject
+from gitprompt.core.model import Severity
+
+CODES: dict[str, Severity] = {"whitespace": "warning"}
+NEEDS_SHAPE = True
+_TRAILING = re.compile(r"[ \t]+(?=\n|\Z)|\t|\r")
+
+
+def find(subject: Subject) -> Iterator[Problem]:
+    if subject.kind != "prompt":
+        return
+    for index, message in enumerate(subject.document["messages"]):
+        match = _TRAILING.search(message["content"])
+        if match:
+            what = "tab" if "\t" in match.group() else "carriage return or trailing space"
+            yield Problem(
+                "whitespace",
+                f"a {what} in a message: an invisible edit to it would break the prompt cache",
+                "Remove white space at the ends of lines, and use spaces for tabs.",
+                ("messages", index, "content"),
+                match.start(),
+            )

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of a process, and the only module that reads the environment.
+
+Each field's `metadata` has its environment variable and its help: the command line's options and
+docs/configuration.md are made from them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from gitprompt.errors import UsageError
+
+
+def _setting(default: Any, env: str, about: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"env": env, "help": about, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """What `gitprompt serve` needs to know."""
+
+    data: str = _setting("data", "GITPROMPT_DATA", "Folder for repositories, index, telemetry and salt.")
+    repo: str = _setting("", "GITPROMPT_REPO", "Serve this local repository in place, as the workspace 'default'.")
+    host: str = _setting("127.0.0.1", "HOST", "Address to listen on.")
+    port: int = _setting(3000, "PORT", "Port to listen on; 0 takes a free one.")
+    workers: int = _setting(1, "GITPROMPT_WORKERS", "Processes that serve. Only 1 for now.")
+    driver: str = _setting("filesystem", "DRIVER", "Where repositories come from.")
+    poll_seconds: float = _setting(1.0, "GITPROMPT_POLL_SECONDS", "Seconds between looks at the refs; a poke does not wait for it.")
+    max_body_bytes: int = _setting(10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest request body; pushes have their own limit.")
+    max_push_bytes: int = _setting(1_000_000_000, "GITPROMPT_MAX_PUSH_BYTES", "Largest push.")
+    log_level: str = _setting("info", "LOG_LEVEL", "debug (each request), info, warning or error.")
+    log_format: str = _setting("text", "LOG_FORMAT", "text or json.")
+    salt: str = _setting("", "API_KEY_SALT", "Salt for the hashes of API keys; made and kept in the data folder where absent.", secret=True)
+    github_webhook_secret: str = _setting("", "GITHUB_WEBHOOK_SECRET", "Secret of the GitHub webhook; several, comma-separated, during rotation.", secret=True)
+    gitlab_webhook_secret: str = _setting("", "GITLAB_WEBHOOK_SECRET", "The same for GitLab.", secret=True)
+    gitea_webhook_secret: str = _setting("", "GITEA_WEBHOOK_SECRET", "The same for Gitea and Forgejo.", secret=True)
+    bitbucket_webhook_secret: str = _setting("", "BITBUCKET_WEBHOOK_SECRET", "The same for Bitbucket.", secret=True)
+    generic_webhook_secret: str = _setting("", "GITPROMPT_WEBHOOK_SECRET", "The same for any other sender.", secret=True)
+
+
+def server_settings(
+    options: Mapping[str, Any], environ: Mapping[str, str] | None = None
+) -> ServerSettings:
+    """Settings from options (None: not given), then the environment, then the defaults."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for setting in fields(ServerSettings):
+        given = options.get(setting.name)
+        source = f"--{setting.name.replace('_', '-')}"
+        if given is None:
+            source = str(setting.metadata["env"])
+            given = environ.get(source)
+        if given is not None and given != "":
+            values[setting.name] = _converted(given, setting.default, source)
+    settings = ServerSettings(**values)
+    if not 0 <= settings.port < 65536:
+        raise UsageError(f"port {settings.port} is not between 0 and 65535")
+    if settings.log_format not in ("text", "json"):
+        raise UsageError(f"log format '{settings.log_format}' is neither text nor json")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise UsageError(f"log level '{settings.log_level}' is not debug, info, warning or error")
+    if settings.workers != 1:
+        raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
+    if not 0.01 <= settings.poll_seconds <= 86_400:
+        raise UsageError("poll seconds must be between 0.01 and 86400")
+    return settings
+
+
+def _converted(given: Any, default: Any, source: str) -> Any:
+    try:
+        return type(default)(given)
+    except ValueError:
+        raise UsageError(f"{source}: '{given}' is not a {type(default).__name__}") from None
+
+
+def variable(name: str) -> str | None:
+    """One environment variable, for the command line's own use."""
+    return os.environ.get(name)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The difference between two documents, and the SemVer bump that it deserves.
+
+The rules, from the point of view of a program that renders the prompt:
+
+=====  =========================================================================================
+major  a variable is removed, becomes required, or changes its type; a required one is added;
+       a required variable loses its default; `type` changes
+minor  an optional variable is added; a required one becomes optional; a default changes; a
+       message is added or removed, or changes its role; `model_config`, `ollama` or an unknown
+       setting changes
+patch  wording, description, tags and metadata
+=====  =========================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from typing import Any, Literal, NamedTuple
+
+from gitprompt.core.model import Document
+from gitprompt.core.variables import effective
+from gitprompt.core.versions import Bump
+
+Kind = Literal["added", "removed", "changed"]
+Segment = tuple[Literal["equal", "insert", "delete"], str]
+
+_RANK: dict[Bump, int] = {"patch": 0, "minor": 1, "major": 2}
+_WORDING = frozenset({"description", "tags", "metadata"})
+_STRUCTURE = frozenset({"name", "version", "messages", "variables"})
+_TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
+_MAX_TOKENS = 2_000  # per side; SequenceMatcher is quadratic
+
+
+class Change(NamedTuple):
+    """One difference. `area` is messages, variables or settings; `path` names it in the document."""
+
+    area: Literal["messages", "variables", "settings"]
+    kind: Kind
+    path: str
+    bump: Bump
+    before: Any = None
+    after: Any = None
+    reason: str = ""
+
+
+def compare(before: Document, after: Document) -> list[Change]:
+    """All differences, in the order messages, variables, settings. Identity is not compared."""
+    return [*_messages(before, after), *_variables(before, after), *_settings(before, after)]
+
+
+def deserved_bump(changes: list[Change]) -> Bump | None:
+    """The bump that the changes deserve together, or None where nothing changed."""
+    return max((change.bump for change in changes), key=_RANK.__getitem__, default=None)
+
+
+def segments(before: str, after: str) -> list[Segment]:
+    """Intra-line differences by word. Very long texts are compared by line instead."""
+    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
+    if max(len(old), len(new)) > _MAX_TOKENS:
+        old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    if max(len(old), len(new)) > _MAX_TOKENS:
+        return [("delete", before), ("insert", after)]
+    result: list[Segment] = []
+    for op, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if op == "equal":
+            result.append(("equal", "".join(old[i1:i2])))
+            continue
+        if i1 < i2:
+            result.append(("delete", "".join(old[i1:i2])))
+        if j1 < j2:
+            result.append(("insert", "".join(new[j1:j2])))
+    return result
+
+
+def _messages(before: Document, after: Document) -> Iterator[Change]:
+    old, new = before["messages"], after["messages"]
+    matcher = SequenceMatcher(None, [_key(m) for m in old], [_key(m) for m in new], autojunk=False)
+    for op, i1, i2, j1, j2 in matcher.get_opcodes():
+        if op == "equal":
+            continue
+        paired = min(i2 - i1, j2 - j1)
+        for offset in range(paired):
+            yield _message_change(j1 + offset, old[i1 + offset], new[j1 + offset])
+        for index in range(i1 + paired, i2):
+            path = f"messages[{index}]"
+            yield Change("messages", "removed", path, "minor", before=old[index])
+        for index in range(j1 + paired, j2):
+            yield Change("messages", "added", f"messages[{index}]", "minor", after=new[index])
+
+
+def _key(message: Mapping[str, Any]) -> str:
+    return repr(sorted(message.items(), key=lambda item: item[0]))
+
+
+def _message_change(index: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
+    same_role = old["role"] == new["role"]
+    return Change(
+        "messages",
+        "changed",
+        f"messages[{index}]",
+        "patch" if same_role else "minor",
+        before=old,
+        after=new,
+        reason="" if same_role else f"role {old['role']} → {new['role']}",
+    )
+
+
+def _variables(before: Document, after: Document) -> Iterator[Change]:
+    old, new = effective(before), effective(after)
+    for name in sorted(old.keys() | new.keys()):
+        path = f"variables.{name}"
+        if name not in new:
+            yield Change("variables", "removed", path, "major", old[name], None, "removed")
+        elif name not in old:
+            required = _is_required(new[name])
+            bump: Bump = "major" if required else "minor"
+            reason = "newly required" if required else "new and optional"
+            yield Change("variables", "added", path, bump, None, new[name], reason)
+        elif old[name] != new[name]:
+            bump, reason = _variable_bump(old[name], new[name])
+            yield Change("variables", "changed", path, bump, old[name], new[name], reason)
+
+
+def _is_required(spec: Mapping[str, Any]) -> bool:
+    return bool(spec.get("required")) and "default" not in spec
+
+
+def _variable_bump(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Bump, str]:
+    if old.get("type") != new.get("type"):
+        return "major", f"type {old.get('type')} → {new.get('type')}"
+    if _is_required(new) and not _is_required(old):
+        return "major", "newly required"
+    if _is_required(old) and not _is_required(new):
+        return "minor", "no longer required"
+    if old.get("default") != new.get("default"):
+        return "minor", "default changed"
+    return "patch", "description changed"
+
+
+def _settings(before: Document, after: Document) -> Iterator[Change]:
+    keys = [*before, *(key for key in after if key not in before)]
+    for key in keys:
+        old, new = before.get(key), after.get(key)
+        if key in _STRUCTURE or old == new or (key == "type" and _type(before) == _type(after)):
+            continue
+        bump: Bump = "major" if key == "type" else "patch" if key in _WORDING else "minor"
+        yield from _leaves(key, old, new, bump)
+
+
+def _type(document: Document) -> str:
+    return str(document.get("type", "chat"))
+
+
+def _leaves(path: str, old: Any, new: Any, bump: Bump) -> Iterator[Change]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            if old.get(key) != new.get(key):
+                yield from _leaves(f"{path}.{key}", old.get(key), new.get(key), bump)
+        return
+    kind: Kind = "added" if old is None else "removed" if new is None else "changed"
+    yield Change("settings", kind, path, bump, old, new)

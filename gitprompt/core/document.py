@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The prompt document: where its file lives, what is served, when two are the same.
+
+The shape itself is in `schemas/prompt.schema.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from gitprompt.core.model import Document
+
+SUFFIXES = (".yaml", ".yml", ".json")
+MAX_BYTES = 1 << 20
+PROMPTS = "prompts"
+SUITES = "evals"
+SETTINGS = "gitprompt.yaml"
+_IDENTITY = ("name", "version")
+
+
+def version_paths(name: str, version: str) -> tuple[str, ...]:
+    """The seed's layout, one file per version; looked for before the working copy."""
+    return tuple(f"{PROMPTS}/{name}/{version}{suffix}" for suffix in (".json", ".yaml", ".yml"))
+
+
+def prompt_paths(name: str) -> tuple[str, ...]:
+    """Where the working copy of a prompt may be. Two of these at once are an error."""
+    return tuple(f"{PROMPTS}/{name}{suffix}" for suffix in SUFFIXES)
+
+
+def suite_paths(name: str) -> tuple[str, ...]:
+    return tuple(f"{SUITES}/{name}{suffix}" for suffix in SUFFIXES)
+
+
+def stem(path: str, folder: str) -> str | None:
+    """The name that a path inside `folder` stands for, or None for any other file.
+
+    >>> stem("prompts/support/triage.yaml", "prompts")
+    'support/triage'
+    """
+    if not path.startswith(folder + "/") or not path.endswith(SUFFIXES):
+        return None
+    return path[len(folder) + 1 :].rpartition(".")[0]
+
+
+def served(document: Document, *, name: str, version: str) -> dict[str, Any]:
+    """The document as it is served: it always carries its name and version, first."""
+    return {"name": name, "version": version, **_without_identity(document)}
+
+
+def canonical(document: Document) -> bytes:
+    """One byte string for all spellings of a document: sorted keys, no spaces, UTF-8, and whole
+    numbers written as integers. Name and version are left out: they are the tag's to say."""
+    return json.dumps(
+        _plain(_without_identity(document)),
+        sort_keys=True,
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
+
+
+def digest(document: Document) -> str:
+    """SHA-256 of the canonical form, in hexadecimal."""
+    return hashlib.sha256(canonical(document)).hexdigest()
+
+
+def _without_identity(document: Document) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in _IDENTITY}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """A path into a document as a person writes it: messages[1].content."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mustache, the required modules of the official specification, compiled once.
+
+Where it differs by design: values are not HTML-escaped unless `escape` is given, a mapping or a
+list is written as JSON, and look-ups go into mappings only, never into attributes. A value is
+never read as a template.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+ENGINE = "mustache-1"
+MAX_DEPTH = 64
+
+_STANDALONE = frozenset("#^/!>=")
+_KEY = re.compile(r"[^\s{}\"':,\[\]()]+\Z")
+_SIMPLE = re.compile(r"(?<!\{)\{\{[ \t]*([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\}\}(?!\})")
+_END_OF_LINE = re.compile(r"[ \t]*(?:\r?\n|\Z)")
+
+Escape = Callable[[str], str]
+
+
+class TemplateError(ValueError):
+    """A template that does not compile. `offset` is in characters from its start."""
+
+    def __init__(self, message: str, offset: int, *, hint: str = "", braces: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.hint = hint
+        self.looks_like_json = braces
+
+
+class Tag(NamedTuple):
+    """One tag: `kind` is '' (variable), '&' (unescaped), '#', '^' or '>'."""
+
+    kind: str
+    key: str
+    offset: int
+    children: tuple[Tag | str, ...] = ()
+    indent: str = ""
+
+
+class Template(NamedTuple):
+    nodes: tuple[Tag | str, ...]
+
+    def render(
+        self,
+        context: Mapping[str, Any],
+        *,
+        partials: Mapping[str, str] | None = None,
+        escape: Escape | None = None,
+    ) -> str:
+        """The text for `context`; a name that is not there is the empty string."""
+        out: list[str] = []
+        _Renderer(partials or {}, escape, out.append).nodes(self.nodes, [context])
+        return "".join(out)
+
+    @property
+    def partials(self) -> Iterator[Tag]:
+        return (tag for tag in _walk(self.nodes) if tag.kind == ">")
+
+    @property
+    def is_static(self) -> bool:
+        return not any(isinstance(node, Tag) for node in self.nodes)
+
+
+@lru_cache(maxsize=2048)
+def compile_template(text: str) -> Template:
+    """Compile `text` or raise TemplateError. The last 2048 are kept."""
+    if "{{" not in text:
+        return Template((text,) if text else ())
+    if len(_SIMPLE.findall(text)) == text.count("{{"):
+        return Template(tuple(_interpolations(text)))
+    return Template(_Parser(text).parse())
+
+
+def _interpolations(text: str) -> Iterator[Tag | str]:
+    position = 0
+    for match in _SIMPLE.finditer(text):
+        if match.start() > position:
+            yield text[position : match.start()]
+        yield Tag("", match.group(1), match.start())
+        position = match.end()
+    if position < len(text):
+        yield text[position:]
+
+
+class _Parser:
+    """One pass from left to right; `stack` has the sections that are still open."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.open, self.close = "{{", "}}"
+        self.stack: list[tuple[Tag, list[Tag | str]]] = []
+        self.nodes: list[Tag | str] = []
+
+    def parse(self) -> tuple[Tag | str, ...]:
+        position = 0
+        while (start := self.text.find(self.open, position)) >= 0:
+            kind, key, end = self._tag(start)
+            line_start, line_end = self._standalone(kind, start, end)
+            self._literal(position, line_start)
+            self._add(kind, key, start, indent=self.text[line_start:start])
+            position = line_end
+        self._literal(position, len(self.text))
+        if self.stack:
+            tag = self.stack[-1][0]
+            raise TemplateError(
+                f"section '{tag.key}' is never closed",
+                tag.offset,
+                hint=f"Add {self.open}/{tag.key}{self.close} after it.",
+            )
+        return tuple(self.nodes)
+
+    def _tag(self, start: int) -> tuple[str, str, int]:
+        """Kind, key and end of the tag that begins at `start`."""
+        inner = start + len(self.open)
+        kind = self.text[inner : inner + 1]
+        close = self.close
+        if kind == "{" and self.open == "{{":
+            kind, close = "{", "}}}"
+        elif kind == "=":
+            close = "=" + self.close
+        elif kind not in _STANDALONE and kind != "&":
+            kind = ""
+        begin = inner + len(kind)
+        end = self.text.find(close, begin)
+        if end < 0:
+            raise TemplateError(
+                f"'{self.open}' is never closed",
+                start,
+                hint=f"Close it with '{close}', or change the delimiters: {{{{=<% %>=}}}}.",
+                braces=_looks_like_json(self.text[begin : begin + 40]),
+            )
+        return ("&" if kind == "{" else kind), self.text[begin:end].strip(), end + len(close)
+
+    def _standalone(self, kind: str, start: int, end: int) -> tuple[int, int]:
+        """Where the literal text before the tag stops, and where the text after it goes on."""
+        if kind not in _STANDALONE or not kind:
+            return start, end
+        line_start = self.text.rfind("\n", 0, start) + 1
+        after = _END_OF_LINE.match(self.text, end)
+        if after is None or self.text[line_start:start].strip(" \t"):
+            return start, end
+        return line_start, after.end()
+
+    def _literal(self, start: int, end: int) -> None:
+        if start < end:
+            self.nodes.append(self.text[start:end])
+
+    def _add(self, kind: str, key: str, offset: int, *, indent: str) -> None:
+        if kind == "!":
+            return
+        if kind == "=":
+            self._set_delimiters(key, offset)
+            return
+        if not _KEY.match(key):
+            raise _key_error(key, offset, self.open, self.close)
+        if kind == "/":
+            self._close(key, offset)
+        elif kind in ("#", "^"):
+            if len(self.stack) >= MAX_DEPTH:
+                raise TemplateError(f"sections are nested deeper than {MAX_DEPTH}", offset)
+            self.stack.append((Tag(kind, key, offset), self.nodes))
+            self.nodes = []
+        else:
+            self.nodes.append(Tag(kind, key, offset, (), indent if kind == ">" else ""))
+
+    def _set_delimiters(self, key: str, offset: int) -> None:
+        parts = key.split()
+        if len(parts) != 2 or "=" in key:
+            raise TemplateError(
+                "a delimiter tag needs two delimiters", offset, hint="Write {{=<% %>=}}."
+            )
+        self.open, self.close = parts
+
+    def _close(self, key: str, offset: int) -> None:
+        if not self.stack:
+            raise TemplateError(f"'{key}' is closed but was never opened", offset)
+        tag, outer = self.stack.pop()
+        if tag.key != key:
+            raise TemplateError(
+                f"section '{tag.key}' is closed as '{key}'",
+                offset,
+                hint=f"Close '{tag.key}' first; sections nest.",
+            )
+        outer.append(tag._replace(children=tuple(self.nodes)))
+        self.nodes = outer
+
+
+def _key_error(key: str, offset: int, opening: str, closing: str) -> TemplateError:
+    braces = _looks_like_json(key)
+    if braces:
+        hint = (
+            "This looks like JSON. Put a space between the braces ('{ {'), or change the "
+            "delimiters at the top of the message: {{=<% %>=}}."
+        )
+    else:
+        hint = f"A variable is one word: {opening}name{closing}."
+    what = f"'{key}' is not a variable name" if key else "a tag is empty"
+    return TemplateError(what, offset, hint=hint, braces=braces)
+
+
+def _looks_like_json(text: str) -> bool:
+    return text.lstrip()[:1] in {'"', "'", "{", "["} or '":' in text
+
+
+class _Renderer:
+    def __init__(
+        self, partials: Mapping[str, str], escape: Escape | None, write: Callable[[str], None]
+    ) -> None:
+        self.partials = partials
+        self.escape = escape
+        self.write = write
+        self.depth = 0
+
+    def nodes(self, nodes: Sequence[Tag | str], stack: list[Any]) -> None:
+        for node in nodes:
+            if isinstance(node, str):
+                self.write(node)
+            elif node.kind == "":
+                text = written(_look_up(node.key, stack))
+                self.write(self.escape(text) if self.escape else text)
+            elif node.kind == "&":
+                self.write(written(_look_up(node.key, stack)))
+            elif node.kind == ">":
+                self._partial(node, stack)
+            else:
+                self._section(node, stack)
+
+    def _section(self, tag: Tag, stack: list[Any]) -> None:
+        value = _look_up(tag.key, stack)
+        if tag.kind == "^":
+            if not value:
+                self.nodes(tag.children, stack)
+            return
+        if not value:
+            return
+        for item in value if isinstance(value, list | tuple) else (value,):
+            stack.append(item)
+            self.nodes(tag.children, stack)
+            stack.pop()
+
+    def _partial(self, tag: Tag, stack: list[Any]) -> None:
+        text = self.partials.get(tag.key, "")
+        if tag.indent:
+            text = "".join(tag.indent + line for line in text.splitlines(keepends=True))
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise TemplateError(f"partial '{tag.key}' includes itself without end", tag.offset)
+        self.nodes(compile_template(text).nodes, stack)
+        self.depth -= 1
+
+
+def _look_up(key: str, stack: list[Any]) -> Any:
+    if key == ".":
+        return stack[-1]
+    first, *rest = key.split(".") if "." in key else (key,)
+    for context in reversed(stack):
+        if isinstance(context, Mapping) and first in context:
+            value = context[first]
+            break
+    else:
+        return None
+    for part in rest:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(part)
+    return value
+
+
+def written(value: Any) -> str:
+    """How a value stands in a prompt: text as it is, anything structured as compact JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def free_names(template: Template, *, is_scalar: Callable[[str], bool]) -> Iterator[tuple[str, int]]:
+    """The variables that a template reads, each with its offset.
+
+    Inside a section over a list or an object a name is the item's field unless a scalar variable
+    of that name exists, so only sections over scalars (`is_scalar`) are looked into for more.
+    """
+    yield from _free(template.nodes, is_scalar, in_item=False)
+
+
+def _free(
+    nodes: Sequence[Tag | str], is_scalar: Callable[[str], bool], *, in_item: bool
+) -> Iterator[tuple[str, int]]:
+    for node in nodes:
+        if isinstance(node, str) or node.kind == ">":
+            continue
+        name = node.key.partition(".")[0]
+        if name and (not in_item or is_scalar(name)):
+            yield name, node.offset
+        if node.children:
+            item = node.kind == "#" and not is_scalar(name)
+            yield from _free(node.children, is_scalar, in_item=in_item or item)
+
+
+def _walk(nodes: Sequence[Tag | str]) -> Iterator[Tag]:
+    for node in nodes:
+        if isinstance(node, Tag):
+            yield node
+            yield from _walk(node.children)
+
+
+def mentioned(template: Template) -> set[str]:
+    """Every name that stands anywhere in a template, also inside sections over lists."""
+    return {tag.key.partition(".")[0] for tag in _walk(template.nodes)}

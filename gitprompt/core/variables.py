@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The variables of a prompt: what a caller must give, and of which type.
+
+Values arrive as text from a query string or a command line and as JSON from a program; both are
+checked against the declared type, and text is read as that type.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from gitprompt.core.model import Document
+from gitprompt.core.template import TemplateError, compile_template, free_names
+from gitprompt.errors import BadRequest, Invalid
+
+TYPES = ("string", "number", "boolean", "array", "object")
+_SCALARS = ("string", "number", "boolean")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
+
+
+def declared(document: Document) -> Mapping[str, Mapping[str, Any]] | None:
+    """The `variables` of a document, or None where the key is absent."""
+    variables: Mapping[str, Mapping[str, Any]] | None = document.get("variables")
+    return variables
+
+
+def rendered_messages(document: Document) -> Iterator[tuple[int, str]]:
+    """Index and text of each message that is a template: assistant messages never are."""
+    for index, message in enumerate(document["messages"]):
+        if message["role"] != "assistant":
+            yield index, message["content"]
+
+
+def used(document: Document) -> Iterator[tuple[str, int, int]]:
+    """Each variable a document reads: its name, the message's index, the offset in it."""
+    names = declared(document)
+
+    def is_scalar(name: str) -> bool:
+        if names is None:
+            return False
+        return name in names and names[name].get("type") in _SCALARS
+
+    for index, content in rendered_messages(document):
+        try:
+            template = compile_template(content)
+        except TemplateError:
+            continue  # the template check reports it
+        for name, offset in free_names(template, is_scalar=is_scalar):
+            yield name, index, offset
+
+
+def effective(document: Document) -> dict[str, Mapping[str, Any]]:
+    """The declared variables, or every variable that is read as an optional string."""
+    names = declared(document)
+    if names is not None:
+        return dict(names)
+    return {name: {"type": "string"} for name, _, _ in used(document)}
+
+
+def bind(document: Document, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values to render with: defaults applied, types checked, the rest of `given` ignored.
+
+    Raises BadRequest where a required variable is missing, Invalid where a type is wrong.
+    """
+    names = declared(document)
+    if names is None:
+        return dict(given)
+    missing = [n for n, spec in names.items() if spec.get("required") and n not in given]
+    missing = [name for name in missing if "default" not in names[name]]
+    if missing:
+        raise BadRequest(f"Missing required variables: {', '.join(sorted(missing))}")
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, spec in names.items():
+        if name in given:
+            try:
+                values[name] = _typed(given[name], spec["type"])
+            except ValueError as error:
+                problems.append(f"variables.{name}: {error}")
+        elif "default" in spec:
+            values[name] = spec["default"]
+    if problems:
+        raise Invalid("; ".join(problems), fields=problems)
+    return values
+
+
+def has_type(value: Any, kind: str) -> bool:
+    """Whether a JSON value is of a declared type."""
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    wanted = {"string": str, "boolean": bool, "array": list, "object": dict}[kind]
+    return isinstance(value, wanted)
+
+
+def _typed(value: Any, kind: str) -> Any:
+    if isinstance(value, str) and kind != "string":
+        value = _READERS[kind](value)
+    if not has_type(value, kind):
+        raise ValueError(f"expected {kind}")
+    return value
+
+
+def _number(text: str) -> int | float:
+    if not _NUMBER.match(text) or len(text) > 64:
+        raise ValueError("expected number")
+    number = json.loads(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("expected a finite number")
+    return int(number) if isinstance(number, int) else float(number)
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("expected boolean (true or false)")
+    return text == "true"
+
+
+def _structure(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("expected JSON") from None
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "number": _number,
+    "boolean": _boolean,
+    "array": _structure,
+    "object": _structure,
+}
+
+
+def render(document: Document, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The messages of a document with `given` filled in; assistant messages stay verbatim."""
+    values = bind(document, given)
+    messages = [dict(message) for message in document["messages"]]
+    for index, content in rendered_messages(document):
+        messages[index]["content"] = compile_template(content).render(values)
+    return messages

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the git binary. Nothing here goes through a shell, and nothing prompts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from gitprompt.errors import GitError, SetupError
+
+MINIMUM = (2, 39)
+
+# What says which repository git works on; a hook inherits these, a server must not.
+LOCATION = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX",
+    "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
+)  # fmt: skip
+_CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
+
+
+@cache
+def require_git() -> str:
+    """The path of a git binary that is new enough, or SetupError."""
+    path = shutil.which("git")
+    if path is None:
+        raise SetupError(
+            "git was not found on PATH",
+            hint="Install git 2.39 or newer (apt install git, brew install git).",
+        )
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"(\d+)\.(\d+)", answer)
+    if found is None or (int(found[1]), int(found[2])) < MINIMUM:
+        raise SetupError(
+            f"{answer.strip() or path} is too old; gitprompt needs git 2.39 or newer",
+            hint="Upgrade git.",
+        )
+    return path
+
+
+def environment(extra: Mapping[str, str] | None = None, *, inherit: bool) -> dict[str, str]:
+    """The environment for a git process. `inherit` keeps what says which repository it is."""
+    env = dict(os.environ)
+    if not inherit:
+        for name in LOCATION:
+            env.pop(name, None)
+    env.update({"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(extra or {})})
+    return env
+
+
+def git(
+    args: Sequence[str],
+    *,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    accept: Sequence[int] = (0,),
+) -> bytes:
+    """Standard output of `git <args>`. Raises GitError, with what git said, for an exit code
+    that is not in `accept`. `env` is the whole environment; by default, an inherited one."""
+    completed = subprocess.run(
+        [require_git(), *args],
+        cwd=cwd,
+        env=dict(env) if env is not None else environment(inherit=True),
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+    if completed.returncode not in accept:
+        raise failure(args, completed.stderr)
+    return completed.stdout
+
+
+def failure(args: Sequence[str], stderr: bytes) -> GitError:
+    """The error for a git command that failed, worded by its last line, without credentials."""
+    said = _CREDENTIALS.sub(r"\1", stderr.decode("utf-8", "replace")).strip()
+    last = said.splitlines()[-1] if said else "no message"
+    command = next((arg for arg in args if not arg.startswith("-")), "")
+    return GitError(f"git {command}: {last}", stderr=said, hint=_hint(said))
+
+
+def _hint(said: str) -> str:
+    if "dubious ownership" in said:
+        return "Run: git config --global --add safe.directory <path>"
+    if "Could not resolve host" in said or "unable to access" in said:
+        return "The remote cannot be reached; what is local is unchanged. Try again later."
+    if "Please tell me who you are" in said or "empty ident" in said:
+        return 'Run: git config user.name "…" and git config user.email "…"'
+    if "File exists" in said and ".lock" in said:
+        return "Another git process is at work, or one died: `gitprompt doctor` tells which."
+    return ""

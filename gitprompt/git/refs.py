@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists refs straight from the files, says cheaply that nothing changed, and moves refs.
+
+Loose files are read before `packed-refs`: in the other order a ref that is being packed at that
+moment would be in neither. "Nothing changed" is answered from the times of `packed-refs`, HEAD
+and the folders of loose refs; a time too close to the moment of reading proves nothing
+(Git's racy-timestamp rule).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitprompt.errors import Conflict, GitError
+
+if TYPE_CHECKING:
+    from gitprompt.git.repository import Repository
+
+ZERO = "0" * 40
+# What gitprompt looks at; a mirror may have thousands of refs/pull/* besides.
+ROOTS = ("refs/heads", "refs/tags/prompts", "refs/labels")
+_PACKED = re.compile(r"^([0-9a-f]{40}) (refs/(?:heads|tags/prompts|labels)/[^\n]+)$", re.MULTILINE)
+_RACY_NS = 50_000_000
+
+_Stamp = tuple[int, int, int, int]
+
+
+class RefUpdate(NamedTuple):
+    """One ref from `old` to `new`; ZERO stands for a ref that does not exist."""
+
+    ref: str
+    old: str
+    new: str
+
+
+class Refs:
+    """The refs at one moment. `packed` is shared by snapshots between which it did not change."""
+
+    __slots__ = ("_folders", "_head", "_head_stamp", "_packed_stamp", "_racy", "loose", "packed")
+
+    def __init__(
+        self,
+        loose: Mapping[str, str],
+        packed: Mapping[str, str],
+        head: str,
+        *,
+        packed_stamp: _Stamp | None = None,
+        head_stamp: _Stamp | None = None,
+        folders: Mapping[str, int] | None = None,
+        racy: bool = True,
+    ) -> None:
+        self.loose = loose
+        self.packed = packed
+        self._head = head
+        self._packed_stamp = packed_stamp
+        self._head_stamp = head_stamp
+        self._folders = folders or {}
+        self._racy = racy
+
+    def get(self, ref: str) -> str | None:
+        return self.loose.get(ref) or self.packed.get(ref)
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        yield from self.loose.items()
+        for ref, oid in self.packed.items():
+            if ref not in self.loose:
+                yield ref, oid
+
+    def changed_since(self, before: Refs) -> set[str]:
+        """The refs that differ between two snapshots; cheap where only loose refs do."""
+        candidates: set[str] = {*self.loose, *before.loose}
+        if self.packed is not before.packed:
+            mine, theirs = self.packed, before.packed
+            candidates.update(ref for ref, oid in mine.items() if theirs.get(ref) != oid)
+            candidates.update(ref for ref in theirs if ref not in mine)
+        return {ref for ref in candidates if self.get(ref) != before.get(ref)}
+
+    @property
+    def head(self) -> tuple[str | None, str | None]:
+        """The default branch and its tip. HEAD says which; where its branch is unborn and there
+        is exactly one other, that one. A detached HEAD has a tip and no branch."""
+        if not self._head.startswith("ref: "):
+            return None, self._head or None
+        branch = self._head.removeprefix("ref: ")
+        tip = self.get(branch)
+        if tip is None:
+            branches = [ref for ref, _ in self.items() if ref.startswith("refs/heads/")]
+            if len(branches) == 1:
+                return branches[0], self.get(branches[0])
+        return branch, tip
+
+    def is_current(self, git_dir: str, common_dir: str) -> bool:
+        """True where nothing can have changed since; a few stats, no reading."""
+        if self._racy or _stamp(f"{common_dir}/packed-refs") != self._packed_stamp:
+            return False
+        if _stamp(f"{git_dir}/HEAD") != self._head_stamp:
+            return False
+        return all(_folder_time(path) == mtime for path, mtime in self._folders.items())
+
+
+def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> Refs:
+    """The refs below ROOTS, and HEAD. `before` lends its packed refs where they still hold."""
+    now = time.time_ns()
+    loose: dict[str, str] = {}
+    folders: dict[str, int] = {}
+    for root in ROOTS:
+        _scan(common_dir, root, loose, folders)
+    head_stamp = _stamp(f"{git_dir}/HEAD")
+    head = _read_text(f"{git_dir}/HEAD").strip()
+    packed_path = f"{common_dir}/packed-refs"
+    packed_stamp = _stamp(packed_path)
+    if before is not None and packed_stamp == before._packed_stamp and not _is_racy(packed_stamp, now):
+        packed = before.packed
+    else:
+        # Not splitlines(): a ref may contain characters that Python takes for line ends.
+        packed = {ref: oid for oid, ref in _PACKED.findall(_read_text(packed_path))}
+    racy = _is_racy(packed_stamp, now) or _is_racy(head_stamp, now)
+    racy = racy or any(mtime > now - _RACY_NS for mtime in folders.values())
+    return Refs(
+        loose,
+        packed,
+        head,
+        packed_stamp=packed_stamp,
+        head_stamp=head_stamp,
+        folders=folders,
+        racy=racy,
+    )
+
+
+def _scan(common: str, folder: str, loose: dict[str, str], folders: dict[str, int]) -> None:
+    path = f"{common}/{folder}"
+    folders[path] = _folder_time(path)
+    if not folders[path]:
+        # The parent's time says when the folder appears.
+        parent = os.path.dirname(path)
+        folders[parent] = _folder_time(parent)
+        return
+    with os.scandir(path) as entries:
+        found = list(entries)
+    for entry in found:
+        ref = f"{folder}/{os.fsencode(entry.name).decode('utf-8', 'backslashreplace')}"
+        if entry.is_dir(follow_symlinks=False):
+            _scan(common, f"{folder}/{entry.name}", loose, folders)
+        elif not entry.name.endswith(".lock"):
+            oid = _read_text(f"{path}/{entry.name}").strip()
+            if len(oid) == 40:
+                loose[ref] = oid
+
+
+def _read_text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("utf-8", "backslashreplace")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return ""
+
+
+def _stamp(path: str) -> _Stamp | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _folder_time(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def _is_racy(stamp: _Stamp | None, now: int) -> bool:
+    return stamp is not None and stamp[2] > now - _RACY_NS
+
+
+def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message: str) -> None:
+    """Move refs in one transaction, each by compare-and-swap; all of them or none.
+
+    `message` is the reflog's. Raises Conflict where a ref is not at its `old` any more.
+    """
+    lines = b"".join(
+        b"update %b\0%b\0%b\0" % (update.ref.encode(), update.new.encode(), update.old.encode())
+        if update.new != ZERO
+        else b"delete %b\0%b\0" % (update.ref.encode(), update.old.encode())
+        for update in updates
+    )
+    try:
+        repository.git("update-ref", "-m", message, "--stdin", "-z", stdin=lines)
+    except GitError as error:
+        if _LOST_RACE.search(error.stderr):
+            raise Conflict(
+                f"{_named(error.stderr) or 'a ref'} was changed by somebody else meanwhile",
+                hint="Fetch, look at what happened, and try again.",
+            ) from error
+        raise
+
+
+_LOST_RACE = re.compile(r"but expected|reference already exists|unable to resolve reference|cannot lock ref")
+
+
+def _named(stderr: str) -> str:
+    found = re.search(r"cannot lock ref '([^']+)'", stderr)
+    return found[1] if found else ""

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A repository on disk: opened once, with the environment that git needs to work on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from gitprompt.errors import GitError, SetupError
+from gitprompt.git.objects import ObjectReader
+from gitprompt.git.process import environment, git
+from gitprompt.git.refs import Refs, list_refs
+
+
+class Repository:
+    """`git_dir` has HEAD, `common_dir` the refs and objects (the same but in linked work trees).
+    `work_tree` is None for a bare repository."""
+
+    def __init__(
+        self, git_dir: str, common_dir: str, work_tree: str | None, env: Mapping[str, str]
+    ) -> None:
+        self.git_dir = git_dir
+        self.common_dir = common_dir
+        self.work_tree = work_tree
+        self._env = dict(env)
+
+    @classmethod
+    def discover(cls, start: str = ".") -> Repository:
+        """The repository that contains `start`, or the one a hook's environment names."""
+        return cls._opened(start, environment(inherit=True))
+
+    @classmethod
+    def open(cls, path: str) -> Repository:
+        """The repository at `path`, whatever the environment says; raises SetupError."""
+        return cls._opened(path, environment(inherit=False))
+
+    @classmethod
+    def _opened(cls, path: str, env: Mapping[str, str]) -> Repository:
+        if not os.path.isdir(path):
+            raise SetupError(f"{path} is not a directory")
+        facts = ("--absolute-git-dir", "--git-common-dir", "--is-bare-repository")
+        try:
+            answer = git(["rev-parse", *facts, "--show-object-format"], cwd=path, env=env)
+        except GitError as error:
+            raise _not_usable(path, error) from error
+        git_dir, common, bare, object_format = os.fsdecode(answer).splitlines()
+        if object_format != "sha1":
+            raise SetupError(
+                f"{path} uses the {object_format} object format; gitprompt reads sha1 repositories",
+                hint="Make a new repository: git init --object-format=sha1",
+            )
+        common = os.path.realpath(os.path.join(path, common))
+        work_tree = None
+        if bare != "true" and os.path.basename(path) != ".git":
+            top = git(["rev-parse", "--show-toplevel"], cwd=path, env=env, accept=(0, 128))
+            work_tree = os.fsdecode(top).strip() or None
+        if os.path.isdir(os.path.join(common, "reftable")):
+            raise _reftable(path)
+        return cls(git_dir, common, work_tree, env)
+
+    def quarantined(self, extra: Mapping[str, str]) -> Repository:
+        """The same repository, seeing also the objects of a push that is not accepted yet."""
+        return Repository(self.git_dir, self.common_dir, self.work_tree, {**self._env, **extra})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return dict(self._env)
+
+    def git(self, *args: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
+        """Run git here; see `process.git`."""
+        cwd = self.work_tree or self.git_dir
+        return git(args, cwd=cwd, env=self._env, stdin=stdin, accept=accept)
+
+    def line(self, *args: str) -> str:
+        """The first line of git's answer; empty where it fails with 1 (as `git config` does)."""
+        return os.fsdecode(self.git(*args, accept=(0, 1))).partition("\n")[0].strip()
+
+    def reader(self) -> ObjectReader:
+        return ObjectReader(self.git_dir, self._env)
+
+    def refs(self, before: Refs | None = None) -> Refs:
+        return list_refs(self.git_dir, self.common_dir, before=before)
+
+    def is_unchanged(self, since: Refs) -> bool:
+        return since.is_current(self.git_dir, self.common_dir)
+
+    def hooks_dir(self) -> str:
+        """Where git looks for hooks, `core.hooksPath` respected."""
+        path = os.fsdecode(self.git("rev-parse", "--git-path", "hooks")).strip()
+        return os.path.join(self.work_tree or self.git_dir, path)
+
+    def remotes(self) -> list[str]:
+        return os.fsdecode(self.git("remote")).split()
+
+
+def _not_usable(path: str, error: GitError) -> SetupError:
+    if "refstorage" in error.stderr.lower() or "reftable" in error.stderr.lower():
+        return _reftable(path)
+    if "objectformat" in error.stderr.lower():
+        return SetupError(f"{path} uses an object format that this git does not know")
+    if "not a git repository" in error.stderr:
+        return SetupError(
+            f"{os.path.abspath(path)} is not inside a Git repository",
+            hint="Make one: gitprompt init",
+        )
+    return error
+
+
+def _reftable(path: str) -> SetupError:
+    return SetupError(
+        f"{path} stores its refs as reftable; gitprompt reads the files format",
+        hint="Convert a copy: git clone --ref-format=files",
+    )

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""API keys: made once, shown once, stored as an HMAC under the salt of the data directory."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+
+from gitprompt.clock import Clock
+from gitprompt.errors import Invalid, SetupError
+from gitprompt.hosting import check_workspace
+from gitprompt.store.telemetry import KeyRecord, Telemetry
+
+SCOPES = ("read", "write", "admin")
+MASTER = "*"
+KEY = re.compile(r"pm_[0-9a-f]{64}\Z")
+_DAY = 86_400
+
+
+def salt(data: str, configured: str = "") -> bytes:
+    """The salt: what is configured, else `salt` in the data directory, made (0600) if absent.
+
+    The file appears with its content in it or not at all, whoever else makes it at the same time.
+    """
+    if configured:
+        return configured.encode()
+    path = os.path.join(data, "salt")
+    try:
+        os.makedirs(data, exist_ok=True)
+        if not os.path.exists(path):
+            temporary = f"{path}.{secrets.token_hex(4)}"
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                pass
+            os.unlink(temporary)
+        with open(path, encoding="ascii") as file:
+            found = file.read().strip().encode()
+    except OSError as error:
+        raise SetupError(
+            f"the salt {path} cannot be read or made: {error.strerror}",
+            hint="Choose another folder with --data, or set API_KEY_SALT.",
+        ) from error
+    if len(found) < 16:
+        raise SetupError(f"the salt {path} is too short", hint="Restore it: keys depend on it.")
+    return found
+
+
+def hashed(salt: bytes, key: str) -> str:
+    return hmac.digest(salt, key.encode("utf-8", "surrogateescape"), hashlib.sha256).hex()
+
+
+def local_token(salt: bytes) -> str:
+    """What a process of the same user, such as a hook, shows to the sidecar: whoever can read the
+    salt could make a key anyway."""
+    return "local_" + hmac.digest(salt, b"gitprompt local token", hashlib.sha256).hex()
+
+
+def check_scopes(text: str) -> str:
+    """The scopes of a comma-separated text, in a fixed order; raises Invalid for unknown ones."""
+    wanted = {scope.strip() for scope in text.split(",") if scope.strip()}
+    unknown = sorted(wanted - set(SCOPES))
+    if unknown or not wanted:
+        raise Invalid(
+            f"scopes: {', '.join(unknown) or 'none'} is not among {', '.join(SCOPES)}",
+            hint="For example: read,write",
+        )
+    return ",".join(scope for scope in SCOPES if scope in wanted)
+
+
+def create(
+    telemetry: Telemetry,
+    salt: bytes,
+    *,
+    name: str,
+    workspace: str,
+    scopes: str,
+    expires_in_days: int | None,
+    clock: Clock,
+) -> tuple[KeyRecord, str]:
+    """A new key and its record. The key is not stored and cannot be shown again."""
+    if workspace != MASTER:
+        check_workspace(workspace)
+    if expires_in_days is not None and not 1 <= expires_in_days <= 36_500:
+        raise Invalid("expires_in_days: must be between 1 and 36500")
+    if not 1 <= len(name) <= 128 or not name.isprintable():
+        raise Invalid("name: 1 to 128 printable characters")
+    now = clock()
+    key = f"pm_{secrets.token_hex(32)}"
+    record = telemetry.add_key(
+        name=name,
+        workspace_id=workspace,
+        scopes=check_scopes(scopes),
+        hashed=hashed(salt, key),
+        created_at=now,
+        expires_at=now + expires_in_days * _DAY if expires_in_days else None,
+    )
+    return record, key

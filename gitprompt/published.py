@@ -1,0 +1,456 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the repository format from Git: version tags, labels, suites and settings.
+
+Everything is read in bulk through one ObjectReader, and everything that breaks a rule comes back
+as a Rejection with its findings; nothing here raises for what somebody else has pushed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitprompt import checks
+from gitprompt.checks.subject import Kind
+from gitprompt.core import labels as label_rules
+from gitprompt.core.document import SETTINGS, SUITES, prompt_paths, stem, version_paths
+from gitprompt.core.model import (
+    Finding,
+    Label,
+    LabelMove,
+    Rejection,
+    Severity,
+    Suite,
+    Version,
+)
+from gitprompt.core.names import check_name
+from gitprompt.core.settings import Settings, from_document
+from gitprompt.core.versions import check_version, newest, split_tag_ref
+from gitprompt.errors import Invalid
+from gitprompt.git.objects import Object, ObjectReader, Signature, parse_commit, parse_tag
+
+_CHUNK = 2_000
+MAX_MOVES = 100_000
+_ENTRY = re.compile(rb"(\d{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
+
+Severities = Mapping[str, Severity]
+
+
+class Loaded(NamedTuple):
+    """A version whose tag and document are valid."""
+
+    ref: str
+    version: Version
+    document: dict[str, Any]
+
+
+class _Target(NamedTuple):
+    """Where a tag leads, before the document is found."""
+
+    ref: str
+    name: str
+    version: str
+    oid: str
+    target: str
+    is_blob: bool
+    tagger: Signature | None
+
+
+class _File(NamedTuple):
+    """A tree entry: `mode` is that of Git, such as 100644."""
+
+    path: str
+    mode: str
+    oid: str
+
+
+def rejection(ref: str, oid: str, message: str, hint: str = "", code: str = "ref") -> Rejection:
+    return Rejection(ref, oid, (Finding(code, "error", message, hint),))
+
+
+# Version tags
+
+
+def load_versions(
+    reader: ObjectReader, refs: Iterable[tuple[str, str]], severities: Severities
+) -> Iterator[Loaded | Rejection]:
+    """What each (ref, object) below refs/tags/prompts/ publishes, in chunks and in order."""
+    chunk: list[tuple[str, str]] = []
+    for ref in refs:
+        chunk.append(ref)
+        if len(chunk) == _CHUNK:
+            yield from _load_chunk(reader, chunk, severities)
+            chunk = []
+    if chunk:
+        yield from _load_chunk(reader, chunk, severities)
+
+
+def _load_chunk(
+    reader: ObjectReader, refs: Sequence[tuple[str, str]], severities: Severities
+) -> Iterator[Loaded | Rejection]:
+    outcomes: list[_Target | Rejection] = []
+    objects = reader.contents(oid for _, oid in refs)
+    for (ref, oid), found in zip(refs, objects, strict=True):
+        outcomes.append(_target(reader, ref, oid, found))
+    files = iter(_documents(reader, [o for o in outcomes if isinstance(o, _Target)]))
+    ready: list[tuple[_Target, _File, Signature] | Rejection] = []
+    for outcome in outcomes:
+        ready.append(outcome if isinstance(outcome, Rejection) else next(files))
+    blobs = reader.contents(r[1].oid for r in ready if not isinstance(r, Rejection))
+    for item in ready:
+        if isinstance(item, Rejection):
+            yield item
+        else:
+            yield _judged(*item, next(blobs), severities)
+
+
+def _target(
+    reader: ObjectReader, ref: str, oid: str, found: Object | None
+) -> _Target | Rejection:
+    name, version = split_tag_ref(ref)
+    try:
+        check_name(name)
+        check_version(version)
+    except Invalid as error:
+        return rejection(ref, oid, error.message, error.hint, "name")
+    if found is None:
+        return rejection(ref, oid, "the object it points at is missing", "Run: git fsck")
+    if found.kind == "commit":
+        return _Target(ref, name, version, oid, oid, False, None)
+    if found.kind != "tag":
+        return rejection(
+            ref,
+            oid,
+            f"a lightweight tag on a {found.kind} publishes nothing",
+            "Make an annotated tag (git tag -a), or use `gitprompt publish`.",
+        )
+    tag = parse_tag(found.data)
+    if tag.kind in ("commit", "blob"):
+        return _Target(ref, name, version, oid, tag.target, tag.kind == "blob", tag.tagger)
+    return rejection(
+        ref,
+        oid,
+        f"the tag points at a {tag.kind}, not at a commit or a document",
+        "Tag a commit that has the document: `gitprompt publish`.",
+    )
+
+
+def _documents(
+    reader: ObjectReader, targets: Sequence[_Target]
+) -> Iterator[tuple[_Target, _File, Signature] | Rejection]:
+    """The file that each target publishes, and who made it."""
+    commits = dict.fromkeys(t.target for t in targets if not t.is_blob)
+    people = {
+        commit: parse_commit(found.data)
+        for commit, found in zip(commits, reader.contents(commits), strict=True)
+        if found is not None
+    }
+    folders = dict.fromkeys((t.target, _folder(t.name)) for t in targets if not t.is_blob)
+    trees = reader.contents(f"{commit}:{folder}" for commit, folder in folders)
+    listings = dict(zip(folders, trees, strict=True))
+    for target in targets:
+        if target.is_blob:
+            file = _File(f"prompts/{target.name}", "100644", target.target)
+            yield target, file, target.tagger or Signature("unknown", "", 0)
+            continue
+        found = _find(reader, listings[target.target, _folder(target.name)], target)
+        if isinstance(found, _File):
+            yield target, found, target.tagger or people[target.target].committer
+        else:
+            yield found
+
+
+def _folder(name: str) -> str:
+    return f"prompts/{name}".rpartition("/")[0]
+
+
+def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> _File | Rejection:
+    """The document of a version in a commit: the file of that version, else the working copy."""
+    data = tree.data if tree is not None and tree.kind == "tree" else b""
+    folder = _entry(data, target.name.rpartition("/")[2])
+    if folder is not None and folder[0] == "40000":
+        versions = reader.get(folder[1])
+        for path in version_paths(target.name, target.version):
+            entry = _entry(versions.data if versions else b"", path.rpartition("/")[2])
+            if entry is not None:
+                return _regular(_File(path, *entry), target)
+    found = [
+        _File(path, *entry)
+        for path in prompt_paths(target.name)
+        if (entry := _entry(data, path.rpartition("/")[2])) is not None
+    ]
+    if len(found) > 1:
+        both = " and ".join(file.path for file in found)
+        return rejection(target.ref, target.oid, f"its commit has both {both}", "Keep one.")
+    if not found:
+        return rejection(
+            target.ref,
+            target.oid,
+            f"its commit {target.target[:10]} has no prompts/{target.name}.yaml, .yml or .json",
+            "Commit the document first, then tag that commit: `gitprompt publish`.",
+            "no-document",
+        )
+    return _regular(found[0], target)
+
+
+def _entry(tree: bytes, name: str) -> tuple[str, str] | None:
+    """Mode and object of one entry of a tree, found without reading the others."""
+    needle = b" %b\0" % name.encode()
+    at = tree.find(needle)
+    while at >= 0:
+        mode = _MODE.search(tree, max(at - 6, 0), at)
+        if mode:
+            end = at + len(needle)
+            return mode[0].decode(), tree[end : end + 20].hex()
+        at = tree.find(needle, at + 1)
+    return None
+
+
+_MODE = re.compile(rb"(?:100644|100755|100664|120000|160000|40000)\Z")
+
+
+def _regular(file: _File, target: _Target) -> _File | Rejection:
+    if file.mode in ("120000", "160000", "40000"):
+        what = {"120000": "a symbolic link", "160000": "a submodule", "40000": "a folder"}
+        return rejection(
+            target.ref,
+            target.oid,
+            f"{file.path} is {what[file.mode]}, not a file",
+            "Commit the document itself.",
+        )
+    return file
+
+
+def _judged(
+    target: _Target, file: _File, person: Signature, blob: Object | None, severities: Severities
+) -> Loaded | Rejection:
+    if blob is None or blob.kind != "blob":
+        return rejection(target.ref, target.oid, f"the document of {file.path} is missing")
+    path = file.path
+    if target.is_blob:
+        is_json = blob.data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+        path += ".json" if is_json else ".yaml"
+    document, findings = checks.examine(
+        blob.data,
+        path=path,
+        kind="prompt",
+        name=target.name,
+        version=target.version,
+        severities=severities,
+    )
+    problems = checks.errors(findings)
+    if problems:
+        return Rejection(target.ref, target.oid, problems)
+    version = Version(
+        name=target.name,
+        version=target.version,
+        tag=target.oid,
+        commit=None if target.is_blob else target.target,
+        blob=file.oid,
+        created_at=person.at,
+        author=str(person),
+        path=path,
+    )
+    return Loaded(target.ref, version, document)
+
+
+def load_pinned(
+    reader: ObjectReader, versions: Sequence[Version]
+) -> Iterator[tuple[Version, dict[str, Any] | None]]:
+    """The documents of pinned versions, by blob; None where Git has lost the bytes."""
+    from gitprompt import formats
+
+    for version, blob in zip(versions, reader.contents(v.blob for v in versions), strict=True):
+        try:
+            yield version, formats.read(blob.data, version.path) if blob else None
+        except formats.FormatError:
+            yield version, None
+
+
+# Labels
+
+
+def load_label(
+    reader: ObjectReader,
+    ref: str,
+    tip: str,
+    *,
+    namespace: str,
+    versions: Callable[[str], Sequence[Version]],
+    known: Label | None = None,
+) -> Label | Rejection:
+    """A label with its history. `versions` gives what is published of a prompt; `known` is the
+    label as it was read before, so that only new moves are read."""
+    try:
+        name, label = label_rules.split_label_ref(ref, namespace=namespace)
+    except Invalid as error:
+        return rejection(ref, tip, error.message, error.hint, "name")
+    commit = reader.get(f"{tip}^{{commit}}")
+    if commit is None or commit.kind != "commit":
+        return rejection(
+            ref,
+            tip,
+            "a label points at a commit, and this is none",
+            f"Move it with: gitprompt label set {name} {label} VERSION",
+        )
+    published = versions(name)
+    moves = list(_moves(reader, commit, name, label, published, known))
+    problem = _label_problem(reader, commit, moves, name, label, published)
+    if problem:
+        return rejection(ref, tip, *problem)
+    return Label(name, label, tip, tuple(moves))
+
+
+def _moves(
+    reader: ObjectReader,
+    tip: Object,
+    name: str,
+    label: str,
+    published: Sequence[Version],
+    known: Label | None,
+) -> Iterator[LabelMove]:
+    """The moves, newest first, along first parents while the trailers name this label."""
+    at: Object | None = tip
+    for _ in range(MAX_MOVES):
+        if at is None:
+            return
+        if known is not None and at.oid == known.moves[0].commit:
+            yield from known.moves
+            return
+        commit = parse_commit(at.data)
+        move = label_rules.parse_move(commit.message)
+        if move is None or (move.name, move.label) != (name, label):
+            yield _initial(at.oid, commit.author, commit.committer, published)
+            return
+        yield LabelMove(
+            commit=at.oid,
+            version=move.version,
+            previous=move.previous,
+            actor=str(commit.author),
+            reason=move.reason,
+            created_at=commit.committer.at,
+        )
+        at = reader.get(commit.parents[0]) if commit.parents else None
+
+
+def _initial(
+    commit: str, author: Signature, committer: Signature, published: Sequence[Version]
+) -> LabelMove:
+    """A bare pointer names the highest version whose tag peels to its commit."""
+    version = newest(v.version for v in published if v.commit == commit)
+    return LabelMove(commit, version, None, str(author), "", committer.at)
+
+
+def is_bare(label: Label) -> bool:
+    """True where the oldest value may be a bare pointer, which depends on what is published."""
+    oldest = label.moves[-1]
+    return oldest.previous is None and not oldest.reason
+
+
+def _label_problem(
+    reader: ObjectReader,
+    tip: Object,
+    moves: Sequence[LabelMove],
+    name: str,
+    label: str,
+    published: Sequence[Version],
+) -> tuple[str, str, str] | None:
+    """Message, hint and code where the current value is not a published version."""
+    commit = parse_commit(tip.data)
+    move = label_rules.parse_move(commit.message)
+    is_move = move is not None and (move.name, move.label) == (name, label)
+    wanted = moves[0].version
+    fix = f"Move it with: gitprompt label set {name} {label} VERSION"
+    if wanted is None:
+        if is_move:
+            return None
+        return f"no version of {name} is published at {tip.oid[:10]}", fix, "label"
+    version = next((v for v in published if v.version == wanted), None)
+    if version is None:
+        return f"{name} {wanted} is not published", fix, "label"
+    if is_move and tree_blob(reader, tip.oid, name) != version.blob:
+        return (
+            f"the tree of the move does not have the document of {name} {wanted}",
+            f"{fix}; a move commit is made by gitprompt, not by hand.",
+            "label",
+        )
+    return None
+
+
+def tree_blob(reader: ObjectReader, commit: str, name: str) -> str | None:
+    """The document of a prompt in the tree of a commit, at one of the paths of a working copy."""
+    tree = reader.get(f"{commit}:{_folder(name)}")
+    if tree is None or tree.kind != "tree":
+        return None
+    for path in prompt_paths(name):
+        entry = _entry(tree.data, path.rpartition("/")[2])
+        if entry is not None:
+            return entry[1]
+    return None
+
+
+# Files at the tip of the default branch
+
+
+def files(reader: ObjectReader, commit: str, folder: str) -> Iterator[_File]:
+    """All files below a folder of a commit, as ls-tree -r lists them."""
+    todo = [(folder, f"{commit}:{folder}")]
+    while todo:
+        path, spec = todo.pop()
+        tree = reader.get(spec)
+        if tree is None or tree.kind != "tree":
+            continue
+        for mode, name, oid in _ENTRY.findall(tree.data):
+            file = _File(f"{path}/{name.decode('utf-8', 'replace')}", mode.decode(), oid.hex())
+            if file.mode == "40000":
+                todo.append((file.path, file.oid))
+            else:
+                yield file
+
+
+def load_settings(reader: ObjectReader, commit: str | None) -> tuple[Settings, Rejection | None]:
+    """The settings at a commit; invalid ones are reported, and the defaults hold."""
+    blob = reader.get(f"{commit}:{SETTINGS}") if commit else None
+    if blob is None or blob.kind != "blob" or commit is None:
+        return Settings(), None
+    document, findings = checks.examine(blob.data, path=SETTINGS, kind="settings", name="")
+    problems = checks.errors(findings)
+    if problems:
+        return Settings(), Rejection(SETTINGS, blob.oid, problems)
+    return from_document(document), None
+
+
+def load_suites(
+    reader: ObjectReader, commit: str, severities: Severities
+) -> Iterator[Suite | Rejection]:
+    """The suites at a commit. Of two files for one suite neither is taken."""
+    seen: dict[str, str] = {}
+    for file in sorted(files(reader, commit, SUITES)):
+        name = stem(file.path, SUITES)
+        if name is None:
+            continue
+        if name.lower() in seen:
+            yield rejection(
+                file.path, file.oid, f"{seen[name.lower()]} is the same suite", "Keep one.", "name"
+            )
+            continue
+        seen[name.lower()] = file.path
+        blob = reader.get(file.oid)
+        if file.mode not in ("100644", "100755") or blob is None:
+            yield rejection(file.path, file.oid, "it is not a file", "Commit the file itself.")
+            continue
+        yield examine_suite(blob, file.path, name, severities)
+
+
+def examine_suite(
+    blob: Object, path: str, name: str, severities: Severities
+) -> Suite | Rejection:
+    kind: Kind = "suite"
+    document, findings = checks.examine(
+        blob.data, path=path, kind=kind, name=name, severities=severities
+    )
+    problems = checks.errors(findings)
+    if problems:
+        return Rejection(path, blob.oid, problems)
+    return Suite(name, blob.oid, document)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one path by which gitprompt writes to Git: build objects, then move refs by
+compare-and-swap, at the origin first and then here. Command line and server both use it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from gitprompt.core.document import SUFFIXES
+from gitprompt.core.labels import Move, label_ref, move_message
+from gitprompt.core.model import Label, Version
+from gitprompt.core.versions import TAG_PREFIX, tag_ref
+from gitprompt.errors import Conflict, GitError, NotFound, SetupError
+from gitprompt.git import ZERO, RefUpdate, Repository, update_refs
+from gitprompt.git.objects import Signature
+from gitprompt.git.writer import EMPTY_TREE, ObjectWriter
+
+# Where a write must succeed before the local refs move; a driver's `push` is one.
+Origin = Callable[[Repository, Sequence[RefUpdate]], None]
+
+
+class Release(NamedTuple):
+    """A version to publish: `commit` has the document."""
+
+    name: str
+    version: str
+    commit: str
+    message: str
+
+
+def identity(repository: Repository) -> Signature:
+    """Who git says is working, with the present time. Raises SetupError where it does not know."""
+    try:
+        text = os.fsdecode(repository.git("var", "GIT_COMMITTER_IDENT")).strip()
+    except GitError as error:
+        raise SetupError(
+            "git does not know who you are",
+            hint='Run: git config --global user.name "…" and user.email "…"',
+        ) from error
+    found = re.match(r"(.*) <(.*)> (\d+) [-+]\d{4}\Z", text)
+    if found is None:
+        raise SetupError(f"git gave an identity that cannot be read: {text}")
+    return Signature(found[1], found[2], int(found[3]))
+
+
+def publish(
+    repository: Repository,
+    releases: Sequence[Release],
+    tagger: Signature,
+    *,
+    sign: bool = False,
+    origin: Origin | None = None,
+) -> list[RefUpdate]:
+    """Tag each release's commit, all of them or none. Raises Conflict where a version exists."""
+    if sign:
+        return [_signed_tag(repository, release) for release in releases]
+    writer = ObjectWriter(repository)
+    updates = [
+        RefUpdate(
+            tag_ref(release.name, release.version),
+            ZERO,
+            writer.tag(
+                release.commit,
+                f"prompts/{release.name}/{release.version}",
+                release.message,
+                tagger,
+                kind="commit",
+            ),
+        )
+        for release in releases
+    ]
+    _apply(repository, updates, "gitprompt: publish", origin)
+    return updates
+
+
+def _signed_tag(repository: Repository, release: Release) -> RefUpdate:
+    ref = tag_ref(release.name, release.version)
+    short = ref.removeprefix("refs/tags/")
+    try:
+        repository.git("tag", "-s", "-m", release.message, short, release.commit)
+    except GitError as error:
+        if "already exists" in error.stderr:
+            raise _exists(release) from error
+        error.hint = error.hint or "Set user.signingkey (and gpg.format), or publish without --sign."
+        raise
+    return RefUpdate(ref, ZERO, repository.line("rev-parse", ref))
+
+
+def _exists(release: Release) -> Conflict:
+    return Conflict(
+        f"{release.name} {release.version} is published already",
+        hint="Versions are immutable: choose the next one, or use --bump auto.",
+    )
+
+
+def _apply(
+    repository: Repository, updates: Sequence[RefUpdate], message: str, origin: Origin | None
+) -> None:
+    if origin is not None:
+        origin(repository, updates)
+    update_refs(repository, updates, message=message)
+
+
+def move_label(
+    repository: Repository,
+    name: str,
+    label: str,
+    version: Version | None,
+    *,
+    current: Label | None,
+    author: Signature,
+    reason: str = "",
+    namespace: str = "refs/labels",
+    sign: bool = False,
+    origin: Origin | None = None,
+) -> RefUpdate:
+    """Point a label at a version, or remove it with `version` None: one commit on its ref.
+
+    `current` is the label as the caller saw it (None: it never existed); somebody else's move in
+    between raises Conflict.
+    """
+    previous = current.version if current else None
+    if version is None and previous is None:
+        raise NotFound(f"Label {label} of {name} does not exist")
+    writer = ObjectWriter(repository)
+    tree = EMPTY_TREE
+    if version is None:
+        writer.tree([])
+    else:
+        tree = writer.tree([(working_path(version), version.blob)])
+    move = Move(name, label, version.version if version else None, previous, reason)
+    parents = [current.moves[0].commit] if current else []
+    commit = writer.commit(tree, parents, move_message(move), author, sign=sign)
+    ref = label_ref(name, label, namespace=namespace)
+    update = RefUpdate(ref, current.tip if current else ZERO, commit)
+    target = version.version if version else "none"
+    _apply(repository, [update], f"gitprompt: {label} → {target}", origin)
+    return update
+
+
+def working_path(version: Version) -> str:
+    """Where the document of a version stands in a label's tree, in the version's own format."""
+    suffix = next((s for s in SUFFIXES if version.path.endswith(s)), ".json")
+    return f"prompts/{version.name}{suffix}"
+
+
+# Remotes
+
+
+def tracking_ref(remote: str, ref: str) -> str:
+    return f"refs/remotes/{remote}/labels/{ref.partition('/labels/')[2]}"
+
+
+def fetch_label(repository: Repository, remote: str, ref: str) -> str | None:
+    """The remote's value of a label's ref, fetched; None where the remote has none."""
+    found = repository.git("ls-remote", remote, ref).decode().split()
+    if not found:
+        return None
+    tracking = tracking_ref(remote, ref)
+    repository.git("fetch", "--no-tags", "--no-write-fetch-head", remote, f"+{ref}:{tracking}")
+    return repository.line("rev-parse", tracking)
+
+
+def push(repository: Repository, remote: str, updates: Sequence[RefUpdate], *refs: str) -> str:
+    """Push what was just moved here, all or nothing, and return what the remote said.
+
+    Where the remote refuses, the local refs go back to what they were: a version or a move that
+    nobody else can see must not look published. Raises Conflict when somebody was faster.
+    """
+    leases = [f"--force-with-lease={update.ref}:{_lease(update)}" for update in updates]
+    specs = [f"{update.new}:{update.ref}" for update in updates]
+    try:
+        answer = repository.git("push", "--atomic", "--porcelain", *leases, remote, *specs, *refs)
+    except GitError as error:
+        back = [RefUpdate(update.ref, update.new, update.old) for update in updates]
+        update_refs(repository, back, message="gitprompt: push refused")
+        raise refused(error, updates) from error
+    return answer.decode("utf-8", "replace")
+
+
+def _lease(update: RefUpdate) -> str:
+    return "" if update.old == ZERO else update.old
+
+
+def refused(error: GitError, updates: Sequence[RefUpdate]) -> GitError | Conflict:
+    """The error for a refused push, with the remote's own words."""
+    said = "\n".join(
+        line.removeprefix("remote: ").rstrip()
+        for line in error.stderr.splitlines()
+        if line.startswith("remote: ")
+    )
+    if re.search(r"stale info|already exists|non-fast-forward|fetch first|is at|exists", error.stderr):
+        what = ", ".join(u.ref.removeprefix(TAG_PREFIX) for u in updates[:3])
+        return Conflict(
+            f"the remote has a newer {what}: somebody was faster" + (f"\n{said}" if said else ""),
+            hint="Run `git fetch`, look at what they did, then do it again on top.",
+        )
+    return GitError(
+        "the remote refused the push" + (f":\n{said}" if said else f": {error.message}"),
+        stderr=error.stderr,
+        hint=error.hint or "Mend what it says; nothing was changed, here or there.",
+    )

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The composition root: builds everything the server is made of, and the ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import perf_counter
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Router
+from starlette.types import Message, Receive, Scope, Send
+
+from gitprompt import drivers, hosting, keys, log
+from gitprompt.clock import Clock, now
+from gitprompt.config import ServerSettings
+from gitprompt.errors import (
+    BadRequest,
+    GitpromptError,
+    MethodNotAllowed,
+    NotFound,
+    SetupError,
+)
+from gitprompt.git import Repository, require_git
+from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
+from gitprompt.server.auth import Authenticator
+from gitprompt.server.context import Context
+from gitprompt.server.routes import git, health, prompts, sync, webhooks
+from gitprompt.server.wire import error_response, request_id, send_bytes
+from gitprompt.server.workspaces import Workspaces
+from gitprompt.store.index import IndexReader, open_index
+from gitprompt.store.telemetry import Telemetry
+from gitprompt.sync import Progress, Sync
+
+_SILENT: Callable[[str], Progress] = lambda _workspace: lambda _done, _total: None  # noqa: E731
+
+
+@contextmanager
+def sidecar(
+    settings: ServerSettings,
+    *,
+    clock: Clock = now,
+    progress: Callable[[str], Progress] = _SILENT,
+) -> Iterator[Sidecar]:
+    """Everything, open and in sync; closed again at the end. Holds the data directory meanwhile."""
+    require_git()
+    os.umask(0o077)
+    url = f"http://{settings.host}:{settings.port}"
+    with hosting.hold(settings.data, f"process {os.getpid()} at {url}"):
+        salt = keys.salt(settings.data, settings.salt)
+        telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"))
+        index = open_index(os.path.join(settings.data, "index.db"))
+        reader = IndexReader(index.path)
+        try:
+            hosted = Hosting(settings.data)
+            for leftover in hosted.mend():
+                log.warning("removed what a killed process left", path=leftover)
+            driver = drivers.make(settings.driver)
+            workspaces = Workspaces(
+                hosting=hosted,
+                sync=Sync(index, telemetry, clock),
+                driver=driver,
+                clock=clock,
+                in_place=_in_place(settings),
+            )
+            if not settings.repo:
+                hosted.create(DEFAULT_WORKSPACE)
+            workspaces.load()
+            workspaces.sync_all(progress)
+            authenticator = Authenticator(telemetry, salt, clock)
+            yield Sidecar(
+                Context(settings, reader, telemetry, authenticator, workspaces, driver, clock)
+            )
+        finally:
+            reader.close()
+            index.close()
+            telemetry.close()
+
+
+def _in_place(settings: ServerSettings) -> Repository | None:
+    if not settings.repo:
+        return None
+    if not os.path.isdir(settings.repo):
+        raise SetupError(f"{settings.repo} is not a directory", hint="Give --repo a repository.")
+    return Repository.open(settings.repo)
+
+
+class Sidecar:
+    """The ASGI application. Prompts and Git come first; everything else goes through Starlette."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._prompts = prompts.Prompts(context)
+        self._git = git.GitEndpoint(context)
+        self._router = Router(
+            routes=[
+                *health.routes(context),
+                *sync.routes(context),
+                *webhooks.routes(context),
+            ],
+            redirect_slashes=False,
+        )
+        self._poll: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begin = perf_counter()
+        path: str = scope["path"]
+        try:
+            if path.startswith(prompts.PREFIX) and path[len(prompts.PREFIX) :][:1] in ("", "/"):
+                await self._prompts(scope, receive, send)
+            elif path.startswith(git.PREFIX):
+                await self._git(scope, receive, send)
+            else:
+                await self._other(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        except HTTPException as error:
+            await _send_error(scope, send, _ours(error))
+        except GitpromptError as error:
+            with suppress(RuntimeError):  # too late where a push is being answered already
+                await _send_error(scope, send, error)
+        except Exception:  # the last line of defence: log it, and say only that it was us
+            log.error("internal error", exc_info=True, path=path)
+            with suppress(Exception):
+                await _send_error(scope, send, GitpromptError("Internal error"))
+        if log.logger.isEnabledFor(10):
+            ms = round((perf_counter() - begin) * 1000, 2)
+            log.event(10, "request", method=scope["method"], path=path, ms=ms)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        rid = request_id(_header(scope, b"x-request-id"))
+
+        async def with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", rid)]
+            await send(message)
+
+        scope["app"] = self  # makes the router raise what it refuses
+        await self._router(scope, receive, with_id)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        seconds = self.context.settings.poll_seconds
+        self._poll = asyncio.create_task(self.context.workspaces.poll(seconds))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._poll.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._poll
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _ours(error: HTTPException) -> GitpromptError:
+    """The router's own refusals in our words."""
+    if error.status_code == 404:
+        return NotFound("Route not found")
+    if error.status_code == 405:
+        return MethodNotAllowed("Method not allowed", headers=error.headers)
+    return BadRequest(error.detail)
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
+    return value
+
+
+async def _send_error(scope: Scope, send: Send, error: GitpromptError) -> None:
+    rid = request_id(_header(scope, b"x-request-id"))
+    status, headers, body = error_response(error, rid)
+    await send_bytes(send, status, [*headers, (b"x-request-id", rid)], body)

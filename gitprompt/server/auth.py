@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is asking, for which workspace, and with which scopes (CONTRACT, "Auth")."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from typing import NamedTuple
+
+from gitprompt import keys
+from gitprompt.clock import Clock
+from gitprompt.errors import Forbidden, Unauthorized
+from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
+from gitprompt.store.telemetry import Telemetry
+
+_CACHED_HASHES = 10_000
+
+
+class Principal(NamedTuple):
+    """An authenticated caller and the workspace of this request."""
+
+    workspace: str
+    scopes: frozenset[str]
+    key_id: int
+    key_name: str
+
+    def require(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise Forbidden(f"Missing required scope: {scope}")
+
+
+class Headers(NamedTuple):
+    """The few request headers that matter, found in one pass."""
+
+    api_key: bytes = b""
+    authorization: bytes = b""
+    workspace: bytes = b""
+    request_id: bytes = b""
+    if_none_match: bytes = b""
+
+
+_NAMES = {
+    b"x-api-key": 0,
+    b"authorization": 1,
+    b"x-workspace-id": 2,
+    b"x-request-id": 3,
+    b"if-none-match": 4,
+}
+
+
+def read_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
+    found = [b"", b"", b"", b"", b""]
+    for name, value in raw:
+        position = _NAMES.get(name)
+        if position is not None:
+            found[position] = value
+    return Headers(*found)
+
+
+class Authenticator:
+    def __init__(self, telemetry: Telemetry, salt: bytes, clock: Clock) -> None:
+        self._telemetry = telemetry
+        self._salt = salt
+        self._clock = clock
+        self._hashes: dict[str, str] = {}
+        self._local = keys.local_token(salt)
+
+    def authenticate(self, headers: Headers, *, workspace: str | None = None) -> Principal:
+        """The caller, or Unauthorized with the reason. `workspace` overrides the header's."""
+        wanted = workspace or headers.workspace.decode("latin-1") or DEFAULT_WORKSPACE
+        if wanted != DEFAULT_WORKSPACE:
+            check_workspace(wanted)
+        key = headers.api_key.decode("latin-1") or _from_authorization(headers.authorization)
+        if not key:
+            raise Unauthorized("Missing X-API-Key header")
+        if hmac.compare_digest(key.encode(), self._local.encode()):
+            return Principal(wanted, frozenset(keys.SCOPES), 0, "local")
+        record = self._telemetry.key_by_hash(self._hash(key)) if keys.KEY.match(key) else None
+        if record is None:
+            raise Unauthorized("Invalid API key")
+        if record.expires_at is not None and record.expires_at <= self._clock():
+            raise Unauthorized("API key expired")
+        if record.workspace_id not in (keys.MASTER, wanted):
+            raise Unauthorized("API key does not belong to this workspace")
+        return Principal(wanted, record.scope_set, record.id, record.name)
+
+    def _hash(self, key: str) -> str:
+        """HMACs are remembered in memory, so that a caller pays for one only once."""
+        found = self._hashes.get(key)
+        if found is None:
+            if len(self._hashes) >= _CACHED_HASHES:
+                self._hashes.clear()
+            found = self._hashes[key] = keys.hashed(self._salt, key)
+        return found
+
+
+def _from_authorization(header: bytes) -> str:
+    """The key of `Bearer <key>` or of Basic, where it is the password."""
+    scheme, _, value = header.decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            decoded = base64.b64decode(value, validate=True).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            return ""
+        user, _, password = decoded.partition(":")
+        return password or user
+    return ""

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A git service process, and the two pipes over which its pre-receive hook asks us.
+
+The hook of a hosted repository inherits both pipes. It writes the quarantine's location and the
+refs, and reads our lines and then "ok" or "no": no interpreter starts for a push.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import subprocess
+from contextlib import suppress
+from typing import Self
+
+from gitprompt import log, receive
+from gitprompt.errors import GitpromptError
+from gitprompt.git import Repository, require_git
+from gitprompt.receive import Pinned
+
+_FIRST_FD = 200  # numbers that no library of the server has taken, nor a shell uses itself
+_GRACE = 5.0  # seconds for git to end by itself
+_MAX_QUESTION = 64 << 20
+
+
+class HookChannel:
+    """`ask` is read and `reply` written here; the hook has the other ends."""
+
+    def __init__(self) -> None:
+        ask, hook_ask = os.pipe()
+        hook_reply, reply = os.pipe()
+        self.ask, self.reply = ask, reply
+        self.theirs = tuple(_moved_up(fd) for fd in (hook_ask, hook_reply))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "GITPROMPT_ASK": str(self.theirs[0]),
+            "GITPROMPT_ANSWER": str(self.theirs[1]),
+        }
+
+    def release(self) -> None:
+        """Close the hook's ends in this process, so that we see when the hook is gone."""
+        for fd in self.theirs:
+            os.close(fd)
+
+    def close(self) -> None:
+        for fd in (self.ask, self.reply):
+            if fd >= 0:
+                os.close(fd)
+        self.ask = self.reply = -1
+
+    async def answer(
+        self, repository: Repository, scopes: frozenset[str], pinned: Pinned
+    ) -> None:
+        """Wait for the hook's question without holding a thread, then judge in one."""
+        loop = asyncio.get_running_loop()
+        asked = loop.create_future()
+        loop.add_reader(self.ask, lambda: asked.done() or asked.set_result(None))
+        try:
+            await asked
+        finally:
+            loop.remove_reader(self.ask)
+        ask, reply, self.ask, self.reply = self.ask, self.reply, -1, -1
+        await asyncio.shield(asyncio.to_thread(_converse, ask, reply, repository, scopes, pinned))
+
+
+def _moved_up(fd: int) -> int:
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD, _FIRST_FD)
+    os.close(fd)
+    return moved
+
+
+def _converse(
+    ask: int, reply: int, repository: Repository, scopes: frozenset[str], pinned: Pinned
+) -> None:
+    with open(ask, "rb") as question, open(reply, "wb") as answer:
+        lines: list[str] = []
+        size = 0
+        for raw in question:
+            line = raw.decode("utf-8", "surrogateescape").rstrip("\n")
+            size += len(raw)
+            if line == "end" or size > _MAX_QUESTION:
+                break
+            lines.append(line)
+        else:
+            return  # git ended without asking: there was nothing to judge
+        try:
+            refused = _judge(lines, repository, scopes, pinned)
+        except GitpromptError as error:
+            refused = [f"gitprompt: {error.message}"]
+        except Exception:  # a bug of ours must refuse the push, and say so, not hang it
+            log.error("judging a push failed", exc_info=True)
+            refused = ["gitprompt: the push could not be judged; see the server's log"]
+        lines = [*refused, "no" if refused else "ok"]
+        with suppress(BrokenPipeError):  # the hook is gone, and with it the push
+            answer.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+            answer.flush()
+
+
+def _judge(
+    lines: list[str], repository: Repository, scopes: frozenset[str], pinned: Pinned
+) -> list[str]:
+    objects, alternates, *refs = lines
+    quarantined = repository.quarantined(
+        {
+            "GIT_OBJECT_DIRECTORY": objects,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates,
+        }
+    )
+    updates = receive.parse_updates("\n".join(refs))
+    return receive.report(receive.judge(quarantined, updates, scopes=scopes, pinned=pinned))
+
+
+class Rpc:
+    """One git service process with asyncio pipes."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        stdin: asyncio.StreamWriter,
+        stdout: asyncio.StreamReader,
+        channel: HookChannel | None,
+    ) -> None:
+        self._process = process
+        self._stdin = stdin
+        self.stdout = stdout
+        self.channel = channel
+
+    @classmethod
+    async def start(
+        cls,
+        repository: Repository,
+        service: str,
+        *,
+        advertise: bool,
+        protocol: str,
+        max_bytes: int,
+        hooks: str | None,
+    ) -> Self:
+        """`hooks` None: no hook will run; '' those of the repository; else a folder of hooks."""
+        command = [require_git(), "-c", f"receive.maxInputSize={max_bytes}"]
+        if hooks:
+            command += ["-c", f"core.hooksPath={os.path.abspath(hooks)}"]
+        command += [service, "--stateless-rpc"]
+        if advertise:
+            command.append("--advertise-refs")
+        env = repository.environment
+        if protocol:
+            env["GIT_PROTOCOL"] = protocol
+        channel = HookChannel() if hooks is not None and not advertise else None
+        if channel is not None:
+            env.update(channel.environment)
+        # A thread and the standard library: uvloop forks, which is slow in a large process.
+        process = await asyncio.to_thread(
+            subprocess.Popen,
+            [*command, repository.git_dir],
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=channel.theirs if channel else (),
+        )
+        if channel is not None:
+            channel.release()
+        return cls(process, *await _pipes(process), channel)
+
+    async def write(self, data: bytes) -> None:
+        """To git's standard input; silent where git has ended, whose output then says why."""
+        if data and not self._stdin.is_closing():
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._stdin.write(data)
+                await self._stdin.drain()
+
+    async def close_stdin(self) -> None:
+        self._stdin.close()
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    async def wait(self) -> int:
+        return await asyncio.to_thread(self._process.wait)
+
+    async def close(self) -> None:
+        """End the process if it has not ended, and let go of every pipe."""
+        self._stdin.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                await asyncio.to_thread(self._process.wait, _GRACE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                await self.wait()
+        if self.channel is not None:
+            self.channel.close()
+        transport = getattr(self.stdout, "_transport", None)
+        if transport is not None:
+            transport.close()
+
+
+async def _pipes(
+    process: subprocess.Popen[bytes],
+) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=1 << 20)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, process.stdin
+    )
+    return asyncio.StreamWriter(transport, protocol, None, loop), reader

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the sidecar under uvicorn until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+
+import uvicorn
+
+from gitprompt import log
+from gitprompt.config import ServerSettings
+from gitprompt.errors import SetupError
+from gitprompt.server.app import sidecar
+from gitprompt.sync import Progress
+
+_DRAIN_SECONDS = 8  # what is in flight may finish; the process ends within 10
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket, or SetupError that says what is wrong."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(2048)
+    except OSError as error:
+        found.close()
+        raise _cannot_listen(host, port, error) from error
+    return found
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> SetupError:
+    if error.errno == errno.EADDRINUSE:
+        return SetupError(
+            f"port {port} on {host} is in use", hint="Choose another with --port, or stop the other."
+        )
+    if error.errno == errno.EACCES:
+        return SetupError(f"port {port} may not be used by this user", hint="Use one above 1023.")
+    return SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}")
+
+
+def serve(
+    settings: ServerSettings,
+    *,
+    progress: Callable[[str], Progress],
+    ready: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` gets the URL once the socket is bound and everything
+    is in sync; it is called before the first request is answered."""
+    log.configure(settings.log_level, settings.log_format)
+    with listen(settings.host, settings.port) as bound:
+        settings = replace(settings, port=bound.getsockname()[1])
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        with sidecar(settings, progress=progress) as application:
+            config = uvicorn.Config(
+                application,
+                loop="uvloop",
+                http="httptools",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+                limit_concurrency=None,
+                backlog=2048,
+            )
+            server = uvicorn.Server(config)
+            ready(f"http://{host}:{settings.port}")
+            server.run(sockets=[bound])
+        log.info("stopped", pid=os.getpid())
+

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes over the wire: query parameters in, pages and error envelopes out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gitprompt.errors import BadRequest, GitpromptError, Invalid
+
+encode = msgspec.json.Encoder().encode
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
+_VARIABLE = re.compile(r"variables\[([^\[\]]+)\]\Z")
+_MAX_FIELDS = 1_000
+_MAX_PAGE = 1 << 40
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+def request_id(given: bytes) -> bytes:
+    """The request's own id where it is sane, else a new one."""
+    return given if given and _SANE_ID.match(given) else secrets.token_hex(8).encode()
+
+
+class Json(Response):
+    """A JSON answer; encoding is msgspec's."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return encode(content)
+
+
+class Query(NamedTuple):
+    """The query of a request: variables apart, and of a repeated parameter the last."""
+
+    params: Mapping[str, str]
+    variables: Mapping[str, str]
+
+
+def parse_query(raw: bytes) -> Query:
+    """`variables[name]=A+b` and its percent-encoded form alike; raises BadRequest for too many."""
+    if not raw:
+        return _NO_QUERY
+    try:
+        pairs = parse_qsl(
+            raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS
+        )
+    except ValueError:
+        raise BadRequest(f"more than {_MAX_FIELDS} query parameters") from None
+    params: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    for name, value in pairs:
+        match = _VARIABLE.match(name)
+        if match:
+            variables[match[1]] = value
+        else:
+            params[name] = value
+    return Query(params, variables)
+
+
+_NO_QUERY = Query({}, {})
+
+
+class Page(NamedTuple):
+    """Which part of a list is wanted. `cursor` None: by page number; [] is the keyset's start."""
+
+    page: int
+    limit: int
+    cursor: list[Any] | None
+
+    @property
+    def offset(self) -> int:
+        return 0 if self.cursor is not None else (self.page - 1) * self.limit
+
+
+def parse_page(params: Mapping[str, str], shape: Sequence[type]) -> Page:
+    """Page, limit and cursor; `shape` has the types of a cursor's parts. Raises Invalid."""
+    problems: list[str] = []
+    page = _integer(params, "page", 1, _MAX_PAGE, problems)
+    limit = _integer(params, "limit", 50, 100, problems)
+    cursor = None
+    if "cursor" in params:
+        try:
+            cursor = _decode_cursor(params["cursor"], shape)
+        except ValueError:
+            problems.append("cursor: not one that this list gave")
+    if problems:
+        raise Invalid("; ".join(problems), fields=problems)
+    return Page(page, limit, cursor)
+
+
+def _integer(
+    params: Mapping[str, str], name: str, default: int, highest: int, problems: list[str]
+) -> int:
+    text = params.get(name)
+    if text is None:
+        return default
+    if re.fullmatch(r"[0-9]{1,15}", text) and 1 <= int(text) <= highest:
+        return int(text)
+    problems.append(f"{name}: must be an integer between 1 and {highest}")
+    return default
+
+
+def _decode_cursor(text: str, shape: Sequence[type]) -> list[Any]:
+    if not text:
+        return []
+    if len(text) > 2_000:
+        raise ValueError
+    try:
+        parts = msgspec.json.decode(base64.urlsafe_b64decode(text.encode("ascii")))
+    except (binascii.Error, UnicodeEncodeError, msgspec.DecodeError) as error:
+        raise ValueError from error
+    if not isinstance(parts, list) or [type(part) for part in parts] != list(shape):
+        raise ValueError
+    if any(isinstance(part, int) and abs(part) >= 1 << 62 for part in parts):
+        raise ValueError
+    return parts
+
+
+def envelope(
+    page: Page, total: int, items: Sequence[Any], last: Callable[[], Sequence[Any]]
+) -> dict[str, Any]:
+    """A page. `last` gives the cursor parts of its last row, asked only for a keyset page."""
+    body: dict[str, Any] = {
+        "items": items,
+        "total": total,
+        "page": page.page,
+        "limit": page.limit,
+        "totalPages": -(-total // page.limit),
+    }
+    if page.cursor is not None:
+        full = len(items) == page.limit
+        body["nextCursor"] = base64.urlsafe_b64encode(encode(last())).decode() if full else None
+    return body
+
+
+def error_response(error: GitpromptError, rid: bytes) -> tuple[int, RawHeaders, bytes]:
+    """Status, headers and body of the one error envelope."""
+    body: dict[str, Any] = {"error": error.message, "code": error.code}
+    if error.details is not None:
+        body["details"] = error.details
+        body["detailsType"] = "fields" if "fields" in error.details else "context"
+    if error.hint:
+        body["hint"] = error.hint
+    body["requestId"] = rid.decode("latin-1")
+    payload = encode(body)
+    headers: RawHeaders = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(payload)).encode()),
+    ]
+    headers.extend((name.lower().encode(), value.encode()) for name, value in error.headers.items())
+    return error.status, headers, payload
+
+
+async def send_bytes(send: Send, status: int, headers: RawHeaders, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body; raises PayloadTooLarge before more than `limit` bytes are held."""
+    from gitprompt.errors import PayloadTooLarge
+
+    for name, value in scope["headers"]:
+        if name == b"content-length" and (not value.isdigit() or int(value) > limit):
+            raise PayloadTooLarge(f"the body is larger than {limit} bytes")
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("the client went away")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise PayloadTooLarge(f"the body is larger than {limit} bytes")
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workspaces of this server, and the one way in which any of them is synced.
+
+A poke (push, webhook, API) and the poll both end in `reconcile`. Flights are shared: who asks
+while one waits to start joins it; who asks while one runs waits for the next, which sees
+everything that was there when they asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from gitprompt import hosting, log
+from gitprompt.clock import Clock
+from gitprompt.drivers import Driver
+from gitprompt.errors import GitpromptError, NotFound
+from gitprompt.git import Repository
+from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
+from gitprompt.sync import Outcome, Progress, Source, Sync
+
+
+class State:
+    """How a workspace is doing. Times are Unix seconds; `revision` rises with every change."""
+
+    __slots__ = ("last_error", "last_success", "loose_refs", "revision", "seconds")
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.last_success: int | None = None
+        self.last_error: str | None = None
+        self.seconds = 0.0
+        self.loose_refs = 0
+
+
+class Workspaces:
+    def __init__(
+        self,
+        *,
+        hosting: Hosting,
+        sync: Sync,
+        driver: Driver,
+        clock: Clock,
+        in_place: Repository | None = None,
+    ) -> None:
+        self._hosting = hosting
+        self._sync = sync
+        self._driver = driver
+        self._clock = clock
+        self._in_place = in_place
+        self._sources: dict[str, Source] = {}
+        self._states: dict[str, State] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+        self._tidying: set[asyncio.Task[None]] = set()
+        self.generation = 0  # rises when anything served may have changed
+
+    # which there are
+
+    def load(self) -> None:
+        """Open every workspace on disk. Blocks; called before serving, and by the poll."""
+        if self._in_place is not None:
+            source = Source(DEFAULT_WORKSPACE, self._in_place, owned=False)
+            self._sources.setdefault(DEFAULT_WORKSPACE, source)
+        for name in self._hosting.workspaces():
+            if name not in self._sources:
+                with suppress(NotFound):
+                    self._sources[name] = Source(name, self._hosting.open(name), owned=True)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self._sources)
+
+    def source(self, workspace: str) -> Source | None:
+        return self._sources.get(workspace)
+
+    def is_in_place(self, workspace: str) -> bool:
+        source = self._sources.get(workspace)
+        return source is not None and not source.owned
+
+    def state(self, workspace: str) -> State:
+        return self._states.setdefault(workspace, State())
+
+    async def create(self, workspace: str) -> Source:
+        """The workspace, made on its first write. Idempotent."""
+        source = self._sources.get(workspace)
+        if source is None:
+            repository = await asyncio.to_thread(self._hosting.create, workspace)
+            source = self._sources[workspace] = Source(workspace, repository, owned=True)
+        return source
+
+    # keeping up
+
+    async def reconcile(self, workspace: str) -> Outcome:
+        """Sync a workspace and return when everything that was in Git at the call is served."""
+        waiting = self._waiting.get(workspace)
+        if waiting is None:
+            waiting = asyncio.ensure_future(self._fly(workspace))
+            self._waiting[workspace] = waiting
+        return await asyncio.shield(waiting)
+
+    async def _fly(self, workspace: str) -> Outcome:
+        async with self._locks.setdefault(workspace, asyncio.Lock()):
+            self._waiting.pop(workspace, None)
+            source = self._sources.get(workspace)
+            if source is None:
+                raise NotFound(f"Workspace {workspace} not found")
+            outcome = await asyncio.to_thread(self.reconcile_now, source)
+            if source.owned and outcome.changed:
+                self._tidy_later(source)
+            return outcome
+
+    def reconcile_now(self, source: Source, progress: Progress | None = None) -> Outcome:
+        """Sync in this thread, and remember how it went."""
+        state = self.state(source.workspace)
+        begin = time.perf_counter()
+        try:
+            self._driver.fetch(source.workspace, source.repository)
+            outcome = self._sync.reconcile(source, progress=progress)
+        except GitpromptError as error:
+            if state.last_error != error.message:
+                log.error("sync failed", workspace=source.workspace, error=error.message)
+            state.last_error = error.message
+            raise
+        state.seconds = time.perf_counter() - begin
+        state.last_success, state.last_error = self._clock(), None
+        if outcome.changed:
+            state.revision += 1
+            self.generation += 1
+            log.info(
+                "synced",
+                workspace=source.workspace,
+                versions=outcome.versions,
+                labels=outcome.labels,
+                rejected=outcome.rejected,
+                ms=round(state.seconds * 1000, 1),
+            )
+        return outcome
+
+    def sync_all(self, progress: Callable[[str], Progress]) -> None:
+        """Before serving: bring every workspace up to date; a broken one stops no other."""
+        for source in list(self._sources.values()):
+            with suppress(GitpromptError):
+                self.reconcile_now(source, progress(source.workspace))
+
+    async def poke(self) -> None:
+        """Sync all workspaces; failures are logged and shown in their states."""
+        for workspace in self.names:
+            with suppress(GitpromptError):
+                await self.reconcile(workspace)
+
+    async def poll(self, seconds: float) -> None:
+        """The floor under all pokes: look at every workspace, for ever."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await asyncio.to_thread(self.load)
+                await self.poke()
+            except Exception:  # the poll must outlive whatever one look at the disk brings
+                log.error("poll failed", exc_info=True)
+
+    def _tidy_later(self, source: Source) -> None:
+        task = asyncio.create_task(self._tidy(source))
+        self._tidying.add(task)
+        task.add_done_callback(self._tidying.discard)
+
+    async def _tidy(self, source: Source) -> None:
+        def work() -> None:
+            hosting.tidy(source.repository, len(source.repository.refs().loose))
+
+        try:
+            await asyncio.to_thread(work)
+        except GitpromptError as error:
+            log.warning("packing failed", workspace=source.workspace, error=error.message)

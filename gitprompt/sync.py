@@ -1,0 +1,430 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Git → index: list the refs, load only what changed, apply it in one transaction.
+
+Level-triggered and single-flight: a poke and a poll call `reconcile`, and whoever comes second
+finds nothing to do. What results depends on (Git, pins) alone and never on the order of arrival:
+where two refs cannot both be served, the pinned one wins, then the older, then byte order.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from gitprompt import published
+from gitprompt.clock import Clock
+from gitprompt.core.document import SETTINGS, SUITES, served
+from gitprompt.core.labels import split_label_ref
+from gitprompt.core.model import Label, Pin, Rejection, Suite, Tampering, Version
+from gitprompt.core.names import fold
+from gitprompt.core.versions import TAG_PREFIX, precedence, split_tag_ref, tag_ref
+from gitprompt.errors import Invalid
+from gitprompt.git import ObjectReader, Refs, RefUpdate, Repository, ZERO, update_refs
+from gitprompt.git.objects import Signature
+from gitprompt.published import Loaded
+from gitprompt.store.index import IndexWriter, WorkspaceRow
+from gitprompt.store.telemetry import Telemetry
+
+PIN_REF = "refs/gitprompt/pins"
+_CHUNK = 2_000
+
+Progress = Callable[[int, int], None]
+
+
+class Source(NamedTuple):
+    """A workspace and its local repository. `owned`: we made it (hosted or a mirror), so a hidden
+    ref may keep pinned documents alive in it."""
+
+    workspace: str
+    repository: Repository
+    owned: bool
+
+
+class Outcome(NamedTuple):
+    """What a reconciliation changed."""
+
+    changed: bool = False
+    versions: int = 0
+    labels: int = 0
+    rejected: int = 0
+
+
+class Sync:
+    def __init__(self, index: IndexWriter, telemetry: Telemetry, clock: Clock) -> None:
+        self._index = index
+        self._telemetry = telemetry
+        self._clock = clock
+        self._known: dict[str, Refs] = {}
+        self._lock = threading.Lock()
+
+    def reconcile(self, source: Source, *, progress: Progress | None = None) -> Outcome:
+        """Make the index agree with Git. Idempotent; blocks; raises GitError, Unavailable."""
+        with self._lock:
+            known = self._known.get(source.workspace)
+            if known is not None and source.repository.is_unchanged(known):
+                return Outcome()
+            refs = source.repository.refs(before=known)
+            if known is None:
+                known = Refs({}, self._index.known_refs(source.workspace), "")
+            outcome = Outcome()
+            row = self._index.workspace(source.workspace)
+            changed = refs.changed_since(known)
+            if changed or row is None or refs.head != (row.branch, row.head):
+                with source.repository.reader() as reader, self._index.transaction():
+                    run = _Run(self, source, reader, refs, row, progress)
+                    outcome = run.apply(changed)
+            self._known[source.workspace] = refs
+            return outcome
+
+
+class _Run:
+    """One reconciliation, inside the index's transaction."""
+
+    def __init__(
+        self,
+        sync: Sync,
+        source: Source,
+        reader: ObjectReader,
+        refs: Refs,
+        row: WorkspaceRow | None,
+        progress: Progress | None,
+    ) -> None:
+        self.index = sync._index
+        self.telemetry = sync._telemetry
+        self.now = sync._clock()
+        self.source = source
+        self.workspace = source.workspace
+        self.reader = reader
+        self.refs = refs
+        self.row = row
+        self.progress = progress
+        self.names: set[str] = set()
+        self.blobs: list[str] = []
+        self.added = self.rejected = 0
+        self.was_rejected = self.index.rejected_refs(self.workspace, "refs/")
+
+    def apply(self, changed: set[str]) -> Outcome:
+        branch, head = self.refs.head
+        self.settings, broken = published.load_settings(self.reader, head)
+        before = self.row.settings if self.row else None
+        if before is not None and before.namespace != self.settings.namespace:
+            changed = changed | self._move_namespace(before.namespace)
+        if before is not None and before.checks != self.settings.checks:
+            changed = changed | self.was_rejected.keys()
+        if self.row is None:
+            self._restore_pins()
+        self._tags(sorted(ref for ref in changed if ref.startswith(TAG_PREFIX)))
+        labels = self._labels(changed)
+        self.index.unreject_files(self.workspace, SETTINGS)
+        if broken:
+            self._reject(broken)
+        suites_tree = self._suites(head)
+        self.index.put_workspace(
+            self.workspace, WorkspaceRow(branch, head, self.settings, suites_tree)
+        )
+        if self.blobs and self.source.owned:
+            self._keep_alive()
+        return Outcome(True, self.added, labels, self.rejected)
+
+    def _reject(self, rejection: Rejection) -> None:
+        self.rejected += 1
+        self.index.reject(self.workspace, rejection)
+
+    def _accept(self, ref: str) -> None:
+        if ref in self.was_rejected:
+            self.index.unreject(self.workspace, ref)
+
+    # version tags
+
+    def _tags(self, changed: Sequence[str]) -> None:
+        fresh: list[tuple[str, str]] = []
+        has_pins = self.telemetry.has_pins(self.workspace)
+        for ref in changed:
+            oid = self.refs.get(ref)
+            pin = None
+            if has_pins:
+                name, version = split_tag_ref(ref)
+                pin = self.telemetry.pin(self.workspace, name, version)
+            if pin is not None:
+                self._compare(ref, pin, oid)
+            elif oid is None:
+                self.index.unreject(self.workspace, ref)
+            else:
+                fresh.append((ref, oid))
+        for chunk in _chunked(self._loaded(fresh), _CHUNK):
+            self._publish(chunk)
+        for name in sorted(self.names):
+            self.index.refresh_prompt(self.workspace, name)
+
+    def _compare(self, ref: str, pin: Pin, oid: str | None) -> None:
+        """A pinned tag: what is served stays; a tag that moved or vanished is reported."""
+        if not self.index.version_like(self.workspace, pin.version.name, pin.version.version):
+            self._restore([pin])
+        if oid != pin.version.tag:
+            seen = self.reader.names((ref,))
+            actual = next(seen)
+            oid = actual.oid if actual else None
+        if oid == pin.version.tag:
+            self.index.clear_tampering(self.workspace, ref)
+        else:
+            self.index.report_tampering(self.workspace, Tampering(ref, pin.version.tag, oid))
+
+    def _restore_pins(self) -> None:
+        """After the index was deleted: everything pinned is served, tag or no tag."""
+        for pins in self.telemetry.pins(self.workspace):
+            self._restore(pins)
+            for pin in pins:
+                ref = tag_ref(pin.version.name, pin.version.version)
+                if self.refs.get(ref) is None:
+                    self._compare(ref, pin, None)
+        for name in sorted(self.names):
+            self.index.refresh_prompt(self.workspace, name)
+
+    def _restore(self, pins: Sequence[Pin]) -> None:
+        versions = [pin.version for pin in pins]
+        loaded = published.load_pinned(self.reader, versions)
+        self.index.put_versions(
+            self.workspace,
+            ((v, _served(v, document) if document else None) for v, document in loaded),
+        )
+        self.names.update(version.name for version in versions)
+
+    def _loaded(self, fresh: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
+        """The valid ones among new tags; of those that cannot coexist, the one that wins."""
+        contested, settled = self._contests(fresh)
+        total = len(fresh)
+        for done, item in enumerate(self._load(settled)):
+            if self.progress and done % 1_000 == 0:
+                self.progress(done, total)
+            yield item
+        for group in contested:
+            yield from self._winners(list(self._load(group)))
+        if self.progress:
+            self.progress(total, total)
+
+    def _load(self, refs: Iterable[tuple[str, str]]) -> Iterator[Loaded]:
+        for item in published.load_versions(self.reader, refs, self.settings.checks):
+            if isinstance(item, Rejection):
+                self._reject(item)
+            else:
+                yield item
+
+    def _contests(
+        self, fresh: Sequence[tuple[str, str]]
+    ) -> tuple[list[list[tuple[str, str]]], list[tuple[str, str]]]:
+        """Groups of new tags of which only some can be served, and all the others."""
+        spellings: dict[str, set[str]] = {}
+        keys: dict[tuple[str, str], int] = {}
+        for ref, _ in fresh:
+            name, version = split_tag_ref(ref)
+            spellings.setdefault(fold(name), set()).add(name)
+            key = name, _precedence(version)
+            keys[key] = keys.get(key, 0) + 1
+        groups: dict[str, list[tuple[str, str]]] = {}
+        settled: list[tuple[str, str]] = []
+        indexed = {
+            name: self.index.name_like(self.workspace, name)
+            for names in spellings.values()
+            for name in names
+        }
+        for ref, oid in fresh:
+            name, version = split_tag_ref(ref)
+            owner = indexed[name]
+            twins = len(spellings[fold(name)]) > 1 or (owner or name) != name
+            twins = twins or keys[name, _precedence(version)] > 1
+            if twins or (owner == name and self._twin(name, version)):
+                groups.setdefault(fold(name), []).append((ref, oid))
+            else:
+                settled.append((ref, oid))
+        return list(groups.values()), settled
+
+    def _twin(self, name: str, version: str) -> str | None:
+        """An indexed version of equal precedence and other spelling."""
+        if not _precedence(version):
+            return None
+        twin = self.index.version_like(self.workspace, name, version)
+        return twin if twin != version else None
+
+    def _winners(self, group: list[Loaded]) -> Iterator[Loaded]:
+        """What is served already wins, then the older, then byte order."""
+        group.sort(key=lambda item: (item.version.created_at, item.ref.encode()))
+        first = group[0].version.name if group else ""
+        owner = self.index.name_like(self.workspace, first) or first
+        served_by: dict[str, str] = {}
+        for item in group:
+            version = item.version
+            if version.name != owner:
+                self._reject(_case_twin(item.ref, version.tag, owner))
+                continue
+            twin = self._twin(version.name, version.version) or served_by.setdefault(
+                _precedence(version.version), version.version
+            )
+            if twin != version.version:
+                self._reject(_equal_precedence(item.ref, version.tag, version.version, twin))
+                continue
+            yield item
+
+    def _publish(self, chunk: Sequence[Loaded]) -> None:
+        """Pin first: a version that was ever served is remembered."""
+        self.telemetry.add_pins(self.workspace, [Pin(item.version, self.now) for item in chunk])
+        self.index.put_versions(
+            self.workspace, ((item.version, _served(item.version, item.document)) for item in chunk)
+        )
+        for item in chunk:
+            self._accept(item.ref)
+            self.names.add(item.version.name)
+            self.blobs.append(item.version.blob)
+        self.added += len(chunk)
+
+    def _keep_alive(self) -> None:
+        """One commit on a hidden ref holds the new documents, so that no gc can take them."""
+        from gitprompt.git.writer import ObjectWriter
+
+        repository = self.source.repository
+        writer = ObjectWriter(repository)
+        before = next(self.reader.names((PIN_REF,)))
+        tree = writer.tree([(f"{blob[:2]}/{blob[2:]}", blob) for blob in dict.fromkeys(self.blobs)])
+        author = Signature("gitprompt", "gitprompt@localhost", self.now)
+        parents = [before.oid] if before else []
+        commit = writer.commit(tree, parents, f"Pin {len(self.blobs)} documents\n", author)
+        update = RefUpdate(PIN_REF, before.oid if before else ZERO, commit)
+        update_refs(repository, [update], message="gitprompt: pin")
+
+    # labels
+
+    def _move_namespace(self, old: str) -> set[str]:
+        """Labels live elsewhere now: forget the old place, and look at every ref of the new."""
+        for ref, _ in self.refs.items():
+            if ref.startswith(old + "/"):
+                self.index.unreject(self.workspace, ref)
+                name = ref.removeprefix(old + "/").partition("@")[0]
+                self.index.remove_labels(self.workspace, name)
+        prefix = self.settings.namespace + "/"
+        return {ref for ref, _ in self.refs.items() if ref.startswith(prefix)}
+
+    def _labels(self, changed: set[str]) -> int:
+        namespace = self.settings.namespace
+        touched: dict[str, set[str]] = {}
+        for ref in sorted(changed):
+            if not ref.startswith(namespace + "/"):
+                continue
+            try:
+                name, _ = split_label_ref(ref, namespace=namespace)
+                touched.setdefault(name, set()).add(ref)
+            except Invalid as error:
+                oid = self.refs.get(ref)
+                if oid is None:
+                    self.index.unreject(self.workspace, ref)
+                else:
+                    self._reject(
+                        published.rejection(ref, oid, error.message, error.hint, "name")
+                    )
+        for name in self.names:
+            if self.index.has_unsettled_labels(self.workspace, name, namespace):
+                touched.setdefault(name, set())
+        for name, refs in sorted(touched.items()):
+            self._labels_of(name, refs)
+        return sum(len(refs) for refs in touched.values())
+
+    def _labels_of(self, name: str, changed: set[str]) -> None:
+        """All labels of a prompt together: two that differ only in case cannot both exist."""
+        refs = self.index.label_refs(self.workspace, name, self.settings.namespace)
+        for ref in changed:
+            oid = self.refs.get(ref)
+            if oid is None:
+                refs.pop(ref, None)
+            else:
+                refs[ref] = oid
+            self.index.unreject(self.workspace, ref)
+        found = [self._load_label(ref, tip) for ref, tip in sorted(refs.items())]
+        self.index.remove_labels(self.workspace, name)
+        labels = [item for item in found if isinstance(item, Label)]
+        labels.sort(key=lambda item: (item.moves[-1].created_at, item.label.encode()))
+        owners: dict[str, str] = {}
+        for label in labels:
+            ref = f"{self.settings.namespace}/{name}@{label.label}"
+            owner = owners.setdefault(fold(label.label), label.label)
+            if owner != label.label:
+                self._reject(_case_twin(ref, label.tip, f"{name}@{owner}"))
+                continue
+            self.index.unreject(self.workspace, ref)
+            self.index.put_label(self.workspace, label, bare=published.is_bare(label))
+        for item in found:
+            if isinstance(item, Rejection):
+                self._reject(item)
+
+    def _load_label(self, ref: str, tip: str) -> Label | Rejection:
+        namespace = self.settings.namespace
+        known = None
+        try:
+            name, label = split_label_ref(ref, namespace=namespace)
+            known = self.index.label(self.workspace, name, label)
+        except Invalid:
+            pass  # load_label says so
+        return published.load_label(
+            self.reader,
+            ref,
+            tip,
+            namespace=namespace,
+            versions=lambda name: self.index.versions(self.workspace, name),
+            known=None if known is None or published.is_bare(known) else known,
+        )
+
+    # suites
+
+    def _suites(self, head: str | None) -> str | None:
+        """Read the suites again where their tree changed; returns the tree they are from."""
+        tree = next(self.reader.names((f"{head}:{SUITES}",))) if head else None
+        oid = tree.oid if tree else None
+        same_checks = self.row is not None and self.row.settings.checks == self.settings.checks
+        if self.row is not None and oid == self.row.suites_tree and same_checks:
+            return oid
+        self.index.unreject_files(self.workspace, SUITES + "/")
+        found = list(published.load_suites(self.reader, head, self.settings.checks)) if head else []
+        self.index.put_suites(self.workspace, [item for item in found if isinstance(item, Suite)])
+        for item in found:
+            if isinstance(item, Rejection):
+                self._reject(item)
+        return oid
+
+
+def _precedence(version: str) -> str:
+    """Like `precedence`; empty for what is not a version, which `load_versions` rejects."""
+    try:
+        return precedence(version)
+    except Invalid:
+        return ""
+
+
+def _served(version: Version, document: dict[str, object]) -> bytes:
+    value = served(document, name=version.name, version=version.version)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _case_twin(ref: str, oid: str, other: str) -> Rejection:
+    return published.rejection(
+        ref, oid, f"it differs only in case from '{other}', which exists", "Use one spelling.", "name"
+    )
+
+
+def _equal_precedence(ref: str, oid: str, version: str, twin: str) -> Rejection:
+    return published.rejection(
+        ref,
+        oid,
+        f"{version} has the same precedence as {twin}, which is published",
+        "Choose the next version.",
+        "version",
+    )
+
+
+def _chunked(items: Iterable[Loaded], size: int) -> Iterator[list[Loaded]]:
+    chunk: list[Loaded] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
