@@ -23,23 +23,51 @@ def _setting(default: Any, env: str, about: str, *, secret: bool = False) -> Any
 class ServerSettings:
     """What `gitprompt serve` needs to know."""
 
-    data: str = _setting("data", "GITPROMPT_DATA", "Folder for repositories, index, telemetry and salt.")
-    repo: str = _setting("", "GITPROMPT_REPO", "Serve this local repository in place, as the workspace 'default'.")
+    data: str = _setting(
+        "data", "GITPROMPT_DATA", "Folder for repositories, index, telemetry and salt."
+    )
+    repo: str = _setting(
+        "", "GITPROMPT_REPO", "Serve this local repository in place, as the workspace 'default'."
+    )
     host: str = _setting("127.0.0.1", "HOST", "Address to listen on.")
     port: int = _setting(3000, "PORT", "Port to listen on; 0 takes a free one.")
     workers: int = _setting(1, "GITPROMPT_WORKERS", "Processes that serve. Only 1 for now.")
     driver: str = _setting("filesystem", "DRIVER", "Where repositories come from.")
-    poll_seconds: float = _setting(1.0, "GITPROMPT_POLL_SECONDS", "Seconds between looks at the refs; a poke does not wait for it.")
-    max_body_bytes: int = _setting(10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest request body; pushes have their own limit.")
+    poll_seconds: float = _setting(
+        1.0,
+        "GITPROMPT_POLL_SECONDS",
+        "Seconds between looks at the refs; a poke does not wait for it.",
+    )
+    max_body_bytes: int = _setting(
+        10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest request body; pushes have their own limit."
+    )
     max_push_bytes: int = _setting(1_000_000_000, "GITPROMPT_MAX_PUSH_BYTES", "Largest push.")
     log_level: str = _setting("info", "LOG_LEVEL", "debug (each request), info, warning or error.")
     log_format: str = _setting("text", "LOG_FORMAT", "text or json.")
-    salt: str = _setting("", "API_KEY_SALT", "Salt for the hashes of API keys; made and kept in the data folder where absent.", secret=True)
-    github_webhook_secret: str = _setting("", "GITHUB_WEBHOOK_SECRET", "Secret of the GitHub webhook; several, comma-separated, during rotation.", secret=True)
-    gitlab_webhook_secret: str = _setting("", "GITLAB_WEBHOOK_SECRET", "The same for GitLab.", secret=True)
-    gitea_webhook_secret: str = _setting("", "GITEA_WEBHOOK_SECRET", "The same for Gitea and Forgejo.", secret=True)
-    bitbucket_webhook_secret: str = _setting("", "BITBUCKET_WEBHOOK_SECRET", "The same for Bitbucket.", secret=True)
-    generic_webhook_secret: str = _setting("", "GITPROMPT_WEBHOOK_SECRET", "The same for any other sender.", secret=True)
+    salt: str = _setting(
+        "",
+        "API_KEY_SALT",
+        "Salt for the hashes of API keys; made and kept in the data folder where absent.",
+        secret=True,
+    )
+    github_webhook_secret: str = _setting(
+        "",
+        "GITHUB_WEBHOOK_SECRET",
+        "Secret of the GitHub webhook; several, comma-separated, during rotation.",
+        secret=True,
+    )
+    gitlab_webhook_secret: str = _setting(
+        "", "GITLAB_WEBHOOK_SECRET", "The same for GitLab.", secret=True
+    )
+    gitea_webhook_secret: str = _setting(
+        "", "GITEA_WEBHOOK_SECRET", "The same for Gitea and Forgejo.", secret=True
+    )
+    bitbucket_webhook_secret: str = _setting(
+        "", "BITBUCKET_WEBHOOK_SECRET", "The same for Bitbucket.", secret=True
+    )
+    generic_webhook_secret: str = _setting(
+        "", "GITPROMPT_WEBHOOK_SECRET", "The same for any other sender.", secret=True
+    )
 
 
 def server_settings(

@@ -457,6 +457,24 @@ def locate(data: bytes, path: Path, *, offset: int = 0) -> tuple[int, int]:
     return _inside(text, place, offset)
 
 
+def replace_scalar(data: bytes, path: Path, value: str) -> bytes:
+    """The file with the scalar at `path` written as `value`, everything else byte for byte.
+
+    Raises FormatError where there is no such scalar.
+    """
+    text = data.decode("utf-8-sig")
+    place, depth = _find(text, path)
+    found = _SCALAR.match(text, place.index)
+    if depth < len(path) or found is None:
+        raise FormatError(f"there is no {'.'.join(map(str, path))} to rewrite")
+    quote = place.style or ("" if _FLOAT.match(value) is None else '"')
+    changed = text[: place.index] + quote + value + quote + text[found.end() :]
+    return data[: len(data) - len(text.encode())] + changed.encode()
+
+
+_SCALAR = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|[^\s,}#\]]+")
+
+
 def _find(text: str, path: Path) -> tuple[Place, int]:
     """The place of the deepest prefix of `path` that exists, and that prefix's length.
 

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 
 from gitprompt import resources
 from gitprompt.errors import BadRequest, NotFound, SetupError
-from gitprompt.git import Repository, git
-from gitprompt.git.process import environment
+from gitprompt.git.process import environment, git
+from gitprompt.git.repository import Repository
 
 WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 DEFAULT_WORKSPACE = "default"
@@ -211,7 +211,9 @@ def _replace(path: str, text: str, *, executable: bool = False) -> None:
         file.flush()
         os.fsync(file.fileno())
     if executable:
-        os.chmod(temporary, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+        os.chmod(
+            temporary, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
+        )
     os.replace(temporary, path)
 
 
@@ -255,5 +257,3 @@ def is_held(data: str) -> str | None:
             return None
     except SetupError as error:
         return error.message
-
-

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt import checks
-from gitprompt.checks.subject import Kind
 from gitprompt.core import labels as label_rules
 from gitprompt.core.document import SETTINGS, SUITES, prompt_paths, stem, version_paths
 from gitprompt.core.model import (
     Finding,
+    Kind,
     Label,
     LabelMove,
     Rejection,
@@ -105,9 +105,7 @@ def _load_chunk(
             yield _judged(*item, next(blobs), severities)
 
 
-def _target(
-    reader: ObjectReader, ref: str, oid: str, found: Object | None
-) -> _Target | Rejection:
+def _target(reader: ObjectReader, ref: str, oid: str, found: Object | None) -> _Target | Rejection:
     name, version = split_tag_ref(ref)
     try:
         check_name(name)
@@ -443,9 +441,7 @@ def load_suites(
         yield examine_suite(blob, file.path, name, severities)
 
 
-def examine_suite(
-    blob: Object, path: str, name: str, severities: Severities
-) -> Suite | Rejection:
+def examine_suite(blob: Object, path: str, name: str, severities: Severities) -> Suite | Rejection:
     kind: Kind = "suite"
     document, findings = checks.examine(
         blob.data, path=path, kind=kind, name=name, severities=severities

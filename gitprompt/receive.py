@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from gitprompt import checks, published
-from gitprompt.checks.subject import Kind
-from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, stem
+from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
 from gitprompt.core.labels import NAMESPACES, parse_move, split_label_ref
 from gitprompt.core.model import Finding, Rejection, Version
 from gitprompt.core.names import fold
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
 from gitprompt.errors import Invalid
-from gitprompt.git import ZERO, Object, ObjectReader, Refs, RefUpdate, Repository
-from gitprompt.git.objects import parse_commit
+from gitprompt.git.objects import Object, ObjectReader, parse_commit
+from gitprompt.git.refs import ZERO, Refs, RefUpdate
+from gitprompt.git.repository import Repository
 from gitprompt.git.writer import EMPTY_TREE
 from gitprompt.published import Loaded
 
@@ -379,18 +379,3 @@ def _immutable(update: RefUpdate) -> tuple[Finding, ...]:
         f"Publish the next version instead: gitprompt publish {name} --bump auto --push",
         "immutable",
     )
-
-
-def place(path: str) -> tuple[Kind | None, str, str | None]:
-    """Which document a path of a work tree is: its kind, its name, and its version in the seed's
-    layout prompts/<name>/<version>.json. Kind None: none of ours."""
-    if path == SETTINGS:
-        return "settings", "", None
-    name = stem(path, PROMPTS)
-    if name is not None:
-        folder, _, last = name.rpartition("/")
-        if folder and is_version(last):
-            return "prompt", folder, last
-        return "prompt", name, None
-    suite = stem(path, SUITES)
-    return ("suite", suite, None) if suite is not None else (None, "", None)

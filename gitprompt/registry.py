@@ -20,7 +20,7 @@ from gitprompt.core.names import check_name
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
 from gitprompt.errors import Invalid, NotFound
-from gitprompt.git import Repository
+from gitprompt.git.repository import Repository
 
 WORK_TREE = "."
 
@@ -154,6 +154,13 @@ class Registry:
                     found.setdefault(name, path)
         return found
 
+    def find(self, selector: Selector) -> Resolved | None:
+        """Like `resolve`, with None for what does not exist or is not valid."""
+        try:
+            return self.resolve(selector)
+        except (NotFound, Invalid):
+            return None
+
     def resolve(self, selector: Selector) -> Resolved:
         """The document that a selector names. Raises NotFound with what there is instead."""
         if selector.at == WORK_TREE:
@@ -165,7 +172,9 @@ class Registry:
         elif not is_version(wanted):
             found = self.label(selector.name, wanted)
             if found is None or found.version is None:
-                raise NotFound(f"Label {wanted} of {selector.name} not found", hint=self._labels(selector))
+                raise NotFound(
+                    f"Label {wanted} of {selector.name} not found", hint=self._labels(selector)
+                )
             wanted = found.version
         version = next((v for v in versions if v.version == wanted), None)
         if version is None:
@@ -206,6 +215,8 @@ class Registry:
                 try:
                     document = formats.read(data, path)
                 except formats.FormatError as error:
-                    raise Invalid(f"{path}:{error.line}: {error.message}", hint=error.hint) from None
+                    raise Invalid(
+                        f"{path}:{error.line}: {error.message}", hint=error.hint
+                    ) from None
                 return Resolved(selector, None, document, path)
         raise NotFound(f"prompts/{selector.name}.yaml is not in the work tree")

@@ -15,8 +15,9 @@ from gitprompt.core.labels import Move, label_ref, move_message
 from gitprompt.core.model import Label, Version
 from gitprompt.core.versions import TAG_PREFIX, tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
-from gitprompt.git import ZERO, RefUpdate, Repository, update_refs
 from gitprompt.git.objects import Signature
+from gitprompt.git.refs import ZERO, RefUpdate, update_refs
+from gitprompt.git.repository import Repository
 from gitprompt.git.writer import EMPTY_TREE, ObjectWriter
 
 # Where a write must succeed before the local refs move; a driver's `push` is one.
@@ -85,7 +86,9 @@ def _signed_tag(repository: Repository, release: Release) -> RefUpdate:
     except GitError as error:
         if "already exists" in error.stderr:
             raise _exists(release) from error
-        error.hint = error.hint or "Set user.signingkey (and gpg.format), or publish without --sign."
+        error.hint = (
+            error.hint or "Set user.signingkey (and gpg.format), or publish without --sign."
+        )
         raise
     return RefUpdate(ref, ZERO, repository.line("rev-parse", ref))
 
@@ -112,6 +115,7 @@ def move_label(
     version: Version | None,
     *,
     current: Label | None,
+    local: str | None,
     author: Signature,
     reason: str = "",
     namespace: str = "refs/labels",
@@ -120,8 +124,8 @@ def move_label(
 ) -> RefUpdate:
     """Point a label at a version, or remove it with `version` None: one commit on its ref.
 
-    `current` is the label as the caller saw it (None: it never existed); somebody else's move in
-    between raises Conflict.
+    `current` is the label as the caller saw it (None: it never existed), `local` the value of its
+    ref in this repository; somebody else's move in between raises Conflict.
     """
     previous = current.version if current else None
     if version is None and previous is None:
@@ -136,7 +140,7 @@ def move_label(
     parents = [current.moves[0].commit] if current else []
     commit = writer.commit(tree, parents, move_message(move), author, sign=sign)
     ref = label_ref(name, label, namespace=namespace)
-    update = RefUpdate(ref, current.tip if current else ZERO, commit)
+    update = RefUpdate(ref, local or ZERO, commit)
     target = version.version if version else "none"
     _apply(repository, [update], f"gitprompt: {label} → {target}", origin)
     return update
@@ -149,6 +153,40 @@ def working_path(version: Version) -> str:
 
 
 # Remotes
+
+
+def configure_fetch(repository: Repository, remote: str) -> list[str]:
+    """Make `git fetch` bring labels and all version tags, which Git's default refspecs leave out.
+
+    Idempotent; returns the refspecs that were added.
+    """
+    wanted = (
+        "refs/tags/prompts/*:refs/tags/prompts/*",
+        f"+refs/labels/*:refs/remotes/{remote}/labels/*",
+    )
+    key = f"remote.{remote}.fetch"
+    known = os.fsdecode(repository.git("config", "--get-all", key, accept=(0, 1))).splitlines()
+    added = [refspec for refspec in wanted if refspec not in known]
+    for refspec in added:
+        repository.git("config", "--add", key, refspec)
+    return added
+
+
+def choose_remote(repository: Repository, wanted: str | None = None) -> str:
+    """The remote to push to: the one that is named, else origin, else the only one."""
+    remotes = repository.remotes()
+    if wanted is not None:
+        if wanted in remotes:
+            return wanted
+        raise NotFound(f"there is no remote '{wanted}'", hint=f"Remotes: {', '.join(remotes)}")
+    if "origin" in remotes:
+        return "origin"
+    if len(remotes) == 1:
+        return remotes[0]
+    raise SetupError(
+        "there is no remote to push to" if not remotes else "there are several remotes",
+        hint="git remote add origin URL" if not remotes else f"--remote {remotes[0]}",
+    )
 
 
 def tracking_ref(remote: str, ref: str) -> str:
@@ -165,21 +203,26 @@ def fetch_label(repository: Repository, remote: str, ref: str) -> str | None:
     return repository.line("rev-parse", tracking)
 
 
-def push(repository: Repository, remote: str, updates: Sequence[RefUpdate], *refs: str) -> str:
-    """Push what was just moved here, all or nothing, and return what the remote said.
+def push(
+    repository: Repository,
+    remote: str,
+    updates: Sequence[RefUpdate],
+    *refs: str,
+    undo: Sequence[RefUpdate],
+) -> None:
+    """Push `updates`, whose `old` values are the remote's, and `refs`; all of it or nothing.
 
-    Where the remote refuses, the local refs go back to what they were: a version or a move that
+    Where the remote refuses, `undo` (what was moved here) is taken back: a version or a move that
     nobody else can see must not look published. Raises Conflict when somebody was faster.
     """
     leases = [f"--force-with-lease={update.ref}:{_lease(update)}" for update in updates]
     specs = [f"{update.new}:{update.ref}" for update in updates]
     try:
-        answer = repository.git("push", "--atomic", "--porcelain", *leases, remote, *specs, *refs)
+        repository.git("push", "--atomic", "--porcelain", *leases, remote, *specs, *refs)
     except GitError as error:
-        back = [RefUpdate(update.ref, update.new, update.old) for update in updates]
+        back = [RefUpdate(update.ref, update.new, update.old) for update in undo]
         update_refs(repository, back, message="gitprompt: push refused")
         raise refused(error, updates) from error
-    return answer.decode("utf-8", "replace")
 
 
 def _lease(update: RefUpdate) -> str:
@@ -193,7 +236,9 @@ def refused(error: GitError, updates: Sequence[RefUpdate]) -> GitError | Conflic
         for line in error.stderr.splitlines()
         if line.startswith("remote: ")
     )
-    if re.search(r"stale info|already exists|non-fast-forward|fetch first|is at|exists", error.stderr):
+    if re.search(
+        r"stale info|already exists|non-fast-forward|fetch first|is at|exists", error.stderr
+    ):
         what = ", ".join(u.ref.removeprefix(TAG_PREFIX) for u in updates[:3])
         return Conflict(
             f"the remote has a newer {what}: somebody was faster" + (f"\n{said}" if said else ""),

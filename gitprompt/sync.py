@@ -21,8 +21,9 @@ from gitprompt.core.model import Label, Pin, Rejection, Suite, Tampering, Versio
 from gitprompt.core.names import fold
 from gitprompt.core.versions import TAG_PREFIX, precedence, split_tag_ref, tag_ref
 from gitprompt.errors import Invalid
-from gitprompt.git import ObjectReader, Refs, RefUpdate, Repository, ZERO, update_refs
-from gitprompt.git.objects import Signature
+from gitprompt.git.objects import ObjectReader, Signature
+from gitprompt.git.refs import ZERO, Refs, RefUpdate, update_refs
+from gitprompt.git.repository import Repository
 from gitprompt.published import Loaded
 from gitprompt.store.index import IndexWriter, WorkspaceRow
 from gitprompt.store.telemetry import Telemetry
@@ -318,9 +319,7 @@ class _Run:
                 if oid is None:
                     self.index.unreject(self.workspace, ref)
                 else:
-                    self._reject(
-                        published.rejection(ref, oid, error.message, error.hint, "name")
-                    )
+                    self._reject(published.rejection(ref, oid, error.message, error.hint, "name"))
         for name in self.names:
             if self.index.has_unsettled_labels(self.workspace, name, namespace):
                 touched.setdefault(name, set())
@@ -405,7 +404,11 @@ def _served(version: Version, document: dict[str, object]) -> bytes:
 
 def _case_twin(ref: str, oid: str, other: str) -> Rejection:
     return published.rejection(
-        ref, oid, f"it differs only in case from '{other}', which exists", "Use one spelling.", "name"
+        ref,
+        oid,
+        f"it differs only in case from '{other}', which exists",
+        "Use one spelling.",
+        "name",
     )
 
 

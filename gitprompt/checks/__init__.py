@@ -23,8 +23,8 @@ from gitprompt.checks import (
     variables,
     whitespace,
 )
-from gitprompt.checks.subject import Kind, Problem, Publication, Subject
-from gitprompt.core.model import Finding, Severity
+from gitprompt.checks.subject import Problem, Publication, Subject
+from gitprompt.core.model import Finding, Kind, Severity
 
 
 class Check(Protocol):

@@ -13,9 +13,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gitprompt import resources
-from gitprompt.checks.subject import Kind, Problem, Subject
+from gitprompt.checks.subject import Problem, Subject
 from gitprompt.core.document import pointer
-from gitprompt.core.model import Severity
+from gitprompt.core.model import Kind, Severity
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

@@ -133,7 +133,9 @@ def detectors() -> tuple[RegexBasedDetector, ...]:
     found: list[RegexBasedDetector] = []
     for shape, expression in _OWN_SHAPES.items():
         denylist = [re.compile(expression)]
-        own = type("OwnDetector", (RegexBasedDetector,), {"secret_type": shape, "denylist": denylist})
+        own = type(
+            "OwnDetector", (RegexBasedDetector,), {"secret_type": shape, "denylist": denylist}
+        )
         found.append(own())
     for spec in _LIBRARY:
         module, _, name = spec.partition(".")

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-Kind = Literal["prompt", "suite", "settings"]
+from gitprompt.core.model import Kind
 
 
 class Publication(NamedTuple):

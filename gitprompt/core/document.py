@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from gitprompt.core.model import Document
+from gitprompt.core.model import Document, Kind
+from gitprompt.core.versions import is_version
 
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 1 << 20
@@ -44,6 +45,21 @@ def stem(path: str, folder: str) -> str | None:
     if not path.startswith(folder + "/") or not path.endswith(SUFFIXES):
         return None
     return path[len(folder) + 1 :].rpartition(".")[0]
+
+
+def place(path: str) -> tuple[Kind | None, str, str | None]:
+    """Which document a path of a work tree is: its kind, its name, and its version in the seed's
+    layout prompts/<name>/<version>.json. Kind None: none of ours."""
+    if path == SETTINGS:
+        return "settings", "", None
+    name = stem(path, PROMPTS)
+    if name is not None:
+        folder, _, last = name.rpartition("/")
+        if folder and is_version(last):
+            return "prompt", folder, last
+        return "prompt", name, None
+    suite = stem(path, SUITES)
+    return ("suite", suite, None) if suite is not None else (None, "", None)
 
 
 def served(document: Document, *, name: str, version: str) -> dict[str, Any]:

@@ -284,7 +284,9 @@ def written(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def free_names(template: Template, *, is_scalar: Callable[[str], bool]) -> Iterator[tuple[str, int]]:
+def free_names(
+    template: Template, *, is_scalar: Callable[[str], bool]
+) -> Iterator[tuple[str, int]]:
     """The variables that a template reads, each with its offset.
 
     Inside a section over a list or an object a name is the item's field unless a scalar variable

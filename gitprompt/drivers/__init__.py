@@ -12,7 +12,8 @@ from typing import Protocol
 
 from gitprompt.drivers.filesystem import Filesystem
 from gitprompt.errors import SetupError
-from gitprompt.git import RefUpdate, Repository
+from gitprompt.git.refs import RefUpdate
+from gitprompt.git.repository import Repository
 
 
 class Driver(Protocol):

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitprompt.errors import Conflict
-from gitprompt.git import ZERO, RefUpdate, Repository
+from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.repository import Repository
 
 
 class Filesystem:

@@ -95,7 +95,8 @@ class ObjectReader:
                 yield answer
 
     def _request(self, command: str, waiting: deque[str], specs: Iterable[str]) -> None:
-        window = list(specs)
+        # A line end would make two requests of one, and shift every answer after it.
+        window = [spec.replace("\n", "\0") for spec in specs]
         waiting.extend(window)
         lines = "".join(f"{command} {spec}\n" for spec in window)
         if lines:

@@ -113,7 +113,11 @@ def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> R
     head = _read_text(f"{git_dir}/HEAD").strip()
     packed_path = f"{common_dir}/packed-refs"
     packed_stamp = _stamp(packed_path)
-    if before is not None and packed_stamp == before._packed_stamp and not _is_racy(packed_stamp, now):
+    if (
+        before is not None
+        and packed_stamp == before._packed_stamp
+        and not _is_racy(packed_stamp, now)
+    ):
         packed = before.packed
     else:
         # Not splitlines(): a ref may contain characters that Python takes for line ends.
@@ -200,7 +204,9 @@ def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message
         raise
 
 
-_LOST_RACE = re.compile(r"but expected|reference already exists|unable to resolve reference|cannot lock ref")
+_LOST_RACE = re.compile(
+    r"but expected|reference already exists|unable to resolve reference|cannot lock ref"
+)
 
 
 def _named(stderr: str) -> str:

@@ -73,7 +73,11 @@ class ObjectWriter:
         self, tree: str, parents: Sequence[str], message: str, author: Signature
     ) -> str:
         options = [part for parent in parents for part in ("-p", parent)]
-        return self._git.git("commit-tree", "-S", *options, tree, stdin=message.encode()).decode().strip()
+        return (
+            self._git.git("commit-tree", "-S", *options, tree, stdin=message.encode())
+            .decode()
+            .strip()
+        )
 
     def tag(self, target: str, name: str, message: str, tagger: Signature, *, kind: str) -> str:
         """An annotated tag object; no ref points at it yet."""

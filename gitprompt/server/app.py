@@ -24,7 +24,8 @@ from gitprompt.errors import (
     NotFound,
     SetupError,
 )
-from gitprompt.git import Repository, require_git
+from gitprompt.git.process import require_git
+from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.server.auth import Authenticator
 from gitprompt.server.context import Context

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
 from gitprompt.clock import Clock
 from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
@@ -12,7 +14,6 @@ from gitprompt.server.auth import Authenticator, Principal, read_headers
 from gitprompt.server.workspaces import Workspaces
 from gitprompt.store.index import IndexReader
 from gitprompt.store.telemetry import Telemetry
-from starlette.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

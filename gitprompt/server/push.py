@@ -16,7 +16,8 @@ from typing import Self
 
 from gitprompt import log, receive
 from gitprompt.errors import GitpromptError
-from gitprompt.git import Repository, require_git
+from gitprompt.git.process import require_git
+from gitprompt.git.repository import Repository
 from gitprompt.receive import Pinned
 
 _FIRST_FD = 200  # numbers that no library of the server has taken, nor a shell uses itself
@@ -51,9 +52,7 @@ class HookChannel:
                 os.close(fd)
         self.ask = self.reply = -1
 
-    async def answer(
-        self, repository: Repository, scopes: frozenset[str], pinned: Pinned
-    ) -> None:
+    async def answer(self, repository: Repository, scopes: frozenset[str], pinned: Pinned) -> None:
         """Wait for the hook's question without holding a thread, then judge in one."""
         loop = asyncio.get_running_loop()
         asked = loop.create_future()

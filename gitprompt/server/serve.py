@@ -37,7 +37,8 @@ def listen(host: str, port: int) -> socket.socket:
 def _cannot_listen(host: str, port: int, error: OSError) -> SetupError:
     if error.errno == errno.EADDRINUSE:
         return SetupError(
-            f"port {port} on {host} is in use", hint="Choose another with --port, or stop the other."
+            f"port {port} on {host} is in use",
+            hint="Choose another with --port, or stop the other.",
         )
     if error.errno == errno.EACCES:
         return SetupError(f"port {port} may not be used by this user", hint="Use one above 1023.")
@@ -75,4 +76,3 @@ def serve(
             ready(f"http://{host}:{settings.port}")
             server.run(sockets=[bound])
         log.info("stopped", pid=os.getpid())
-

@@ -52,9 +52,7 @@ def parse_query(raw: bytes) -> Query:
     if not raw:
         return _NO_QUERY
     try:
-        pairs = parse_qsl(
-            raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS
-        )
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise BadRequest(f"more than {_MAX_FIELDS} query parameters") from None
     params: dict[str, str] = {}

@@ -17,7 +17,7 @@ from gitprompt import hosting, log
 from gitprompt.clock import Clock
 from gitprompt.drivers import Driver
 from gitprompt.errors import GitpromptError, NotFound
-from gitprompt.git import Repository
+from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.sync import Outcome, Progress, Source, Sync
 

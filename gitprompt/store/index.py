@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from gitprompt.core.model import Finding, Label, LabelMove, Rejection, Suite, Tampering, Version
 from gitprompt.core.names import fold
 from gitprompt.core.settings import Settings
-from gitprompt.core.versions import TAG_PREFIX, newest, precedence, tag_ref, version_id
+from gitprompt.core.versions import newest, precedence, tag_ref, version_id
 from gitprompt.store import sqlite
 
 _VERSION = "name, version, tag, commit_oid, blob, created_at, author, path"
@@ -272,9 +272,7 @@ class IndexWriter:
         )
 
     def unreject(self, workspace: str, ref: str) -> None:
-        self._db.execute(
-            "DELETE FROM rejected WHERE workspace = ? AND ref = ?", (workspace, ref)
-        )
+        self._db.execute("DELETE FROM rejected WHERE workspace = ? AND ref = ?", (workspace, ref))
 
     def unreject_files(self, workspace: str, prefix: str) -> None:
         """Forget what was rejected at the tip of the default branch, below a path."""
@@ -290,9 +288,7 @@ class IndexWriter:
         )
 
     def clear_tampering(self, workspace: str, ref: str) -> None:
-        self._db.execute(
-            "DELETE FROM tampered WHERE workspace = ? AND ref = ?", (workspace, ref)
-        )
+        self._db.execute("DELETE FROM tampered WHERE workspace = ? AND ref = ?", (workspace, ref))
 
     def dump(self) -> Iterator[tuple[Any, ...]]:
         """Every row of every table in a fixed order: two equal indexes dump the same."""
@@ -520,4 +516,3 @@ def _prompt_filter(query: str, tag: str, label: str) -> tuple[str, tuple[str, ..
         )
         values.append(label)
     return where, tuple(values)
-

@@ -56,7 +56,9 @@ def _migrate(connection: apsw.Connection, schema: str, path: str) -> None:
     folder = os.path.join(_MIGRATIONS, schema)
     files = sorted(name for name in os.listdir(folder) if re.fullmatch(r"\d{4}_\w+\.sql", name))
     newest = int(files[-1][:4])
-    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT"
+    )
     if _version(connection) == newest:
         return
     with connection_transaction(connection):
@@ -89,7 +91,9 @@ def connection_transaction(connection: apsw.Connection) -> Iterator[None]:
         connection.execute("COMMIT")
     except apsw.FullError as error:
         _roll_back(connection)
-        raise Unavailable("the disk is full", hint="Free some space; nothing was stored.") from error
+        raise Unavailable(
+            "the disk is full", hint="Free some space; nothing was stored."
+        ) from error
     except BaseException:
         _roll_back(connection)
         raise

@@ -112,7 +112,9 @@ class GitEndpoint:
         try:
             principal = self._context.authenticator.authenticate(headers, workspace=workspace)
         except Unauthorized as error:
-            error.headers["WWW-Authenticate"] = 'Basic realm="gitprompt: the API key is the password"'
+            error.headers["WWW-Authenticate"] = (
+                'Basic realm="gitprompt: the API key is the password"'
+            )
             raise
         principal.require(needed)
         return principal
@@ -220,5 +222,3 @@ class _Answer:
 
     async def end(self) -> None:
         await self._send({"type": "http.response.body", "body": b""})
-
-

@@ -145,9 +145,7 @@ class Prompts:
         )
         return _built(body, b'"' + tag.hexdigest().encode() + b'"')
 
-    def _resolve(
-        self, workspace: str, name: str, version: str | None, label: str | None
-    ) -> str:
+    def _resolve(self, workspace: str, name: str, version: str | None, label: str | None) -> str:
         """The version that a selector names. Nothing but the index is ever asked."""
         latest = self._index.latest(workspace, name) if is_name(name) else None
         if latest is None:

@@ -17,14 +17,14 @@ from gitprompt.server.wire import Json
 
 def routes(context: Context) -> list[Route]:
     async def read(request: Request) -> Response:
-        return Json(_state(context, context.principal(request, "read").workspace))
+        return Json(state_of(context, context.principal(request, "read").workspace))
 
     async def write(request: Request) -> Response:
         principal = context.principal(request, "write")
         if context.workspaces.source(principal.workspace) is None:
             raise NotFound(f"Workspace {principal.workspace} not found")
         await context.workspaces.reconcile(principal.workspace)
-        return Json(_state(context, principal.workspace))
+        return Json(state_of(context, principal.workspace))
 
     return [
         Route("/v1/sync", read, methods=["GET"]),
@@ -32,7 +32,7 @@ def routes(context: Context) -> list[Route]:
     ]
 
 
-def _state(context: Context, workspace: str) -> dict[str, Any]:
+def state_of(context: Context, workspace: str) -> dict[str, Any]:
     state = context.workspaces.state(workspace)
     index = context.index
     return {

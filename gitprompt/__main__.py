@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `gitprompt`. What hooks run is dispatched before click is imported (36 ms)."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    from gitprompt.cli.outcome import guarded
+
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["validate"] and not any(arg[:1] == "-" for arg in arguments[1:]):
+        from gitprompt.cli.validation import Request, validate
+
+        sys.exit(guarded(lambda: validate(Request(paths=tuple(arguments[1:])))))
+    if arguments[:1] == ["hook"]:
+        from gitprompt.cli.hook import run
+
+        sys.exit(guarded(lambda: run(arguments[1:])))
+    from gitprompt.cli.main import run_cli
+
+    sys.exit(guarded(lambda: run_cli(arguments)))
+
+
+if __name__ == "__main__":
+    main()

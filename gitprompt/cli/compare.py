@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt diff: what changed between two versions, and the bump that it deserves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from gitprompt.cli.output import json_option, write_json
+from gitprompt.cli.read import registry
+from gitprompt.core.diff import Change, compare, deserved_bump, segments
+from gitprompt.registry import parse_selector
+
+_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
+
+
+@click.command()
+@click.argument("before")
+@click.argument("after")
+@json_option
+def diff(before: str, after: str, as_json: bool) -> None:
+    """Compare two documents by message, variable and setting.
+
+    \b
+    Examples:
+      gitprompt diff welcome@production welcome@.
+      gitprompt diff welcome@1.0.0 welcome@1.1.0
+    """
+    found = registry()
+    old, new = found.resolve(parse_selector(before)), found.resolve(parse_selector(after))
+    changes = compare(old.document, new.document)
+    bump = deserved_bump(changes)
+    if as_json:
+        write_json({"bump": bump, "changes": [change._asdict() for change in changes]})
+        return
+    if not changes:
+        click.echo("No differences.")
+        return
+    for change in changes:
+        _write(change)
+    click.echo(f"\nThis deserves a {click.style(str(bump), bold=True)} version.")
+
+
+def _write(change: Change) -> None:
+    sign, color = _SIGNS[change.kind]
+    reason = f"  ({change.reason}; {change.bump})" if change.reason else f"  ({change.bump})"
+    click.echo(f"{click.style(f'{sign} {change.path}', fg=color, bold=True)}{reason}")
+    if change.area == "messages":
+        _write_messages(change)
+        return
+    for value, mark, tint in ((change.before, "-", "red"), (change.after, "+", "green")):
+        if value is not None:
+            click.echo(click.style(f"    {mark} {json.dumps(value, ensure_ascii=False)}", fg=tint))
+
+
+def _write_messages(change: Change) -> None:
+    before, after = change.before or {}, change.after or {}
+    if change.kind != "changed":
+        message = after or before
+        mark, tint = ("+", "green") if after else ("-", "red")
+        for line in f"[{message['role']}] {message['content']}".rstrip().split("\n"):
+            click.echo(click.style(f"    {mark} {line}", fg=tint))
+        return
+    pieces = segments(before["content"], after["content"])
+    _side("-", "red", [(op, text) for op, text in pieces if op != "insert"])
+    _side("+", "green", [(op, text) for op, text in pieces if op != "delete"])
+    for key in sorted({*before, *after} - {"content", "role"}):
+        if before.get(key) != after.get(key):
+            click.echo(f"    {key}: {before.get(key)!r} → {after.get(key)!r}")
+
+
+def _side(mark: str, tint: str, pieces: list[tuple[Any, str]]) -> None:
+    """One side of a message; the words that differ are in reverse on a terminal."""
+    text = "".join(
+        click.style(piece, fg=tint, reverse=op != "equal")
+        if op != "equal"
+        else click.style(piece, fg=tint)
+        for op, piece in pieces
+    )
+    for line in text.split("\n"):
+        if click.unstyle(line):
+            click.echo(f"    {click.style(mark, fg=tint)} {line}")

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt init and new: they write what is missing and never overwrite."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from gitprompt import hosting, release, resources
+from gitprompt.cli.output import done
+from gitprompt.core.document import prompt_paths
+from gitprompt.core.names import check_name
+from gitprompt.errors import Conflict, GitError, SetupError
+from gitprompt.git import peek
+from gitprompt.git.process import git
+from gitprompt.git.repository import Repository
+
+_SCHEMAS = ("prompt.schema.json", "eval-suite.schema.json", "config.schema.json")
+
+_SETTINGS = """\
+# yaml-language-server: $schema=.gitprompt/config.schema.json
+labels:
+  protected:
+    production: admin   # only a key with the scope admin moves it
+checks:
+  unused-variable: warning
+"""
+
+_SUITE = """\
+# yaml-language-server: $schema=../.gitprompt/eval-suite.schema.json
+description: The greeting is warm, short and uses the name
+prompt_name: welcome
+criteria:
+  min_score: 0.8
+"""
+
+_SAMPLE = """\
+# yaml-language-server: $schema={schema}
+description: Greets a new user by name
+messages:
+  - role: system
+    content: |
+      You are the assistant of {{{{company}}}}. Be friendly and brief.
+  - role: user
+    content: "Hello, I am {{{{name}}}}. What can you do for me?"
+variables:
+  name: {{type: string, required: true, description: Name of the user}}
+  company: {{type: string, default: ACME}}
+model_config:
+  model: gpt-4o
+  temperature: 0.7
+"""
+
+_SKELETON = """\
+# yaml-language-server: $schema={schema}
+description: What {name} is for, in a sentence
+messages:
+  - role: system
+    content: |
+      You are a helpful assistant.
+  - role: user
+    content: "{{{{input}}}}"
+variables:
+  input: {{type: string, required: true, description: What the user asks}}
+model_config:
+  model: gpt-4o
+"""
+
+
+@click.command()
+@click.argument("directory", default=".", type=click.Path(file_okay=False))
+@click.option("--no-hooks", is_flag=True, help="Do not install the pre-commit and pre-push hooks.")
+def init(directory: str, no_hooks: bool) -> None:
+    """Make a prompt repository: a sample prompt, a suite, settings, schemas for your editor, hooks.
+
+    Files that exist are left alone.
+
+    \b
+    Example:
+      gitprompt init my-prompts && cd my-prompts
+    """
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"{directory} cannot be made: {error.strerror}") from error
+    repository = _repository(directory)
+    files = {
+        "gitprompt.yaml": _SETTINGS,
+        "prompts/welcome.yaml": _SAMPLE.format(schema="../.gitprompt/prompt.schema.json"),
+        "evals/welcome-quality.yaml": _SUITE,
+        ".gitignore": "data/\n",
+        **_schemas(),
+    }
+    written = [path for path, text in files.items() if _write_new(directory, path, text)]
+    for path in written:
+        if not path.startswith(".git"):
+            done(path)
+    if not no_hooks:
+        for path in hosting.install_client_hooks(repository):
+            done(f"hook {os.path.basename(path)}")
+    for remote in repository.remotes():
+        release.configure_fetch(repository, remote)
+    if not written:
+        click.echo("Everything was there already.")
+        return
+    here = "" if directory == "." else f"cd {directory} && "
+    click.echo(f'\nNext:\n  {here}git add . && git commit -m "Add prompts"')
+    click.echo(
+        "  gitprompt publish welcome --version 1.0.0\n  gitprompt label set welcome production 1.0.0"
+    )
+
+
+def _repository(directory: str) -> Repository:
+    try:
+        return Repository.discover(directory)
+    except GitError:
+        raise
+    except SetupError:
+        if peek.top_level(directory) is not None and os.path.lexists(f"{directory}/.git"):
+            raise
+        git(["init", "--quiet", "--initial-branch=main", directory])
+        return Repository.discover(directory)
+
+
+def _schemas() -> dict[str, str]:
+    return {f".gitprompt/{name}": resources.read("schemas", name) for name in _SCHEMAS}
+
+
+def _write_new(directory: str, path: str, text: str) -> bool:
+    full = os.path.join(directory, path)
+    try:
+        os.makedirs(os.path.dirname(full) or ".", exist_ok=True)
+        with open(full, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise SetupError(f"{full} cannot be written: {error.strerror}") from error
+    return True
+
+
+@click.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write a valid skeleton of a prompt to prompts/NAME.yaml.
+
+    \b
+    Example:
+      gitprompt new support/triage
+    """
+    check_name(name)
+    top = peek.top_level(".") or "."
+    for path in prompt_paths(name):
+        if os.path.lexists(os.path.join(top, path)):
+            raise Conflict(f"{path} exists already", hint="Edit it, or choose another name.")
+    path = f"prompts/{name}.yaml"
+    up = "../" * path.count("/")
+    for schema, text in _schemas().items():
+        _write_new(top, schema, text)
+    _write_new(top, path, _SKELETON.format(schema=f"{up}.gitprompt/prompt.schema.json", name=name))
+    done(os.path.relpath(os.path.join(top, path)))

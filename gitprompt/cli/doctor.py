@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt doctor: what is wrong with this machine, clone or data folder, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import click
+
+from gitprompt import config, hosting
+from gitprompt.cli.output import json_option, write_json
+from gitprompt.errors import GitpromptError, SetupError
+from gitprompt.git import peek
+from gitprompt.git.process import require_git
+from gitprompt.git.repository import Repository
+from gitprompt.store import integrity
+
+
+class Diagnosis(NamedTuple):
+    what: str
+    problem: str = ""
+    mend: str = ""
+
+
+@click.command()
+@click.option(
+    "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
+)
+@json_option
+def doctor(data: str | None, as_json: bool) -> int:
+    """Look for what is wrong, and say how to mend it. Changes nothing; exit code 1 if there is
+    something.
+
+    \b
+    Example:
+      gitprompt doctor
+    """
+    folder = data or config.variable("GITPROMPT_DATA") or "data"
+    found = list(_examine(folder))
+    if as_json:
+        write_json([diagnosis._asdict() for diagnosis in found])
+    else:
+        for diagnosis in found:
+            _write(diagnosis)
+    return 1 if any(diagnosis.problem for diagnosis in found) else 0
+
+
+def _write(diagnosis: Diagnosis) -> None:
+    if not diagnosis.problem:
+        click.echo(f"{click.style('ok', fg='green'):4} {diagnosis.what}")
+        return
+    click.echo(f"{click.style('!!', fg='red'):4} {diagnosis.what}: {diagnosis.problem}")
+    if diagnosis.mend:
+        click.echo(f"     {diagnosis.mend}")
+
+
+def _examine(folder: str) -> Iterator[Diagnosis]:
+    yield _try("git", lambda: require_git() and None)
+    yield Diagnosis(f"Python {sys.version.split()[0]}")
+    if peek.top_level(".") is not None:
+        yield from _clone()
+    if os.path.isdir(folder):
+        yield from _data(folder)
+
+
+def _try(what: str, look: Callable[[], object]) -> Diagnosis:
+    try:
+        look()
+    except GitpromptError as error:
+        return Diagnosis(what, error.message, error.hint)
+    return Diagnosis(what)
+
+
+def _clone() -> Iterator[Diagnosis]:
+    try:
+        repository = Repository.discover()
+    except SetupError as error:
+        yield Diagnosis("this repository", error.message, error.hint)
+        return
+    yield Diagnosis(f"repository {repository.git_dir}")
+    if repository.work_tree is None:
+        return
+    folder = repository.hooks_dir()
+    for hook in ("pre-commit", "pre-push"):
+        path = os.path.join(folder, hook)
+        if not os.path.exists(path):
+            yield Diagnosis(f"hook {hook}", "not installed", "gitprompt hooks install")
+        elif not os.access(path, os.X_OK):
+            yield Diagnosis(f"hook {hook}", "not executable", f"chmod +x {path}")
+        else:
+            yield _interpreter(hook, path)
+    for remote in repository.remotes():
+        refspecs = repository.git("config", "--get-all", f"remote.{remote}.fetch", accept=(0, 1))
+        missing = b"refs/labels/*" not in refspecs
+        yield Diagnosis(
+            f"labels of {remote}",
+            "git fetch does not bring them" if missing else "",
+            "gitprompt hooks install" if missing else "",
+        )
+
+
+def _interpreter(hook: str, path: str) -> Diagnosis:
+    """A hook embeds the interpreter that installed it, which may be gone."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    python = text.partition('exec "')[2].partition('"')[0]
+    if python and not os.path.exists(python):
+        return Diagnosis(f"hook {hook}", f"{python} is gone", "gitprompt hooks install")
+    return Diagnosis(f"hook {hook}")
+
+
+def _data(folder: str) -> Iterator[Diagnosis]:
+    holder = hosting.is_held(folder)
+    yield Diagnosis(f"data folder {folder}" + (f": {holder}" if holder else ""))
+    salt = os.path.join(folder, "salt")
+    if os.path.exists(salt):
+        open_to_others = stat.S_IMODE(os.stat(salt).st_mode) & 0o077
+        yield Diagnosis("salt", "others may read it" if open_to_others else "", f"chmod 600 {salt}")
+    telemetry = os.path.join(folder, "telemetry.db")
+    yield Diagnosis(
+        "telemetry.db",
+        integrity.problem(telemetry),
+        "Stop the server and restore it from a backup.",
+    )
+    index = os.path.join(folder, "index.db")
+    yield Diagnosis(
+        "index.db",
+        integrity.problem(index),
+        f"Stop the server, delete {index}, start it: it is rebuilt.",
+    )
+    hosted = hosting.Hosting(folder)
+    for workspace in hosted.workspaces():
+        yield _try(f"workspace {workspace}", lambda name=workspace: _fsck(hosted.open(name)))
+
+
+def _fsck(repository: Repository) -> None:
+    try:
+        repository.git("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
+    except GitpromptError as error:
+        raise SetupError(
+            error.message,
+            hint=f"Fetch the objects from a clone: git -C {repository.git_dir} fetch CLONE",
+        ) from error

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the shims in `hooks/` call. Not for people, and not in the help."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from gitprompt.errors import GitpromptError, UsageError
+
+
+def run(arguments: Sequence[str]) -> int:
+    name, *rest = [*arguments, ""]
+    hook = _HOOKS.get(name)
+    if hook is None:
+        raise UsageError(f"there is no hook '{name}'", hint=f"Hooks: {', '.join(_HOOKS)}")
+    return hook(rest)
+
+
+def _pre_commit(arguments: Sequence[str]) -> int:
+    """What is staged must be valid; warnings are shown and do not stop a commit."""
+    from gitprompt.cli.validation import Request, examine, write_text
+
+    report = examine(Request(staged=True))
+    if report.findings:
+        write_text(report)
+    if report.count("error"):
+        print("Mend it and stage it again, or skip this once with: git commit --no-verify")
+        return 1
+    return 0
+
+
+def _pre_push(arguments: Sequence[str]) -> int:
+    """Judge what leaves, by the same rules as the server: every ref, not only the first.
+
+    git gives `local-ref local-object remote-ref remote-object` for each ref.
+    """
+    from gitprompt import receive
+    from gitprompt.git.refs import ZERO, RefUpdate
+    from gitprompt.git.repository import Repository
+
+    lines = [line.split(" ") for line in sys.stdin.read().splitlines() if line]
+    updates = [RefUpdate(ref, old, new) for _, new, ref, old in lines]
+    # What the remote has and we have not fetched cannot be compared here; the server will.
+    repository = Repository.discover()
+    with repository.reader() as reader:
+        known = [
+            update
+            for update, old in zip(updates, reader.names(u.old for u in updates), strict=True)
+            if update.old == ZERO or old is not None or update.ref.startswith("refs/tags/")
+        ]
+    return _report(receive.judge(repository, known))
+
+
+def _pre_receive(arguments: Sequence[str]) -> int:
+    from gitprompt import receive
+    from gitprompt.git.repository import Repository
+
+    text = os.fsdecode(sys.stdin.buffer.read())
+    repository = Repository.discover()
+    return _report(receive.judge(repository, receive.parse_updates(text)))
+
+
+def _report(refusals: Sequence[object]) -> int:
+    from gitprompt import receive
+
+    for line in receive.report(refusals):  # type: ignore[arg-type]
+        print(line, file=sys.stderr)
+    return 1 if refusals else 0
+
+
+def _post_receive(arguments: Sequence[str]) -> int:
+    """Tell the sidecar. The push is in already, so that nothing here may fail it."""
+    from gitprompt.cli.remote import connect_locally
+    from gitprompt.git.repository import Repository
+
+    try:
+        repository = Repository.discover()
+        hosted = os.path.dirname(os.path.dirname(repository.git_dir))
+        data = repository.line("config", "--get", "gitprompt.data") or hosted
+        client = connect_locally(data) if os.path.exists(os.path.join(data, "salt")) else None
+        if client is not None:
+            client.post("/v1/sync")
+    except GitpromptError as error:
+        print(f"gitprompt: pushed; the sidecar will see it at its next poll ({error.message})")
+    return 0
+
+
+_HOOKS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "pre-commit": _pre_commit,
+    "pre-push": _pre_push,
+    "pre-receive": _pre_receive,
+    "post-receive": _post_receive,
+}

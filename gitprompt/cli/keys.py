@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt keys: on the data folder, before the server ever ran and while it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from gitprompt import clock, config
+from gitprompt import keys as api_keys
+from gitprompt.cli.output import done, json_option, when, write_json, write_table
+from gitprompt.errors import NotFound, SetupError
+from gitprompt.store.telemetry import Telemetry
+
+_data_option = click.option(
+    "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
+)
+
+
+@click.group()
+def keys() -> None:
+    """Create, list and revoke API keys.
+
+    \b
+    Example:
+      export GITPROMPT_API_KEY=$(gitprompt keys create --name laptop)
+    """
+
+
+@contextmanager
+def _telemetry(data: str | None) -> Iterator[tuple[Telemetry, str]]:
+    folder = data or config.variable("GITPROMPT_DATA") or "data"
+    os.umask(0o077)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"{folder} cannot be made: {error.strerror}") from error
+    telemetry = Telemetry(os.path.join(folder, "telemetry.db"))
+    try:
+        yield telemetry, folder
+    finally:
+        telemetry.close()
+
+
+@keys.command()
+@_data_option
+@click.option(
+    "--name", default="key", show_default=True, metavar="N", help="Whose it is, for the audit log."
+)
+@click.option(
+    "--workspace",
+    default="default",
+    show_default=True,
+    metavar="W",
+    help="Its workspace; '*' for all.",
+)
+@click.option(
+    "--scopes",
+    default="read,write",
+    show_default=True,
+    help="read fetches, write pushes, admin moves protected labels.",
+)
+@click.option(
+    "--expires-in-days", type=int, metavar="D", help="The days it is good for.  [default: for ever]"
+)
+def create(
+    data: str | None, name: str, workspace: str, scopes: str, expires_in_days: int | None
+) -> None:
+    """Print a new key. It is shown this once; only its hash is stored.
+
+    \b
+    Example:
+      gitprompt keys create --name ci --scopes read,write,admin --expires-in-days 90
+    """
+    with _telemetry(data) as (telemetry, folder):
+        salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "")
+        record, key = api_keys.create(
+            telemetry,
+            salt,
+            name=name,
+            workspace=workspace,
+            scopes=scopes,
+            expires_in_days=expires_in_days,
+            clock=clock.now,
+        )
+    click.echo(f"key {record.id} for {workspace}: {record.scopes}", err=True)
+    click.echo(key)
+
+
+@keys.command("list")
+@_data_option
+@json_option
+def list_(data: str | None, as_json: bool) -> None:
+    """List the keys, never their secrets.
+
+    \b
+    Example:
+      gitprompt keys list
+    """
+    with _telemetry(data) as (telemetry, _):
+        records = telemetry.keys()
+    if as_json:
+        write_json([record._asdict() for record in records])
+        return
+    rows = [
+        (
+            str(record.id),
+            record.name,
+            record.workspace_id,
+            record.scopes,
+            when(record.created_at),
+            when(record.expires_at) if record.expires_at else "never",
+        )
+        for record in records
+    ]
+    write_table(
+        ("id", "name", "workspace", "scopes", "created (UTC)", "expires (UTC)"),
+        rows,
+        empty="No keys yet: gitprompt keys create",
+    )
+
+
+@keys.command()
+@_data_option
+@click.argument("key_id", metavar="ID", type=int)
+def revoke(data: str | None, key_id: int) -> None:
+    """Revoke a key. A running server refuses it from the next request on.
+
+    \b
+    Example:
+      gitprompt keys revoke 3
+    """
+    with _telemetry(data) as (telemetry, _):
+        if not telemetry.remove_key(key_id):
+            raise NotFound(f"there is no key {key_id}", hint="gitprompt keys list")
+    done(f"key {key_id} is revoked")

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt label: every move is a commit on the label's ref."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import click
+
+from gitprompt import published, release
+from gitprompt.cli.output import done, json_option, when, write_json, write_table
+from gitprompt.cli.read import registry
+from gitprompt.core.labels import check_label, label_ref
+from gitprompt.core.model import Label, Rejection, Version
+from gitprompt.core.names import check_name
+from gitprompt.core.versions import check_version
+from gitprompt.errors import Conflict, Invalid, NotFound
+from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.repository import Repository
+from gitprompt.registry import Registry
+
+_push_option = click.option(
+    "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
+)
+_remote_option = click.option(
+    "--remote", metavar="REMOTE", help="Where to push.  [default: origin]"
+)
+_reason_option = click.option(
+    "-m", "--message", "reason", default="", metavar="TEXT", help="Why; it stays in the history."
+)
+_sign_option = click.option(
+    "--sign", is_flag=True, help="Sign the commit with your Git signing key."
+)
+
+
+@click.group()
+def label() -> None:
+    """Set, list, explain, roll back and remove labels.
+
+    \b
+    Example:
+      gitprompt label set welcome production 1.2.0 -m "A/B test won" --push
+    """
+
+
+class Place(NamedTuple):
+    """A label as it is now: here (`local`), at the remote, and what counts of the two."""
+
+    registry: Registry
+    name: str
+    label: str
+    ref: str
+    current: Label | None
+    local: str | None
+    remote: str | None
+    remote_tip: str | None
+
+
+def _open(name: str, text: str, *, push: bool, remote: str | None) -> Place:
+    check_name(name)
+    check_label(text)
+    found = registry()
+    repository = found.repository
+    namespace = found.settings.namespace
+    ref = label_ref(name, text, namespace=namespace)
+    target = release.choose_remote(repository, remote) if push else None
+    tip = None
+    if target is not None:
+        release.configure_fetch(repository, target)
+        tip = release.fetch_label(repository, target, ref)
+    local = repository.refs().get(ref)
+    base = _base(repository, ref, local, tip) if push else found.label_refs.get(ref)
+    current = _load(found, ref, base, namespace) if base else None
+    return Place(found, name, text, ref, current, local, target, tip)
+
+
+def _base(repository: Repository, ref: str, local: str | None, remote: str | None) -> str | None:
+    """The value to build on; two histories that have parted cannot be built on."""
+    if local is None or remote is None or local == remote:
+        return remote or local
+    common = repository.line("merge-base", local, remote)
+    if common == local:
+        return remote
+    if common == remote:
+        return local
+    raise Conflict(
+        f"{ref} was moved here and at the remote, and the two histories have parted",
+        hint=f"Look at both with git log; to give up the local move: git update-ref -d {ref}",
+    )
+
+
+def _load(found: Registry, ref: str, tip: str, namespace: str) -> Label:
+    with found.repository.reader() as reader:
+        label = published.load_label(reader, ref, tip, namespace=namespace, versions=found.versions)
+    if isinstance(label, Rejection):
+        first = label.findings[0]
+        raise Invalid(f"{ref}: {first.message}", hint=first.hint or "Run: git fetch")
+    return label
+
+
+def _move(place: Place, version: Version | None, reason: str, *, sign: bool) -> None:
+    """Make the move, push it where that was asked for, and say so."""
+    repository = place.registry.repository
+    update = release.move_label(
+        repository,
+        place.name,
+        place.label,
+        version,
+        current=place.current,
+        local=place.local,
+        author=release.identity(repository),
+        reason=reason,
+        namespace=place.registry.settings.namespace,
+        sign=sign,
+    )
+    if place.remote is not None:
+        theirs = RefUpdate(place.ref, place.remote_tip or ZERO, update.new)
+        release.push(repository, place.remote, [theirs], undo=[update])
+        tracking = release.tracking_ref(place.remote, place.ref)
+        repository.git("update-ref", tracking, update.new)
+    before = place.current.version if place.current else None
+    arrow = f"{before or 'none'} → {version.version if version else 'none'}"
+    done(f"{place.name} {place.label}: {arrow}")
+    if place.remote is None and repository.remotes():
+        click.echo(f"Not pushed yet: git push {repository.remotes()[0]} {place.ref}")
+
+
+def _published(place: Place, version: str) -> Version:
+    check_version(version)
+    versions = place.registry.versions(place.name)
+    found = next((v for v in versions if v.version == version), None)
+    if found is None:
+        known = ", ".join(v.version for v in versions[:5]) or "none"
+        raise NotFound(
+            f"{place.name} {version} is not published here",
+            hint=f"Published: {known}. git fetch brings what others have published.",
+        )
+    return found
+
+
+@label.command("set")
+@click.argument("name")
+@click.argument("text", metavar="LABEL")
+@click.argument("version")
+@click.option(
+    "--expect", metavar="V", help="Move it only if it is at V now; 'none' for a new label."
+)
+@_reason_option
+@_sign_option
+@_push_option
+@_remote_option
+def set_(
+    name: str, text: str, version: str, expect: str | None, reason: str, sign: bool, push: bool,
+    remote: str | None,
+) -> None:  # fmt: skip
+    """Point a label at a published version; made if it does not exist.
+
+    \b
+    Example:
+      gitprompt label set welcome production 1.2.0 --expect 1.1.0 --push
+    """
+    place = _open(name, text, push=push, remote=remote)
+    wanted = _published(place, version)
+    now = place.current.version if place.current else None
+    if expect is not None and (now or "none") != expect:
+        raise Conflict(
+            f"{name} {text} is at {now or 'none'}, not at {expect}",
+            hint="Somebody moved it: gitprompt label log says who and why.",
+        )
+    if now == version:
+        click.echo(f"{name} {text} is at {version} already.")
+        return
+    _move(place, wanted, reason, sign=sign)
+
+
+@label.command()
+@click.argument("name")
+@click.argument("text", metavar="LABEL")
+@click.option("--to", metavar="V", help="The version to go back to.  [default: the one before]")
+@_reason_option
+@_sign_option
+@_push_option
+@_remote_option
+def rollback(
+    name: str, text: str, to: str | None, reason: str, sign: bool, push: bool, remote: str | None
+) -> None:
+    """Go back to the value before the current one; a second rollback undoes the first.
+
+    \b
+    Example:
+      gitprompt label rollback welcome production -m "Refunds were promised" --push
+    """
+    place = _open(name, text, push=push, remote=remote)
+    if place.current is None:
+        raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
+    moves = place.current.moves
+    version = to or (moves[1].version if len(moves) > 1 else None)
+    if version is None:
+        raise NotFound(
+            f"{name} {text} had no version before {moves[0].version}", hint="Say which: --to V"
+        )
+    wanted = _published(place, version)
+    _move(place, wanted, reason or f"Roll back from {moves[0].version or 'none'}", sign=sign)
+
+
+@label.command()
+@click.argument("name")
+@click.argument("text", metavar="LABEL")
+@_reason_option
+@_sign_option
+@_push_option
+@_remote_option
+def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | None) -> None:
+    """Remove a label. Its history stays, and it may be set again.
+
+    \b
+    Example:
+      gitprompt label rm welcome canary --push
+    """
+    place = _open(name, text, push=push, remote=remote)
+    if place.current is None or place.current.version is None:
+        raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
+    _move(place, None, reason, sign=sign)
+
+
+@label.command("list")
+@click.argument("name", required=False)
+@json_option
+def list_(name: str | None, as_json: bool) -> None:
+    """List labels, of one prompt or of all.
+
+    \b
+    Example:
+      gitprompt label list welcome
+    """
+    if name is not None:
+        check_name(name)
+    alive = [
+        found
+        for found in registry().labels(name)
+        if isinstance(found, Label) and found.version is not None
+    ]
+    if as_json:
+        write_json(
+            [
+                {
+                    "prompt_name": found.name,
+                    "name": found.label,
+                    "version_tag": found.version,
+                    "moved_at": found.moves[0].created_at,
+                    "actor": found.moves[0].actor,
+                }
+                for found in alive
+            ]
+        )
+        return
+    rows = [
+        (f.name, f.label, f.version or "", when(f.moves[0].created_at), f.moves[0].actor)
+        for f in alive
+    ]
+    write_table(
+        ("prompt", "label", "version", "moved (UTC)", "by"),
+        rows,
+        empty="No labels. They are not in Git's default refspecs: git fetch after `gitprompt hooks install`.",
+    )
+
+
+@label.command()
+@click.argument("name")
+@click.argument("text", metavar="LABEL")
+@json_option
+def log(name: str, text: str, as_json: bool) -> None:
+    """Who moved a label, when, from what to what, and why; newest first.
+
+    \b
+    Example:
+      gitprompt label log welcome production
+    """
+    check_name(name)
+    check_label(text)
+    found = registry().label(name, text)
+    if found is None:
+        raise NotFound(f"{name} has no label {text}", hint=f"gitprompt label list {name}")
+    if as_json:
+        write_json([move._asdict() for move in found.moves])
+        return
+    rows = [
+        (
+            when(move.created_at),
+            f"{move.previous or 'none'} → {move.version or 'none'}",
+            move.actor,
+            move.reason,
+            move.commit[:10],
+        )
+        for move in found.moves
+    ]
+    write_table(("when (UTC)", "move", "by", "why", "commit"), rows, empty="")

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a command ends: 0 fine, 1 findings or an expected failure, 2 usage, 3 our bug, 130 ^C."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from gitprompt.errors import GitpromptError
+
+BUG = 3
+INTERRUPTED = 130
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command and turn whatever it raises into a message and an exit code."""
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code
+    except GitpromptError as error:
+        print(f"{_red('error:')} {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # a bug of ours: keep the evidence, and say where it is
+        print(f"{_red('internal error:')} please report it with {_write_log()}", file=sys.stderr)
+        return BUG
+
+
+def _write_log() -> str:
+    import tempfile
+    import traceback
+
+    from gitprompt import __version__
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="gitprompt-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(f"gitprompt {__version__}\nPython {sys.version}\n")
+        file.write(f"{sys.platform}, command {sys.argv[1:2]}\n\n{traceback.format_exc()}")
+    return file.name
+
+
+def use_color(stream: object) -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(getattr(stream, "isatty", lambda: False)())
+
+
+def _red(text: str) -> str:
+    return f"\x1b[1;31m{text}\x1b[0m" if use_color(sys.stderr) else text

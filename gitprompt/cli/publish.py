@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt publish: validate, then tag what is committed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import click
+
+from gitprompt import checks, formats, release
+from gitprompt.cli.output import done, json_option, progress, write_json
+from gitprompt.cli.validation import text_of
+from gitprompt.core.diff import compare, deserved_bump
+from gitprompt.core.document import digest
+from gitprompt.core.names import check_name
+from gitprompt.core.versions import Bump, bumped, check_version, newest, precedence
+from gitprompt.errors import Conflict, Invalid, NotFound, UsageError
+from gitprompt.git.refs import RefUpdate
+from gitprompt.git.repository import Repository
+from gitprompt.registry import Registry, Selector
+
+FIRST = "1.0.0"
+
+
+class Plan(NamedTuple):
+    """A version to publish; `rewrite` where the file's version field must say it first."""
+
+    name: str
+    path: str
+    version: str
+    rewrite: bool
+    bump: Bump | None
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--version", "version", metavar="V", help="The version to publish.")
+@click.option(
+    "--bump",
+    type=click.Choice(["auto", "major", "minor", "patch"]),
+    help="The next version after the newest; auto takes what the change deserves.",
+)
+@click.option("--changed", is_flag=True, help="Every prompt that differs from its newest version.")
+@click.option("--sign", is_flag=True, help="Sign the tags with your Git signing key.")
+@click.option("--push", is_flag=True, help="Push the tags, and the current branch, all or nothing.")
+@click.option("--remote", metavar="REMOTE", help="Where to push.  [default: origin]")
+@click.option("-m", "--message", metavar="TEXT", help="Message of the tags.")
+@json_option
+def publish(
+    names: tuple[str, ...], version: str | None, bump: str | None, changed: bool, sign: bool,
+    push: bool, remote: str | None, message: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Publish prompts: each becomes the immutable tag prompts/NAME/VERSION on HEAD.
+
+    Without --version or --bump the version is the one in the file; a file without one gets the
+    bump that its change deserves, and the first version is 1.0.0.
+
+    \b
+    Examples:
+      gitprompt publish welcome --bump auto --push
+      gitprompt publish --changed --bump auto
+    """
+    _check_usage(names, version, bump, changed)
+    repository = Repository.discover()
+    target = release.choose_remote(repository, remote) if push else None
+    if target:
+        release.configure_fetch(repository, target)
+    found = Registry(repository)
+    plans = _plans(found, names, version, bump, changed)
+    if not plans:
+        click.echo("Nothing has changed since it was published.", err=True)
+        if as_json:
+            write_json([])
+        return
+    who = release.identity(repository)
+    _rewrite(repository, [plan for plan in plans if plan.rewrite])
+    head = repository.line("rev-parse", "HEAD")
+    releases = [
+        release.Release(p.name, p.version, head, message or f"{p.name} {p.version}") for p in plans
+    ]
+    updates = release.publish(repository, releases, who, sign=sign)
+    if target:
+        _push(repository, target, updates)
+    if as_json:
+        write_json([{"name": p.name, "version": p.version, "commit": head} for p in plans])
+        return
+    for plan in plans:
+        why = f"  ({plan.bump})" if plan.bump else ""
+        done(f"{plan.name} · {plan.version} · {head[:7]}{why}")
+    if not target and repository.remotes():
+        short = " ".join(update.ref.removeprefix("refs/tags/") for update in updates[:3])
+        click.echo(f"Not pushed yet: git push {repository.remotes()[0]} {short}")
+
+
+def _check_usage(
+    names: tuple[str, ...], version: str | None, bump: str | None, changed: bool
+) -> None:
+    if not names and not changed:
+        raise UsageError("say what to publish", hint="gitprompt publish NAME…, or --changed")
+    if names and changed:
+        raise UsageError("give names or --changed, not both")
+    if version is not None and (bump is not None or len(names) != 1):
+        raise UsageError("--version goes with exactly one NAME and without --bump")
+    if version is not None:
+        check_version(version)
+    for name in names:
+        check_name(name)
+
+
+def _plans(
+    found: Registry, names: tuple[str, ...], version: str | None, bump: str | None, changed: bool
+) -> list[Plan]:
+    """What to publish, everything checked before anything is written."""
+    copies = found.working_copies()
+    wanted = list(copies) if changed else list(names)
+    plans: list[Plan] = []
+    with progress("reading", len(wanted)) as advance:
+        for name in wanted:
+            advance(1)
+            if name not in copies:
+                raise NotFound(
+                    f"prompts/{name}.yaml is not in the work tree", hint=f"gitprompt new {name}"
+                )
+            plan = _plan(found, name, copies[name], version, bump, only_changed=changed)
+            if plan is not None:
+                plans.append(plan)
+    return plans
+
+
+def _plan(
+    found: Registry,
+    name: str,
+    path: str,
+    version: str | None,
+    bump: str | None,
+    *,
+    only_changed: bool,
+) -> Plan | None:
+    document = _checked(found, name, path)
+    published = found.versions(name)
+    latest = newest(v.version for v in published)
+    before = found.resolve(Selector(name, latest)).document if latest else None
+    differs = before is None or digest(before) != digest(document)
+    if only_changed and not differs:
+        return None
+    _check_committed(found.repository, path)
+    own = document.get("version")
+    changes = compare(before, document) if before is not None else []
+    deserved = deserved_bump(changes)
+    step: Bump | None = None
+    if version is None and (bump is not None or own is None) and latest is not None:
+        if not differs and bump in (None, "auto"):
+            raise Conflict(
+                f"{name} has not changed since {latest}", hint="There is nothing to publish."
+            )
+        step = deserved or "patch" if bump in (None, "auto") else bump  # type: ignore[assignment]
+        version = bumped(latest, step or "patch")
+    version = version or own or FIRST
+    _check_free(name, version, [v.version for v in published], differs)
+    return Plan(name, path, version, own is not None and own != version, step)
+
+
+def _checked(found: Registry, name: str, path: str) -> dict[str, Any]:
+    """The working copy, which must have no error-level finding."""
+    with open(os.path.join(found.repository.work_tree or "", path), "rb") as file:
+        data = file.read(formats.MAX_BYTES + 1)
+    document, findings = checks.examine(
+        data, path=path, kind="prompt", name=name, severities=found.settings.checks
+    )
+    problems = checks.errors(findings)
+    if problems:
+        lines = [line for finding in problems for line in text_of(finding, colors=False)]
+        raise Invalid(
+            f"{name} is not valid:\n" + "\n".join(lines), hint="Mend it, commit, then publish."
+        )
+    valid: dict[str, Any] = document
+    return valid
+
+
+def _check_committed(repository: Repository, path: str) -> None:
+    state = repository.git("status", "--porcelain", "-z", "--", path)
+    if state:
+        raise Conflict(
+            f"{path} has changes that are not committed", hint=f"git commit -m '…' -- {path}"
+        )
+
+
+def _check_free(name: str, version: str, published: list[str], differs: bool) -> None:
+    for known in published:
+        if precedence(known) == precedence(version):
+            hint = (
+                f"Run: gitprompt publish {name} --bump auto"
+                if differs
+                else "Nothing has changed since."
+            )
+            what = "" if known == version else f", which has the same precedence as {version}"
+            raise Conflict(f"{name} {known} is published already{what}", hint=hint)
+
+
+def _rewrite(repository: Repository, plans: list[Plan]) -> None:
+    """Let the version field of each file say its new version, in one commit."""
+    if not plans:
+        return
+    top = repository.work_tree or ""
+    for plan in plans:
+        path = os.path.join(top, plan.path)
+        with open(path, "rb") as file:
+            data = file.read()
+        with open(path, "wb") as file:
+            file.write(formats.replace_scalar(data, ("version",), plan.version))
+    subject = ", ".join(f"{plan.name} {plan.version}" for plan in plans[:3])
+    subject += f" and {len(plans) - 3} more" if len(plans) > 3 else ""
+    repository.git("commit", "--quiet", "-m", subject, "--", *(plan.path for plan in plans))
+
+
+def _push(repository: Repository, remote: str, updates: list[RefUpdate]) -> None:
+    """Tags and the branch they stand on; a detached HEAD, as in CI, has no branch to push."""
+    branch = repository.line("symbolic-ref", "--quiet", "HEAD")
+    refs = (f"HEAD:{branch}",) if branch else ()
+    release.push(repository, remote, updates, *refs, undo=updates)

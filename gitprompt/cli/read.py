@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt list, versions, show and render: they read from Git, no server is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from gitprompt.cli.output import json_option, when, write_json, write_table
+from gitprompt.core import variables
+from gitprompt.core.document import served
+from gitprompt.core.model import Label
+from gitprompt.core.names import check_name
+from gitprompt.core.versions import newest
+from gitprompt.errors import UsageError
+from gitprompt.git.repository import Repository
+from gitprompt.registry import Registry, Resolved, parse_selector
+
+
+def registry() -> Registry:
+    return Registry(Repository.discover())
+
+
+def labels_by_version(found: Registry, name: str | None = None) -> dict[str, dict[str, list[str]]]:
+    """Prompt → version → its labels; removed and invalid labels are left out."""
+    by_version: dict[str, dict[str, list[str]]] = {}
+    for label in found.labels(name):
+        if isinstance(label, Label) and label.version is not None:
+            of_prompt = by_version.setdefault(label.name, {})
+            of_prompt.setdefault(label.version, []).append(label.label)
+    return by_version
+
+
+@click.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the prompts with their newest version and labels.
+
+    \b
+    Example:
+      gitprompt list
+    """
+    found = registry()
+    labels = labels_by_version(found)
+    copies = found.working_copies()
+    items = [
+        {
+            "name": name,
+            "latest": newest(found.tags.get(name, ())),
+            "versions": len(found.tags.get(name, ())),
+            "labels": {
+                label: version
+                for version, names in sorted(labels.get(name, {}).items())
+                for label in names
+            },
+            "path": copies.get(name),
+        }
+        for name in found.names()
+    ]
+    if as_json:
+        write_json(items)
+        return
+    rows = [
+        (item["name"], item["latest"] or "unpublished", _pairs(item["labels"])) for item in items
+    ]
+    write_table(("prompt", "newest", "labels"), rows, empty="No prompts yet: gitprompt new welcome")
+
+
+def _pairs(labels: Any) -> str:
+    return " ".join(f"{label}={version}" for label, version in sorted(labels.items()))
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def versions(name: str, as_json: bool) -> None:
+    """List the published versions of a prompt, newest first.
+
+    \b
+    Example:
+      gitprompt versions support/triage
+    """
+    check_name(name)
+    found = registry()
+    published = found.versions(name)
+    if not published and name not in found.names():
+        found.resolve(parse_selector(name))  # raises, with what there is instead
+    labels = labels_by_version(found, name).get(name, {})
+    if as_json:
+        write_json([{**v._asdict(), "labels": labels.get(v.version, [])} for v in published])
+        return
+    rows = [
+        (
+            v.version,
+            when(v.created_at),
+            v.author,
+            " ".join(labels.get(v.version, [])),
+            (v.commit or v.blob)[:10],
+        )
+        for v in published
+    ]
+    write_table(
+        ("version", "created (UTC)", "author", "labels", "commit"),
+        rows,
+        empty=f"{name} is not published yet: gitprompt publish {name}",
+    )
+
+
+@click.command()
+@click.argument("prompt")
+@json_option
+def show(prompt: str, as_json: bool) -> None:
+    """Show a document as it is served.
+
+    \b
+    Examples:
+      gitprompt show welcome
+      gitprompt show welcome@production --json
+      gitprompt show welcome@.          (the work tree)
+    """
+    resolved = registry().resolve(parse_selector(prompt))
+    document = _complete(resolved)
+    if as_json:
+        write_json(document)
+        return
+    import yaml
+
+    click.echo(
+        yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100),
+        nl=False,
+    )
+
+
+def _complete(resolved: Resolved) -> dict[str, Any]:
+    name = resolved.selector.name
+    if resolved.version is None:
+        return {"name": name, **resolved.document}
+    return served(resolved.document, name=name, version=resolved.version.version)
+
+
+def _dumper() -> Any:
+    """A dumper that writes text of several lines as a block, and versions in quotes."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text(dumper: Any, value: str) -> Any:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return Dumper
+
+
+_Dumper = _dumper()
+
+
+@click.command()
+@click.argument("prompt")
+@click.option("--var", "-v", "pairs", multiple=True, metavar="NAME=VALUE", help="A variable.")
+@click.option(
+    "--vars",
+    "file",
+    type=click.File(encoding="utf-8"),
+    help="A JSON file with variables; - reads standard input.",
+)
+@json_option
+def render(prompt: str, pairs: tuple[str, ...], file: Any, as_json: bool) -> None:
+    """Render a prompt with variables, as the server would.
+
+    \b
+    Example:
+      gitprompt render welcome@production --var name=Ada
+    """
+    given = _variables(pairs, file)
+    resolved = registry().resolve(parse_selector(prompt))
+    messages = variables.render(resolved.document, given)
+    if as_json:
+        write_json(messages)
+        return
+    click.echo("\n\n".join(f"[{m['role']}]\n{m['content'].rstrip()}" for m in messages))
+
+
+def _variables(pairs: Sequence[str], file: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if file is not None:
+        try:
+            given = json.load(file)
+        except ValueError as error:
+            raise UsageError(f"--vars: not JSON: {error}") from None
+        if not isinstance(given, dict):
+            raise UsageError("--vars: the file must have one JSON object")
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--var {pair}: write NAME=VALUE")
+        given[name] = value
+    return given

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which server a command talks to: options, then GITPROMPT_SERVER and GITPROMPT_API_KEY."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from gitprompt import config, keys
+from gitprompt.errors import UsageError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def server_options(function: Function) -> Function:
+    for option in (
+        click.option("--server", metavar="URL", help="The sidecar.  [env: GITPROMPT_SERVER]"),
+        click.option(
+            "--api-key",
+            metavar="KEY",
+            help="Better given as GITPROMPT_API_KEY: arguments are seen by others.",
+        ),
+        click.option("--workspace", metavar="W", help="The workspace.  [default: default]"),
+    ):
+        function = option(function)
+    return function
+
+
+def connect(server: str | None, api_key: str | None, workspace: str | None) -> Any:
+    """A client, or None where no server is configured."""
+    from gitprompt.client import Client
+
+    server = server or config.variable("GITPROMPT_SERVER")
+    if not server:
+        return None
+    api_key = api_key or config.variable("GITPROMPT_API_KEY")
+    if not api_key:
+        raise UsageError(
+            "there is a server, but no key",
+            hint="Set GITPROMPT_API_KEY; gitprompt keys create makes one.",
+        )
+    return Client(server, api_key, workspace=workspace or config.variable("GITPROMPT_WORKSPACE"))
+
+
+def connect_locally(data: str) -> Any:
+    """A client of the sidecar that holds a data directory on this machine, or None."""
+    from gitprompt.client import Client
+
+    try:
+        with open(os.path.join(data, "lock"), encoding="utf-8") as file:
+            found = re.search(r" at (http://\S+)", file.read())
+    except OSError:
+        return None
+    if found is None:
+        return None
+    salt = keys.salt(data, config.variable("API_KEY_SALT") or "")
+    return Client(found[1], keys.local_token(salt))

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt serve and sync."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from gitprompt import config, hosting
+from gitprompt.cli.output import done, json_option, write_json
+from gitprompt.cli.remote import connect, connect_locally, server_options
+from gitprompt.config import ServerSettings, server_settings
+from gitprompt.errors import GitpromptError, NotFound
+from gitprompt.sync import Progress
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each setting that is not a secret: secrets come from the environment."""
+    for setting in reversed(fields(ServerSettings)):
+        if setting.metadata["secret"]:
+            continue
+        default = setting.default if setting.default != "" else "none"
+        function = click.option(
+            f"--{setting.name.replace('_', '-')}",
+            setting.name,
+            metavar=type(setting.default).__name__.upper(),
+            help=f"{setting.metadata['help']}  [env: {setting.metadata['env']}; default: {default}]",
+        )(function)
+    return function
+
+
+@click.command(
+    epilog="Webhook secrets and the salt come from the environment only: "
+    + ", ".join(f.metadata["env"] for f in fields(ServerSettings) if f.metadata["secret"])
+)
+@_options
+def serve(**options: str | None) -> None:
+    """Run the sidecar: host and index repositories, serve prompts.
+
+    With nothing configured it makes ./data, hosts the repository /git/default.git, and listens on
+    127.0.0.1:3000.
+
+    \b
+    Examples:
+      gitprompt serve
+      gitprompt serve --repo . --port 8080
+    """
+    from gitprompt.server.serve import serve as run
+
+    settings = server_settings(options)
+    run(settings, progress=_bar, ready=lambda url: _greet(url, settings))
+
+
+def _greet(url: str, settings: ServerSettings) -> None:
+    click.echo(f"gitprompt serves at {url}")
+    if not settings.repo:
+        click.echo(f"  push to   {url}/git/default.git   (the password is an API key)")
+    click.echo(f"  make a key   gitprompt keys create --data {settings.data}")
+    sys.stdout.flush()
+
+
+def _bar(workspace: str) -> Progress:
+    """A bar on a terminal while a large index is built."""
+    if not sys.stderr.isatty():
+        return lambda _done, _total: None
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    bar = Bar(console=Console(stderr=True), transient=True)
+    task = bar.add_task(f"indexing {workspace}", total=None, start=False)
+
+    def show(done: int, total: int) -> None:
+        if total < 1_000:
+            return
+        bar.start()
+        bar.update(task, completed=done, total=total)
+        if done >= total:
+            bar.stop()
+
+    return show
+
+
+@click.command()
+@click.option(
+    "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
+)
+@click.option("--repo", metavar="PATH", help="The repository that is served in place, if one is.")
+@server_options
+@json_option
+def sync(
+    data: str | None, repo: str | None, server: str | None, api_key: str | None,
+    workspace: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Make the index agree with Git now: by the running sidecar, or here if none runs.
+
+    \b
+    Examples:
+      gitprompt sync --server http://127.0.0.1:3000
+      gitprompt sync --data data
+    """
+    client = connect(server, api_key, workspace)
+    folder = data or config.variable("GITPROMPT_DATA") or "data"
+    if client is None and hosting.is_held(folder):
+        client = connect_locally(folder)
+    state = client.post("/v1/sync") if client else _sync_here(folder, repo)
+    if as_json:
+        write_json(state)
+        return
+    counts = state["counts"]
+    done(
+        f"{counts['prompts']} prompts, {counts['versions']} versions, {counts['labels']} labels; "
+        f"{len(state['rejected'])} refs rejected, {len(state['tampered'])} tags tampered with"
+    )
+
+
+def _sync_here(folder: str, repo: str | None) -> Any:
+    """Open everything as the server would, which syncs, and tell the state."""
+    import os
+
+    from gitprompt.server.app import sidecar
+    from gitprompt.server.routes.sync import state_of
+
+    if not os.path.isdir(folder):
+        raise NotFound(f"there is no data folder {folder}", hint="Say which: --data DIR")
+    settings = server_settings({"data": folder, "repo": repo})
+    with sidecar(settings, progress=_bar) as application:
+        context = application.context
+        state = state_of(context, hosting.DEFAULT_WORKSPACE)
+        if state["last_error"]:
+            raise GitpromptError(state["last_error"])
+        return state

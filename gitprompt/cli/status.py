@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt status: what is unpublished, what is labelled, what the server makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gitprompt.cli.output import json_option, progress, write_json, write_table
+from gitprompt.cli.read import labels_by_version, registry
+from gitprompt.cli.remote import connect, server_options
+from gitprompt.core.document import digest
+from gitprompt.core.versions import newest
+from gitprompt.registry import Registry, Selector
+
+
+@click.command()
+@server_options
+@json_option
+def status(server: str | None, api_key: str | None, workspace: str | None, as_json: bool) -> None:
+    """Show unpublished changes, newest versions and labels; with a server, what it serves and what
+    it rejected.
+
+    \b
+    Example:
+      gitprompt status
+    """
+    found = registry()
+    client = connect(server, api_key, workspace)
+    prompts = _prompts(found)
+    state = client.get("/v1/sync") if client else None
+    if client:
+        _add_served(prompts, client)
+    if as_json:
+        write_json({"prompts": prompts, "server": state})
+        return
+    rows = [_row(item, with_server=client is not None) for item in prompts]
+    columns = ("prompt", "state", "newest", "labels") + (("served",) if client else ())
+    write_table(columns, rows, empty="No prompts yet: gitprompt new welcome")
+    if state:
+        _write_state(state)
+
+
+def _prompts(found: Registry) -> list[dict[str, Any]]:
+    copies = found.working_copies()
+    labels = labels_by_version(found)
+    names = found.names()
+    items: list[dict[str, Any]] = []
+    with progress("comparing", len(names)) as advance:
+        for name in names:
+            latest = newest(found.tags.get(name, ()))
+            items.append(
+                {
+                    "name": name,
+                    "state": _state(found, name, latest, has_copy=name in copies),
+                    "latest": latest,
+                    "labels": {
+                        label: version
+                        for version, of_version in labels.get(name, {}).items()
+                        for label in of_version
+                    },
+                }
+            )
+            advance(1)
+    return items
+
+
+def _state(found: Registry, name: str, latest: str | None, *, has_copy: bool) -> str:
+    if not has_copy:
+        return "published only"
+    if latest is None:
+        return "unpublished"
+    copy = found.find(Selector(name, "."))
+    published = found.find(Selector(name, latest))
+    if copy is None:
+        return "not valid"
+    if published is None:
+        return f"{latest} not valid"
+    same = digest(copy.document) == digest(published.document)
+    return "clean" if same else "changed"
+
+
+def _add_served(prompts: list[dict[str, Any]], client: Any) -> None:
+    served: dict[str, Any] = {}
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.get("/v1/prompts", limit=100, cursor=cursor)
+        served.update({item["name"]: item for item in page["items"]})
+        cursor = page["nextCursor"]
+    for item in prompts:
+        item["served"] = served.get(item["name"])
+
+
+def _row(item: dict[str, Any], *, with_server: bool) -> tuple[str, ...]:
+    row = (item["name"], item["state"], item["latest"] or "none", _pairs(item["labels"]))
+    if not with_server:
+        return row
+    served = item["served"]
+    return (*row, f"{served['latest']} {_pairs(served['labels'])}".strip() if served else "nothing")
+
+
+def _pairs(labels: dict[str, str]) -> str:
+    return " ".join(f"{label}={version}" for label, version in sorted(labels.items()))
+
+
+def _write_state(state: dict[str, Any]) -> None:
+    if state["last_error"]:
+        click.echo(click.style(f"The last sync failed: {state['last_error']}", fg="red"))
+    for item in state["rejected"]:
+        for finding in item["findings"]:
+            click.echo(f"{click.style('rejected', fg='red')} {item['ref']}: {finding['message']}")
+    for item in state["tampered"]:
+        condition = click.style(item["condition"], fg="red")
+        click.echo(f"{condition} {item['ref']}: what was first published goes on being served")

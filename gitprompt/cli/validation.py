@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Validates files of the work tree, of the index, or of a commit.
+
+This is what pre-commit runs, so it imports little: neither click nor rich nor a git process for
+files of the work tree. A test pins the modules.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from gitprompt import checks, formats
+from gitprompt.checks.subject import Publication
+from gitprompt.cli.outcome import use_color
+from gitprompt.core.document import PROMPTS, SETTINGS, SUFFIXES, SUITES, digest, place
+from gitprompt.core.model import Finding, Kind
+from gitprompt.core.settings import Settings, from_document
+from gitprompt.errors import UsageError
+from gitprompt.git import peek
+
+PARALLEL_FROM = 200  # files; below that a second process costs more than it saves
+
+
+class Request(NamedTuple):
+    """What to validate. `rev` and `staged` read from Git, the rest from the work tree."""
+
+    paths: tuple[str, ...] = ()
+    staged: bool = False
+    rev: str | None = None
+    style: str = "text"
+    strict: bool = False
+
+
+class Input(NamedTuple):
+    """One file: `shown` is its path for a person, `inside` its path in the repository. `load`
+    gives its bytes, or a sentence that says why it has none."""
+
+    shown: str
+    inside: str
+    load: Callable[[], bytes | str]
+
+
+class Report(NamedTuple):
+    files: int
+    findings: list[Finding]
+
+    def count(self, severity: str) -> int:
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+def validate(request: Request) -> int:
+    """Validate, print the report, and return the exit code."""
+    report = examine(request)
+    if request.style == "text":
+        write_text(report)
+    else:
+        from gitprompt.cli.reports import write
+
+        write(report, request.style)
+    failed = report.count("error") or (request.strict and report.count("warning"))
+    return 1 if failed else 0
+
+
+def examine(request: Request) -> Report:
+    """Examine every file that the request names."""
+    top = peek.top_level(".") or os.getcwd()
+    if request.staged or request.rev is not None:
+        from gitprompt.cli.committed import inputs_of
+
+        inputs, settings = inputs_of(request)
+    else:
+        inputs = list(_work_tree(request.paths, top))
+        settings = _settings(top)
+    findings = [*_clashes(inputs), *_all(inputs, settings, top)]
+    findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
+    return Report(len(inputs), findings)
+
+
+# Which files
+
+
+def _work_tree(paths: Sequence[str], top: str) -> Iterator[Input]:
+    for path in paths or _default_paths(top):
+        if os.path.isdir(path) and not os.path.islink(path):
+            yield from (_input(file, top) for file in _below(path))
+        elif os.path.lexists(path):
+            yield _input(path, top)
+        else:
+            raise UsageError(f"{path} does not exist")
+
+
+def _default_paths(top: str) -> list[str]:
+    found = [os.path.relpath(os.path.join(top, part)) for part in (SETTINGS, PROMPTS, SUITES)]
+    found = [path for path in found if os.path.lexists(path)]
+    if not found:
+        raise UsageError(
+            "there is nothing to validate here",
+            hint="Name files, or run it in a prompt repository: gitprompt init makes one.",
+        )
+    return found
+
+
+def _below(folder: str) -> Iterator[str]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        for name in sorted(names):
+            if name.endswith(SUFFIXES):
+                yield os.path.join(parent, name)
+
+
+def _input(path: str, top: str) -> Input:
+    absolute = os.path.abspath(path)
+    inside = absolute[len(top) + 1 :] if absolute.startswith(top + os.sep) else path
+    return Input(os.path.normpath(path), inside.replace(os.sep, "/"), lambda: _read(path))
+
+
+def _read(path: str) -> bytes | str:
+    if os.path.islink(path):
+        return "it is a symbolic link, not a file"
+    try:
+        with open(path, "rb") as file:
+            return file.read(formats.MAX_BYTES + 1)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+
+
+def _settings(top: str) -> Settings:
+    """The settings of the work tree; broken ones are reported as a file, and defaults hold."""
+    path = os.path.join(top, SETTINGS)
+    if not os.path.isfile(path):
+        return Settings()
+    data = _read(path)
+    if isinstance(data, str):
+        return Settings()
+    document, findings = checks.examine(data, path=SETTINGS, kind="settings", name="")
+    return Settings() if checks.errors(findings) else from_document(document)
+
+
+# Examining
+
+
+def _clashes(inputs: Sequence[Input]) -> Iterator[Finding]:
+    """Two files of one prompt or suite, or names that differ only in case."""
+    owners: dict[tuple[str, str], tuple[str, str]] = {}
+    for item in inputs:
+        kind, name, version = place(item.inside)
+        if kind is None or kind == "settings" or version is not None:
+            continue
+        owner, path = owners.setdefault((kind, name.lower()), (name, item.shown))
+        if path == item.shown:
+            continue
+        what = f"differs only in case from {path}" if owner != name else f"is {path} again"
+        yield Finding("name", "error", f"this {kind} {what}", "Keep one of them.", item.shown)
+
+
+def _all(inputs: Sequence[Input], settings: Settings, top: str) -> Iterable[Finding]:
+    if len(inputs) < PARALLEL_FROM or not hasattr(os, "fork"):
+        return [finding for item in inputs for finding in _one(item, settings, top)]
+    from gitprompt.cli.parallel import spread
+
+    return spread(inputs, lambda item: _one(item, settings, top))
+
+
+def _one(item: Input, settings: Settings, top: str) -> list[Finding]:
+    data = item.load()
+    if isinstance(data, str):
+        return [Finding("syntax", "error", data, path=item.shown)]
+    kind, name, version = place(item.inside)
+    if kind is None:
+        kind, name, version = _guess(item)
+    document, findings = checks.examine(
+        data,
+        path=item.shown,
+        kind=kind,
+        name=name,
+        version=version,
+        severities=settings.checks,
+    )
+    own = document.get("version") if kind == "prompt" and type(document) is dict else None
+    if type(own) is str and not checks.errors(findings) and peek.may_have_tag(top, name, own):
+        findings += _against_publication(data, item, name, own, settings, top)
+    return findings
+
+
+def _guess(item: Input) -> tuple[Kind, str, None]:
+    """A file outside prompts/ and evals/ is taken for a prompt of its own name."""
+    return "prompt", os.path.basename(item.inside).rpartition(".")[0], None
+
+
+def _against_publication(
+    data: bytes, item: Input, name: str, version: str, settings: Settings, top: str
+) -> list[Finding]:
+    from gitprompt.git.repository import Repository
+    from gitprompt.registry import Registry, Selector
+
+    resolved = Registry(Repository.discover(top)).find(Selector(name, version))
+    if resolved is None:
+        return []
+    _, findings = checks.examine(
+        data,
+        path=item.shown,
+        kind="prompt",
+        name=name,
+        publication=Publication(version, digest(resolved.document)),
+        severities=settings.checks,
+    )
+    return [finding for finding in findings if finding.code == "changed-after-publish"]
+
+
+# Text
+
+
+def write_text(report: Report) -> None:
+    colors = use_color(sys.stdout)
+    lines = [line for finding in report.findings for line in text_of(finding, colors=colors)]
+    errors, warnings = report.count("error"), report.count("warning")
+    lines.append(
+        f"{_counted(report.files, 'file')}: {_counted(errors, 'error')}, "
+        f"{_counted(warnings, 'warning')}"
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def text_of(finding: Finding, *, colors: bool) -> list[str]:
+    """file:line:column, severity, message and code on a line, and the hint below it."""
+    place = f"{finding.path}:{finding.line}:{finding.column}" if finding.line else finding.path
+    severity = finding.severity
+    if colors:
+        place = f"\x1b[1m{place}\x1b[0m"
+        severity = f"\x1b[{'31' if finding.severity == 'error' else '33'}m{finding.severity}\x1b[0m"  # type: ignore[assignment]
+    lines = [f"{place}: {severity}: {finding.message} [{finding.code}]"]
+    if finding.hint:
+        lines.append(f"    {finding.hint}")
+    return lines
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
