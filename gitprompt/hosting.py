@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -211,9 +210,7 @@ def _replace(path: str, text: str, *, executable: bool = False) -> None:
         file.flush()
         os.fsync(file.fileno())
     if executable:
-        os.chmod(
-            temporary, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
-        )
+        os.chmod(temporary, 0o755)  # noqa: S103 - a hook is run by whoever pushes
     os.replace(temporary, path)
 
 

@@ -8,6 +8,7 @@ import hmac
 import os
 import re
 import secrets
+from contextlib import suppress
 
 from gitprompt.clock import Clock
 from gitprompt.errors import Invalid, SetupError
@@ -36,10 +37,8 @@ def salt(data: str, configured: str = "") -> bytes:
                 file.write(secrets.token_hex(32))
                 file.flush()
                 os.fsync(file.fileno())
-            try:
+            with suppress(FileExistsError):
                 os.link(temporary, path)
-            except FileExistsError:
-                pass
             os.unlink(temporary)
         with open(path, encoding="ascii") as file:
             found = file.read().strip().encode()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt import checks
+from gitprompt import checks, formats
 from gitprompt.core import labels as label_rules
 from gitprompt.core.document import SETTINGS, SUITES, prompt_paths, stem, version_paths
 from gitprompt.core.model import (
@@ -227,8 +227,7 @@ def _judged(
         return rejection(target.ref, target.oid, f"the document of {file.path} is missing")
     path = file.path
     if target.is_blob:
-        is_json = blob.data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
-        path += ".json" if is_json else ".yaml"
+        path += ".json" if formats.is_json(blob.data) else ".yaml"
     document, findings = checks.examine(
         blob.data,
         path=path,
@@ -257,8 +256,6 @@ def load_pinned(
     reader: ObjectReader, versions: Sequence[Version]
 ) -> Iterator[tuple[Version, dict[str, Any] | None]]:
     """The documents of pinned versions, by blob; None where Git has lost the bytes."""
-    from gitprompt import formats
-
     for version, blob in zip(versions, reader.contents(v.blob for v in versions), strict=True):
         try:
             yield version, formats.read(blob.data, version.path) if blob else None

@@ -83,7 +83,7 @@ class Registry:
         for line in os.fsdecode(lines).splitlines():
             oid, _, ref = line.partition(" ")
             _, labels, rest = ref.partition("/labels/")
-            if not labels or not (ref.startswith(namespace) or ref.startswith("refs/remotes/")):
+            if not labels or not ref.startswith((namespace, "refs/remotes/")):
                 continue
             local = f"{namespace}/{rest}"
             known = merged.get(local)

@@ -31,7 +31,7 @@ class Check(Protocol):
     """A module that looks at one document. `find` has no side effects and never raises for a
     document that passed the schema; `NEEDS_SHAPE` False means it takes any value at all."""
 
-    CODES: Mapping[str, Severity]
+    CODES: dict[str, Severity]
     NEEDS_SHAPE: bool
 
     def find(self, subject: Subject) -> Iterable[Problem]: ...
@@ -98,7 +98,7 @@ def _problems(
             continue
         for problem in check.find(subject):
             severity = severities.get(problem.code) or SEVERITIES[problem.code]
-            if check is schema:
+            if problem.code in schema.CODES:
                 shaped, severity = False, "error"
             if severity != "off":
                 yield problem, severity

@@ -68,18 +68,20 @@ def _worded(subject: Subject) -> Iterator[Problem]:
 def _first_unknown(failure: ValidationError) -> tuple[str, ...]:
     if failure.validator == "propertyNames":
         return (str(failure.instance),) if isinstance(failure.instance, str) else ()
-    known = failure.schema.get("properties", {})
-    return tuple(key for key in failure.instance if key not in known)[:1]
+    known = _properties(failure)
+    value: Any = failure.instance
+    return tuple(key for key in value if key not in known)[:1]
 
 
 def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[str, str]:
     """Message and hint for a person; `at` is the place as they would write it."""
     at = pointer(where) or "the document"
-    value, rule = failure.instance, failure.validator_value
+    value: Any = failure.instance
+    rule: Any = failure.validator_value
     match failure.validator:
         case "required":
             missing = next(key for key in rule if key not in value)
-            return f"{at}: '{missing}' is required", _description(failure.schema, missing)
+            return f"{at}: '{missing}' is required", _description(failure, missing)
         case "type":
             hint = ""
             if where[-1:] == ("version",) and isinstance(value, int | float):
@@ -90,7 +92,7 @@ def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[s
         case "enum":
             return f"{at}: {_short(value)} is not one of {', '.join(map(str, rule))}", ""
         case "additionalProperties":
-            known = ", ".join(failure.schema.get("properties", {}))
+            known = ", ".join(_properties(failure))
             return f"{at}: unknown key", f"Known keys: {known}."
         case "pattern":
             return f"{at}: {_short(value)} is not of the form {rule}", ""
@@ -101,8 +103,14 @@ def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[s
     return f"{at}: {_short(failure.message)}", ""
 
 
-def _description(schema: Any, key: str) -> str:
-    return str(schema.get("properties", {}).get(key, {}).get("description", ""))
+def _properties(failure: ValidationError) -> dict[str, Any]:
+    schema: Any = failure.schema
+    found: dict[str, Any] = schema.get("properties", {})
+    return found
+
+
+def _description(failure: ValidationError, key: str) -> str:
+    return str(_properties(failure).get(key, {}).get("description", ""))
 
 
 def _type_name(value: Any) -> str:

@@ -104,14 +104,15 @@ def find(subject: Subject) -> Iterator[Problem]:
 
 def _is_suspect(data: bytes) -> bool:
     lowered = data.lower()
-    return any([word in lowered and pattern.search(lowered) for word, pattern in _SUSPECTS])
+    found = [word in lowered and bool(pattern.search(lowered)) for word, pattern in _SUSPECTS]
+    return any(found)  # a list: a generator would cost twice as much
 
 
 def _in_line(line: str, number: int) -> Iterator[Problem]:
     seen: set[str] = set()
     for detector in detectors():
         for found in detector.analyze_string(line):
-            secret = found if isinstance(found, str) else str(found)
+            secret = str(found)
             if not secret or any(secret in other for other in seen):
                 continue
             seen.add(secret)

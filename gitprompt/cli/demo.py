@@ -63,6 +63,7 @@ def demo(check: bool, port: int, folder: str | None) -> int:
         with Story(place, port=0 if check else port) as story:
             story.tell()
             if not check:
+                story.tell_what_next()
                 story.wait()
     finally:
         if not keep:
@@ -120,7 +121,6 @@ class Story:
         self._publish_a_change()
         self._roll_back()
         self._refuse()
-        self._what_next()
 
     def _make_clone(self) -> None:
         _step("A prompt repository, and a key to push with")
@@ -217,11 +217,10 @@ class Story:
         self._git("fetch", "--quiet", "origin")
         state = self._get("/v1/sync")
         _expect(state["rejected"] == [] and state["tampered"] == [], "nothing wrong got in")
+        click.echo(click.style("\nEverything works.", fg="green", bold=True))
 
-    def _what_next(self) -> None:
-        click.echo(
-            f"\n{click.style('Everything works.', fg='green', bold=True)} Lines to paste next:\n"
-        )
+    def tell_what_next(self) -> None:
+        click.echo("Lines to paste next:\n")
         header = f'-H "X-API-Key: {self.key}"'
         selector = "label=production&variables[name]=Ada"
         click.echo(f"  curl -g '{self.url}/v1/prompts/welcome?{selector}' {header}")

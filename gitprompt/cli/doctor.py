@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import click
@@ -134,10 +135,11 @@ def _data(folder: str) -> Iterator[Diagnosis]:
     )
     hosted = hosting.Hosting(folder)
     for workspace in hosted.workspaces():
-        yield _try(f"workspace {workspace}", lambda name=workspace: _fsck(hosted.open(name)))
+        yield _try(f"workspace {workspace}", partial(_fsck, hosted, workspace))
 
 
-def _fsck(repository: Repository) -> None:
+def _fsck(hosted: hosting.Hosting, workspace: str) -> None:
+    repository = hosted.open(workspace)
     try:
         repository.git("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
     except GitpromptError as error:

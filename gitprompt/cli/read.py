@@ -46,7 +46,7 @@ def list_command(as_json: bool) -> None:
     found = registry()
     labels = labels_by_version(found)
     copies = found.working_copies()
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "name": name,
             "latest": newest(found.tags.get(name, ())),

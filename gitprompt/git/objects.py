@@ -52,7 +52,8 @@ class ObjectReader:
             stderr=subprocess.DEVNULL,
             bufsize=1 << 17,
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._stdin: IO[bytes] = self._process.stdin
         self._stdout: IO[bytes] = self._process.stdout
 

@@ -8,7 +8,7 @@ knows the user's keys.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gitprompt.git.objects import Signature
 
@@ -39,8 +39,7 @@ class ObjectWriter:
     def tree(self, files: Sequence[tuple[str, str]], *, base: str | None = None) -> str:
         """A tree with the (path, blob) pairs in place, on top of `base`; paths must be checked."""
         nested: dict[str, list[tuple[str, str]]] = {}
-        root = self._repository[base] if base else None
-        builder = self._repository.TreeBuilder(root) if root else self._repository.TreeBuilder()
+        builder = self._repository.TreeBuilder(base) if base else self._repository.TreeBuilder()
         for path, blob in files:
             first, slash, rest = path.partition("/")
             if slash:
@@ -48,7 +47,7 @@ class ObjectWriter:
             else:
                 builder.insert(first, blob, self._pygit2.enums.FileMode.BLOB)
         for folder, inner in nested.items():
-            below = builder.get(folder)
+            below: Any = builder.get(folder)  # None where there is no such entry
             is_tree = below is not None and below.type_str == "tree"
             oid = self.tree(inner, base=str(below.id) if is_tree else None)
             builder.insert(folder, oid, self._pygit2.enums.FileMode.TREE)

@@ -32,7 +32,8 @@ from gitprompt.server.context import Context
 from gitprompt.server.routes import git, health, prompts, sync, webhooks
 from gitprompt.server.wire import error_response, request_id, send_bytes
 from gitprompt.server.workspaces import Workspaces
-from gitprompt.store.index import IndexReader, open_index
+from gitprompt.store.index import open_index
+from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
 from gitprompt.sync import Progress, Sync
 

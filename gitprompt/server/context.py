@@ -12,7 +12,7 @@ from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
 from gitprompt.server.auth import Authenticator, Principal, read_headers
 from gitprompt.server.workspaces import Workspaces
-from gitprompt.store.index import IndexReader
+from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
 
 

@@ -55,10 +55,10 @@ class HookChannel:
     async def answer(self, repository: Repository, scopes: frozenset[str], pinned: Pinned) -> None:
         """Wait for the hook's question without holding a thread, then judge in one."""
         loop = asyncio.get_running_loop()
-        asked = loop.create_future()
-        loop.add_reader(self.ask, lambda: asked.done() or asked.set_result(None))
+        asked = asyncio.Event()
+        loop.add_reader(self.ask, asked.set)
         try:
-            await asked
+            await asked.wait()
         finally:
             loop.remove_reader(self.ask)
         ask, reply, self.ask, self.reply = self.ask, self.reply, -1, -1

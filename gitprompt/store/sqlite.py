@@ -113,3 +113,10 @@ def row(connection: apsw.Connection, sql: str, values: tuple[Any, ...]) -> tuple
     for found in connection.execute(sql, values):
         return tuple(found)
     return None
+
+
+def query(
+    connection: apsw.Connection, sql: str, values: tuple[Any, ...] = ()
+) -> list[tuple[Any, ...]]:
+    """All rows of a query; its author knows the types of the columns."""
+    return connection.execute(sql, values).fetchall()

@@ -81,7 +81,7 @@ class Telemetry:
 
     def keys(self) -> list[KeyRecord]:
         with self._read_lock:
-            rows = self._reader.execute(f"SELECT {_KEY} FROM api_key ORDER BY id").fetchall()
+            rows = sqlite.query(self._reader, f"SELECT {_KEY} FROM api_key ORDER BY id")
         return [KeyRecord(*found) for found in rows]
 
     def remove_key(self, key_id: int) -> bool:
@@ -114,11 +114,12 @@ class Telemetry:
         after = ("", "")
         while True:
             with self._read_lock:
-                rows = self._reader.execute(
+                rows = sqlite.query(
+                    self._reader,
                     f"SELECT {_PIN} FROM pin WHERE workspace = ? AND (name, version) > (?, ?)"
                     " ORDER BY name, version LIMIT ?",
                     (workspace, *after, chunk),
-                ).fetchall()
+                )
             if not rows:
                 return
             yield [_pin(found) for found in rows]

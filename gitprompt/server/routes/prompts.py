@@ -33,7 +33,7 @@ from gitprompt.server.wire import (
     request_id,
     send_bytes,
 )
-from gitprompt.store.index import StoredVersion
+from gitprompt.store.index_reader import StoredVersion
 
 PREFIX = "/v1/prompts"
 _MAX_ANSWERS = 10_000

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads YAML and JSON from strangers: one dialect, bounded, with line and column.
+
+The dialect is the YAML 1.2 core schema (`no` is a string), less what hides mistakes: duplicate
+keys, several documents, implicit dates, merge keys and custom tags are refused. The event stream
+of libyaml is walked here, never its composer, which recurses in C and dies of 30,000 brackets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitprompt.formats.json_text import read_json
+from gitprompt.formats.places import locate, replace_scalar
+from gitprompt.formats.text import MAX_BYTES, FormatError, decode
+from gitprompt.formats.yaml_text import read_yaml
+
+__all__ = [
+    "MAX_BYTES",
+    "FormatError",
+    "decode",
+    "is_json",
+    "locate",
+    "read",
+    "replace_scalar",
+]
+
+
+def read(data: bytes, path: str) -> Any:
+    """The value of a document; `path` decides between JSON and YAML. Raises FormatError."""
+    text = decode(data)
+    if path.endswith(".json"):
+        return read_json(text)
+    return read_yaml(text)
+
+
+def is_json(data: bytes) -> bool:
+    """Whether a blob without a path, as a tag may point straight at one, is JSON."""
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"

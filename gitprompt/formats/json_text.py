@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads JSON: standard, without duplicate keys, NaN, halves of surrogate pairs or great depth."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from gitprompt.formats.text import (
+    MAX_DEPTH,
+    MAX_NODES,
+    FormatError,
+    children,
+    finite,
+    position,
+    too_deep,
+    too_large,
+)
+
+
+def read_json(text: str) -> Any:
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=finite,
+        )
+        if text.count("[") + text.count("{") > MAX_DEPTH:
+            _check_depth(value)
+        if text.count(",") >= MAX_NODES // 2:
+            _check_size(value)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise FormatError(
+            f"not JSON: {error.msg}", error.lineno, error.colno, hint=_json_hint(error)
+        ) from None
+    except UnicodeEncodeError:
+        raise FormatError("a string contains half of a surrogate pair") from None
+    except RecursionError:
+        raise too_deep() from None
+    except _Duplicate as error:
+        line, column = _second_key(text, str(error))
+        raise FormatError(
+            f"the key '{error}' stands twice", line, column, hint="Keep one."
+        ) from None
+    except ValueError as error:
+        raise FormatError(f"not JSON: {error}") from None
+    return value
+
+
+class _Duplicate(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Duplicate(key)
+            seen.add(key)
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _json_hint(error: json.JSONDecodeError) -> str:
+    if error.msg.startswith("Extra data"):
+        return "A file has exactly one document."
+    if error.doc[error.pos : error.pos + 1] in ("}", "]"):
+        return "A trailing comma before a closing bracket is not JSON."
+    return ""
+
+
+def _second_key(text: str, key: str) -> tuple[int, int]:
+    found = list(re.finditer(re.escape(json.dumps(key, ensure_ascii=False)) + r"\s*:", text))
+    return position(text[: found[1].start()]) if len(found) > 1 else (0, 0)
+
+
+def _check_depth(value: Any) -> None:
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for item in level for child in children(item)]
+        if not level:
+            return
+    raise too_deep()
+
+
+def _check_size(value: Any) -> None:
+    todo, count = [value], 0
+    while todo:
+        count += 1
+        todo.extend(children(todo.pop()))
+    if count > MAX_NODES:
+        raise too_large()
