@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitprompt import checks, formats
+from gitprompt.checks.shortcut import is_surely_valid
+from gitprompt.checks.subject import Subject
 from gitprompt.core import labels as label_rules
 from gitprompt.core.document import SETTINGS, SUITES, prompt_paths, stem, version_paths
 from gitprompt.core.model import (
@@ -35,14 +38,17 @@ MAX_MOVES = 100_000
 _ENTRY = re.compile(rb"(\d{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
 
 Severities = Mapping[str, Severity]
+# Like `formats.read`, which a caller may replace by a faster one with the same outcome.
+Reader = Callable[[bytes, str], Any]
 
 
 class Loaded(NamedTuple):
-    """A version whose tag and document are valid."""
+    """A version whose tag and document are valid; `document` is JSON, `tags` are its tags."""
 
     ref: str
     version: Version
-    document: dict[str, Any]
+    document: bytes
+    tags: tuple[str, ...] = ()
 
 
 class _Target(NamedTuple):
@@ -73,21 +79,25 @@ def rejection(ref: str, oid: str, message: str, hint: str = "", code: str = "ref
 
 
 def load_versions(
-    reader: ObjectReader, refs: Iterable[tuple[str, str]], severities: Severities
+    reader: ObjectReader,
+    refs: Iterable[tuple[str, str]],
+    severities: Severities,
+    *,
+    read: Reader = formats.read,
 ) -> Iterator[Loaded | Rejection]:
     """What each (ref, object) below refs/tags/prompts/ publishes, in chunks and in order."""
     chunk: list[tuple[str, str]] = []
     for ref in refs:
         chunk.append(ref)
         if len(chunk) == _CHUNK:
-            yield from _load_chunk(reader, chunk, severities)
+            yield from _load_chunk(reader, chunk, severities, read)
             chunk = []
     if chunk:
-        yield from _load_chunk(reader, chunk, severities)
+        yield from _load_chunk(reader, chunk, severities, read)
 
 
 def _load_chunk(
-    reader: ObjectReader, refs: Sequence[tuple[str, str]], severities: Severities
+    reader: ObjectReader, refs: Sequence[tuple[str, str]], severities: Severities, read: Reader
 ) -> Iterator[Loaded | Rejection]:
     outcomes: list[_Target | Rejection] = []
     objects = reader.contents(oid for _, oid in refs)
@@ -102,7 +112,7 @@ def _load_chunk(
         if isinstance(item, Rejection):
             yield item
         else:
-            yield _judged(*item, next(blobs), severities)
+            yield _judged(*item, next(blobs), severities, read)
 
 
 def _target(reader: ObjectReader, ref: str, oid: str, found: Object | None) -> _Target | Rejection:
@@ -221,24 +231,30 @@ def _regular(file: _File, target: _Target) -> _File | Rejection:
 
 
 def _judged(
-    target: _Target, file: _File, person: Signature, blob: Object | None, severities: Severities
+    target: _Target,
+    file: _File,
+    person: Signature,
+    blob: Object | None,
+    severities: Severities,
+    read: Reader,
 ) -> Loaded | Rejection:
     if blob is None or blob.kind != "blob":
         return rejection(target.ref, target.oid, f"the document of {file.path} is missing")
     path = file.path
     if target.is_blob:
         path += ".json" if formats.is_json(blob.data) else ".yaml"
-    document, findings = checks.examine(
-        blob.data,
-        path=path,
-        kind="prompt",
-        name=target.name,
-        version=target.version,
-        severities=severities,
-    )
-    problems = checks.errors(findings)
-    if problems:
-        return Rejection(target.ref, target.oid, problems)
+    try:
+        value = read(blob.data, path)
+    except formats.FormatError as error:
+        finding = Finding(
+            "syntax", "error", error.message, error.hint, path, error.line, error.column
+        )
+        return Rejection(target.ref, target.oid, (finding,))
+    subject = Subject(blob.data, value, path, "prompt", target.name, target.version, None)
+    if severities or not is_surely_valid(subject):
+        problems = checks.errors(checks.judge(subject, severities))
+        if problems:
+            return Rejection(target.ref, target.oid, problems)
     version = Version(
         name=target.name,
         version=target.version,
@@ -249,18 +265,20 @@ def _judged(
         author=str(person),
         path=path,
     )
-    return Loaded(target.ref, version, document)
+    document = formats.as_json(blob.data, path, value)
+    return Loaded(target.ref, version, document, tuple(value.get("tags", ())))
 
 
-def load_pinned(
-    reader: ObjectReader, versions: Sequence[Version]
-) -> Iterator[tuple[Version, dict[str, Any] | None]]:
-    """The documents of pinned versions, by blob; None where Git has lost the bytes."""
+def load_pinned(reader: ObjectReader, versions: Sequence[Version]) -> Iterator[bytes | None]:
+    """The documents of pinned versions in JSON, by blob; None where Git has lost the bytes."""
     for version, blob in zip(versions, reader.contents(v.blob for v in versions), strict=True):
-        try:
-            yield version, formats.read(blob.data, version.path) if blob else None
-        except formats.FormatError:
-            yield version, None
+        value = None
+        if blob is not None and blob.kind == "blob":
+            with suppress(formats.FormatError):
+                value = formats.as_json(
+                    blob.data, version.path, formats.read(blob.data, version.path)
+                )
+        yield value
 
 
 # Labels

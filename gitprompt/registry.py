@@ -180,10 +180,10 @@ class Registry:
         if version is None:
             raise self._missing(selector, versions)
         with self.repository.reader() as reader:
-            ((_, document),) = published.load_pinned(reader, [version])
+            (document,) = published.load_pinned(reader, [version])
         if document is None:
             raise NotFound(f"The document of {selector} is missing from the repository")
-        return Resolved(selector, version, document, version.path)
+        return Resolved(selector, version, formats.read(document, ".json"), version.path)
 
     def _labels(self, selector: Selector) -> str:
         alive = [x.label for x in self.labels(selector.name) if isinstance(x, Label) and x.version]

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from gitprompt import published
+from gitprompt import loading, published
 from gitprompt.clock import Clock
-from gitprompt.core.document import SETTINGS, SUITES, served
+from gitprompt.core.document import SETTINGS, SUITES
 from gitprompt.core.labels import split_label_ref
 from gitprompt.core.model import Label, Pin, Rejection, Suite, Tampering, Version
 from gitprompt.core.names import fold
@@ -25,7 +25,7 @@ from gitprompt.git.objects import ObjectReader, Signature
 from gitprompt.git.refs import ZERO, Refs, RefUpdate, update_refs
 from gitprompt.git.repository import Repository
 from gitprompt.published import Loaded
-from gitprompt.store.index import IndexWriter, WorkspaceRow
+from gitprompt.store.index import IndexWriter, Newest, WorkspaceRow
 from gitprompt.store.telemetry import Telemetry
 
 PIN_REF = "refs/gitprompt/pins"
@@ -101,7 +101,7 @@ class _Run:
         self.refs = refs
         self.row = row
         self.progress = progress
-        self.names: set[str] = set()
+        self.prompts: dict[str, Newest] = {}
         self.blobs: list[str] = []
         self.added = self.rejected = 0
         self.was_rejected = self.index.rejected_refs(self.workspace, "refs/")
@@ -156,8 +156,7 @@ class _Run:
                 fresh.append((ref, oid))
         for chunk in _chunked(self._loaded(fresh), _CHUNK):
             self._publish(chunk)
-        for name in sorted(self.names):
-            self.index.refresh_prompt(self.workspace, name)
+        self.index.put_prompts(self.workspace, self.prompts)
 
     def _compare(self, ref: str, pin: Pin, oid: str | None) -> None:
         """A pinned tag: what is served stays; a tag that moved or vanished is reported."""
@@ -180,17 +179,22 @@ class _Run:
                 ref = tag_ref(pin.version.name, pin.version.version)
                 if self.refs.get(ref) is None:
                     self._compare(ref, pin, None)
-        for name in sorted(self.names):
-            self.index.refresh_prompt(self.workspace, name)
+        self.index.put_prompts(self.workspace, self.prompts)
 
     def _restore(self, pins: Sequence[Pin]) -> None:
         versions = [pin.version for pin in pins]
-        loaded = published.load_pinned(self.reader, versions)
-        self.index.put_versions(
-            self.workspace,
-            ((v, _served(v, document) if document else None) for v, document in loaded),
-        )
-        self.names.update(version.name for version in versions)
+        documents = list(published.load_pinned(self.reader, versions))
+        self.index.put_versions(self.workspace, zip(versions, documents, strict=True))
+        for version, document in zip(versions, documents, strict=True):
+            tags = json.loads(document).get("tags", []) if document else []
+            self._note(version, tags)
+
+    def _note(self, version: Version, tags: Sequence[str]) -> None:
+        """Let the row of the prompt know a version."""
+        row = Newest(version.version, version.created_at, json.dumps(tags, ensure_ascii=False))
+        name = version.name
+        known = self.prompts.get(name) or self.index.prompt(self.workspace, name)
+        self.prompts[name] = known.joined(row) if known else row
 
     def _loaded(self, fresh: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
         """The valid ones among new tags; of those that cannot coexist, the one that wins."""
@@ -205,8 +209,9 @@ class _Run:
         if self.progress:
             self.progress(total, total)
 
-    def _load(self, refs: Iterable[tuple[str, str]]) -> Iterator[Loaded]:
-        for item in published.load_versions(self.reader, refs, self.settings.checks):
+    def _load(self, refs: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
+        repository, checks = self.source.repository, self.settings.checks
+        for item in loading.load_versions(repository, self.reader, refs, checks):
             if isinstance(item, Rejection):
                 self._reject(item)
             else:
@@ -216,30 +221,32 @@ class _Run:
         self, fresh: Sequence[tuple[str, str]]
     ) -> tuple[list[list[tuple[str, str]]], list[tuple[str, str]]]:
         """Groups of new tags of which only some can be served, and all the others."""
-        spellings: dict[str, set[str]] = {}
-        keys: dict[tuple[str, str], int] = {}
-        for ref, _ in fresh:
-            name, version = split_tag_ref(ref)
-            spellings.setdefault(fold(name), set()).add(name)
-            key = name, _precedence(version)
-            keys[key] = keys.get(key, 0) + 1
-        groups: dict[str, list[tuple[str, str]]] = {}
-        settled: list[tuple[str, str]] = []
-        indexed = {
-            name: self.index.name_like(self.workspace, name)
-            for names in spellings.values()
-            for name in names
-        }
+        by_name: dict[str, list[tuple[str, str]]] = {}
         for ref, oid in fresh:
-            name, version = split_tag_ref(ref)
-            owner = indexed[name]
-            twins = len(spellings[fold(name)]) > 1 or (owner or name) != name
-            twins = twins or keys[name, _precedence(version)] > 1
-            if twins or (owner == name and self._twin(name, version)):
-                groups.setdefault(fold(name), []).append((ref, oid))
+            by_name.setdefault(split_tag_ref(ref)[0], []).append((ref, oid))
+        spellings: dict[str, list[str]] = {}
+        for name in by_name:
+            spellings.setdefault(fold(name), []).append(name)
+        groups: list[list[tuple[str, str]]] = []
+        settled: list[tuple[str, str]] = []
+        for names in spellings.values():
+            refs = [ref for name in names for ref in by_name[name]]
+            contested = len(names) > 1 or self._is_contested(names[0], refs)
+            if contested:
+                groups.append(refs)
             else:
-                settled.append((ref, oid))
-        return list(groups.values()), settled
+                settled += refs
+        return groups, settled
+
+    def _is_contested(self, name: str, refs: Sequence[tuple[str, str]]) -> bool:
+        """Whether two of a prompt's tags, new or indexed, cannot both be served."""
+        owner = self.index.name_like(self.workspace, name)
+        versions = [split_tag_ref(ref)[1] for ref, _ in refs]
+        if len({_precedence(version) for version in versions}) < len(versions):
+            return True
+        if owner is None:
+            return False
+        return owner != name or any(self._twin(name, version) for version in versions)
 
     def _twin(self, name: str, version: str) -> str | None:
         """An indexed version of equal precedence and other spelling."""
@@ -270,12 +277,10 @@ class _Run:
     def _publish(self, chunk: Sequence[Loaded]) -> None:
         """Pin first: a version that was ever served is remembered."""
         self.telemetry.add_pins(self.workspace, [Pin(item.version, self.now) for item in chunk])
-        self.index.put_versions(
-            self.workspace, ((item.version, _served(item.version, item.document)) for item in chunk)
-        )
+        self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))
         for item in chunk:
             self._accept(item.ref)
-            self.names.add(item.version.name)
+            self._note(item.version, item.tags)
             self.blobs.append(item.version.blob)
         self.added += len(chunk)
 
@@ -320,7 +325,7 @@ class _Run:
                     self.index.unreject(self.workspace, ref)
                 else:
                     self._reject(published.rejection(ref, oid, error.message, error.hint, "name"))
-        for name in self.names:
+        for name in self.prompts:
             if self.index.has_unsettled_labels(self.workspace, name, namespace):
                 touched.setdefault(name, set())
         for name, refs in sorted(touched.items()):
@@ -395,11 +400,6 @@ def _precedence(version: str) -> str:
         return precedence(version)
     except Invalid:
         return ""
-
-
-def _served(version: Version, document: dict[str, object]) -> bytes:
-    value = served(document, name=version.name, version=version.version)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _case_twin(ref: str, oid: str, other: str) -> Rejection:

@@ -80,13 +80,17 @@ def examine(
         )
         return None, [finding]
     subject = Subject(data, document, path, kind, name, version, publication)
+    return document, judge(subject, severities or {})
+
+
+def judge(subject: Subject, severities: Mapping[str, Severity]) -> list[Finding]:
+    """The findings about a document that was read already, in order of line."""
     findings = [
-        _placed(subject, problem, severity)
-        for problem, severity in _problems(subject, severities or {})
+        _placed(subject, problem, severity) for problem, severity in _problems(subject, severities)
     ]
     if len(findings) > 1:
         findings.sort(key=lambda finding: (finding.line, finding.column))
-    return document, findings
+    return findings
 
 
 def _problems(

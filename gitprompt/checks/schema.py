@@ -45,8 +45,12 @@ def load(kind: Kind) -> dict[str, Any]:
     return schema
 
 
+def is_valid(subject: Subject) -> bool:
+    return bool(_verdict(subject.kind)(subject.document))
+
+
 def find(subject: Subject) -> Iterable[Problem]:
-    if _verdict(subject.kind)(subject.document):
+    if is_valid(subject):
         return ()
     return _worded(subject)
 

@@ -18,7 +18,10 @@ def find(subject: Subject) -> Iterator[Problem]:
     if subject.kind != "prompt":
         return
     for index, message in enumerate(subject.document["messages"]):
-        match = _TRAILING.search(message["content"])
+        content = message["content"]
+        if not _may_have(content):
+            continue
+        match = _TRAILING.search(content)
         if match:
             what = "tab" if "\t" in match.group() else "carriage return or trailing space"
             yield Problem(
@@ -28,3 +31,8 @@ def find(subject: Subject) -> Iterator[Problem]:
                 ("messages", index, "content"),
                 match.start(),
             )
+
+
+def _may_have(content: str) -> bool:
+    """Substring searches first: the expression costs ten times as much."""
+    return " \n" in content or "\t" in content or "\r" in content or content[-1] == " "

@@ -8,6 +8,7 @@ A name becomes part of a ref (`refs/tags/prompts/<name>/<version>`), of a path
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from gitprompt.core.versions import reads_as_version
 from gitprompt.errors import Invalid
@@ -22,6 +23,7 @@ _RESERVED_SEGMENTS = frozenset({"versions", "labels", "diff"})
 _RESERVED_NAMES = frozenset({"count", "search"})
 
 
+@lru_cache(maxsize=4096)
 def check_name(name: str) -> str:
     """Return `name`, a valid prompt name, or raise Invalid with the reason.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,7 +19,6 @@ MAX_DEPTH = 64
 
 _STANDALONE = frozenset("#^/!>=")
 _KEY = re.compile(r"[^\s{}\"':,\[\]()]+\Z")
-_SIMPLE = re.compile(r"(?<!\{)\{\{[ \t]*([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\}\}(?!\})")
 _END_OF_LINE = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 
 Escape = Callable[[str], str]
@@ -47,7 +46,11 @@ class Tag(NamedTuple):
 
 
 class Template(NamedTuple):
+    """`flat` holds the (name, offset) of each variable where there are only simple variables: no
+    sections, no partials, no dots. That is most templates, and most questions end there."""
+
     nodes: tuple[Tag | str, ...]
+    flat: tuple[tuple[str, int], ...] | None = None
 
     def render(
         self,
@@ -63,32 +66,49 @@ class Template(NamedTuple):
 
     @property
     def partials(self) -> Iterator[Tag]:
+        if self.flat is not None:
+            return iter(())
         return (tag for tag in _walk(self.nodes) if tag.kind == ">")
-
-    @property
-    def is_static(self) -> bool:
-        return not any(isinstance(node, Tag) for node in self.nodes)
 
 
 @lru_cache(maxsize=2048)
 def compile_template(text: str) -> Template:
     """Compile `text` or raise TemplateError. The last 2048 are kept."""
     if "{{" not in text:
-        return Template((text,) if text else ())
-    if len(_SIMPLE.findall(text)) == text.count("{{"):
-        return Template(tuple(_interpolations(text)))
+        return Template((text,) if text else (), ())
+    flat = _flat(text)
+    if flat is not None:
+        return flat
     return Template(_Parser(text).parse())
 
 
-def _interpolations(text: str) -> Iterator[Tag | str]:
-    position = 0
-    for match in _SIMPLE.finditer(text):
-        if match.start() > position:
-            yield text[position : match.start()]
-        yield Tag("", match.group(1), match.start())
-        position = match.end()
-    if position < len(text):
-        yield text[position:]
+def _flat(text: str) -> Template | None:
+    """A template of simple variables only, which most are, without the parser."""
+    first, *rest = text.split("{{")
+    nodes: list[Tag | str] = [first] if first else []
+    offset = len(first)
+    for part in rest:
+        inner, closed, literal = part.partition("}}")
+        key = inner.strip(" \t")
+        if not closed or not key.isidentifier():
+            return None
+        nodes.append(Tag("", key, offset))
+        if literal:
+            nodes.append(literal)
+        offset += 2 + len(part)
+    return Template(tuple(nodes), tuple((n.key, n.offset) for n in nodes if isinstance(n, Tag)))
+
+
+def simple_names(text: str) -> set[str] | None:
+    """The variables of a template that has simple variables only; None where it has more."""
+    names: set[str] = set()
+    for part in text.split("{{")[1:]:
+        inner, closed, _ = part.partition("}}")
+        key = inner.strip(" \t")
+        if not closed or not key.isidentifier():
+            return None
+        names.add(key)
+    return names
 
 
 class _Parser:
@@ -286,13 +306,15 @@ def written(value: Any) -> str:
 
 def free_names(
     template: Template, *, is_scalar: Callable[[str], bool]
-) -> Iterator[tuple[str, int]]:
+) -> Iterable[tuple[str, int]]:
     """The variables that a template reads, each with its offset.
 
     Inside a section over a list or an object a name is the item's field unless a scalar variable
     of that name exists, so only sections over scalars (`is_scalar`) are looked into for more.
     """
-    yield from _free(template.nodes, is_scalar, in_item=False)
+    if template.flat is not None:
+        return template.flat
+    return _free(template.nodes, is_scalar, in_item=False)
 
 
 def _free(
@@ -318,4 +340,6 @@ def _walk(nodes: Sequence[Tag | str]) -> Iterator[Tag]:
 
 def mentioned(template: Template) -> set[str]:
     """Every name that stands anywhere in a template, also inside sections over lists."""
+    if template.flat is not None:
+        return {name for name, _ in template.flat}
     return {tag.key.partition(".")[0] for tag in _walk(template.nodes)}

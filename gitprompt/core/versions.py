@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from gitprompt.errors import Invalid
@@ -58,6 +59,7 @@ def reads_as_version(text: str) -> bool:
     return bool(_LOOSE.match(text))
 
 
+@lru_cache(maxsize=4096)
 def precedence(version: str) -> str:
     """A text whose byte order is SemVer 2 precedence; equal for 1, 1.0 and 1.0.0.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitprompt.formats.json_text import read_json
+from gitprompt.formats.json_text import compact, may_repeat_a_key, read_json
 from gitprompt.formats.places import locate, replace_scalar
 from gitprompt.formats.text import MAX_BYTES, FormatError, decode
 from gitprompt.formats.yaml_text import read_yaml
@@ -18,9 +18,12 @@ from gitprompt.formats.yaml_text import read_yaml
 __all__ = [
     "MAX_BYTES",
     "FormatError",
+    "as_json",
+    "compact",
     "decode",
     "is_json",
     "locate",
+    "may_repeat_a_key",
     "read",
     "replace_scalar",
 ]
@@ -29,9 +32,12 @@ __all__ = [
 def read(data: bytes, path: str) -> Any:
     """The value of a document; `path` decides between JSON and YAML. Raises FormatError."""
     text = decode(data)
-    if path.endswith(".json"):
-        return read_json(text)
-    return read_yaml(text)
+    return read_json(text) if path.endswith(".json") else read_yaml(text)
+
+
+def as_json(data: bytes, path: str, value: Any) -> bytes:
+    """A document in JSON: as it was published where it is JSON, else written from its value."""
+    return data.removeprefix(b"\xef\xbb\xbf") if path.endswith(".json") else compact(value)
 
 
 def is_json(data: bytes) -> bool:

@@ -12,7 +12,6 @@ from gitprompt.formats.text import (
     MAX_NODES,
     FormatError,
     children,
-    finite,
     position,
     too_deep,
     too_large,
@@ -20,19 +19,16 @@ from gitprompt.formats.text import (
 
 
 def read_json(text: str) -> Any:
+    """The value. Raises FormatError."""
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=finite,
-        )
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if may_repeat_a_key(text.encode(), compact(value)):
+            # Maybe a key stands twice: read it again with hooks, which take twice as long.
+            value = json.loads(text, object_pairs_hook=_unique)
         if text.count("[") + text.count("{") > MAX_DEPTH:
             _check_depth(value)
         if text.count(",") >= MAX_NODES // 2:
             _check_size(value)
-        if "\\ud" in text or "\\uD" in text:
-            json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise FormatError(
             f"not JSON: {error.msg}", error.lineno, error.colno, hint=_json_hint(error)
@@ -49,6 +45,27 @@ def read_json(text: str) -> Any:
     except ValueError as error:
         raise FormatError(f"not JSON: {error}") from None
     return value
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def compact(value: Any) -> bytes:
+    """JSON in UTF-8 without spaces; ValueError for what is not finite or not text."""
+    return _encode(value).encode()
+
+
+def may_repeat_a_key(data: bytes, encoded: bytes) -> bool:
+    """Whether a key may stand twice in `data`, which was read and written again as `encoded`.
+
+    A quote before a colon ends a key, or stands inside a string and then does so in both, unless
+    it is spelled \\u0022; a key that was lost makes the numbers differ.
+    """
+    return _keys(data) != _keys(encoded) or b"\\u0022" in data
+
+
+def _keys(data: bytes) -> int:
+    return data.translate(None, b" \t\r\n").count(b'":')
 
 
 class _Duplicate(Exception):

@@ -87,13 +87,14 @@ class ObjectReader:
         while waiting:
             if len(waiting) <= _WINDOW:
                 self._request(command, waiting, islice(iterator, _WINDOW))
+            answer = self._content if command == "contents" else self._header
             for _ in range(min(len(waiting), _WINDOW)):
                 try:
-                    answer = self._answer(command == "contents")
+                    found = answer()
                 except EOFError:
-                    answer = self._revive(command, waiting)
+                    found = self._revive(command, waiting)
                 waiting.popleft()
-                yield answer
+                yield found
 
     def _request(self, command: str, waiting: deque[str], specs: Iterable[str]) -> None:
         # A line end would make two requests of one, and shift every answer after it.
@@ -111,7 +112,7 @@ class ObjectReader:
         self._start()
         self._request(command, deque(), (waiting[0],))
         try:
-            answer = self._answer(command == "contents")
+            answer = self._content() if command == "contents" else self._header()
         except EOFError:
             answer = None
             self.close()
@@ -119,17 +120,33 @@ class ObjectReader:
         self._request(command, deque(), islice(waiting, 1, None))
         return answer
 
-    def _answer(self, with_content: bool) -> Object | None:
+    def _header(self) -> Object | None:
         line = self._stdout.readline()
-        if not line.endswith(b"\n"):
+        if line[-1:] != b"\n":
             raise EOFError
-        fields = line.split()
-        if len(fields) != 3 or len(fields[0]) != 40 or not fields[2].isdigit():
+        fields = line.decode("utf-8", "replace").split(" ")
+        if len(fields) != 3 or len(fields[0]) != 40 or not fields[2][:-1].isdigit():
             return None
-        oid, kind, size = fields[0].decode(), fields[1].decode(), int(fields[2])
-        if not with_content:
-            return Object(oid, kind, b"")
-        kept = min(size, _MAX_BLOB) if kind == "blob" else size
+        return Object(fields[0], fields[1], b"")
+
+    def _content(self) -> Object | None:
+        line = self._stdout.readline()
+        try:
+            oid, kind, size_text = line.decode().split(" ")
+            size = int(size_text)
+        except ValueError:
+            if line[-1:] != b"\n":
+                raise EOFError from None
+            return None
+        if size > _MAX_BLOB:
+            return Object(oid, kind, self._beginning(size, _MAX_BLOB if kind == "blob" else size))
+        data = self._stdout.read(size + 1)
+        if len(data) <= size:
+            raise EOFError
+        return Object(oid, kind, data[:-1])
+
+    def _beginning(self, size: int, kept: int) -> bytes:
+        """The first `kept` bytes of an object; the rest is read and dropped."""
         data = self._stdout.read(kept)
         left = size - kept + 1
         while left > 0:
@@ -137,7 +154,7 @@ class ObjectReader:
             if not part:
                 raise EOFError
             left -= len(part)
-        return Object(oid, kind, data)
+        return data
 
 
 class Signature(NamedTuple):
@@ -165,7 +182,6 @@ class TagObject(NamedTuple):
     target: str
     kind: str
     tagger: Signature | None
-    message: str
 
 
 _PERSON = re.compile(rb"(.*?) ?<([^>]*)> (-?[0-9]{1,15}) [-+0-9]+\Z")
@@ -186,15 +202,16 @@ def parse_commit(data: bytes) -> Commit:
 
 
 def parse_tag(data: bytes) -> TagObject:
-    head, _, message = data.partition(b"\n\n")
-    fields = dict(line.split(b" ", 1) for line in head.split(b"\n") if b" " in line)
-    tagger = fields.get(b"tagger")
-    return TagObject(
-        target=fields[b"object"].decode(),
-        kind=fields[b"type"].decode(),
-        tagger=_signature(tagger) if tagger else None,
-        message=message.decode("utf-8", "replace"),
-    )
+    found = _TAG.match(data)
+    if found is None:
+        return TagObject("", "unreadable object", None)
+    target, kind, tagger = found.groups()
+    return TagObject(target.decode(), kind.decode(), _signature(tagger) if tagger else None)
+
+
+_TAG = re.compile(
+    rb"object ([0-9a-f]{40})\ntype (\w+)\ntag [^\n]*\n(?:tagger ([^\n]*)\n)?", re.DOTALL
+)
 
 
 def _signature(line: bytes) -> Signature:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from gitprompt.core.model import Label, LabelMove, Rejection, Suite, Tampering, Version
 from gitprompt.core.names import fold
 from gitprompt.core.settings import Settings
-from gitprompt.core.versions import newest, precedence, tag_ref, version_id
+from gitprompt.core.versions import newest, precedence, tag_ref
 from gitprompt.errors import SetupError
 from gitprompt.store import sqlite
 
@@ -44,6 +44,21 @@ class WorkspaceRow(NamedTuple):
     head: str | None
     settings: Settings
     suites_tree: str | None
+
+
+class Newest(NamedTuple):
+    """What a prompt's row says: its newest version, when its last one was made, and the tags of
+    the newest as a JSON array."""
+
+    latest: str
+    updated_at: int
+    tags: str
+
+    def joined(self, other: Newest) -> Newest:
+        """The row for the versions of both."""
+        latest = newest((self.latest, other.latest))
+        winner = other if latest == other.latest else self
+        return Newest(winner.latest, max(self.updated_at, other.updated_at), winner.tags)
 
 
 class IndexWriter:
@@ -191,47 +206,27 @@ class IndexWriter:
         self, workspace: str, versions: Iterable[tuple[Version, bytes | None]]
     ) -> None:
         self._db.executemany(
-            "INSERT OR REPLACE INTO version (workspace, precedence, id, document,"
-            f" {VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    workspace,
-                    precedence(version.version),
-                    version_id(version.name, version.version),
-                    document,
-                    *version,
-                )
+            "INSERT OR REPLACE INTO version (workspace, precedence, document,"
+            f" {VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (workspace, precedence(version.version), document, *version)
                 for version, document in versions
-            ),
+            ],
         )
 
-    def refresh_prompt(self, workspace: str, name: str) -> None:
-        """Derive the row of a prompt from its versions."""
-        rows = sqlite.query(
+    def prompt(self, workspace: str, name: str) -> Newest | None:
+        found = sqlite.query(
             self._db,
-            "SELECT version, created_at FROM version WHERE workspace = ? AND name = ?",
+            "SELECT latest, updated_at, tags FROM prompt WHERE workspace = ? AND name = ?",
             (workspace, name),
         )
-        latest = newest(version for version, _ in rows)
-        if latest is None:
-            return
-        document = sqlite.row(
-            self._db,
-            "SELECT document FROM version WHERE workspace = ? AND name = ? AND precedence = ?",
-            (workspace, name, precedence(latest)),
-        )
-        tags = json.loads(document[0]).get("tags", []) if document and document[0] else []
-        self._db.execute(
+        return Newest(*found[0]) if found else None
+
+    def put_prompts(self, workspace: str, prompts: Mapping[str, Newest]) -> None:
+        self._db.executemany(
             "INSERT OR REPLACE INTO prompt (workspace, name, folded, latest, updated_at, tags)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                workspace,
-                name,
-                fold(name),
-                latest,
-                max(created for _, created in rows),
-                json.dumps(tags, ensure_ascii=False),
-            ),
+            [(workspace, name, fold(name), *row) for name, row in prompts.items()],
         )
 
     def put_label(self, workspace: str, label: Label, *, bare: bool) -> None:

@@ -16,10 +16,9 @@ from gitprompt.store.index import VERSION_COLUMNS
 
 
 class StoredVersion(NamedTuple):
-    """A version with its document as served, in JSON; `document` None: Git has lost the bytes."""
+    """A version with its document in JSON; `document` None: Git has lost the bytes."""
 
     version: Version
-    id: int
     document: bytes | None
 
 
@@ -68,11 +67,11 @@ class IndexReader:
 
     def _one_version(self, where: str, values: tuple[Any, ...]) -> StoredVersion | None:
         found = sqlite.row(
-            self._db, f"SELECT {VERSION_COLUMNS}, id, document FROM version WHERE {where}", values
+            self._db, f"SELECT {VERSION_COLUMNS}, document FROM version WHERE {where}", values
         )
         if found is None:
             return None
-        return StoredVersion(Version(*found[:8]), found[8], found[9])
+        return StoredVersion(Version(*found[:8]), found[8])
 
     def versions(
         self, workspace: str, name: str, *, limit: int, offset: int, after: Sequence[Any] = ()
@@ -86,11 +85,11 @@ class IndexReader:
             values = (after[0], after[0], after[1])
         rows = sqlite.query(
             self._db,
-            f"SELECT {VERSION_COLUMNS}, id, NULL FROM version WHERE workspace = ? AND name = ?{keyset}"
+            f"SELECT {VERSION_COLUMNS}, NULL FROM version WHERE workspace = ? AND name = ?{keyset}"
             " ORDER BY created_at DESC, precedence LIMIT ? OFFSET ?",
             (workspace, name, *values, limit, offset),
         )
-        return [StoredVersion(Version(*row[:8]), row[8], row[9]) for row in rows]
+        return [StoredVersion(Version(*row[:8]), row[8]) for row in rows]
 
     def count_versions(self, workspace: str, name: str | None = None) -> int:
         if name is None:

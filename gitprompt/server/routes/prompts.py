@@ -16,10 +16,11 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from gitprompt.core.diff import compare, deserved_bump
+from gitprompt.core.document import served
 from gitprompt.core.names import is_name
 from gitprompt.core.template import ENGINE
 from gitprompt.core.variables import render
-from gitprompt.core.versions import is_version, precedence
+from gitprompt.core.versions import is_version, precedence, version_id
 from gitprompt.errors import BadRequest, MethodNotAllowed, NotFound
 from gitprompt.server.auth import Principal, read_headers
 from gitprompt.server.context import Context
@@ -173,7 +174,8 @@ class Prompts:
                     "Version not found",
                     hint="Git has lost its document; restore the repository from a backup.",
                 )
-            document = msgspec.json.decode(found.document)
+            value = msgspec.json.decode(found.document)
+            document = served(value, name=found.version.name, version=found.version.version)
             documents[key] = document
             if len(documents) > _MAX_DOCUMENTS:
                 documents.popitem(last=False)
@@ -237,7 +239,7 @@ class Prompts:
         )
         items = [
             {
-                "id": row.id,
+                "id": version_id(name, row.version.version),
                 **_head(row),
                 "author": row.version.author,
                 "workspace_id": workspace,

@@ -24,17 +24,15 @@ CREATE TABLE version (
     name       TEXT NOT NULL,
     version    TEXT NOT NULL,
     precedence TEXT NOT NULL,      -- sorts as SemVer 2 says; equal for 1, 1.0 and 1.0.0
-    id         INTEGER NOT NULL,
     tag        TEXT NOT NULL,      -- the tag object, or the commit of a lightweight tag
     commit_oid TEXT,               -- null where the tag points straight at a blob
     blob       TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     author     TEXT NOT NULL,
     path       TEXT NOT NULL,
-    document   BLOB,               -- as served, JSON; null where Git has lost the bytes
+    document   BLOB,               -- compact JSON, name and version as published; null where Git has lost the bytes
     PRIMARY KEY (workspace, name, precedence)
 ) STRICT;
-CREATE INDEX version_created ON version (workspace, name, created_at DESC, precedence);
 
 CREATE TABLE label (
     workspace  TEXT NOT NULL,

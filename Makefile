@@ -1,0 +1,47 @@
+# Everything a contributor runs. `make test` on a clean clone does its own set-up.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format bench soak docs wheel clean
+
+demo: $(READY)
+	$(BIN)/gitprompt demo
+
+test: $(READY)
+	$(BIN)/pytest -n 2 -m "not soak"
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+
+bench: $(READY)
+	$(BIN)/python bench/read.py
+	$(BIN)/python bench/index.py
+	$(BIN)/python bench/push.py
+	$(BIN)/python bench/validate.py
+
+soak: $(READY)
+	$(BIN)/pytest -m soak
+
+wheel: $(READY)
+	$(BIN)/python -m build --wheel --outdir dist .
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) dist build

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A verdict on most published prompts in 10 µs, where all checks together take 50.
+
+It decides for a cold index of 100,000 versions, and only in one direction: what it accepts has no
+error under the default severities (a property test holds it to that); what it does not accept is
+judged by the checks themselves.
+"""
+
+from __future__ import annotations
+
+from gitprompt.checks import schema, secrets
+from gitprompt.checks.subject import Subject
+from gitprompt.core.names import is_name
+from gitprompt.core.template import simple_names
+from gitprompt.core.variables import has_type
+
+
+def is_surely_valid(subject: Subject) -> bool:
+    """Whether a prompt whose version is given surely has no error-level finding."""
+    document = subject.document
+    if subject.publication is not None or not schema.is_valid(subject):
+        return False
+    if document.get("name", subject.name) != subject.name or not is_name(subject.name):
+        return False
+    if document.get("version", subject.version) != subject.version or "type" in document:
+        return False
+    declared = document.get("variables")
+    for message in document["messages"]:
+        if message["role"] != "assistant" and "{{" in message["content"]:
+            used = simple_names(message["content"])
+            if used is None or (declared is not None and not used <= declared.keys()):
+                return False
+    for spec in declared.values() if declared else ():
+        if "default" in spec and not has_type(spec["default"], spec["type"]):
+            return False
+    return not secrets.is_suspect(subject.data)

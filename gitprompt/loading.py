@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads many version tags at once, in worker processes: a cold index is bound by the interpreter.
+
+A worker gets refs on standard input and answers with chunks of plain tuples. It is a new process
+and not a fork: the server has threads. Few tags are loaded here, where a process would cost more.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import marshal
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+import msgspec
+
+from gitprompt import formats, published
+from gitprompt.core.model import Finding, Rejection, Version
+from gitprompt.errors import GitError
+from gitprompt.git.objects import ObjectReader
+from gitprompt.git.repository import Repository
+from gitprompt.published import Loaded, Severities
+
+WORKERS_FROM = 4_000  # tags; starting a worker takes 0.1 s, loading a tag 0.05 ms
+_CHUNK = 250
+
+
+def load_versions(
+    repository: Repository,
+    reader: ObjectReader,
+    refs: Sequence[tuple[str, str]],
+    severities: Severities,
+) -> Iterator[Loaded | Rejection]:
+    """Like `published.load_versions`, in order, by workers where there are many refs."""
+    if len(refs) < WORKERS_FROM:
+        yield from published.load_versions(reader, refs, severities, read=read)
+        return
+    # Chunks go round, so that no worker waits with a full pipe while another one is read.
+    count = min(os.cpu_count() or 1, 4)
+    chunks = [refs[start : start + _CHUNK] for start in range(0, len(refs), _CHUNK)]
+    workers = [_Worker(repository, chunks[first::count], severities) for first in range(count)]
+    collects = gc.isenabled()
+    gc.disable()  # nothing here makes cycles, and looking for them takes a third of the time
+    try:
+        for number in range(len(chunks)):
+            yield from workers[number % count].next_chunk()
+    finally:
+        if collects:
+            gc.enable()
+        for worker in workers:
+            worker.close()
+
+
+class _Worker:
+    """A process that loads chunks of refs, and answers each with a chunk of results."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        chunks: Sequence[Sequence[tuple[str, str]]],
+        severities: Severities,
+    ) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "gitprompt.loading", repository.git_dir],
+            env=repository.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pipesize=1 << 20,  # so that it can be a chunk ahead
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        # The worker reads all of it before it answers, so that neither waits for the other.
+        with self._process.stdin as stdin:
+            marshal.dump(([list(chunk) for chunk in chunks], json.dumps(dict(severities))), stdin)
+        self._stdout = self._process.stdout
+
+    def next_chunk(self) -> Iterator[Loaded | Rejection]:
+        try:
+            chunk = marshal.load(self._stdout)  # noqa: S302 - our own process wrote it
+        except EOFError:
+            raise GitError("a loading process ended early; its last words are above") from None
+        for ref, fields, document, more in chunk:
+            if document is None:
+                findings = tuple(Finding(*finding) for finding in more)
+                yield Rejection(ref, fields[0], findings)
+            else:
+                yield Loaded(ref, Version(*fields), document, more)
+
+    def close(self) -> None:
+        self._stdout.close()
+        self._process.terminate()
+        self._process.wait()
+
+
+def read(data: bytes, path: str) -> Any:
+    """`formats.read` at three times its speed for JSON, with the same outcome."""
+    if path.endswith(".json") and len(data) < 50_000:
+        try:
+            value = msgspec.json.decode(data)
+            encoded = msgspec.json.encode(value)
+        except (msgspec.DecodeError, RecursionError):
+            return formats.read(data, path)
+        nested = data.count(b"[") + data.count(b"{")
+        if nested <= 64 and b"\0" not in data and not formats.may_repeat_a_key(data, encoded):
+            return value
+    return formats.read(data, path)
+
+
+def work(git_dir: str, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+    """The worker: chunks of refs in, chunks of plain tuples out."""
+    gc.disable()
+    chunks, severities = marshal.load(stdin)  # noqa: S302 - our own parent wrote it
+    with Repository.open(git_dir).reader() as reader:
+        for chunk in chunks:
+            loaded = published.load_versions(reader, chunk, json.loads(severities), read=read)
+            marshal.dump([_plain(item) for item in loaded], stdout)
+            stdout.flush()
+
+
+def _plain(
+    item: Loaded | Rejection,
+) -> tuple[str, tuple[Any, ...], bytes | None, tuple[Any, ...]]:
+    """(ref, fields of the version, document, tags), or (ref, (oid,), None, findings)."""
+    if isinstance(item, Loaded):
+        return item.ref, tuple(item.version), item.document, item.tags
+    return item.ref, (item.oid,), None, tuple(tuple(finding) for finding in item.findings)
+
+
+if __name__ == "__main__":
+    work(sys.argv[1], sys.stdin.buffer, sys.stdout.buffer)
