@@ -35,5 +35,5 @@ class Problem(NamedTuple):
     message: str
     hint: str = ""
     where: tuple[str | int, ...] = ()
-    offset: int = 0
+    offset: int | None = None
     place: tuple[int, int] | None = None

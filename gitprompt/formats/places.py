@@ -19,7 +19,11 @@ class Place(NamedTuple):
     style: str
 
 
-def locate(data: bytes, path: Path, *, offset: int = 0) -> tuple[int, int]:
+# JSON spells a character beyond the BMP as two escapes, which libyaml takes for an error.
+_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+
+
+def locate(data: bytes, path: Path, *, offset: int | None = None) -> tuple[int, int]:
     """Line and column of the value at `path`, or of its nearest parent that exists.
 
     `offset` counts characters into a string value. A missing document is (0, 0). The file is
@@ -27,10 +31,10 @@ def locate(data: bytes, path: Path, *, offset: int = 0) -> tuple[int, int]:
     """
     try:
         text = decode(data)
-        place, depth = find(text, path)
+        place, depth = find(_PAIR.sub(r"\\u0041\\u0041", text), path)
     except FormatError:
         return 0, 0
-    if depth < len(path) or not offset:
+    if depth < len(path) or offset is None:
         return place.line, place.column
     return _inside(text, place, offset)
 
@@ -113,7 +117,7 @@ def _skip_escaped(text: str, index: int, count: int) -> int:
     widths = {"x": 4, "u": 6, "U": 10}
     while count > 0 and index < len(text):
         width = widths.get(text[index + 1 : index + 2], 2) if text[index] == "\\" else 1
-        if text[index : index + 3].lower() in ("\\ud8", "\\ud9", "\\uda", "\\udb"):
+        if text[index : index + 4].lower() in ("\\ud8", "\\ud9", "\\uda", "\\udb"):
             width = 12
         index += width
         count -= 1
