@@ -46,7 +46,7 @@ def connect(server: str | None, api_key: str | None, workspace: str | None) -> A
     return Client(server, api_key, workspace=workspace or config.variable("GITPROMPT_WORKSPACE"))
 
 
-def connect_locally(data: str) -> Any:
+def connect_locally(data: str, workspace: str | None = None) -> Any:
     """A client of the sidecar that holds a data directory on this machine, or None."""
     from gitprompt.client import Client
 
@@ -58,4 +58,4 @@ def connect_locally(data: str) -> Any:
     if found is None:
         return None
     salt = keys.salt(data, config.variable("API_KEY_SALT") or "")
-    return Client(found[1], keys.local_token(salt))
+    return Client(found[1], keys.local_token(salt), workspace=workspace)

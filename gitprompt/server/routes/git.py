@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 from starlette.types import Receive, Scope, Send
 
@@ -40,6 +39,8 @@ _PATH = re.compile(
 )
 _PROTOCOL = re.compile(r"version=[012]\Z")
 _CHUNK = 1 << 16
+
+Unpack = Callable[[bytes], Iterable[bytes]]
 _SCOPES = {"git-upload-pack": "read", "git-receive-pack": "write"}
 
 
@@ -54,6 +55,7 @@ class GitEndpoint:
         workspace, service, is_advertisement = self._parse(scope, headers)
         principal = self._authenticate(scope, workspace, _SCOPES[service])
         source = await self._source(workspace, service)
+        unpack = _unpacker(headers.get(b"content-encoding", ""))
         protocol = headers.get(b"git-protocol", "")
         rpc = await Rpc.start(
             source.repository,
@@ -68,7 +70,7 @@ class GitEndpoint:
             line = f"# service={service}\n"
             answer.prefix = f"{len(line) + 4:04x}{line}0000".encode()
         judging = asyncio.create_task(self._judge(rpc, source, principal))
-        feeding = asyncio.create_task(self._feed(rpc, receive, headers))
+        feeding = asyncio.create_task(self._feed(rpc, receive, unpack))
         try:
             while chunk := await rpc.stdout.read(_CHUNK):
                 await answer.write(chunk)
@@ -76,7 +78,7 @@ class GitEndpoint:
             code = await rpc.wait()
             if service == "git-receive-pack" and not is_advertisement:
                 await self._publish(source)
-            if not answer.started:
+            if code and not answer.started:
                 raise BadRequest(f"git could not answer the request (exit {code})")
             await answer.end()
         finally:
@@ -135,9 +137,8 @@ class GitEndpoint:
         hosting.install_hooks(folder, ("pre-receive",))
         return folder
 
-    async def _feed(self, rpc: Rpc, receive: Receive, headers: dict[bytes, str]) -> None:
+    async def _feed(self, rpc: Rpc, receive: Receive, unpack: Unpack) -> None:
         """The request's body to git, unpacked where git has compressed it."""
-        unpack = _unpacker(headers.get(b"content-encoding", ""))
         limit, size = self._context.settings.max_push_bytes, 0
         try:
             while True:
@@ -183,7 +184,8 @@ class GitEndpoint:
             log.error("sync after push failed", workspace=source.workspace, error=error.message)
 
 
-def _unpacker(encoding: str) -> Any:
+def _unpacker(encoding: str) -> Unpack:
+    """What turns a piece of the body into pieces for git."""
     if encoding in ("", "identity"):
         return lambda data: (data,)
     if encoding not in ("gzip", "x-gzip"):
@@ -221,4 +223,6 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def end(self) -> None:
+        if not self.started:  # git asks with an empty request whether it may send a large one
+            await self.write(b"")
         await self._send({"type": "http.response.body", "body": b""})
