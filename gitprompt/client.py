@@ -23,13 +23,10 @@ class Client:
     """Talks JSON to one server. The key goes into a header and never into an error."""
 
     def __init__(self, server: str, key: str, *, workspace: str | None = None) -> None:
-        headers = {"X-API-Key": key}
-        if workspace:
-            headers["X-Workspace-Id"] = workspace
         self.server = server.rstrip("/")
-        self._http = httpx.Client(
-            base_url=self.server, headers=headers, timeout=_TIMEOUT, trust_env=False
-        )
+        self._headers = {"X-API-Key": key}
+        if workspace:
+            self._headers["X-Workspace-Id"] = workspace
 
     def get(self, path: str, **params: str | int) -> Any:
         return self._send("GET", path, params)
@@ -39,7 +36,8 @@ class Client:
 
     def _send(self, method: str, path: str, params: Mapping[str, str | int]) -> Any:
         try:
-            response = self._http.request(method, path, params=dict(params) or None)
+            with httpx.Client(headers=self._headers, timeout=_TIMEOUT, trust_env=False) as http:
+                response = http.request(method, self.server + path, params=dict(params) or None)
         except httpx.HTTPError as error:
             raise SetupError(
                 f"{self.server} does not answer: {error}", hint="Is it running? gitprompt serve"

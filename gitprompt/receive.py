@@ -18,10 +18,9 @@ from gitprompt.core.names import fold
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
 from gitprompt.errors import Invalid
-from gitprompt.git.objects import Object, ObjectReader, parse_commit
+from gitprompt.git.objects import EMPTY_TREE, Object, ObjectReader, parse_commit
 from gitprompt.git.refs import ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.git.writer import EMPTY_TREE
 from gitprompt.published import Loaded
 
 MAX_REPORTED = 50

@@ -15,10 +15,10 @@ from gitprompt.core.labels import Move, label_ref, move_message
 from gitprompt.core.model import Label, Version
 from gitprompt.core.versions import TAG_PREFIX, tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
-from gitprompt.git.objects import Signature
+from gitprompt.git.objects import EMPTY_TREE, Signature
 from gitprompt.git.refs import ZERO, RefUpdate, update_refs
 from gitprompt.git.repository import Repository
-from gitprompt.git.writer import EMPTY_TREE, ObjectWriter
+from gitprompt.git.writer import ObjectWriter
 
 # Where a write must succeed before the local refs move; a driver's `push` is one.
 Origin = Callable[[Repository, Sequence[RefUpdate]], None]

@@ -13,7 +13,9 @@ from gitprompt.cli.outcome import guarded
 from tests.world import IDENTITY, WELCOME, Clone, Server
 
 settings.register_profile(
-    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("house")
 

@@ -14,6 +14,7 @@ from gitprompt import checks
 from gitprompt.checks import schema, secrets
 from gitprompt.checks.shortcut import is_surely_valid
 from gitprompt.checks.subject import Publication, Subject
+from gitprompt.core.document import digest
 from gitprompt.core.model import Kind
 from tests.world import SEED
 
@@ -25,7 +26,9 @@ def found(
 ) -> list[tuple[str, str, int, int]]:
     """(code, severity, line, column) of each finding."""
     data = text.encode() if isinstance(text, str) else text
-    _, findings = checks.examine(data, path=path or "prompts/welcome.yaml", kind=kind, name=name, **more)
+    _, findings = checks.examine(
+        data, path=path or "prompts/welcome.yaml", kind=kind, name=name, **more
+    )
     return [(f.code, f.severity, f.line, f.column) for f in findings]
 
 
@@ -33,18 +36,21 @@ def prompt(content: str, more: str = "") -> str:
     return f"messages:\n  - role: user\n    content: {json.dumps(content)}\n{more}"
 
 
-@pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.__name__.rpartition(".")[2])
+@pytest.mark.parametrize(
+    "check", checks.CHECKS, ids=lambda check: check.__name__.rpartition(".")[2]
+)
 def test_every_check_keeps_the_contract(check: Any) -> None:
     assert check.CODES
     assert set(check.CODES) <= set(checks.SEVERITIES)
     assert set(check.CODES.values()) <= {"error", "warning"}
     data = json.dumps(SEED).encode()
-    for kind in ("prompt", "suite", "settings"):
-        document: Any = {"prompt": SEED, "suite": {"prompt_name": A}, "settings": {}}[kind]
-        subject = Subject(data, document, "a.json", kind, "welcome", "1.0.0", None)  # type: ignore[arg-type]
+    examples: dict[Kind, Any] = {"prompt": SEED, "suite": {"prompt_name": A}, "settings": {}}
+    for kind, document in examples.items():
+        subject = Subject(data, document, "a.json", kind, "welcome", "1.0.0", None)
         assert list(check.find(subject)) == list(check.find(subject)) == []
     if not check.NEEDS_SHAPE:
-        for value in (None, 1, "x", [], {}, {"messages": 3}):
+        values: list[Any] = [None, 1, "x", [], {}, {"messages": 3}]
+        for value in values:
             list(check.find(Subject(b"x", value, "a.json", "prompt", A, None, None)))
 
 
@@ -95,21 +101,28 @@ def test_a_large_prompt_is_warned_about() -> None:
 
 def test_a_document_that_differs_from_its_publication_is_found() -> None:
     text = 'version: "1.0.0"\n' + prompt("x")
-    same = Publication("1.0.0", checks.published.digest({"messages": [{"role": "user", "content": "x"}]}))
+    same = Publication("1.0.0", digest({"messages": [{"role": "user", "content": "x"}]}))
     assert found(text, publication=same) == []
-    assert found(text, publication=same._replace(digest="0")) == [("changed-after-publish", "error", 1, 10)]
+    assert found(text, publication=same._replace(digest="0")) == [
+        ("changed-after-publish", "error", 1, 10)
+    ]
 
 
 def test_severities_are_settable() -> None:
     text = prompt("a \nb {{c", "")
-    assert [f[:2] for f in found(text, severities={"whitespace": "error", "template": "off"})] == [("whitespace", "error")]
+    assert [f[:2] for f in found(text, severities={"whitespace": "error", "template": "off"})] == [
+        ("whitespace", "error")
+    ]
 
 
 def test_the_shape_of_suites_and_settings() -> None:
     assert found("prompt_name: a\n", kind="suite", name="s") == []
     assert found("description: a\n", kind="suite", name="s")[0][0] == "schema"
     assert found("prompt_name: a\n", kind="suite", name="12")[0][0] == "name"
-    assert found("prompt_name: a\ncriteria: {min_score: -1}\n", kind="suite", name="s")[0][0] == "schema"
+    assert (
+        found("prompt_name: a\ncriteria: {min_score: -1}\n", kind="suite", name="s")[0][0]
+        == "schema"
+    )
     assert found("labels: {protected: {prod: admin}}\nchecks: {size: off}\n", kind="settings") == []
     assert found("labels: {protected: {prod: me}}\n", kind="settings")[0][0] == "schema"
     assert found("label: {}\n", kind="settings")[0][0] == "schema"
@@ -149,7 +162,9 @@ def test_a_secret_is_found_and_not_repeated(kind: str) -> None:
 
 
 def test_prose_about_secrets_is_fine() -> None:
-    text = "Ask the customer for an API key (sk-…), never for a private key or AWS account. task-list"
+    text = (
+        "Ask the customer for an API key (sk-…), never for a private key or AWS account. task-list"
+    )
     assert found(prompt(text)) == []
 
 
@@ -174,7 +189,8 @@ MESSAGE = st.fixed_dictionaries(
     optional={"name": st.text(max_size=3)},
 )
 VARIABLE = st.fixed_dictionaries(
-    {"type": st.sampled_from(["string", "number", "boolean"])}, optional={"default": ANY, "required": st.booleans()}
+    {"type": st.sampled_from(["string", "number", "boolean"])},
+    optional={"default": ANY, "required": st.booleans()},
 )
 PROMPT = st.fixed_dictionaries(
     {"messages": st.lists(MESSAGE, min_size=1, max_size=3)},
@@ -186,9 +202,9 @@ PROMPT = st.fixed_dictionaries(
         "tags": st.lists(st.text(max_size=2), max_size=2),
     },
 )
-BROKEN = st.tuples(PROMPT, st.sampled_from(["messages", "variables", "tags", "name", "version"]), ANY).map(
-    lambda t: {**t[0], t[1]: t[2]}
-)
+BROKEN = st.tuples(
+    PROMPT, st.sampled_from(["messages", "variables", "tags", "name", "version"]), ANY
+).map(lambda t: {**t[0], t[1]: t[2]})
 
 
 @given(PROMPT | BROKEN)

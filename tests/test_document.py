@@ -54,9 +54,13 @@ def test_missing_required_variables_are_named_together() -> None:
         a={"type": "string", "required": True},
         c={"type": "string", "required": True, "default": "z"},
     )
-    with pytest.raises(BadRequest, match="Missing required variables: a, b$"):
+    with pytest.raises(BadRequest, match=r"Missing required variables: a, b\Z"):
         variables.bind(document, {})
-    assert variables.bind(document, {"a": "1", "b": "2", "x": "ignored"}) == {"a": "1", "b": "2", "c": "z"}
+    assert variables.bind(document, {"a": "1", "b": "2", "x": "ignored"}) == {
+        "a": "1",
+        "b": "2",
+        "c": "z",
+    }
 
 
 @pytest.mark.parametrize(
@@ -171,5 +175,8 @@ def test_a_path_says_what_a_file_is(path: str, expected: Any) -> None:
 
 
 def test_what_is_served_carries_name_and_version_first() -> None:
-    assert list(served({"messages": [], "version": "0"}, name="a", version="1"))[:2] == ["name", "version"]
+    assert list(served({"messages": [], "version": "0"}, name="a", version="1"))[:2] == [
+        "name",
+        "version",
+    ]
     assert formats.as_json(b"a: 1\n", "x.yaml", {"a": 1}) == b'{"a":1}'

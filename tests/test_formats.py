@@ -12,8 +12,16 @@ from hypothesis import strategies as st
 from gitprompt import formats, loading
 from gitprompt.core.document import digest
 
-TEXT = st.text(alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
-SCALAR = st.one_of(st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False, allow_infinity=False), TEXT)
+TEXT = st.text(
+    alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20
+)
+SCALAR = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**60), 2**60),
+    st.floats(allow_nan=False, allow_infinity=False),
+    TEXT,
+)
 VALUE: st.SearchStrategy[Any] = st.recursive(
     SCALAR, lambda v: st.lists(v, max_size=4) | st.dictionaries(TEXT, v, max_size=4), max_leaves=15
 )
@@ -118,7 +126,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
                 assert error.message
 
 
-@given(st.text(alphabet='{}[]:,"\'&*!|>-?#%@` \n\tab1.\\u', max_size=60))
+@given(st.text(alphabet="{}[]:,\"'&*!|>-?#%@` \n\tab1.\\u", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     test_any_bytes_are_read_or_refused.hypothesis.inner_test(text.encode())  # type: ignore[attr-defined]
 
@@ -131,7 +139,9 @@ def test_both_json_readers_agree(document: dict[str, Any]) -> None:
 
 
 @given(DOCUMENT, st.randoms(use_true_random=False))
-def test_the_digest_does_not_depend_on_order_or_style(document: dict[str, Any], random: Any) -> None:
+def test_the_digest_does_not_depend_on_order_or_style(
+    document: dict[str, Any], random: Any
+) -> None:
     keys = list(document)
     random.shuffle(keys)
     shuffled = {key: document[key] for key in keys}
@@ -173,7 +183,9 @@ messages:
         (("messages", 2, "content"), "{{p}}", (9, 21)),
     ],
 )
-def test_a_place_inside_a_string(path: tuple[Any, ...], needle: str, expected: tuple[int, int]) -> None:
+def test_a_place_inside_a_string(
+    path: tuple[Any, ...], needle: str, expected: tuple[int, int]
+) -> None:
     value: Any = formats.read(PLACES, "a.yaml")
     for part in path:
         value = value[part]

@@ -4,16 +4,17 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gitprompt.errors import Conflict, GitError, SetupError
 from gitprompt.git import process
-from gitprompt.git.objects import parse_tag
-from gitprompt.git.refs import ZERO, RefUpdate, Refs, list_refs, update_refs
+from gitprompt.git.objects import EMPTY_TREE, parse_tag
+from gitprompt.git.refs import ZERO, Refs, RefUpdate, list_refs, update_refs
 from gitprompt.git.repository import Repository
-from gitprompt.git.writer import EMPTY_TREE, ObjectWriter
+from gitprompt.git.writer import ObjectWriter
 from gitprompt.release import identity
 from tests.world import Clone, run
 
@@ -59,14 +60,15 @@ def test_nothing_changed_is_answered_from_times_and_never_wrongly(published: Clo
     time.sleep(0.06)
     settled = repository.refs(first)
     assert repository.is_unchanged(settled)
-    for change in (
+    changes: list[Callable[[], str]] = [
         lambda: published.tag("welcome", "1.1.0"),
         lambda: published.git("tag", "-f", "-a", "-m", "x", "prompts/welcome/1.1.0"),
         lambda: published.git("pack-refs", "--all"),
         lambda: published.git("update-ref", "refs/labels/a@b", "HEAD"),
         lambda: published.git("checkout", "-q", "-b", "other"),
         lambda: published.git("update-ref", "-d", "refs/tags/prompts/welcome/1.1.0"),
-    ):
+    ]
+    for change in changes:
         time.sleep(0.06)
         settled = repository.refs(settled)
         assert repository.is_unchanged(settled)
@@ -103,11 +105,21 @@ def test_no_ref_is_lost_while_refs_are_packed(published: Clone) -> None:
     [
         ([], "refs/heads/main", False),
         (["commit -q --allow-empty -m x"], "refs/heads/main", True),
-        (["commit -q --allow-empty -m x", "branch -m trunk", "symbolic-ref HEAD refs/heads/main"], "refs/heads/trunk", True),
+        (
+            [
+                "commit -q --allow-empty -m x",
+                "branch -m trunk",
+                "symbolic-ref HEAD refs/heads/main",
+            ],
+            "refs/heads/trunk",
+            True,
+        ),
         (["commit -q --allow-empty -m x", "checkout -q --detach"], None, True),
     ],
 )
-def test_the_default_branch(clone: Clone, setup: list[str], branch: str | None, has_tip: bool) -> None:
+def test_the_default_branch(
+    clone: Clone, setup: list[str], branch: str | None, has_tip: bool
+) -> None:
     for command in setup:
         clone.git(*command.split())
     found, tip = Repository.open(str(clone.path)).refs().head
@@ -117,7 +129,14 @@ def test_the_default_branch(clone: Clone, setup: list[str], branch: str | None, 
 def test_objects_are_read_in_order_with_none_for_what_is_missing(published: Clone) -> None:
     repository = Repository.open(str(published.path))
     head = published.git("rev-parse", "HEAD")
-    specs = [head, ZERO, f"{head}:prompts/welcome.yaml", f"{head}:nothing", "a\nb", "HEAD^{tree}"] * 300
+    specs = [
+        head,
+        ZERO,
+        f"{head}:prompts/welcome.yaml",
+        f"{head}:nothing",
+        "a\nb",
+        "HEAD^{tree}",
+    ] * 300
     with repository.reader() as reader:
         kinds = [found.kind if found else None for found in reader.contents(specs)]
         assert kinds == ["commit", None, "blob", None, None, "tree"] * 300
@@ -188,7 +207,9 @@ def test_what_we_write_git_finds_sound(published: Clone) -> None:
         (["touch", "r"], "is not a directory"),
     ],
 )
-def test_a_repository_that_cannot_be_used_says_so(tmp_path: Path, command: list[str], message: str) -> None:
+def test_a_repository_that_cannot_be_used_says_so(
+    tmp_path: Path, command: list[str], message: str
+) -> None:
     run(*command, cwd=tmp_path)
     with pytest.raises(SetupError, match=message):
         Repository.open(str(tmp_path / "r"))

@@ -125,7 +125,10 @@ def test_bumps(version: str, bump: versions.Bump, expected: str) -> None:
     assert versions.bumped(version, bump) == expected
 
 
-@pytest.mark.parametrize("label", ["", "latest", "1.0.0", "1", "v2", "-a", "a/b", "a..b", "a.", "a.lock", "é", "a" * 129, "a\n"])
+@pytest.mark.parametrize(
+    "label",
+    ["", "latest", "1.0.0", "1", "v2", "-a", "a/b", "a..b", "a.", "a.lock", "é", "a" * 129, "a\n"],
+)
 def test_a_bad_label_is_refused(label: str) -> None:
     with pytest.raises(Invalid):
         labels.check_label(label)

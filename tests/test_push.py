@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import socket
 import subprocess
 import threading
@@ -32,14 +34,18 @@ def remote(server: Server, space: str, published: Clone) -> str:
 def text(server: Server, space: str, selector: str = "") -> str:
     key = server.key(workspace=space)
     response = server.request(
-        f"/v1/prompts/welcome?variables[name]=Ada&{selector}", key=key, headers={"X-Workspace-Id": space}
+        f"/v1/prompts/welcome?variables[name]=Ada&{selector}",
+        key=key,
+        headers={"X-Workspace-Id": space},
     )
     assert response.status_code == 200, response.text
     content: str = response.json()["content"]["messages"][-1]["content"]
     return content
 
 
-def test_what_a_push_published_is_served_when_it_returns(server: Server, space: str, remote: str, published: Clone) -> None:
+def test_what_a_push_published_is_served_when_it_returns(
+    server: Server, space: str, remote: str, published: Clone
+) -> None:
     assert text(server, space) == "Hello Ada!"
     for number in range(1, 6):
         published.commit("x", welcome=WELCOME.replace("Hello", f"Hello {number}"))
@@ -62,14 +68,18 @@ def test_clones_shallow_clones_and_fetches(remote: str, tmp_path: Path, publishe
 
 
 @pytest.mark.parametrize("protocol", ["0", "1", "2"])
-def test_every_protocol_version_works(remote: str, published: Clone, protocol: str, tmp_path: Path) -> None:
+def test_every_protocol_version_works(
+    remote: str, published: Clone, protocol: str, tmp_path: Path
+) -> None:
     published.tag("welcome", "3.0.0")
     published.git("-c", f"protocol.version={protocol}", "push", "origin", "prompts/welcome/3.0.0")
     run("git", "-c", f"protocol.version={protocol}", "clone", "-q", remote, "c", cwd=tmp_path)
 
 
-def test_large_compressed_and_expecting_pushes(server: Server, remote: str, published: Clone, space: str) -> None:
-    published.write("assets/large.bin", __import__("os").urandom(6 << 20))
+def test_large_compressed_and_expecting_pushes(
+    server: Server, remote: str, published: Clone, space: str
+) -> None:
+    published.write("assets/large.bin", os.urandom(6 << 20))
     published.commit("Large")
     published.git("-c", "http.postBuffer=65536", "push", "origin", "main")  # chunked
     for number in range(300):
@@ -78,8 +88,6 @@ def test_large_compressed_and_expecting_pushes(server: Server, remote: str, publ
     assert text(server, space, "version=7.0.299") == "Hello Ada!"
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
-        import base64
-
         token = base64.b64encode(f"x:{server.key(workspace=space)}".encode()).decode()
         connection.sendall(
             f"POST /git/{space}.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {token}\r\n"
@@ -92,10 +100,14 @@ def test_large_compressed_and_expecting_pushes(server: Server, remote: str, publ
         assert b"HTTP/1.1 " in connection.recv(1000)
 
 
-BROKEN = "messages:\n  - role: user\n    content: Hello {{nmae}}\nvariables:\n  name: {type: string}\n"
+BROKEN = (
+    "messages:\n  - role: user\n    content: Hello {{nmae}}\nvariables:\n  name: {type: string}\n"
+)
 
 
-def test_a_broken_prompt_is_refused_with_file_line_and_hint(server: Server, space: str, remote: str, published: Clone) -> None:
+def test_a_broken_prompt_is_refused_with_file_line_and_hint(
+    server: Server, space: str, remote: str, published: Clone
+) -> None:
     published.commit("Broken", broken=BROKEN)
     published.tag("broken", "1.0.0")
     said = published.refusal("push", "origin", "prompts/broken/1.0.0")
@@ -108,7 +120,9 @@ def test_a_broken_prompt_is_refused_with_file_line_and_hint(server: Server, spac
 
 
 def test_a_version_is_never_moved_or_deleted(remote: str, published: Clone) -> None:
-    assert "never deleted" in published.refusal("push", "origin", ":refs/tags/prompts/welcome/1.0.0")
+    assert "never deleted" in published.refusal(
+        "push", "origin", ":refs/tags/prompts/welcome/1.0.0"
+    )
     published.commit("x")
     published.git("tag", "-f", "-a", "-m", "x", "prompts/welcome/1.0.0")
     said = published.refusal("push", "--force", "origin", "prompts/welcome/1.0.0")
@@ -116,7 +130,9 @@ def test_a_version_is_never_moved_or_deleted(remote: str, published: Clone) -> N
     assert "gitprompt publish welcome --bump auto --push" in said
 
 
-def test_a_deleted_tag_cannot_come_back_as_something_else(server: Server, space: str, remote: str, published: Clone) -> None:
+def test_a_deleted_tag_cannot_come_back_as_something_else(
+    server: Server, space: str, remote: str, published: Clone
+) -> None:
     bare = server.data / "repos" / f"{space}.git"
     run("git", "update-ref", "-d", "refs/tags/prompts/welcome/1.0.0", cwd=bare)
     published.commit("x", welcome=WELCOME.replace("Hello", "Evil"))
@@ -143,14 +159,18 @@ def test_ref_name_traps_are_refused(remote: str, published: Clone, ref: str, rea
     assert reason in published.refusal("push", "origin", f"HEAD:{ref}")
 
 
-def test_two_versions_on_one_commit_are_fine(server: Server, space: str, remote: str, published: Clone) -> None:
+def test_two_versions_on_one_commit_are_fine(
+    server: Server, space: str, remote: str, published: Clone
+) -> None:
     published.tag("welcome", "1.0.1")
     published.tag("welcome", "1.0.2")
     published.push_all("origin")
     assert text(server, space, "version=1.0.1") == text(server, space, "version=1.0.2")
 
 
-def test_one_refused_ref_refuses_the_push(server: Server, remote: str, published: Clone, space: str) -> None:
+def test_one_refused_ref_refuses_the_push(
+    server: Server, remote: str, published: Clone, space: str
+) -> None:
     published.tag("welcome", "1.1.0")
     published.git("tag", "-a", "-m", "x", "prompts/none/1.0.0")
     published.refusal("push", "origin", "--tags")
@@ -192,24 +212,32 @@ def test_a_move_must_match_a_published_version(labelled: Clone) -> None:
     tip = labelled.git("rev-parse", CANARY)
     tree = labelled.git("rev-parse", "HEAD^{tree}")
     wrong_tree = forged(labelled, "1.0.0", tree, tip)
-    assert "does not have the document" in labelled.refusal("push", "origin", f"{wrong_tree}:{CANARY}")
+    assert "does not have the document" in labelled.refusal(
+        "push", "origin", f"{wrong_tree}:{CANARY}"
+    )
     unpublished = forged(labelled, "9.9.9", tree, tip)
     assert "9.9.9 is not published" in labelled.refusal("push", "origin", f"{unpublished}:{CANARY}")
     not_empty = forged(labelled, "none", tree, tip)
     assert "empty tree" in labelled.refusal("push", "origin", f"{not_empty}:{CANARY}")
 
 
-def test_a_bare_pointer_creates_and_moves_forward(server: Server, space: str, labelled: Clone) -> None:
+def test_a_bare_pointer_creates_and_moves_forward(
+    server: Server, space: str, labelled: Clone
+) -> None:
     labelled.git("push", "origin", "prompts/welcome/1.0.0^{}:refs/labels/welcome@staging")
     assert text(server, space, "label=staging") == "Hello Ada!"
     labelled.git("push", "origin", "prompts/welcome/1.1.0^{}:refs/labels/welcome@staging")
     assert text(server, space, "label=staging") == "Hi Ada!"
-    back = labelled.refusal("push", "--force", "origin", "prompts/welcome/1.0.0^{}:refs/labels/welcome@staging")
+    back = labelled.refusal(
+        "push", "--force", "origin", "prompts/welcome/1.0.0^{}:refs/labels/welcome@staging"
+    )
     assert "a label never goes back" in back
     labelled.commit("Untagged")
     said = labelled.refusal("push", "origin", "HEAD:refs/labels/welcome@other")
     assert "no version of welcome is published at commit" in said
-    assert "differs only in case" in labelled.refusal("push", "origin", "prompts/welcome/1.1.0^{}:refs/labels/welcome@Staging")
+    assert "differs only in case" in labelled.refusal(
+        "push", "origin", "prompts/welcome/1.1.0^{}:refs/labels/welcome@Staging"
+    )
 
 
 def test_a_version_and_its_label_in_one_push(server: Server, space: str, labelled: Clone) -> None:
@@ -224,7 +252,9 @@ PROTECTED = "labels: {protected: {production: admin}}\n"
 PRODUCTION = "refs/labels/welcome@production"
 
 
-def test_protected_labels_need_admin_and_no_push_can_drop_that(server: Server, space: str, remote: str, published: Clone) -> None:
+def test_protected_labels_need_admin_and_no_push_can_drop_that(
+    server: Server, space: str, remote: str, published: Clone
+) -> None:
     published.write("gitprompt.yaml", PROTECTED)
     published.commit("Protect production")
     published.push_all("origin")
@@ -241,10 +271,14 @@ def test_protected_labels_need_admin_and_no_push_can_drop_that(server: Server, s
     published.git("push", "origin", "main")
     published.commit("x", welcome=WELCOME.replace("Hello", "Hi"))
     published.tag("welcome", "1.1.0")
-    published.git("push", writer, "main", "prompts/welcome/1.1.0", f"prompts/welcome/1.1.0^{{}}:{PRODUCTION}")
+    published.git(
+        "push", writer, "main", "prompts/welcome/1.1.0", f"prompts/welcome/1.1.0^{{}}:{PRODUCTION}"
+    )
 
 
-def test_a_second_branch_does_not_take_the_policy_away(server: Server, space: str, published: Clone) -> None:
+def test_a_second_branch_does_not_take_the_policy_away(
+    server: Server, space: str, published: Clone
+) -> None:
     published.write("gitprompt.yaml", PROTECTED)
     published.commit("Protect production")
     published.git("branch", "-m", "trunk")
@@ -253,14 +287,15 @@ def test_a_second_branch_does_not_take_the_policy_away(server: Server, space: st
     published.git("push", writer, "trunk:refs/heads/other")
     said = published.refusal("push", writer, f"prompts/welcome/1.0.0^{{}}:{PRODUCTION}")
     assert "needs a key with the scope admin" in said
-    assert "deletion" in published.refusal("push", writer, ":refs/heads/trunk") or True
-    assert published.refusal("push", writer, ":refs/heads/trunk")
+    assert "never deleted" in published.refusal("push", writer, ":refs/heads/trunk")
 
 
 # Races, keys, broken connections
 
 
-def test_of_two_clones_that_publish_one_version_exactly_one_wins(server: Server, space: str, remote: str, tmp_path: Path) -> None:
+def test_of_two_clones_that_publish_one_version_exactly_one_wins(
+    server: Server, space: str, remote: str, tmp_path: Path
+) -> None:
     clones = []
     for number in range(2):
         run("git", "clone", "-q", remote, f"racer{number}", cwd=tmp_path)
@@ -286,7 +321,9 @@ def test_of_two_clones_that_publish_one_version_exactly_one_wins(server: Server,
     assert text(server, space, "version=1.1.0") == f"Racer {1 - loser} Ada!"
 
 
-def test_of_two_clones_that_move_one_label_exactly_one_wins(server: Server, space: str, labelled: Clone, remote: str, tmp_path: Path) -> None:
+def test_of_two_clones_that_move_one_label_exactly_one_wins(
+    server: Server, space: str, labelled: Clone, remote: str, tmp_path: Path
+) -> None:
     clones = []
     for number in range(2):
         run("git", "clone", "-q", remote, f"mover{number}", cwd=tmp_path)
@@ -306,7 +343,11 @@ def test_of_two_clones_that_move_one_label_exactly_one_wins(server: Server, spac
 
 @pytest.mark.parametrize(
     ("scopes", "workspace", "pushes", "fetches"),
-    [("read", "same", False, True), ("write", "same", True, False), ("read,write,admin", "other", False, False)],
+    [
+        ("read", "same", False, True),
+        ("write", "same", True, False),
+        ("read,write,admin", "other", False, False),
+    ],
 )
 def test_fetching_needs_read_and_pushing_write_in_this_workspace(
     server: Server, space: str, remote: str, published: Clone, tmp_path: Path,
@@ -328,16 +369,18 @@ def test_fetching_needs_read_and_pushing_write_in_this_workspace(
 
 def test_a_wrong_key_and_an_unknown_workspace(server: Server, published: Clone) -> None:
     host = server.url.removeprefix("http://")
-    assert "Authentication failed" in published.refusal("push", f"http://x:pm_no@{host}/git/default.git", "main")
+    assert "Authentication failed" in published.refusal(
+        "push", f"http://x:pm_no@{host}/git/default.git", "main"
+    )
     nowhere = f"http://x:{server.key('read,write', '*')}@{host}/git/nowhere.git"
     assert "not found" in published.refusal("ls-remote", nowhere)
     published.git("push", nowhere, "main")  # the first write makes it
     assert "refs/heads/main" in published.git("ls-remote", nowhere)
 
 
-def test_a_push_cut_off_in_the_middle_leaves_nothing(server: Server, space: str, remote: str, published: Clone) -> None:
-    import base64
-
+def test_a_push_cut_off_in_the_middle_leaves_nothing(
+    server: Server, space: str, remote: str, published: Clone
+) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     token = base64.b64encode(f"x:{server.key(workspace=space)}".encode()).decode()
     before = published.git("ls-remote", remote)
@@ -353,7 +396,7 @@ def test_a_push_cut_off_in_the_middle_leaves_nothing(server: Server, space: str,
             )
             if promised == len(body):
                 connection.settimeout(10)
-                assert b"200 OK" in connection.recv(4096) or True
+                assert connection.recv(4096), "git answers, and says that the pack is cut off"
     assert published.git("ls-remote", remote) == before
     assert text(server, space) == "Hello Ada!"
 
@@ -367,20 +410,53 @@ def test_a_push_cut_off_in_the_middle_leaves_nothing(server: Server, space: str,
         ("GET", "objects/info/packs", {}, None, 404),
         ("POST", "git-receive-pack", {}, b"0000", 415),
         ("GET", "git-receive-pack", {}, None, 405),
-        ("POST", "git-receive-pack", {"Content-Type": "application/x-git-receive-pack-request"}, b"zzzz", 400),
-        ("POST", "git-receive-pack", {"Content-Type": "application/x-git-receive-pack-request", "Content-Encoding": "gzip"}, b"not gzip", 400),
-        ("POST", "git-receive-pack", {"Content-Type": "application/x-git-receive-pack-request", "Content-Encoding": "br"}, b"x", 415),
+        (
+            "POST",
+            "git-receive-pack",
+            {"Content-Type": "application/x-git-receive-pack-request"},
+            b"zzzz",
+            400,
+        ),
+        (
+            "POST",
+            "git-receive-pack",
+            {"Content-Type": "application/x-git-receive-pack-request", "Content-Encoding": "gzip"},
+            b"not gzip",
+            400,
+        ),
+        (
+            "POST",
+            "git-receive-pack",
+            {"Content-Type": "application/x-git-receive-pack-request", "Content-Encoding": "br"},
+            b"x",
+            415,
+        ),
     ],
 )
 def test_requests_that_no_git_sends(
-    server: Server, space: str, remote: str, method: str, path: str, headers: dict[str, str], content: bytes | None, status: int
+    server: Server,
+    space: str,
+    remote: str,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    content: bytes | None,
+    status: int,
 ) -> None:
-    response = server.request(f"/git/{space}.git/{path}", method=method, headers=headers, content=content, key=server.key(workspace=space))
+    response = server.request(
+        f"/git/{space}.git/{path}",
+        method=method,
+        headers=headers,
+        content=content,
+        key=server.key(workspace=space),
+    )
     assert response.status_code == status, response.text
     assert response.json()["code"]
 
 
-def test_pushes_that_come_by_path_are_judged_and_served_too(server: Server, space: str, remote: str, published: Clone) -> None:
+def test_pushes_that_come_by_path_are_judged_and_served_too(
+    server: Server, space: str, remote: str, published: Clone
+) -> None:
     bare = str(server.data / "repos" / f"{space}.git")
     published.commit("Broken", broken=BROKEN)
     said = published.refusal("push", bare, "main")
@@ -392,7 +468,9 @@ def test_pushes_that_come_by_path_are_judged_and_served_too(server: Server, spac
     assert text(server, space) == "Path Ada!"
 
 
-def test_many_pushes_at_once_all_arrive(server: Server, space: str, remote: str, tmp_path: Path) -> None:
+def test_many_pushes_at_once_all_arrive(
+    server: Server, space: str, remote: str, tmp_path: Path
+) -> None:
     processes = []
     for number in range(6):
         run("git", "clone", "-q", remote, f"p{number}", cwd=tmp_path)
@@ -400,7 +478,17 @@ def test_many_pushes_at_once_all_arrive(server: Server, space: str, remote: str,
         clone.commit("x", **{f"team{number}": WELCOME})
         clone.tag(f"team{number}", "1.0.0")
         processes.append(
-            subprocess.Popen(["git", "-C", str(clone.path), "push", "-q", "origin", f"prompts/team{number}/1.0.0"])
+            subprocess.Popen(
+                [
+                    "git",
+                    "-C",
+                    str(clone.path),
+                    "push",
+                    "-q",
+                    "origin",
+                    f"prompts/team{number}/1.0.0",
+                ]
+            )
         )
     assert [process.wait() for process in processes] == [0] * 6
     headers = {"X-Workspace-Id": space}

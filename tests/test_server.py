@@ -93,7 +93,10 @@ def test_selectors_and_variables(server: Server, query: str, text: str) -> None:
     ("path", "expected"),
     [
         ("welcome", (400, "BAD_REQUEST", "Missing required variables: name")),
-        ("welcome?version=1.0.0&label=production", (400, "BAD_REQUEST", "Give either version or label, not both")),
+        (
+            "welcome?version=1.0.0&label=production",
+            (400, "BAD_REQUEST", "Give either version or label, not both"),
+        ),
         ("welcome?version=9.9.9", (404, "NOT_FOUND", "Version not found")),
         ("welcome?version=../../etc/passwd", (404, "NOT_FOUND", "Version not found")),
         ("welcome?version=1", (404, "NOT_FOUND", "Version not found")),
@@ -104,15 +107,29 @@ def test_selectors_and_variables(server: Server, query: str, text: str) -> None:
         ("welcome/labels/nothing", (404, "NOT_FOUND", "Label not found")),
         ("welcome/labels/nothing/history", (404, "NOT_FOUND", "Label not found")),
         ("welcome/diff", (400, "BAD_REQUEST", "Give both from and to: versions or labels")),
-        ("welcome/versions?page=0", (422, "VALIDATION_FAILED", "page: must be an integer between 1 and 1099511627776")),
-        ("welcome/versions?limit=101", (422, "VALIDATION_FAILED", "limit: must be an integer between 1 and 100")),
-        ("welcome/versions?cursor=x", (422, "VALIDATION_FAILED", "cursor: not one that this list gave")),
-        ("welcome/versions?cursor=WzEsMl0=", (422, "VALIDATION_FAILED", "cursor: not one that this list gave")),
+        (
+            "welcome/versions?page=0",
+            (422, "VALIDATION_FAILED", "page: must be an integer between 1 and 1099511627776"),
+        ),
+        (
+            "welcome/versions?limit=101",
+            (422, "VALIDATION_FAILED", "limit: must be an integer between 1 and 100"),
+        ),
+        (
+            "welcome/versions?cursor=x",
+            (422, "VALIDATION_FAILED", "cursor: not one that this list gave"),
+        ),
+        (
+            "welcome/versions?cursor=WzEsMl0=",
+            (422, "VALIDATION_FAILED", "cursor: not one that this list gave"),
+        ),
         ("?limit=x", (422, "VALIDATION_FAILED", "limit: must be an integer between 1 and 100")),
         ("?q=" + "x" * 257, (400, "BAD_REQUEST", "q is longer than 256 characters")),
     ],
 )
-def test_what_cannot_be_answered_says_why(server: Server, path: str, expected: tuple[int, str, str]) -> None:
+def test_what_cannot_be_answered_says_why(
+    server: Server, path: str, expected: tuple[int, str, str]
+) -> None:
     path = f"/v1/prompts{path}" if path.startswith("?") else f"/v1/prompts/{path}"
     assert error(server.request(path)) == expected
 
@@ -126,7 +143,10 @@ def test_names_with_folders_plain_or_encoded(server: Server) -> None:
 def test_versions_newest_first_equal_seconds_by_precedence(server: Server) -> None:
     found = server.get("/v1/prompts/welcome/versions")
     assert found["total"] == 4
-    keys = [(-item["created_at"], ["1.0.0", "1.9.0", "1.10.0", "2.0.0-rc.1"].index(item["version_tag"])) for item in found["items"]]
+    keys = [
+        (-item["created_at"], ["1.0.0", "1.9.0", "1.10.0", "2.0.0-rc.1"].index(item["version_tag"]))
+        for item in found["items"]
+    ]
     assert keys == sorted(keys)
     first = found["items"][0]
     assert first["status"] == "active"
@@ -137,15 +157,24 @@ def test_versions_newest_first_equal_seconds_by_precedence(server: Server) -> No
     assert server.get("/v1/prompts/nobody/labels") == empty
 
 
-@pytest.mark.parametrize("path", ["/v1/prompts", "/v1/prompts/welcome/versions", "/v1/prompts/welcome/labels/production/history"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/prompts",
+        "/v1/prompts/welcome/versions",
+        "/v1/prompts/welcome/labels/production/history",
+    ],
+)
 def test_pages_and_cursors_walk_the_same_list(server: Server, path: str) -> None:
     everything = server.get(path)["items"]
     assert len(everything) >= 2
-    by_page, page = [], 1
+    by_page: list[object] = []
+    page = 1
     while len(by_page) < len(everything):
         by_page += server.get(f"{path}?limit=2&page={page}")["items"]
         page += 1
-    by_cursor, cursor = [], ""
+    by_cursor: list[object] = []
+    cursor: str | None = ""
     while cursor is not None:
         found = server.get(f"{path}?limit=2&cursor={cursor}")
         by_cursor += found["items"]
@@ -203,7 +232,17 @@ def test_etags_and_request_ids(server: Server) -> None:
     assert strange.headers["x-request-id"] == strange.json()["requestId"] != "a b\t<x>"
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/", "/v1/promptsx", "/git/default.git", "/health/x", "/v1/prompts/welcome/labels/a/b/c"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/nothing",
+        "/",
+        "/v1/promptsx",
+        "/git/default.git",
+        "/health/x",
+        "/v1/prompts/welcome/labels/a/b/c",
+    ],
+)
 def test_unknown_routes_are_json(server: Server, path: str) -> None:
     assert error(server.request(path))[:2] == (404, "NOT_FOUND")
 
@@ -224,10 +263,22 @@ READ = ["/v1/prompts", "/v1/prompts/count", "/v1/prompts/welcome?version=1.0.0&v
 
 @pytest.mark.parametrize("path", READ)
 def test_every_route_enforces_key_scope_and_workspace(server: Server, path: str) -> None:
-    assert error(server.request(path, key=None)) == (401, "UNAUTHORIZED", "Missing X-API-Key header")
-    assert error(server.request(path, key="pm_" + "0" * 64)) == (401, "UNAUTHORIZED", "Invalid API key")
+    assert error(server.request(path, key=None)) == (
+        401,
+        "UNAUTHORIZED",
+        "Missing X-API-Key header",
+    )
+    assert error(server.request(path, key="pm_" + "0" * 64)) == (
+        401,
+        "UNAUTHORIZED",
+        "Invalid API key",
+    )
     assert error(server.request(path, key="' OR 1=1")) == (401, "UNAUTHORIZED", "Invalid API key")
-    assert error(server.request(path, key=server.key("write"))) == (403, "FORBIDDEN", "Missing required scope: read")
+    assert error(server.request(path, key=server.key("write"))) == (
+        403,
+        "FORBIDDEN",
+        "Missing required scope: read",
+    )
     assert server.request(path, key=server.key("read")).status_code == 200
     other = server.key("read,write,admin", "other")
     wrong = error(server.request(path, key=other))
@@ -241,8 +292,14 @@ def test_a_key_comes_in_any_of_three_headers(server: Server) -> None:
     key = server.key("read")
     basic = base64.b64encode(f"x:{key}".encode()).decode()
     for value in (f"Bearer {key}", f"Basic {basic}"):
-        assert server.request("/v1/prompts", key=None, headers={"Authorization": value}).status_code == 200
-    assert server.request("/v1/prompts", key=None, headers={"Authorization": "Basic %%"}).status_code == 401
+        assert (
+            server.request("/v1/prompts", key=None, headers={"Authorization": value}).status_code
+            == 200
+        )
+    assert (
+        server.request("/v1/prompts", key=None, headers={"Authorization": "Basic %%"}).status_code
+        == 401
+    )
 
 
 def test_a_master_key_reads_every_workspace(server: Server) -> None:
@@ -258,7 +315,16 @@ def test_a_revoked_key_is_refused_at_once(server: Server, tmp_path: Path) -> Non
     import sys
 
     def keys(*args: str) -> str:
-        return run(sys.executable, "-m", "gitprompt", "keys", *args, "--data", str(server.data), cwd=tmp_path)
+        return run(
+            sys.executable,
+            "-m",
+            "gitprompt",
+            "keys",
+            *args,
+            "--data",
+            str(server.data),
+            cwd=tmp_path,
+        )
 
     said = keys("create", "--name", "short")
     key_id, key = said.split()[1], said.split()[-1]
@@ -297,7 +363,12 @@ def test_sync_tells_its_state_and_needs_write(server: Server) -> None:
     assert state["counts"] == {"prompts": 7, "versions": 10, "labels": 1, "suites": 0}
     assert state["last_error"] is None
     assert state["rejected"] == state["tampered"] == []
-    nowhere = server.request("/v1/sync", method="POST", key=server.key("write", "*"), headers={"X-Workspace-Id": "nowhere"})
+    nowhere = server.request(
+        "/v1/sync",
+        method="POST",
+        key=server.key("write", "*"),
+        headers={"X-Workspace-Id": "nowhere"},
+    )
     assert error(nowhere)[0] == 404
 
 
@@ -311,29 +382,51 @@ BODY = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "../../
 @pytest.mark.parametrize(
     ("dialect", "headers"),
     [
-        ("github", {"X-Hub-Signature-256": "sha256=" + signed("github-secret", BODY), "X-GitHub-Event": "push"}),
-        ("github", {"X-Hub-Signature-256": "sha256=" + signed("old", BODY), "X-GitHub-Event": "create"}),
+        (
+            "github",
+            {
+                "X-Hub-Signature-256": "sha256=" + signed("github-secret", BODY),
+                "X-GitHub-Event": "push",
+            },
+        ),
+        (
+            "github",
+            {"X-Hub-Signature-256": "sha256=" + signed("old", BODY), "X-GitHub-Event": "create"},
+        ),
         ("gitlab", {"X-Gitlab-Token": "gitlab-secret", "X-Gitlab-Event": "Tag Push Hook"}),
         ("gitea", {"X-Gitea-Signature": signed("gitea-secret", BODY), "X-Gitea-Event": "push"}),
         ("generic", {"X-Gitprompt-Signature": "sha256=" + signed("generic-secret", BODY)}),
     ],
 )
-def test_a_webhook_is_a_poke_in_each_dialect(server: Server, dialect: str, headers: dict[str, str]) -> None:
+def test_a_webhook_is_a_poke_in_each_dialect(
+    server: Server, dialect: str, headers: dict[str, str]
+) -> None:
     def send(headers: dict[str, str]) -> object:
-        return server.request(f"/webhooks/{dialect}", method="POST", key=None, headers=headers, content=BODY)
+        return server.request(
+            f"/webhooks/{dialect}", method="POST", key=None, headers=headers, content=BODY
+        )
 
     for _ in range(2):  # a replay changes nothing
         assert send(headers).json() == {"message": "Sync triggered"}  # type: ignore[attr-defined]
     name = next(iter(headers))
-    assert error(send({**headers, name: "sha256=" + "0" * 64})) == (401, "UNAUTHORIZED", "Invalid signature")
+    assert error(send({**headers, name: "sha256=" + "0" * 64})) == (
+        401,
+        "UNAUTHORIZED",
+        "Invalid signature",
+    )
     assert error(send({**headers, name: "~"}))[0] == 401
     missing = {k: v for k, v in headers.items() if k != name}
     assert error(send(missing)) == (401, "UNAUTHORIZED", "Missing signature")
 
 
 def test_other_events_and_unconfigured_dialects(server: Server) -> None:
-    headers = {"X-Hub-Signature-256": "sha256=" + signed("github-secret", BODY), "X-GitHub-Event": "ping"}
-    found = server.request("/webhooks/github", method="POST", key=None, headers=headers, content=BODY)
+    headers = {
+        "X-Hub-Signature-256": "sha256=" + signed("github-secret", BODY),
+        "X-GitHub-Event": "ping",
+    }
+    found = server.request(
+        "/webhooks/github", method="POST", key=None, headers=headers, content=BODY
+    )
     assert found.json() == {"message": "Event ignored", "event": "ping"}
     unset = server.request("/webhooks/bitbucket", method="POST", key=None, content=BODY)
     assert error(unset) == (503, "UNAVAILABLE", "Webhook secret not configured")

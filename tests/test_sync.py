@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +80,27 @@ def test_a_published_version_is_indexed_once(sidecar: Sidecar) -> None:
 
 def test_all_forms_of_a_version_tag(sidecar: Sidecar) -> None:
     clone = sidecar.clone
-    clone.write("prompts/old/1.0.0.json", json.dumps({"messages": [{"role": "user", "content": "a"}]}))
-    clone.write("prompts/old/2.0.0.json", json.dumps({"messages": [{"role": "user", "content": "b"}]}))
+    clone.write(
+        "prompts/old/1.0.0.json", json.dumps({"messages": [{"role": "user", "content": "a"}]})
+    )
+    clone.write(
+        "prompts/old/2.0.0.json", json.dumps({"messages": [{"role": "user", "content": "b"}]})
+    )
     clone.commit("The layout of the seed")
     clone.tag("old", "1.0.0")
     clone.tag("old", "2.0.0")
     clone.git("tag", "prompts/welcome/1.1.0")  # lightweight
-    blob = clone.git("hash-object", "-w", "--stdin", stdin='{"messages":[{"role":"user","content":"c"}]}')
+    blob = clone.git(
+        "hash-object", "-w", "--stdin", stdin='{"messages":[{"role":"user","content":"c"}]}'
+    )
     clone.git("tag", "-a", "-m", "x", "prompts/blob/3", blob)
     assert sidecar.reconcile().versions == 5
-    contents = {
-        (name, version): json.loads(sidecar.reader.version("default", name, version).document)["messages"][0]["content"]  # type: ignore[union-attr, arg-type]
-        for name, version in [("old", "1.0.0"), ("old", "2.0.0"), ("blob", "3")]
-    }
+    contents = {}
+    for name, version in [("old", "1.0.0"), ("old", "2.0.0"), ("blob", "3")]:
+        stored = sidecar.reader.version("default", name, version)
+        assert stored is not None
+        assert stored.document is not None
+        contents[name, version] = json.loads(stored.document)["messages"][0]["content"]
     assert contents == {("old", "1.0.0"): "a", ("old", "2.0.0"): "b", ("blob", "3"): "c"}
     blob_version = sidecar.reader.version("default", "blob", "3")
     assert blob_version is not None
@@ -141,7 +150,9 @@ def test_a_submodule_is_named(sidecar: Sidecar) -> None:
     assert "is a submodule" in sidecar.rejections()["refs/tags/prompts/sub/1.0.0"]
 
 
-def test_a_moved_or_deleted_tag_changes_nothing_that_is_served(sidecar: Sidecar, tmp_path: Path) -> None:
+def test_a_moved_or_deleted_tag_changes_nothing_that_is_served(
+    sidecar: Sidecar, tmp_path: Path
+) -> None:
     clone = sidecar.clone
     sidecar.reconcile()
     before = sidecar.reader.version("default", "welcome", "1.0.0")
@@ -309,7 +320,8 @@ def test_many_tags_are_loaded_by_workers_with_the_same_outcome(
 ) -> None:
     stream = []
     for number in range(1, 800):
-        text = '{"messages":[{"role":"user","content":"%d"}]}' % number if number % 7 else "{"
+        text = json.dumps({"messages": [{"role": "user", "content": str(number)}]})
+        text = text if number % 7 else "{"
         stream.append(f"blob\nmark :1\ndata {len(text)}\n{text}\ntag prompts/p{number % 9}/1.0.{number}\n"
                       f"from :1\ntagger A <a@b> {1_600_000_000 + number} +0000\ndata 1\nx\n")  # fmt: skip
     clone.git("fast-import", "--quiet", stdin="".join(stream))
@@ -358,10 +370,8 @@ class History:
         return f'{{"messages":[{{"role":"user","content":"text {self.random.random()}"}}]}}'
 
     def do(self, action: str, name: str, what: str) -> None:
-        try:
+        with suppress(Refused):  # it exists already, or there is nothing to delete
             getattr(self, f"_{action}")(name, what)
-        except Refused:
-            pass  # it exists already, or there is nothing to delete
 
     def _publish(self, name: str, version: str, *more: str) -> None:
         self.clone.write(f"prompts/{name}.json", self._document())
@@ -444,7 +454,9 @@ def test_arrival_in_any_order_gives_the_same_index(clone: Clone, tmp_path: Path)
     for name, version in [("a", "1.0.0"), ("a", "1.1.0"), ("b", "1.0.0")]:
         history.do("publish", name, version)
     history.do("bare", "b", "staging")
-    refs = clone.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags", "refs/labels")
+    refs = clone.git(
+        "for-each-ref", "--format=%(objectname) %(refname)", "refs/tags", "refs/labels"
+    )
     lines = refs.splitlines()
     dumps = []
     for number, order in enumerate((lines, lines[::-1], None)):
@@ -468,12 +480,13 @@ def test_dulwich_reads_everything_that_we_write(published: Clone) -> None:
     (version,) = registry.versions("welcome")
     (label,) = registry.labels()
     assert isinstance(label, Label)
+    label_ref: Any = b"refs/labels/welcome@production"
     with dulwich.repo.Repo(str(published.path)) as repo:
         tag: Any = repo[version.tag.encode()]
         assert tag.name == b"prompts/welcome/1.0.0"
         commit: Any = repo[tag.object[1]]
         assert commit.id.decode() == version.commit
-        move_commit: Any = repo[repo.refs[b"refs/labels/welcome@production"]]
+        move_commit: Any = repo[repo.get_refs()[label_ref]]
         assert b"Version: 1.0.0" in move_commit.message
         tree: Any = repo[move_commit.tree]
         _, blob_id = tree.lookup_path(repo.__getitem__, b"prompts/welcome.yaml")

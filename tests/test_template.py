@@ -98,7 +98,9 @@ def _block(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     section = st.tuples(st.sampled_from("#^"), KEY, inner).map(
         lambda t: f"{{{{{t[0]}{t[1]}}}}}{t[2]}{{{{/{t[1]}}}}}"
     )
-    return st.lists(st.one_of(TEXT, KEY.map(lambda k: f"{{{{{k}}}}}"), section), max_size=4).map("".join)
+    return st.lists(st.one_of(TEXT, KEY.map(lambda k: f"{{{{{k}}}}}"), section), max_size=4).map(
+        "".join
+    )
 
 
 TEMPLATE = st.recursive(TEXT, _block, max_leaves=12)

@@ -133,7 +133,8 @@ class Server:
 
     def start(self) -> Server:
         command = [sys.executable, "-m", "gitprompt", "serve", "--data", str(self.data)]
-        self.log = open(self.data.parent / f"{self.data.name}.log", "a")
+        path = self.data.parent / f"{self.data.name}.log"
+        self.log = path.open("a")
         self.process = subprocess.Popen(
             [*command, "--port", "0", *self.options],
             stdout=subprocess.PIPE,
@@ -144,8 +145,10 @@ class Server:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if " serves at " not in line:
-            self.process.wait()
-            raise Refused(self.process.returncode, line + self.logged())
+            self.process.communicate()
+            self.log.close()
+            code, self.process = self.process.returncode, None
+            raise Refused(code, line + self.logged())
         self.url = line.split()[-1]
         return self
 

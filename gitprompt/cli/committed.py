@@ -11,7 +11,7 @@ from gitprompt.cli.validation import Input, Request
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
 from gitprompt.core.settings import Settings, from_document
 from gitprompt.errors import GitError, NotFound
-from gitprompt.git.objects import Object, ObjectReader
+from gitprompt.git.objects import EMPTY_TREE, Object, ObjectReader
 from gitprompt.git.repository import Repository
 
 _REGULAR = ("100644", "100755")
@@ -22,13 +22,13 @@ def inputs_of(request: Request) -> tuple[list[Input], Settings]:
     repository = Repository.discover()
     spec = f"{request.rev}:" if request.rev is not None else ":"
     entries = _of_commit(repository, request.rev) if request.rev else _staged(repository)
-    reader = repository.reader()
-    inputs = [
-        _input(reader, path, mode, oid)
-        for path, mode, oid in entries
-        if place(path)[0] is not None and _wanted(path, request.paths)
-    ]
-    return inputs, _settings(reader.get(f"{spec}{SETTINGS}"))
+    with repository.reader() as reader:
+        inputs = [
+            _input(reader, path, mode, oid)
+            for path, mode, oid in entries
+            if place(path)[0] is not None and _wanted(path, request.paths)
+        ]
+        return inputs, _settings(reader.get(f"{spec}{SETTINGS}"))
 
 
 def _wanted(path: str, paths: tuple[str, ...]) -> bool:
@@ -50,7 +50,7 @@ def _staged(repository: Repository) -> Iterator[tuple[str, str, str]]:
 
 def _head_or_empty(repository: Repository) -> str:
     head = repository.git("rev-parse", "--verify", "--quiet", "HEAD", accept=(0, 1)).decode()
-    return head.strip() or "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    return head.strip() or EMPTY_TREE
 
 
 def _of_commit(repository: Repository, rev: str) -> Iterator[tuple[str, str, str]]:
@@ -67,13 +67,11 @@ def _of_commit(repository: Repository, rev: str) -> Iterator[tuple[str, str, str
 
 
 def _input(reader: ObjectReader, path: str, mode: str, oid: str) -> Input:
-    def load() -> bytes | str:
-        if mode not in _REGULAR:
-            return "it is a symbolic link or a submodule, not a file"
+    content: bytes | str = "it is a symbolic link or a submodule, not a file"
+    if mode in _REGULAR:
         blob = reader.get(oid)
-        return blob.data if blob else "its content is missing from the repository"
-
-    return Input(path, path, load)
+        content = blob.data if blob else "its content is missing from the repository"
+    return Input(path, path, lambda: content)
 
 
 def _settings(blob: Object | None) -> Settings:

@@ -85,7 +85,9 @@ def examine(request: Request) -> Report:
 def _work_tree(paths: Sequence[str], top: str) -> Iterator[Input]:
     for path in paths or _default_paths(top):
         if os.path.isdir(path) and not os.path.islink(path):
-            yield from (_input(file, top) for file in _below(path))
+            found = [_input(file, top) for file in _below(path)]
+            # Of a whole repository only what is ours; of any other folder, everything.
+            yield from [item for item in found if place(item.inside)[0] is not None] or found
         elif os.path.lexists(path):
             yield _input(path, top)
         else:
@@ -105,7 +107,7 @@ def _default_paths(top: str) -> list[str]:
 
 def _below(folder: str) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name != ".git")
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if name.endswith(SUFFIXES):
                 yield os.path.join(parent, name)

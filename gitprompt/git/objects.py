@@ -16,9 +16,11 @@ from contextlib import suppress
 from itertools import islice
 from typing import IO, NamedTuple, Self
 
+from gitprompt.errors import GitError
 from gitprompt.git.process import require_git
 
 _WINDOW = 400  # requests; at 160 bytes each this is less than a pipe's 64 KiB
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # every git knows it
 _MAX_BLOB = (1 << 20) + 1  # more of a blob is never looked at
 
 
@@ -107,18 +109,31 @@ class ObjectReader:
                 self._stdin.flush()
 
     def _revive(self, command: str, waiting: deque[str]) -> Object | None:
-        """Git dies of a corrupt object: ask a new process, and take a second death for "none"."""
-        self.close()
-        self._start()
+        """Git dies of a corrupt object: ask a new process, and take a second death for "none".
+
+        Raises GitError where git cannot read the repository at all.
+        """
+        self._restart()
         self._request(command, deque(), (waiting[0],))
         try:
             answer = self._content() if command == "contents" else self._header()
         except EOFError:
             answer = None
-            self.close()
-            self._start()
+            self._restart()
+            self._request("info", deque(), (EMPTY_TREE,))
+            try:
+                self._header()
+            except EOFError:
+                raise GitError(
+                    f"{self._git_dir} cannot be read by git",
+                    hint=f"git -C {self._git_dir} fsck says what is wrong.",
+                ) from None
         self._request(command, deque(), islice(waiting, 1, None))
         return answer
+
+    def _restart(self) -> None:
+        self.close()
+        self._start()
 
     def _header(self) -> Object | None:
         line = self._stdout.readline()

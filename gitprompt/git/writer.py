@@ -15,8 +15,6 @@ from gitprompt.git.objects import Signature
 if TYPE_CHECKING:
     from gitprompt.git.repository import Repository
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-
 
 class ObjectWriter:
     """Importing pygit2 takes 80 ms, so a writer is made only where something is written.

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import uvicorn
@@ -45,6 +47,20 @@ def _cannot_listen(host: str, port: int, error: OSError) -> SetupError:
     return SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}")
 
 
+class _Server(uvicorn.Server):
+    """Ends with exit code 0 when it is told to stop; uvicorn would raise the signal once more."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        stop = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in stop}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 def serve(
     settings: ServerSettings,
     *,
@@ -72,7 +88,7 @@ def serve(
                 limit_concurrency=None,
                 backlog=2048,
             )
-            server = uvicorn.Server(config)
+            server = _Server(config)
             ready(f"http://{host}:{settings.port}")
             server.run(sockets=[bound])
         log.info("stopped", pid=os.getpid())
