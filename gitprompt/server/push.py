@@ -62,6 +62,7 @@ class HookChannel:
         finally:
             loop.remove_reader(self.ask)
         ask, reply, self.ask, self.reply = self.ask, self.reply, -1, -1
+        os.set_blocking(ask, True)  # the loop's poll has made it non-blocking
         await asyncio.shield(asyncio.to_thread(_converse, ask, reply, repository, scopes, pinned))
 
 
@@ -102,12 +103,12 @@ def _judge(
     lines: list[str], repository: Repository, scopes: frozenset[str], pinned: Pinned
 ) -> list[str]:
     objects, alternates, *refs = lines
-    quarantined = repository.quarantined(
-        {
-            "GIT_OBJECT_DIRECTORY": objects,
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates,
-        }
-    )
+    quarantine = {
+        "GIT_OBJECT_DIRECTORY": objects,
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates,
+    }
+    # A push that only deletes brings no objects, and has no quarantine.
+    quarantined = repository.quarantined({key: value for key, value in quarantine.items() if value})
     updates = receive.parse_updates("\n".join(refs))
     return receive.report(receive.judge(quarantined, updates, scopes=scopes, pinned=pinned))
 
