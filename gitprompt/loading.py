@@ -19,7 +19,8 @@ from typing import IO, Any
 import msgspec
 
 from gitprompt import formats, published
-from gitprompt.core.model import Finding, Rejection, Version
+from gitprompt.core.model import Finding
+from gitprompt.core.publication import Rejection, Version
 from gitprompt.errors import GitError
 from gitprompt.git.objects import ObjectReader
 from gitprompt.git.repository import Repository

@@ -17,17 +17,9 @@ from gitprompt.checks.shortcut import is_surely_valid
 from gitprompt.checks.subject import Subject
 from gitprompt.core import labels as label_rules
 from gitprompt.core.document import SETTINGS, SUITES, prompt_paths, stem, version_paths
-from gitprompt.core.model import (
-    Finding,
-    Kind,
-    Label,
-    LabelMove,
-    Rejection,
-    Severity,
-    Suite,
-    Version,
-)
+from gitprompt.core.model import Finding, Kind, Severity
 from gitprompt.core.names import check_name
+from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Version
 from gitprompt.core.settings import Settings, from_document
 from gitprompt.core.versions import check_version, newest, split_tag_ref
 from gitprompt.errors import Invalid

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from gitprompt import checks, published
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
-from gitprompt.core.labels import NAMESPACES, parse_move, split_label_ref
-from gitprompt.core.model import Finding, Rejection, Version
+from gitprompt.core.labels import parse_move, split_label_ref
+from gitprompt.core.model import Finding
 from gitprompt.core.names import fold
-from gitprompt.core.settings import Settings
+from gitprompt.core.publication import Rejection, Version
+from gitprompt.core.settings import NAMESPACES, Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import EMPTY_TREE, Object, ObjectReader, parse_commit

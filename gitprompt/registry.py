@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from gitprompt import formats, published
 from gitprompt.core.document import PROMPTS, prompt_paths, stem
 from gitprompt.core.labels import label_ref, split_label_ref
-from gitprompt.core.model import Label, Rejection, Version
 from gitprompt.core.names import check_name
+from gitprompt.core.publication import Label, Rejection, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
 from gitprompt.errors import Invalid, NotFound

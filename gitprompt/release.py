@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gitprompt.core.document import SUFFIXES
 from gitprompt.core.labels import Move, label_ref, move_message
-from gitprompt.core.model import Label, Version
+from gitprompt.core.publication import Label, Version
 from gitprompt.core.versions import TAG_PREFIX, tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
 from gitprompt.git.objects import EMPTY_TREE, Signature

@@ -17,8 +17,8 @@ from gitprompt import loading, published
 from gitprompt.clock import Clock
 from gitprompt.core.document import SETTINGS, SUITES
 from gitprompt.core.labels import split_label_ref
-from gitprompt.core.model import Label, Pin, Rejection, Suite, Tampering, Version
 from gitprompt.core.names import fold
+from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, Version
 from gitprompt.core.versions import TAG_PREFIX, precedence, split_tag_ref, tag_ref
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import ObjectReader, Signature

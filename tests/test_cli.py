@@ -422,7 +422,8 @@ def test_the_fast_path_of_validate_imports_little(clone: Clone) -> None:
     clone.commit("x", welcome='version: "1.0.0"\n' + WELCOME)
     clone.write("prompts/seed.json", json.dumps({**SEED, "name": "seed"}))
     code = (
-        "import sys; sys.argv = ['gitprompt', 'validate']; from gitprompt.__main__ import main\n"
+        "import os, sys; os._exit = sys.exit; sys.argv = ['gitprompt', 'validate']\n"
+        "from gitprompt.__main__ import main\n"
         "try: main()\nexcept SystemExit as e: assert not e.code, e.code\n"
         "import json; print(json.dumps(sorted(sys.modules)))"
     )
@@ -440,10 +441,9 @@ def test_the_fast_path_of_validate_imports_little(clone: Clone) -> None:
         "gitprompt.checks.published", "gitprompt.checks.schema", "gitprompt.checks.secrets",
         "gitprompt.checks.size", "gitprompt.checks.subject", "gitprompt.checks.template",
         "gitprompt.checks.variables", "gitprompt.checks.whitespace",
-        "gitprompt.core", "gitprompt.core.document", "gitprompt.core.labels", "gitprompt.core.model",
+        "gitprompt.core", "gitprompt.core.document", "gitprompt.core.model",
         "gitprompt.core.names", "gitprompt.core.settings", "gitprompt.core.template",
         "gitprompt.core.variables", "gitprompt.core.versions",
-        "gitprompt.formats", "gitprompt.formats.json_text", "gitprompt.formats.places",
-        "gitprompt.formats.text", "gitprompt.formats.yaml_text",
+        "gitprompt.formats", "gitprompt.formats.json_text",         "gitprompt.formats.text", "gitprompt.formats.yaml_text",
         "gitprompt.git", "gitprompt.git.peek",
     }  # fmt: skip

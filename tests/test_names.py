@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitprompt.core import labels, names, versions
+from gitprompt.core.settings import NAMESPACES
 from gitprompt.errors import Invalid
 
 SEGMENT = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True)
@@ -81,7 +82,7 @@ def test_label_refs_read_back(name: str, label: str) -> None:
         labels.check_label(label)
     except Invalid:
         return
-    for namespace in labels.NAMESPACES:
+    for namespace in NAMESPACES:
         ref = labels.label_ref(name, label, namespace=namespace)
         assert labels.split_label_ref(ref, namespace=namespace) == (name, label)
         assert subprocess.run(["git", "check-ref-format", ref], check=False).returncode == 0

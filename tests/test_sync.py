@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitprompt import loading, release
-from gitprompt.core.model import Label
+from gitprompt.core.publication import Label
 from gitprompt.git.repository import Repository
 from gitprompt.registry import Registry
 from gitprompt.store.index import IndexWriter, open_index

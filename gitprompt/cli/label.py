@@ -11,8 +11,8 @@ from gitprompt import published, release
 from gitprompt.cli.output import done, json_option, when, write_json, write_table
 from gitprompt.cli.read import registry
 from gitprompt.core.labels import check_label, label_ref
-from gitprompt.core.model import Label, Rejection, Version
 from gitprompt.core.names import check_name
+from gitprompt.core.publication import Label, Rejection, Version
 from gitprompt.core.versions import check_version
 from gitprompt.errors import Conflict, Invalid, NotFound
 from gitprompt.git.refs import ZERO, RefUpdate

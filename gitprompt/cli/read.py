@@ -12,8 +12,8 @@ import click
 from gitprompt.cli.output import json_option, when, write_json, write_table
 from gitprompt.core import variables
 from gitprompt.core.document import served
-from gitprompt.core.model import Label
 from gitprompt.core.names import check_name
+from gitprompt.core.publication import Label
 from gitprompt.core.versions import newest
 from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository

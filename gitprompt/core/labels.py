@@ -11,11 +11,11 @@ import re
 from typing import NamedTuple
 
 from gitprompt.core.names import check_name
+from gitprompt.core.settings import NAMESPACES
 from gitprompt.core.versions import is_version, reads_as_version
 from gitprompt.errors import Invalid
 
 MAX_LENGTH = 128
-NAMESPACES = ("refs/labels", "refs/heads/labels")
 REMOVED = "none"
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from gitprompt.core.labels import NAMESPACES
 from gitprompt.core.model import Severity
+
+# Where labels may live: a plain namespace, or branches on forges that send webhooks for them.
+NAMESPACES = ("refs/labels", "refs/heads/labels")
 
 
 class Settings(NamedTuple):
@@ -21,6 +22,8 @@ class Settings(NamedTuple):
 
     def scope_to_move(self, label: str) -> str:
         """The scope that a key needs to move `label`: write, or what the policy says."""
+        from fnmatch import fnmatchcase
+
         for pattern, scope in self.protected.items():
             if fnmatchcase(label, pattern):
                 return scope

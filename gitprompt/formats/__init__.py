@@ -11,8 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitprompt.formats.json_text import compact, may_repeat_a_key, read_json
-from gitprompt.formats.places import locate, replace_scalar
-from gitprompt.formats.text import MAX_BYTES, FormatError, decode
+from gitprompt.formats.text import MAX_BYTES, FormatError, Path, decode
 from gitprompt.formats.yaml_text import read_yaml
 
 __all__ = [
@@ -43,3 +42,17 @@ def as_json(data: bytes, path: str, value: Any) -> bytes:
 def is_json(data: bytes) -> bool:
     """Whether a blob without a path, as a tag may point straight at one, is JSON."""
     return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+
+
+def locate(data: bytes, path: Path, *, offset: int | None = None) -> tuple[int, int]:
+    """Line and column of the value at `path`; see `places.locate`, imported when it is needed."""
+    from gitprompt.formats import places
+
+    return places.locate(data, path, offset=offset)
+
+
+def replace_scalar(data: bytes, path: Path, value: str) -> bytes:
+    """The file with one scalar rewritten; see `places.replace_scalar`."""
+    from gitprompt.formats import places
+
+    return places.replace_scalar(data, path, value)

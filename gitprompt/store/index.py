@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from gitprompt.core.model import Label, LabelMove, Rejection, Suite, Tampering, Version
 from gitprompt.core.names import fold
+from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Tampering, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import newest, precedence, tag_ref
 from gitprompt.errors import SetupError

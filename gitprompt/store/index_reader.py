@@ -7,8 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.core.model import Finding, LabelMove, Rejection, Tampering, Version
+from gitprompt.core.model import Finding
 from gitprompt.core.names import fold
+from gitprompt.core.publication import LabelMove, Rejection, Tampering, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import precedence
 from gitprompt.store import sqlite

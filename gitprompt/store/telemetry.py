@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.core.model import Pin, Version
+from gitprompt.core.publication import Pin, Version
 from gitprompt.store import sqlite
 
 

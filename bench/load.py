@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads an HTTP server: by wrk where it is installed, else by the client below."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+
+class Load(NamedTuple):
+    """Requests per second, and the 99th percentile of the latency in milliseconds."""
+
+    rate: float
+    p99: float
+
+
+def load(url: str, headers: Mapping[str, str], *, connections: int, seconds: float) -> Load:
+    if shutil.which("wrk"):
+        return _wrk(url, headers, connections, seconds)
+    return asyncio.run(_bundled(url, headers, connections, seconds))
+
+
+def _wrk(url: str, headers: Mapping[str, str], connections: int, seconds: float) -> Load:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency"]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    said = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
+    assert "Non-2xx" not in said, said
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
+    assert rate is not None, said
+    assert p99 is not None, said
+    return Load(float(rate[1]), float(p99[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]])
+
+
+async def _bundled(url: str, headers: Mapping[str, str], connections: int, seconds: float) -> Load:
+    parts = urlsplit(url)
+    lines = [f"GET {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    deadline = time.perf_counter() + seconds
+    latencies: list[float] = []
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        while (begin := time.perf_counter()) < deadline:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            assert found is not None, head
+            await reader.readexactly(int(found[1]))
+            latencies.append(time.perf_counter() - begin)
+        writer.close()
+
+    await asyncio.gather(*(client() for _ in range(connections)))
+    latencies.sort()
+    return Load(len(latencies) / seconds, latencies[int(len(latencies) * 0.99)] * 1e3)
