@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from gitprompt import loading, published
@@ -22,7 +24,7 @@ from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, 
 from gitprompt.core.versions import TAG_PREFIX, precedence, split_tag_ref, tag_ref
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import ObjectReader, Signature
-from gitprompt.git.refs import ZERO, Refs, RefUpdate, update_refs
+from gitprompt.git.refs import ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.published import Loaded
 from gitprompt.store.index import IndexWriter, Newest, WorkspaceRow
@@ -30,6 +32,7 @@ from gitprompt.store.telemetry import Telemetry
 
 PIN_REF = "refs/gitprompt/pins"
 _CHUNK = 2_000
+_MAX_READERS = 8
 
 Progress = Callable[[int, int], None]
 
@@ -58,6 +61,7 @@ class Sync:
         self._telemetry = telemetry
         self._clock = clock
         self._known: dict[str, Refs] = {}
+        self._readers: OrderedDict[str, ObjectReader] = OrderedDict()
         self._lock = threading.Lock()
 
     def reconcile(self, source: Source, *, progress: Progress | None = None) -> Outcome:
@@ -73,11 +77,31 @@ class Sync:
             row = self._index.workspace(source.workspace)
             changed = refs.changed_since(known)
             if changed or row is None or refs.head != (row.branch, row.head):
-                with source.repository.reader() as reader, self._index.transaction():
+                with self._reader(source) as reader, self._index.transaction():
                     run = _Run(self, source, reader, refs, row, progress)
                     outcome = run.apply(changed)
             self._known[source.workspace] = refs
             return outcome
+
+    @contextmanager
+    def _reader(self, source: Source) -> Iterator[ObjectReader]:
+        """A reader that is kept for the next time: starting git takes half as long as a sync."""
+        reader = self._readers.pop(source.workspace, None) or source.repository.reader()
+        try:
+            yield reader
+        except BaseException:
+            reader.close()
+            raise
+        self._readers[source.workspace] = reader
+        if len(self._readers) > _MAX_READERS:
+            self._readers.popitem(last=False)[1].close()
+
+    def close(self) -> None:
+        """End the git processes that were kept."""
+        with self._lock:
+            for reader in self._readers.values():
+                reader.close()
+            self._readers.clear()
 
 
 class _Run:
@@ -289,14 +313,13 @@ class _Run:
         from gitprompt.git.writer import ObjectWriter
 
         repository = self.source.repository
-        writer = ObjectWriter(repository)
+        writer = ObjectWriter(repository, durable=True)
         before = next(self.reader.names((PIN_REF,)))
-        tree = writer.tree([(f"{blob[:2]}/{blob[2:]}", blob) for blob in dict.fromkeys(self.blobs)])
+        tree = writer.tree([(blob, blob) for blob in dict.fromkeys(self.blobs)])
         author = Signature("gitprompt", "gitprompt@localhost", self.now)
         parents = [before.oid] if before else []
         commit = writer.commit(tree, parents, f"Pin {len(self.blobs)} documents\n", author)
-        update = RefUpdate(PIN_REF, before.oid if before else ZERO, commit)
-        update_refs(repository, [update], message="gitprompt: pin")
+        writer.move_ref(RefUpdate(PIN_REF, before.oid if before else ZERO, commit))
 
     # labels
 

@@ -46,7 +46,9 @@ class Sidecar:
         """The dump of an index that is built from nothing, with the same pins."""
         folder.mkdir(exist_ok=True)
         index = open_index(str(folder / "index.db"))
-        Sync(index, self.telemetry, lambda: 1_700_000_001).reconcile(self.source)
+        sync = Sync(index, self.telemetry, lambda: 1_700_000_001)
+        sync.reconcile(self.source)
+        sync.close()
         dump = list(index.dump())
         index.close()
         return dump
@@ -55,6 +57,7 @@ class Sidecar:
         return {r.ref: r.findings[0].message for r in self.reader.rejected("default")}
 
     def close(self) -> None:
+        self.sync.close()
         self.reader.close()
         self.index.close()
         self.telemetry.close()
@@ -505,5 +508,7 @@ def test_a_damaged_index_is_built_again(sidecar: Sidecar) -> None:
     sidecar.index = open_index(str(path))
     sidecar.reader = IndexReader(str(path))
     assert isinstance(sidecar.index, IndexWriter)
-    Sync(sidecar.index, sidecar.telemetry, lambda: 0).reconcile(sidecar.source)
+    again = Sync(sidecar.index, sidecar.telemetry, lambda: 0)
+    again.reconcile(sidecar.source)
+    again.close()
     assert list(sidecar.index.dump()) == before

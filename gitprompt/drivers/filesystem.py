@@ -25,4 +25,4 @@ class Filesystem:
                 raise Conflict(f"{update.ref} was changed by somebody else meanwhile")
 
     def check(self, workspace: str, repository: Repository) -> None:
-        repository.refs()
+        repository.git("rev-parse", "--git-dir")  # git itself says whether it is one

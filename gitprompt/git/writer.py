@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds objects in process, with libgit2: a publish over HTTP must not start ten processes.
 
-Nothing here moves a ref; `refs.update_refs` does. Signing goes through the git binary, which
+Many refs are moved together by `refs.update_refs`. Signing goes through the git binary, which
 knows the user's keys.
 """
 
@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from gitprompt.errors import Conflict
 from gitprompt.git.objects import Signature
 
 if TYPE_CHECKING:
+    from gitprompt.git.refs import RefUpdate
     from gitprompt.git.repository import Repository
 
 
@@ -83,3 +85,19 @@ class ObjectWriter:
             f"tagger {tagger} {tagger.at} +0000\n\n{message.strip()}\n"
         )
         return str(self._repository.odb.write(self._pygit2.enums.ObjectType.TAG, payload.encode()))
+
+    def move_ref(self, update: RefUpdate) -> None:
+        """Move one ref by compare-and-swap, in process; raises Conflict where it was moved."""
+        from gitprompt.git.refs import ZERO
+
+        try:
+            if update.old == ZERO:
+                self._repository.references.create(update.ref, update.new)
+            else:
+                # libgit2 writes only if the ref is still what this look-up found.
+                reference = self._repository.references[update.ref]
+                if str(reference.target) != update.old:
+                    raise Conflict(f"{update.ref} was changed meanwhile")
+                reference.set_target(update.new)
+        except (KeyError, ValueError, self._pygit2.GitError) as error:
+            raise Conflict(f"{update.ref} was changed meanwhile") from error

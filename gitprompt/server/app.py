@@ -29,7 +29,8 @@ from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.server.auth import Authenticator
 from gitprompt.server.context import Context
-from gitprompt.server.routes import git, health, prompts, sync, webhooks
+from gitprompt.server.routes import git, health, prompts, webhooks
+from gitprompt.server.routes import sync as sync_routes
 from gitprompt.server.wire import error_response, request_id, send_bytes
 from gitprompt.server.workspaces import Workspaces
 from gitprompt.store.index import open_index
@@ -56,6 +57,7 @@ def sidecar(
         telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"))
         index = open_index(os.path.join(settings.data, "index.db"))
         reader = IndexReader(index.path)
+        sync = Sync(index, telemetry, clock)
         try:
             hosted = Hosting(settings.data)
             for leftover in hosted.mend():
@@ -63,7 +65,7 @@ def sidecar(
             driver = drivers.make(settings.driver)
             workspaces = Workspaces(
                 hosting=hosted,
-                sync=Sync(index, telemetry, clock),
+                sync=sync,
                 driver=driver,
                 clock=clock,
                 in_place=_in_place(settings),
@@ -77,6 +79,7 @@ def sidecar(
                 Context(settings, reader, telemetry, authenticator, workspaces, driver, clock)
             )
         finally:
+            sync.close()
             reader.close()
             index.close()
             telemetry.close()
@@ -100,7 +103,7 @@ class Sidecar:
         self._router = Router(
             routes=[
                 *health.routes(context),
-                *sync.routes(context),
+                *sync_routes.routes(context),
                 *webhooks.routes(context),
             ],
             redirect_slashes=False,

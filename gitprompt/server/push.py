@@ -12,7 +12,7 @@ import fcntl
 import os
 import subprocess
 from contextlib import suppress
-from typing import Self
+from typing import IO, Self
 
 from gitprompt import log, receive
 from gitprompt.errors import GitpromptError
@@ -199,13 +199,29 @@ class Rpc:
             transport.close()
 
 
+class _Descriptor:
+    """A file descriptor for uvloop to own. It closes the descriptor and the file object both; with
+    a real file the second close would hit whatever got the number meanwhile in another thread."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._fd = os.dup(file.fileno())
+        file.close()
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def close(self) -> None:
+        """libuv has closed it already."""
+
+
 async def _pipes(
     process: subprocess.Popen[bytes],
 ) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
+    assert process.stdin is not None
+    assert process.stdout is not None
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=1 << 20)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
-    transport, protocol = await loop.connect_write_pipe(
-        asyncio.streams.FlowControlMixin, process.stdin
-    )
+    stdin, stdout = _Descriptor(process.stdin), _Descriptor(process.stdout)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), stdout)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, stdin)
     return asyncio.StreamWriter(transport, protocol, None, loop), reader

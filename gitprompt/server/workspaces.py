@@ -21,6 +21,8 @@ from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.sync import Outcome, Progress, Source, Sync
 
+_TIDY_SECONDS = 60.0
+
 
 class State:
     """How a workspace is doing. Times are Unix seconds; `revision` rises with every change."""
@@ -55,6 +57,7 @@ class Workspaces:
         self._locks: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
         self._tidying: set[asyncio.Task[None]] = set()
+        self._tidied: dict[str, float] = {}
         self.generation = 0  # rises when anything served may have changed
 
     # which there are
@@ -162,6 +165,11 @@ class Workspaces:
                 log.error("poll failed", exc_info=True)
 
     def _tidy_later(self, source: Source) -> None:
+        """At most once a minute for each workspace: looking alone starts two processes."""
+        now = time.monotonic()
+        if now - self._tidied.get(source.workspace, now - _TIDY_SECONDS) < _TIDY_SECONDS:
+            return
+        self._tidied[source.workspace] = now
         task = asyncio.create_task(self._tidy(source))
         self._tidying.add(task)
         task.add_done_callback(self._tidying.discard)

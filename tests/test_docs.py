@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documentation says is true: the README's shell blocks run, the pages are current."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "gitprompt").rglob("*.py"))
+
+
+def test_every_shell_block_of_the_readme_runs_in_order(tmp_path: Path) -> None:
+    """In one shell, in an empty folder, as a reader would paste them."""
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 5
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = "set -euo pipefail\n" + "\n".join(blocks).replace("3000", str(port))
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PORT": str(port),
+    }
+    process = subprocess.Popen(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        said = process.stdout.read()
+    code = process.wait()
+    os.killpg(process.pid, signal.SIGTERM)  # the server that the first block left running
+    assert code == 0, said
+    assert '"content":"Hello, I am Ada. What can you do for me?"' in said
+    assert "This deserves a patch version." in said
+    assert "1.0.0 → 1.0.1" in said
+    assert "1.0.1 → 1.0.0" in said
+
+
+def test_the_generated_pages_are_current() -> None:
+    command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
+        if "://" not in target:
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_module_says_what_it_is_and_fits_in_the_head(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert lines[0] == "# SPDX-License-Identifier: Apache-2.0"
+    assert lines[1].startswith('"""')
+    assert len(lines) <= 500
+
+
+def test_the_house_is_built_of_small_files() -> None:
+    sizes = sorted(len(path.read_text().splitlines()) for path in SOURCES)
+    assert sizes[len(sizes) // 2] <= 120
+    assert sizes[int(len(sizes) * 0.9)] <= 300
+
+
+def test_no_file_names_a_host_to_download_from() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in tracked.splitlines():
+        if name.endswith((".txt", ".toml", ".json", ".lock")):
+            text = (ROOT / name).read_text()
+            assert not re.search(r"--(extra-)?index-url|https?://\S+\.(whl|tar\.gz)", text), name
