@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import msgspec
 
@@ -30,41 +30,46 @@ WORKERS_FROM = 4_000  # tags; starting a worker takes 0.1 s, loading a tag 0.05 
 _CHUNK = 250
 
 
-def load_versions(
-    repository: Repository,
-    reader: ObjectReader,
-    refs: Sequence[tuple[str, str]],
-    severities: Severities,
-) -> Iterator[Loaded | Rejection]:
-    """Like `published.load_versions`, in order, by workers where there are many refs."""
-    if len(refs) < WORKERS_FROM:
-        yield from published.load_versions(reader, refs, severities, read=read)
-        return
-    # Chunks go round, so that no worker waits with a full pipe while another one is read.
-    count = min(os.cpu_count() or 1, 4)
-    chunks = [refs[start : start + _CHUNK] for start in range(0, len(refs), _CHUNK)]
-    workers = [_Worker(repository, chunks[first::count], severities) for first in range(count)]
-    collects = gc.isenabled()
-    gc.disable()  # nothing here makes cycles, and looking for them takes a third of the time
-    try:
-        for number in range(len(chunks)):
-            yield from workers[number % count].next_chunk()
-    finally:
-        if collects:
+class Loader:
+    """Loads version tags like `published.load_versions`, in order. `expected` tags or more than
+    WORKERS_FROM start workers at once, which get ready while the caller still sorts the refs."""
+
+    def __init__(self, repository: Repository, reader: ObjectReader, *, expected: int) -> None:
+        self._reader = reader
+        count = min(os.cpu_count() or 1, 4) if expected >= WORKERS_FROM else 0
+        self._workers = [_Worker(repository) for _ in range(count)]
+        self._collects = bool(count) and gc.isenabled()
+        if self._collects:
+            gc.disable()  # nothing here makes cycles, and looking for them takes a third of the time
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._collects:
             gc.enable()
-        for worker in workers:
+        for worker in self._workers:
             worker.close()
+
+    def load(
+        self, refs: Sequence[tuple[str, str]], severities: Severities
+    ) -> Iterator[Loaded | Rejection]:
+        if len(refs) < WORKERS_FROM or not self._workers:
+            yield from published.load_versions(self._reader, refs, severities, read=read)
+            return
+        # Chunks go round, so that no worker waits with a full pipe while another one is read.
+        count = len(self._workers)
+        chunks = [refs[start : start + _CHUNK] for start in range(0, len(refs), _CHUNK)]
+        for first, worker in enumerate(self._workers):
+            worker.send(chunks[first::count], severities)
+        for number in range(len(chunks)):
+            yield from self._workers[number % count].next_chunk()
 
 
 class _Worker:
     """A process that loads chunks of refs, and answers each with a chunk of results."""
 
-    def __init__(
-        self,
-        repository: Repository,
-        chunks: Sequence[Sequence[tuple[str, str]]],
-        severities: Severities,
-    ) -> None:
+    def __init__(self, repository: Repository) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "gitprompt.loading", repository.git_dir],
             env=repository.environment,
@@ -74,10 +79,16 @@ class _Worker:
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        # The worker reads all of it before it answers, so that neither waits for the other.
-        with self._process.stdin as stdin:
-            marshal.dump(([list(chunk) for chunk in chunks], json.dumps(dict(severities))), stdin)
+        self._stdin = self._process.stdin
         self._stdout = self._process.stdout
+
+    def send(self, chunks: Sequence[Sequence[tuple[str, str]]], severities: Severities) -> None:
+        """Give it its work, once. It reads all of it before it answers, so that neither waits for
+        the other."""
+        with self._stdin as stdin:
+            stdin.write(
+                marshal.dumps(([list(chunk) for chunk in chunks], json.dumps(dict(severities))))
+            )
 
     def next_chunk(self) -> Iterator[Loaded | Rejection]:
         try:
@@ -92,6 +103,7 @@ class _Worker:
                 yield Loaded(ref, Version(*fields), document, more)
 
     def close(self) -> None:
+        self._stdin.close()
         self._stdout.close()
         self._process.terminate()
         self._process.wait()
@@ -114,7 +126,10 @@ def read(data: bytes, path: str) -> Any:
 def work(git_dir: str, stdin: IO[bytes], stdout: IO[bytes]) -> None:
     """The worker: chunks of refs in, chunks of plain tuples out."""
     gc.disable()
-    chunks, severities = marshal.load(stdin)  # noqa: S302 - our own parent wrote it
+    given = stdin.read()
+    if not given:
+        return  # there was nothing for this one to do
+    chunks, severities = marshal.loads(given)  # noqa: S302 - our own parent wrote it
     with Repository.open(git_dir).reader() as reader:
         for chunk in chunks:
             loaded = published.load_versions(reader, chunk, json.loads(severities), read=read)

@@ -164,8 +164,15 @@ class _Run:
     # version tags
 
     def _tags(self, changed: Sequence[str]) -> None:
-        fresh: list[tuple[str, str]] = []
         has_pins = self.telemetry.has_pins(self.workspace)
+        expected = 0 if has_pins else len(changed)
+        with loading.Loader(self.source.repository, self.reader, expected=expected) as loader:
+            self._changed_tags(loader, changed, has_pins=has_pins)
+
+    def _changed_tags(
+        self, loader: loading.Loader, changed: Sequence[str], *, has_pins: bool
+    ) -> None:
+        fresh: list[tuple[str, str]] = []
         for ref in changed:
             oid = self.refs.get(ref)
             pin = None
@@ -178,7 +185,7 @@ class _Run:
                 self.index.unreject(self.workspace, ref)
             else:
                 fresh.append((ref, oid))
-        for chunk in _chunked(self._loaded(fresh), _CHUNK):
+        for chunk in _chunked(self._loaded(loader, fresh), _CHUNK):
             self._publish(chunk)
         self.index.put_prompts(self.workspace, self.prompts)
 
@@ -220,22 +227,21 @@ class _Run:
         known = self.prompts.get(name) or self.index.prompt(self.workspace, name)
         self.prompts[name] = known.joined(row) if known else row
 
-    def _loaded(self, fresh: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
+    def _loaded(self, loader: loading.Loader, fresh: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
         """The valid ones among new tags; of those that cannot coexist, the one that wins."""
         contested, settled = self._contests(fresh)
         total = len(fresh)
-        for done, item in enumerate(self._load(settled)):
+        for done, item in enumerate(self._load(loader, settled)):
             if self.progress and done % 1_000 == 0:
                 self.progress(done, total)
             yield item
         for group in contested:
-            yield from self._winners(list(self._load(group)))
+            yield from self._winners(list(self._load(loader, group)))
         if self.progress:
             self.progress(total, total)
 
-    def _load(self, refs: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
-        repository, checks = self.source.repository, self.settings.checks
-        for item in loading.load_versions(repository, self.reader, refs, checks):
+    def _load(self, loader: loading.Loader, refs: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
+        for item in loader.load(refs, self.settings.checks):
             if isinstance(item, Rejection):
                 self._reject(item)
             else:

@@ -72,6 +72,7 @@ def test_bad_yaml_is_refused_with_its_place(data: bytes, message: str, line: int
         (b'{"a" : 1, "a": 2}', "the key 'a' stands twice"),
         (b'{"a": 1, "\\u0061": 2}', "the key 'a' stands twice"),
         (b'{"b": "\\u0022:", "a": 1, "a": 2}', "the key 'a' stands twice"),
+        (b'{"b": "\\u003a", "a": 1, "a": 2}', "the key 'a' stands twice"),
         (b'{"a": {"b": 1, "b": "x\\":"}}', "the key 'b' stands twice"),
         (b'{"a": 1} {}', "Extra data"),
         (b'{"a": NaN}', "NaN"),

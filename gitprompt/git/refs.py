@@ -72,6 +72,8 @@ class Refs:
 
     def changed_since(self, before: Refs) -> set[str]:
         """The refs that differ between two snapshots; cheap where only loose refs do."""
+        if not before.loose and not before.packed:
+            return {*self.loose, *self.packed}
         candidates: set[str] = {*self.loose, *before.loose}
         if self.packed is not before.packed:
             mine, theirs = self.packed, before.packed
