@@ -21,17 +21,23 @@ from gitprompt.core.document import SETTINGS, SUITES
 from gitprompt.core.labels import split_label_ref
 from gitprompt.core.names import fold
 from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, Version
-from gitprompt.core.versions import TAG_PREFIX, precedence, split_tag_ref, tag_ref
+from gitprompt.core.versions import (
+    TAG_PREFIX,
+    is_prerelease,
+    precedence,
+    split_tag_ref,
+    tag_ref,
+)
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import ObjectReader, Signature
 from gitprompt.git.refs import ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.published import Loaded
-from gitprompt.store.index import IndexWriter, Newest, WorkspaceRow
+from gitprompt.store.index import IndexWriter, PromptRow, WorkspaceRow
 from gitprompt.store.telemetry import Telemetry
 
 PIN_REF = "refs/gitprompt/pins"
-_CHUNK = 2_000
+_CHUNK = 2000  # versions to one durable commit of pins
 _MAX_READERS = 8
 
 Progress = Callable[[int, int], None]
@@ -104,6 +110,15 @@ class Sync:
             self._readers.clear()
 
 
+class _Newest(NamedTuple):
+    """The newest of a prompt's versions that this reconciliation brings."""
+
+    key: tuple[bool, str]
+    version: Version
+    updated_at: int
+    tags: Sequence[str]
+
+
 class _Run:
     """One reconciliation, inside the index's transaction."""
 
@@ -125,7 +140,7 @@ class _Run:
         self.refs = refs
         self.row = row
         self.progress = progress
-        self.prompts: dict[str, Newest] = {}
+        self.prompts: dict[str, _Newest] = {}
         self.blobs: list[str] = []
         self.added = self.rejected = 0
         self.was_rejected = self.index.rejected_refs(self.workspace, "refs/")
@@ -187,7 +202,7 @@ class _Run:
                 fresh.append((ref, oid))
         for chunk in _chunked(self._loaded(loader, fresh), _CHUNK):
             self._publish(chunk)
-        self.index.put_prompts(self.workspace, self.prompts)
+        self._put_prompts()
 
     def _compare(self, ref: str, pin: Pin, oid: str | None) -> None:
         """A pinned tag: what is served stays; a tag that moved or vanished is reported."""
@@ -210,7 +225,7 @@ class _Run:
                 ref = tag_ref(pin.version.name, pin.version.version)
                 if self.refs.get(ref) is None:
                     self._compare(ref, pin, None)
-        self.index.put_prompts(self.workspace, self.prompts)
+        self._put_prompts()
 
     def _restore(self, pins: Sequence[Pin]) -> None:
         versions = [pin.version for pin in pins]
@@ -221,11 +236,27 @@ class _Run:
             self._note(version, tags)
 
     def _note(self, version: Version, tags: Sequence[str]) -> None:
-        """Let the row of the prompt know a version."""
-        row = Newest(version.version, version.created_at, json.dumps(tags, ensure_ascii=False))
-        name = version.name
-        known = self.prompts.get(name) or self.index.prompt(self.workspace, name)
-        self.prompts[name] = known.joined(row) if known else row
+        """Remember the newest version of each prompt, and when its last one was made."""
+        key = not is_prerelease(version.version), precedence(version.version)
+        known = self.prompts.get(version.name)
+        if known is None:
+            self.prompts[version.name] = _Newest(key, version, version.created_at, tags)
+            return
+        updated_at = max(known.updated_at, version.created_at)
+        if key > known.key:
+            self.prompts[version.name] = _Newest(key, version, updated_at, tags)
+        elif updated_at > known.updated_at:
+            self.prompts[version.name] = known._replace(updated_at=updated_at)
+
+    def _put_prompts(self) -> None:
+        """Derive the rows of the prompts that have new versions."""
+        rows: dict[str, PromptRow] = {}
+        for name, found in self.prompts.items():
+            tags = json.dumps(found.tags, ensure_ascii=False)
+            row = PromptRow(found.version.version, found.updated_at, tags)
+            before = self.index.prompt(self.workspace, name)
+            rows[name] = before.joined(row) if before else row
+        self.index.put_prompts(self.workspace, rows)
 
     def _loaded(self, loader: loading.Loader, fresh: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
         """The valid ones among new tags; of those that cannot coexist, the one that wins."""

@@ -46,7 +46,7 @@ class WorkspaceRow(NamedTuple):
     suites_tree: str | None
 
 
-class Newest(NamedTuple):
+class PromptRow(NamedTuple):
     """What a prompt's row says: its newest version, when its last one was made, and the tags of
     the newest as a JSON array."""
 
@@ -54,11 +54,11 @@ class Newest(NamedTuple):
     updated_at: int
     tags: str
 
-    def joined(self, other: Newest) -> Newest:
+    def joined(self, other: PromptRow) -> PromptRow:
         """The row for the versions of both."""
         latest = newest((self.latest, other.latest))
         winner = other if latest == other.latest else self
-        return Newest(winner.latest, max(self.updated_at, other.updated_at), winner.tags)
+        return PromptRow(winner.latest, max(self.updated_at, other.updated_at), winner.tags)
 
 
 class IndexWriter:
@@ -214,15 +214,15 @@ class IndexWriter:
             ],
         )
 
-    def prompt(self, workspace: str, name: str) -> Newest | None:
+    def prompt(self, workspace: str, name: str) -> PromptRow | None:
         found = sqlite.query(
             self._db,
             "SELECT latest, updated_at, tags FROM prompt WHERE workspace = ? AND name = ?",
             (workspace, name),
         )
-        return Newest(*found[0]) if found else None
+        return PromptRow(*found[0]) if found else None
 
-    def put_prompts(self, workspace: str, prompts: Mapping[str, Newest]) -> None:
+    def put_prompts(self, workspace: str, prompts: Mapping[str, PromptRow]) -> None:
         self._db.executemany(
             "INSERT OR REPLACE INTO prompt (workspace, name, folded, latest, updated_at, tags)"
             " VALUES (?, ?, ?, ?, ?, ?)",

@@ -23,7 +23,7 @@ class StoredVersion(NamedTuple):
     document: bytes | None
 
 
-class PromptRow(NamedTuple):
+class ListedPrompt(NamedTuple):
     name: str
     latest: str
     updated_at: int
@@ -112,7 +112,7 @@ class IndexReader:
         query: str = "",
         tag: str = "",
         label: str = "",
-    ) -> list[PromptRow]:
+    ) -> list[ListedPrompt]:
         """Prompts by name. `query` is a part of the name in any case; all filters must hold."""
         where, values = _prompt_filter(query, tag, label)
         rows = sqlite.query(
@@ -122,7 +122,7 @@ class IndexReader:
             (workspace, after, *values, limit, offset),
         )
         return [
-            PromptRow(name, latest, updated, json.loads(tags), self._labels_of(workspace, name))
+            ListedPrompt(name, latest, updated, json.loads(tags), self._labels_of(workspace, name))
             for name, latest, updated, tags in rows
         ]
 
