@@ -60,13 +60,14 @@ def configuration_page() -> Iterator[str]:
 
 def checks_page() -> Iterator[str]:
     yield "# Checks\n\nSet the severity of a code in `gitprompt.yaml`: `error`, `warning` or `off`.\n"
-    yield "`syntax` and `schema` are always errors: nothing else can be said about such a file.\n\n"
+    yield "Where it says *always*, nothing relaxes it: such a document could not be served.\n\n"
     yield "| code | severity | what it is about |\n| --- | --- | --- |\n"
-    yield "| `syntax` | error | The bytes are YAML or JSON, within bounds. |\n"
+    yield "| `syntax` | error, always | The bytes are YAML or JSON, within bounds. |\n"
     for check in checks.CHECKS:
         about = " ".join((getdoc(check) or "").partition("\n\n")[0].split())
         for code, severity in check.CODES.items():
-            yield f"| `{code}` | {severity} | {about} |\n"
+            always = ", always" if code in checks.FIXED else ""
+            yield f"| `{code}` | {severity}{always} | {about} |\n"
 
 
 def errors_page() -> Iterator[str]:

@@ -38,9 +38,6 @@ class ServerSettings:
         "GITPROMPT_POLL_SECONDS",
         "Seconds between looks at the refs; a poke does not wait for it.",
     )
-    max_body_bytes: int = _setting(
-        10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest request body; pushes have their own limit."
-    )
     max_push_bytes: int = _setting(1_000_000_000, "GITPROMPT_MAX_PUSH_BYTES", "Largest push.")
     log_level: str = _setting("info", "LOG_LEVEL", "debug (each request), info, warning or error.")
     log_format: str = _setting("text", "LOG_FORMAT", "text or json.")

@@ -25,6 +25,7 @@ LOOSE_REFS_BEFORE_PACKING = 1_000
 
 _SETTINGS = {
     "core.fsync": "all",
+    "core.useReplaceRefs": "false",
     "http.receivepack": "true",
     "receive.advertisePushOptions": "true",
     "receive.autogc": "false",
@@ -181,6 +182,17 @@ def install_hooks(folder: str, names: tuple[str, ...]) -> list[str]:
     return installed
 
 
+def compose_hooks(folder: str, own: str) -> None:
+    """Make `folder` a hooks directory with the hooks of `own`, and our pre-receive after its."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for name in os.listdir(own) if os.path.isdir(own) else ():
+        if not name.endswith(".sample"):
+            alias = f"{name}.local" if name == "pre-receive" else name
+            os.symlink(os.path.abspath(os.path.join(own, name)), os.path.join(folder, alias))
+    install_hooks(folder, ("pre-receive",))
+
+
 def uninstall_hooks(folder: str, names: tuple[str, ...]) -> list[str]:
     """Remove our shims and put back what was there before."""
     removed = []
@@ -249,6 +261,8 @@ def hold(data: str, note: str) -> Iterator[None]:
 
 def is_held(data: str) -> str | None:
     """Who holds a data directory, or None."""
+    if not os.path.exists(os.path.join(data, "lock")):
+        return None
     try:
         with hold(data, ""):
             return None

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from gitprompt import checks, published
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
-from gitprompt.core.labels import parse_move, split_label_ref
+from gitprompt.core.labels import Move, parse_move, split_label_ref
 from gitprompt.core.model import Finding
-from gitprompt.core.names import fold
+from gitprompt.core.names import fold, is_name
 from gitprompt.core.publication import Rejection, Version
 from gitprompt.core.settings import NAMESPACES, Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
@@ -25,6 +25,7 @@ from gitprompt.git.repository import Repository
 from gitprompt.published import Loaded
 
 MAX_REPORTED = 50
+MAX_MOVES = 10_000
 
 # The tag object that a version was first seen with, or None: (name, version) → object.
 Pinned = Callable[[str, str], str | None]
@@ -68,10 +69,10 @@ def report(refusals: Sequence[Refusal]) -> list[str]:
                 lines.append(f"    {finding.hint}")
     if len(refusals) > MAX_REPORTED:
         lines.append(f"gitprompt: and {len(refusals) - MAX_REPORTED} more refs")
-    return [_printable(line) for line in lines]
+    return [printable(line) for line in lines]
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """One line of text that cannot be taken for the end of the answer, nor steer a terminal."""
     return "".join(char if char.isprintable() else "?" for char in line)
 
@@ -107,6 +108,7 @@ class _Push:
         self.default = self._default_branch()
         self._catalogue: dict[str, dict[str, str]] | None = None
         self._published: dict[str, list[Version]] = {}
+        self._labels: dict[str, set[str]] | None = None
 
     def _default_branch(self) -> str | None:
         branch, tip = self.refs.head
@@ -141,6 +143,8 @@ class _Push:
         ref, folded = update.ref, update.ref.lower()
         if update.new == ZERO:
             return ()
+        if folded.startswith("refs/replace/"):
+            return _one("refs/replace/… would put other bytes in place of a published object")
         if folded in ("refs/tags/prompts", self.settings.namespace):
             return _one(f"{ref} would block every ref below it", "Choose another name.", "name")
         for prefix in (TAG_PREFIX, self.settings.namespace + "/"):
@@ -162,7 +166,8 @@ class _Push:
             if update.old != ZERO:
                 yield Refusal(update.ref, _immutable(update))
                 continue
-            pin = self.pinned(*split_tag_ref(update.ref))
+            name, version = split_tag_ref(update.ref)
+            pin = self.pinned(name, version) if is_name(name) and is_version(version) else None
             if pin is not None and pin != update.new:
                 yield Refusal(update.ref, _immutable(update))
                 continue
@@ -249,13 +254,18 @@ class _Push:
         return self._moves(update, name, label)
 
     def _label_twin(self, name: str, label: str) -> str | None:
-        prefix = f"{self.settings.namespace}/{name}@"
-        pushed = (update.ref for update in self.updates if update.new != ZERO)
-        for ref in (*(ref for ref, _ in self.refs.items()), *pushed):
-            other = ref.removeprefix(prefix)
-            if ref.startswith(prefix) and other != label and fold(other) == fold(label):
-                return other
-        return None
+        """A label of the prompt, here or in this push, that differs only in case."""
+        if self._labels is None:
+            self._labels = {}
+            prefix = self.settings.namespace + "/"
+            pushed = (update.ref for update in self.updates if update.new != ZERO)
+            for ref in (*(ref for ref, _ in self.refs.items()), *pushed):
+                if ref.startswith(prefix):
+                    known = ref.removeprefix(prefix)
+                    self._labels.setdefault(fold(known), set()).add(known)
+        wanted = f"{name}@{label}"
+        twins = self._labels.get(fold(wanted), set()) - {wanted}
+        return min(twins).partition("@")[2] if twins else None
 
     def _moves(self, update: RefUpdate, name: str, label: str) -> tuple[Finding, ...]:
         """Walk from the new value to the old one: every step must be a move of this label."""
@@ -264,18 +274,22 @@ class _Push:
         at = self._commit(update.new)
         if at is None:
             return _one("a label points at a commit, and this is none", by_hand, "label")
-        while old is None or at.oid != old.oid:
+        for _ in range(MAX_MOVES):
+            if old is not None and at.oid == old.oid:
+                return ()
             commit = parse_commit(at.data)
             move = parse_move(commit.message)
             if move is None or (move.name, move.label) != (name, label):
                 return self._bare(at, old, name, label)
-            problem = self._step(at, commit.tree, move.version, name)
+            below = self._commit(commit.parents[0]) if commit.parents else None
+            problem = self._step(at, commit.tree, move, below)
             if problem:
                 return _one(problem, by_hand, "label")
-            below = self._commit(commit.parents[0]) if commit.parents else None
             if below is None:
                 break
             at = below
+        else:
+            return _one(f"more than {MAX_MOVES} moves in one push", "Push them in parts.", "label")
         if old is not None and at.oid != old.oid:
             return _one(
                 "the new value does not descend from the old one: somebody else moved the label",
@@ -288,8 +302,13 @@ class _Push:
         found = self.reader.get(f"{oid}^{{commit}}")
         return found if found is not None and found.kind == "commit" else None
 
-    def _step(self, commit: Object, tree: str, wanted: str | None, name: str) -> str:
-        """What is wrong with one move commit, or nothing."""
+    def _step(self, commit: Object, tree: str, move: Move, below: Object | None) -> str:
+        """What is wrong with one move commit on top of `below`, or nothing."""
+        name, wanted = move.name, move.version
+        before = parse_move(parse_commit(below.data).message) if below else None
+        same = before is not None and (before.name, before.label) == (name, move.label)
+        if before is not None and same and before.version != move.previous:
+            return f"the move says that it comes from {move.previous}, not {before.version}"
         if wanted is None:
             return "" if tree == EMPTY_TREE else "a removal has an empty tree, and this one has not"
         version = next((v for v in self.versions(name) if v.version == wanted), None)

@@ -58,7 +58,7 @@ def publish(
 ) -> list[RefUpdate]:
     """Tag each release's commit, all of them or none. Raises Conflict where a version exists."""
     if sign:
-        return [_signed_tag(repository, release) for release in releases]
+        return _signed_tags(repository, releases)
     writer = ObjectWriter(repository)
     updates = [
         RefUpdate(
@@ -76,6 +76,22 @@ def publish(
     ]
     _apply(repository, updates, "gitprompt: publish", origin)
     return updates
+
+
+def _signed_tags(repository: Repository, releases: Sequence[Release]) -> list[RefUpdate]:
+    """git makes a signed tag and its ref in one; where one fails, those before it go again."""
+    made: list[RefUpdate] = []
+    try:
+        for release in releases:
+            made.append(_signed_tag(repository, release))
+    except BaseException:
+        update_refs(repository, [_back(update) for update in made], message="gitprompt: undo")
+        raise
+    return made
+
+
+def _back(update: RefUpdate) -> RefUpdate:
+    return RefUpdate(update.ref, update.new, update.old)
 
 
 def _signed_tag(repository: Repository, release: Release) -> RefUpdate:
@@ -218,11 +234,32 @@ def push(
     leases = [f"--force-with-lease={update.ref}:{_lease(update)}" for update in updates]
     specs = [f"{update.new}:{update.ref}" for update in updates]
     try:
-        repository.git("push", "--atomic", "--porcelain", *leases, remote, *specs, *refs)
+        repository.git("push", "--atomic", *leases, remote, *specs, *refs)
     except GitError as error:
-        back = [RefUpdate(update.ref, update.new, update.old) for update in undo]
+        if not _REJECTED.search(error.stderr):
+            _look_again(repository, remote, updates, error)
+            return
+        back = [_back(update) for update in undo]
         update_refs(repository, back, message="gitprompt: push refused")
         raise refused(error, updates) from error
+
+
+_REJECTED = re.compile(r"^ ! \[(?:remote )?rejected\]", re.MULTILINE)
+
+
+def _look_again(
+    repository: Repository, remote: str, updates: Sequence[RefUpdate], error: GitError
+) -> None:
+    """The remote did not refuse, the push failed otherwise: did it arrive all the same?"""
+    try:
+        listed = repository.git("ls-remote", remote, *(u.ref for u in updates)).decode()
+    except GitError:
+        listed = ""
+    if all(f"{update.new}\t{update.ref}" in listed for update in updates):
+        return
+    refs = " ".join(update.ref for update in updates[:3])
+    error.hint = f"What was made here stays. Once the remote answers: git push {remote} {refs}"
+    raise error
 
 
 def _lease(update: RefUpdate) -> str:
@@ -236,9 +273,7 @@ def refused(error: GitError, updates: Sequence[RefUpdate]) -> GitError | Conflic
         for line in error.stderr.splitlines()
         if line.startswith("remote: ")
     )
-    if re.search(
-        r"stale info|already exists|non-fast-forward|fetch first|is at|exists", error.stderr
-    ):
+    if re.search(r"\((?:stale info|already exists|non-fast-forward|fetch first)\)", error.stderr):
         what = ", ".join(u.ref.removeprefix(TAG_PREFIX) for u in updates[:3])
         return Conflict(
             f"the remote has a newer {what}: somebody was faster" + (f"\n{said}" if said else ""),

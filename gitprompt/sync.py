@@ -141,7 +141,6 @@ class _Run:
         self.row = row
         self.progress = progress
         self.prompts: dict[str, _Newest] = {}
-        self.blobs: list[str] = []
         self.added = self.rejected = 0
         self.was_rejected = self.index.rejected_refs(self.workspace, "refs/")
 
@@ -157,15 +156,13 @@ class _Run:
             self._restore_pins()
         self._tags(sorted(ref for ref in changed if ref.startswith(TAG_PREFIX)))
         labels = self._labels(changed)
-        self.index.unreject_files(self.workspace, SETTINGS)
+        self.index.unreject_below(self.workspace, SETTINGS)
         if broken:
             self._reject(broken)
         suites_tree = self._suites(head)
         self.index.put_workspace(
             self.workspace, WorkspaceRow(branch, head, self.settings, suites_tree)
         )
-        if self.blobs and self.source.owned:
-            self._keep_alive()
         return Outcome(True, self.added, labels, self.rejected)
 
     def _reject(self, rejection: Rejection) -> None:
@@ -336,37 +333,36 @@ class _Run:
             yield item
 
     def _publish(self, chunk: Sequence[Loaded]) -> None:
-        """Pin first: a version that was ever served is remembered."""
+        """Keep alive, then pin, then index: what is served is remembered, and what is remembered
+        has its bytes, whenever the process dies."""
+        if self.source.owned:
+            self._keep_alive([item.version.blob for item in chunk])
         self.telemetry.add_pins(self.workspace, [Pin(item.version, self.now) for item in chunk])
         self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))
         for item in chunk:
             self._accept(item.ref)
             self._note(item.version, item.tags)
-            self.blobs.append(item.version.blob)
         self.added += len(chunk)
 
-    def _keep_alive(self) -> None:
+    def _keep_alive(self, blobs: Sequence[str]) -> None:
         """One commit on a hidden ref holds the new documents, so that no gc can take them."""
         from gitprompt.git.writer import ObjectWriter
 
         repository = self.source.repository
         writer = ObjectWriter(repository, durable=True)
         before = next(self.reader.names((PIN_REF,)))
-        tree = writer.tree([(blob, blob) for blob in dict.fromkeys(self.blobs)])
+        tree = writer.tree([(blob, blob) for blob in dict.fromkeys(blobs)])
         author = Signature("gitprompt", "gitprompt@localhost", self.now)
         parents = [before.oid] if before else []
-        commit = writer.commit(tree, parents, f"Pin {len(self.blobs)} documents\n", author)
+        commit = writer.commit(tree, parents, f"Pin {len(blobs)} documents\n", author)
         writer.move_ref(RefUpdate(PIN_REF, before.oid if before else ZERO, commit))
 
     # labels
 
     def _move_namespace(self, old: str) -> set[str]:
         """Labels live elsewhere now: forget the old place, and look at every ref of the new."""
-        for ref, _ in self.refs.items():
-            if ref.startswith(old + "/"):
-                self.index.unreject(self.workspace, ref)
-                name = ref.removeprefix(old + "/").partition("@")[0]
-                self.index.remove_labels(self.workspace, name)
+        self.index.remove_labels(self.workspace)
+        self.index.unreject_below(self.workspace, old + "/")
         prefix = self.settings.namespace + "/"
         return {ref for ref, _ in self.refs.items() if ref.startswith(prefix)}
 
@@ -445,7 +441,7 @@ class _Run:
         same_checks = self.row is not None and self.row.settings.checks == self.settings.checks
         if self.row is not None and oid == self.row.suites_tree and same_checks:
             return oid
-        self.index.unreject_files(self.workspace, SUITES + "/")
+        self.index.unreject_below(self.workspace, SUITES + "/")
         found = list(published.load_suites(self.reader, head, self.settings.checks)) if head else []
         self.index.put_suites(self.workspace, [item for item in found if isinstance(item, Suite)])
         for item in found:

@@ -110,9 +110,9 @@ def test_a_document_that_differs_from_its_publication_is_found() -> None:
 
 def test_severities_are_settable() -> None:
     text = prompt("a \nb {{c", "")
-    assert [f[:2] for f in found(text, severities={"whitespace": "error", "template": "off"})] == [
-        ("whitespace", "error")
-    ]
+    found_now = found(text, severities={"whitespace": "error", "template": "off"})
+    assert [f[:2] for f in found_now] == [("whitespace", "error"), ("template", "error")]
+    assert found("checks: {template: warning}\n", kind="settings")[0][0] == "schema"
 
 
 def test_the_shape_of_suites_and_settings() -> None:

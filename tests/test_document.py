@@ -85,7 +85,7 @@ def test_text_is_read_as_the_declared_type(kind: str, given: Any, expected: Any)
     [
         ("number", "x"), ("number", "NaN"), ("number", "1e999"), ("number", "01"), ("number", True),
         ("boolean", "yes"), ("array", "{}"), ("object", "[]"), ("object", "{"), ("string", 3),
-        ("array", "[" * 5000),
+        ("array", "[" * 5000), ("array", '["\\ud800"]'), ("array", "[NaN]"),
     ],
 )  # fmt: skip
 def test_a_value_of_the_wrong_type_is_refused(kind: str, given: Any) -> None:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import os
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -494,3 +496,98 @@ def test_many_pushes_at_once_all_arrive(
     headers = {"X-Workspace-Id": space}
     found = server.request("/v1/prompts/count", key=server.key(workspace=space), headers=headers)
     assert found.json() == {"count": 7}
+
+
+def test_no_object_is_replaced(server: Server, space: str, remote: str, published: Clone) -> None:
+    """refs/replace/… puts other bytes under the name of an object: of a policy, of a document."""
+    document = published.git("rev-parse", "HEAD:prompts/welcome.yaml")
+    evil = published.git("hash-object", "-w", "--stdin", stdin=WELCOME.replace("Hello", "Evil"))
+    said = published.refusal("push", "origin", f"{evil}:refs/replace/{document}")
+    assert "in place of a published object" in said
+    bare = server.data / "repos" / f"{space}.git"
+    run("git", "hash-object", "-w", "--stdin", cwd=bare, stdin=WELCOME.replace("Hello", "Evil"))
+    run("git", "replace", document, evil, cwd=bare)  # an administrator's mistake
+    published.tag("welcome", "1.0.5")
+    published.git("push", "origin", "prompts/welcome/1.0.5")
+    assert text(server, space) == "Hello Ada!"
+
+
+def test_a_parent_that_git_does_not_see_is_no_parent(labelled: Clone) -> None:
+    tip = labelled.git("rev-parse", CANARY)
+    tree = labelled.git("rev-parse", f"{CANARY}^{{tree}}")
+    raw = (
+        f"tree {tree}\nauthor A <a@b> 1700000000 +0000\ncommitter A <a@b> 1700000000 +0000\n"
+        f"parent {tip}\n\nx\n\nPrompt: welcome\nLabel: canary\nVersion: 1.1.0\nPrevious: 1.1.0\n"
+    )
+    forged_root = labelled.git(
+        "hash-object", "-w", "-t", "commit", "--literally", "--stdin", stdin=raw
+    )
+    said = labelled.refusal("push", "--force", "origin", f"{forged_root}:{CANARY}")
+    assert "does not descend" in said or "fsck" in said or "unpack" in said
+
+
+def test_a_move_says_where_it_comes_from(labelled: Clone) -> None:
+    tip = labelled.git("rev-parse", CANARY)
+    tree = labelled.git("rev-parse", f"{CANARY}^{{tree}}")
+    message = "x\n\nPrompt: welcome\nLabel: canary\nVersion: 1.1.0\nPrevious: 1.0.0\n"
+    lying = labelled.git("commit-tree", tree, "-p", tip, "-m", message)
+    said = labelled.refusal("push", "origin", f"{lying}:{CANARY}")
+    assert "comes from 1.0.0, not 1.1.0" in said
+
+
+def test_python_judges_with_the_scopes_of_the_pusher(
+    server: Server, space: str, remote: str, published: Clone
+) -> None:
+    """Where the sidecar dies before it answers, the hook asks Python, which must be as strict."""
+    published.write("gitprompt.yaml", PROTECTED)
+    published.commit("Protect production")
+    published.push_all("origin")
+    bare = server.data / "repos" / f"{space}.git"
+    oid = published.git("rev-parse", "prompts/welcome/1.0.0^{}")
+    question = f"{'0' * 40} {oid} {PRODUCTION}\n"
+    env = {"GITPROMPT_ASK": "254", "GITPROMPT_ANSWER": "255", "GITPROMPT_SCOPES": "read,write"}
+    with pytest.raises(Refused, match="needs a key with the scope admin"):
+        run(str(bare / "hooks" / "pre-receive"), cwd=bare, env=env, stdin=question)
+    run(
+        str(bare / "hooks" / "pre-receive"),
+        cwd=bare,
+        env={**env, "GITPROMPT_SCOPES": "read,write,admin"},
+        stdin=question,
+    )
+
+
+def test_bytes_after_the_end_of_a_compressed_body_are_refused(
+    server: Server, space: str, remote: str
+) -> None:
+    response = server.request(
+        f"/git/{space}.git/git-upload-pack",
+        method="POST",
+        headers={
+            "Content-Type": "application/x-git-upload-pack-request",
+            "Content-Encoding": "gzip",
+        },
+        content=gzip.compress(b"0000") + b"x" * 1000,
+        key=server.key(workspace=space),
+    )
+    assert response.status_code == 400
+
+
+def test_thousands_of_labels_in_one_push_are_judged_quickly(remote: str, published: Clone) -> None:
+    commit = published.git("rev-parse", "prompts/welcome/1.0.0^{}")
+    lines = "".join(f"create refs/labels/welcome@l{n} {commit}\n" for n in range(3000))
+    published.git("update-ref", "--stdin", stdin=lines)
+    begin = time.monotonic()
+    published.git("push", "-q", "origin", "refs/labels/*:refs/labels/*")
+    assert time.monotonic() - begin < 30
+
+
+def test_a_rejected_label_is_mended_by_a_new_move(
+    server: Server, space: str, labelled: Clone
+) -> None:
+    bare = server.data / "repos" / f"{space}.git"
+    tree = labelled.git("rev-parse", "HEAD^{tree}")
+    bad = forged(labelled, "1.0.0", tree, labelled.git("rev-parse", CANARY))
+    labelled.git("push", "-q", str(bare), f"{bad}:refs/heads/smuggled")
+    run("git", "update-ref", CANARY, bad, cwd=bare)
+    labelled.gitprompt("label", "set", "welcome", "canary", "1.1.0", "--push")
+    assert text(server, space, "label=canary") == "Hi Ada!"

@@ -512,3 +512,32 @@ def test_a_damaged_index_is_built_again(sidecar: Sidecar) -> None:
     again.reconcile(sidecar.source)
     again.close()
     assert list(sidecar.index.dump()) == before
+
+
+def test_bytes_are_kept_alive_before_a_version_is_pinned(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A death between the two must not leave a pin without its bytes."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Telemetry, "add_pins", die)
+        with pytest.raises(KeyboardInterrupt):
+            sidecar.reconcile()
+    blob = sidecar.clone.git("rev-parse", "HEAD:prompts/welcome.yaml")
+    assert blob in sidecar.clone.git("rev-list", "--objects", "refs/gitprompt/pins")
+    assert sidecar.reconcile().versions == 1
+
+
+def test_labels_that_vanish_with_a_change_of_namespace(sidecar: Sidecar, tmp_path: Path) -> None:
+    clone = sidecar.clone
+    clone.git("update-ref", "refs/labels/welcome@production", "HEAD")
+    sidecar.reconcile()
+    clone.write("gitprompt.yaml", "labels: {namespace: refs/heads/labels}\n")
+    clone.commit("Labels are branches")
+    clone.git("update-ref", "-d", "refs/labels/welcome@production")
+    sidecar.reconcile()
+    assert sidecar.reader.labels("default", "welcome", limit=9, offset=0) == []
+    assert sidecar.rebuilt(tmp_path / "again") == list(sidecar.index.dump())

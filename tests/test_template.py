@@ -85,7 +85,9 @@ def test_a_partial_may_not_include_itself_without_end() -> None:
         compile_template("{{>a}}").render({}, partials={"a": "{{>a}}"})
 
 
-TEXT = st.text(alphabet="ab {}\n<&", max_size=8).filter(lambda t: "{{" not in t and "}}" not in t)
+TEXT = st.lists(st.sampled_from(["a", "b", " ", "\n", "<&", "{ ", " }"]), max_size=8).map("".join)
+
+
 KEY = st.sampled_from(["a", "b", "c"])
 VALUE = st.one_of(
     st.text(alphabet="xy<{}", max_size=4),
@@ -131,3 +133,11 @@ def test_any_text_compiles_or_says_why(text: str) -> None:
         compile_template(text).render({"a": ["b"], "b": "x"})
     except TemplateError as error:
         assert 0 <= error.offset <= len(text)
+
+
+def test_sections_that_multiply_are_stopped() -> None:
+    nested = "{{#a}}" * 30 + "x" + "{{/a}}" * 30
+    with pytest.raises(TemplateError, match="steps"):
+        compile_template(nested).render({"a": [1, 1]})
+    with pytest.raises(TemplateError, match="characters"):
+        compile_template("{{#a}}{{b}}{{/a}}").render({"a": [1] * 1000, "b": "x" * 10_000})

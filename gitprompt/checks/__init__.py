@@ -56,6 +56,12 @@ for _check in CHECKS:
     SEVERITIES.update(_check.CODES)
 
 
+# A document with one of these could not be served: no setting relaxes them.
+FIXED = frozenset(
+    {"syntax", "schema", "name", "version", "template", "json-braces", "variable-default"}
+)
+
+
 def examine(
     data: bytes,
     *,
@@ -101,9 +107,11 @@ def _problems(
         if check.NEEDS_SHAPE and not shaped:
             continue
         for problem in check.find(subject):
-            severity = severities.get(problem.code) or SEVERITIES[problem.code]
+            severity = SEVERITIES[problem.code]
+            if problem.code not in FIXED:
+                severity = severities.get(problem.code, severity)
             if problem.code in schema.CODES:
-                shaped, severity = False, "error"
+                shaped = False
             if severity != "off":
                 yield problem, severity
 

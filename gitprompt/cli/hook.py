@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from gitprompt import config
 from gitprompt.errors import GitpromptError, UsageError
 
 
@@ -59,7 +60,10 @@ def _pre_receive(arguments: Sequence[str]) -> int:
 
     text = os.fsdecode(sys.stdin.buffer.read())
     repository = Repository.discover()
-    return _report(receive.judge(repository, receive.parse_updates(text)))
+    # The sidecar says who pushes; without it the transport has decided who may write.
+    given = config.variable("GITPROMPT_SCOPES")
+    scopes = None if given is None else frozenset(given.split(","))
+    return _report(receive.judge(repository, receive.parse_updates(text), scopes=scopes))
 
 
 def _report(refusals: Sequence[object]) -> int:

@@ -10,11 +10,12 @@ import click
 from gitprompt import published, release
 from gitprompt.cli.output import done, json_option, when, write_json, write_table
 from gitprompt.cli.read import registry
-from gitprompt.core.labels import check_label, label_ref
+from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
 from gitprompt.core.names import check_name
-from gitprompt.core.publication import Label, Rejection, Version
+from gitprompt.core.publication import Label, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version
 from gitprompt.errors import Conflict, Invalid, NotFound
+from gitprompt.git.objects import parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import Registry
@@ -51,6 +52,7 @@ class Place(NamedTuple):
     label: str
     ref: str
     current: Label | None
+    is_valid: bool
     local: str | None
     remote: str | None
     remote_tip: str | None
@@ -70,8 +72,8 @@ def _open(name: str, text: str, *, push: bool, remote: str | None) -> Place:
         tip = release.fetch_label(repository, target, ref)
     local = repository.refs().get(ref)
     base = _base(repository, ref, local, tip) if push else found.label_refs.get(ref)
-    current = _load(found, ref, base, namespace) if base else None
-    return Place(found, name, text, ref, current, local, target, tip)
+    current, is_valid = _load(found, ref, base, namespace) if base else (None, True)
+    return Place(found, name, text, ref, current, is_valid, local, target, tip)
 
 
 def _base(repository: Repository, ref: str, local: str | None, remote: str | None) -> str | None:
@@ -89,13 +91,23 @@ def _base(repository: Repository, ref: str, local: str | None, remote: str | Non
     )
 
 
-def _load(found: Registry, ref: str, tip: str, namespace: str) -> Label:
+def _load(found: Registry, ref: str, tip: str, namespace: str) -> tuple[Label, bool]:
+    """The label at a commit, and whether what it says is valid.
+
+    An invalid one is mended by a new move on top, and its history stays.
+    """
     with found.repository.reader() as reader:
         label = published.load_label(reader, ref, tip, namespace=namespace, versions=found.versions)
-    if isinstance(label, Rejection):
+        if not isinstance(label, Rejection):
+            return label, True
+        commit = reader.get(f"{tip}^{{commit}}")
+    if commit is None or commit.kind != "commit":
         first = label.findings[0]
-        raise Invalid(f"{ref}: {first.message}", hint=first.hint or "Run: git fetch")
-    return label
+        raise Invalid(f"{ref}: {first.message}", hint="Give the ref up: git update-ref -d " + ref)
+    name, text = split_label_ref(ref, namespace=namespace)
+    move = parse_move(parse_commit(commit.data).message)
+    version = move.version if move and (move.name, move.label) == (name, text) else None
+    return Label(name, text, tip, (LabelMove(commit.oid, version, None, "", "", 0),)), False
 
 
 def _move(place: Place, version: Version | None, reason: str, *, sign: bool) -> None:
@@ -167,7 +179,7 @@ def set_(
             f"{name} {text} is at {now or 'none'}, not at {expect}",
             hint="Somebody moved it: gitprompt label log says who and why.",
         )
-    if now == version:
+    if now == version and place.is_valid:
         click.echo(f"{name} {text} is at {version} already.")
         return
     _move(place, wanted, reason, sign=sign)

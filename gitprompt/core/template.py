@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 ENGINE = "mustache-1"
 MAX_DEPTH = 64
+MAX_STEPS = 200_000  # of one render: sections nested in sections multiply
+MAX_OUTPUT = 4_000_000  # characters
 
 _STANDALONE = frozenset("#^/!>=")
 _KEY = re.compile(r"[^\s{}\"':,\[\]()]+\Z")
@@ -237,10 +239,21 @@ class _Renderer:
     ) -> None:
         self.partials = partials
         self.escape = escape
-        self.write = write
+        self._write = write
         self.depth = 0
+        self.steps = MAX_STEPS
+        self.room = MAX_OUTPUT
+
+    def write(self, text: str) -> None:
+        self.room -= len(text)
+        if self.room < 0:
+            raise TemplateError(f"the text would have more than {MAX_OUTPUT} characters", 0)
+        self._write(text)
 
     def nodes(self, nodes: Sequence[Tag | str], stack: list[Any]) -> None:
+        self.steps -= len(nodes)
+        if self.steps < 0:
+            raise TemplateError(f"rendering takes more than {MAX_STEPS} steps", 0)
         for node in nodes:
             if isinstance(node, str):
                 self.write(node)
@@ -263,6 +276,7 @@ class _Renderer:
         if not value:
             return
         for item in value if isinstance(value, list | tuple) else (value,):
+            self.steps -= 1
             stack.append(item)
             self.nodes(tag.children, stack)
             stack.pop()

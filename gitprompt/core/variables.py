@@ -120,9 +120,11 @@ def _boolean(text: str) -> bool:
 
 def _structure(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):  # halves of surrogate pairs and NaN among them
         raise ValueError("expected JSON") from None
+    return value
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
@@ -138,5 +140,8 @@ def render(document: Document, given: Mapping[str, Any]) -> list[dict[str, Any]]
     values = bind(document, given)
     messages = [dict(message) for message in document["messages"]]
     for index, content in rendered_messages(document):
-        messages[index]["content"] = compile_template(content).render(values)
+        try:
+            messages[index]["content"] = compile_template(content).render(values)
+        except TemplateError as error:
+            raise Invalid(f"messages[{index}]: {error.message}", hint=error.hint) from None
     return messages

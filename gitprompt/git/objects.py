@@ -203,17 +203,28 @@ _PERSON = re.compile(rb"(.*?) ?<([^>]*)> (-?[0-9]{1,15}) [-+0-9]+\Z")
 
 
 def parse_commit(data: bytes) -> Commit:
+    """A commit as git reads it: tree, parents, author and committer in this order, at its head.
+
+    What follows is a stranger's text, however much a line of it looks like a header.
+    """
     head, _, message = data.partition(b"\n\n")
-    lines = head.split(b"\n")
-    fields = dict(line.split(b" ", 1) for line in lines if b" " in line and line[:1] != b" ")
-    parents = tuple(line[7:].decode() for line in lines if line.startswith(b"parent "))
+    found = _COMMIT.match(head + b"\n")
+    if found is None:
+        nobody = Signature("unknown", "", 0)
+        return Commit("", (), nobody, nobody, "")
+    tree, parents, author, committer = found.groups()
     return Commit(
-        tree=fields[b"tree"].decode(),
-        parents=parents,
-        author=_signature(fields.get(b"author", b"")),
-        committer=_signature(fields.get(b"committer", b"")),
+        tree=tree.decode(),
+        parents=tuple(line[7:].decode() for line in parents.splitlines()),
+        author=_signature(author),
+        committer=_signature(committer),
         message=message.decode("utf-8", "replace"),
     )
+
+
+_COMMIT = re.compile(
+    rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author ([^\n]*)\ncommitter ([^\n]*)\n"
+)
 
 
 def parse_tag(data: bytes) -> TagObject:

@@ -48,6 +48,8 @@ def environment(extra: Mapping[str, str] | None = None, *, inherit: bool) -> dic
         for name in LOCATION:
             env.pop(name, None)
     env.update({"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(extra or {})})
+    # A replacement (refs/replace/…) would put other bytes under the name of a published object.
+    env["GIT_NO_REPLACE_OBJECTS"] = "1"
     return env
 
 

@@ -81,15 +81,18 @@ def _converse(
         for raw in question:
             line = raw.decode("utf-8", "surrogateescape").rstrip("\n")
             size += len(raw)
-            if line == "end" or size > _MAX_QUESTION:
+            if line == "end":
                 break
+            if size > _MAX_QUESTION:
+                answer.write(b"gitprompt: too many refs in one push\nno\n")
+                return
             lines.append(line)
         else:
             return  # git ended without asking: there was nothing to judge
         try:
             refused = _judge(lines, repository, scopes, pinned)
         except GitpromptError as error:
-            refused = [f"gitprompt: {error.message}"]
+            refused = [receive.printable(f"gitprompt: {error.message}")]
         except Exception:  # a bug of ours must refuse the push, and say so, not hang it
             log.error("judging a push failed", exc_info=True)
             refused = ["gitprompt: the push could not be judged; see the server's log"]
@@ -138,6 +141,7 @@ class Rpc:
         protocol: str,
         max_bytes: int,
         hooks: str | None,
+        scopes: frozenset[str],
     ) -> Self:
         """`hooks` None: no hook will run; '' those of the repository; else a folder of hooks."""
         command = [require_git(), "-c", f"receive.maxInputSize={max_bytes}"]
@@ -151,7 +155,8 @@ class Rpc:
             env["GIT_PROTOCOL"] = protocol
         channel = HookChannel() if hooks is not None and not advertise else None
         if channel is not None:
-            env.update(channel.environment)
+            # For Python's judgement, should this process die before it answers.
+            env.update(channel.environment, GITPROMPT_SCOPES=",".join(sorted(scopes)))
         # A thread and the standard library: uvloop forks, which is slow in a large process.
         process = await asyncio.to_thread(
             subprocess.Popen,

@@ -116,7 +116,7 @@ def _decode_cursor(text: str, shape: Sequence[type]) -> list[Any]:
         raise ValueError
     try:
         parts = msgspec.json.decode(base64.urlsafe_b64decode(text.encode("ascii")))
-    except (binascii.Error, UnicodeEncodeError, msgspec.DecodeError) as error:
+    except (binascii.Error, UnicodeError, msgspec.DecodeError, RecursionError) as error:
         raise ValueError from error
     if not isinstance(parts, list) or [type(part) for part in parts] != list(shape):
         raise ValueError

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from gitprompt import hosting, log
@@ -58,6 +59,8 @@ class Workspaces:
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
         self._tidying: set[asyncio.Task[None]] = set()
         self._tidied: dict[str, float] = {}
+        # Its own threads: syncs that wait for each other must not keep pushes from starting.
+        self._executor = ThreadPoolExecutor(4, thread_name_prefix="sync")
         self.generation = 0  # rises when anything served may have changed
 
     # which there are
@@ -110,7 +113,8 @@ class Workspaces:
             source = self._sources.get(workspace)
             if source is None:
                 raise NotFound(f"Workspace {workspace} not found")
-            outcome = await asyncio.to_thread(self.reconcile_now, source)
+            loop = asyncio.get_running_loop()
+            outcome = await loop.run_in_executor(self._executor, self.reconcile_now, source)
             if source.owned and outcome.changed:
                 self._tidy_later(source)
             return outcome
@@ -122,10 +126,11 @@ class Workspaces:
         try:
             self._driver.fetch(source.workspace, source.repository)
             outcome = self._sync.reconcile(source, progress=progress)
-        except GitpromptError as error:
-            if state.last_error != error.message:
-                log.error("sync failed", workspace=source.workspace, error=error.message)
-            state.last_error = error.message
+        except Exception as error:
+            said = error.message if isinstance(error, GitpromptError) else repr(error)
+            if state.last_error != said:
+                log.error("sync failed", workspace=source.workspace, error=said)
+            state.last_error = said
             raise
         state.seconds = time.perf_counter() - begin
         state.last_success, state.last_error = self._clock(), None
@@ -145,13 +150,13 @@ class Workspaces:
     def sync_all(self, progress: Callable[[str], Progress]) -> None:
         """Before serving: bring every workspace up to date; a broken one stops no other."""
         for source in list(self._sources.values()):
-            with suppress(GitpromptError):
+            with suppress(Exception):  # told already, and shown in its state
                 self.reconcile_now(source, progress(source.workspace))
 
     async def poke(self) -> None:
         """Sync all workspaces; failures are logged and shown in their states."""
         for workspace in self.names:
-            with suppress(GitpromptError):
+            with suppress(Exception):  # told already; the next workspace has nothing to do with it
                 await self.reconcile(workspace)
 
     async def poll(self, seconds: float) -> None:

@@ -245,10 +245,12 @@ class IndexWriter:
             ((*key, position, *move) for position, move in enumerate(reversed(label.moves))),
         )
 
-    def remove_labels(self, workspace: str, name: str) -> None:
+    def remove_labels(self, workspace: str, name: str | None = None) -> None:
+        """Forget the labels of a prompt, or of all."""
         for table in ("label", "label_move"):
             self._db.execute(
-                f"DELETE FROM {table} WHERE workspace = ? AND name = ?", (workspace, name)
+                f"DELETE FROM {table} WHERE workspace = ?1 AND (?2 IS NULL OR name = ?2)",
+                (workspace, name),
             )
 
     def put_suites(self, workspace: str, suites: Sequence[Suite]) -> None:
@@ -278,8 +280,8 @@ class IndexWriter:
     def unreject(self, workspace: str, ref: str) -> None:
         self._db.execute("DELETE FROM rejected WHERE workspace = ? AND ref = ?", (workspace, ref))
 
-    def unreject_files(self, workspace: str, prefix: str) -> None:
-        """Forget what was rejected at the tip of the default branch, below a path."""
+    def unreject_below(self, workspace: str, prefix: str) -> None:
+        """Forget what was rejected among the refs or paths that begin with `prefix`."""
         self._db.execute(
             "DELETE FROM rejected WHERE workspace = ? AND ref >= ? AND ref < ?",
             (workspace, prefix, prefix + "\x7f"),

@@ -20,7 +20,6 @@ from gitprompt import hosting, log
 from gitprompt.errors import (
     BadRequest,
     Forbidden,
-    GitpromptError,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
@@ -64,6 +63,7 @@ class GitEndpoint:
             protocol=protocol if _PROTOCOL.match(protocol) else "",
             max_bytes=self._context.settings.max_push_bytes,
             hooks=self._hooks(source) if service == "git-receive-pack" else None,
+            scopes=principal.scopes,
         )
         answer = _Answer(send, rid, service, is_advertisement)
         if is_advertisement and protocol != "version=2":
@@ -130,11 +130,12 @@ class GitEndpoint:
         return source
 
     def _hooks(self, source: Source) -> str | None:
-        """A repository served in place keeps its own hooks; ours come from the data folder."""
+        """A repository served in place is not touched: its own hooks run, and ours besides, from a
+        folder in the data directory."""
         if source.owned:
             return ""
         folder = f"{self._context.settings.data}/hooks"
-        hosting.install_hooks(folder, ("pre-receive",))
+        hosting.compose_hooks(folder, source.repository.hooks_dir())
         return folder
 
     async def _feed(self, rpc: Rpc, receive: Receive, unpack: Unpack) -> None:
@@ -173,15 +174,14 @@ class GitEndpoint:
 
     async def _publish(self, source: Source) -> None:
         """Serve what was pushed. A failure here is not the pusher's: the poll will mend it."""
-        workspaces = self._context.workspaces
-        if source.owned and source.workspace not in self._with_head:
-            await asyncio.to_thread(hosting.follow_first_branch, source.repository)
-            if source.repository.refs().head[1]:
-                self._with_head.add(source.workspace)
         try:
-            await workspaces.reconcile(source.workspace)
-        except GitpromptError as error:
-            log.error("sync after push failed", workspace=source.workspace, error=error.message)
+            if source.owned and source.workspace not in self._with_head:
+                await asyncio.to_thread(hosting.follow_first_branch, source.repository)
+                if source.repository.refs().head[1]:
+                    self._with_head.add(source.workspace)
+            await self._context.workspaces.reconcile(source.workspace)
+        except Exception as error:  # the push is in; its answer must not be cut short
+            log.error("sync after push failed", workspace=source.workspace, error=str(error))
 
 
 def _unpacker(encoding: str) -> Unpack:
@@ -194,8 +194,10 @@ def _unpacker(encoding: str) -> Unpack:
 
     def unpack(data: bytes) -> Iterator[bytes]:
         while data:
+            if decompressor.eof:
+                raise zlib.error("data after the end")
             yield decompressor.decompress(data, _CHUNK)
-            data = decompressor.unconsumed_tail
+            data = decompressor.unconsumed_tail or decompressor.unused_data
 
     return unpack
 

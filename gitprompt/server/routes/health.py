@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gitprompt import log
 from gitprompt.server.context import Context
 from gitprompt.server.wire import Json
 
@@ -65,6 +66,7 @@ async def _checked(check: Callable[[], None]) -> str:
 def _told(check: Callable[[], None]) -> str:
     try:
         check()
-    except Exception as error:  # whatever it is, it is what the operator wants to read
-        return str(error) or type(error).__name__
+    except Exception as error:  # anybody may ask; what exactly is wrong is for the log
+        log.warning("a health check failed", error=str(error) or type(error).__name__)
+        return "error"
     return "ok"

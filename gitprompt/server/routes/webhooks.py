@@ -79,8 +79,9 @@ def routes(context: Context) -> list[Route]:
         dialect = DIALECTS.get(request.path_params["dialect"])
         if dialect is None:
             raise NotFound("Webhook not found")
+        secrets, given = _expected(dialect, dialect.secret(context.settings), request)
         body = await read_body(request.scope, request.receive, MAX_BYTES)
-        _verify(dialect, dialect.secret(context.settings), request, body)
+        _verify(dialect, secrets, given, body)
         event = request.headers.get(dialect.event, "") if dialect.event else ""
         if dialect.pokes and event not in dialect.pokes:
             return Json({"message": "Event ignored", "event": event})
@@ -92,14 +93,19 @@ def routes(context: Context) -> list[Route]:
     return [Route("/webhooks/{dialect}", webhook, methods=["POST"])]
 
 
-def _verify(dialect: Dialect, configured: str, request: Request, body: bytes) -> None:
-    """Any of the configured secrets may have signed, so that one can be rotated."""
+def _expected(dialect: Dialect, configured: str, request: Request) -> tuple[list[str], str]:
+    """The secrets and the signature; refuses before a byte of the body is read."""
     secrets = [secret.strip() for secret in configured.split(",") if secret.strip()]
     if not secrets:
         raise Unavailable("Webhook secret not configured", retry_after=60)
     given = request.headers.get(dialect.signature)
     if not given:
         raise Unauthorized("Missing signature")
+    return secrets, given
+
+
+def _verify(dialect: Dialect, secrets: list[str], given: str, body: bytes) -> None:
+    """Any of the configured secrets may have signed, so that one can be rotated."""
     matches = [
         hmac.compare_digest(
             dialect.expected(secret.encode(), body).encode(), given.encode("utf-8", "replace")
