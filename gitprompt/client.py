@@ -38,7 +38,7 @@ class Client:
         try:
             with httpx.Client(headers=self._headers, timeout=_TIMEOUT, trust_env=False) as http:
                 response = http.request(method, self.server + path, params=dict(params) or None)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SetupError(
                 f"{self.server} does not answer: {error}", hint="Is it running? gitprompt serve"
             ) from error
@@ -51,4 +51,6 @@ class Client:
             raise ServerRefused(
                 f"{self.server}{path}: {response.status_code} {said or ''}".rstrip()
             )
+        if not isinstance(body, dict):
+            raise ServerRefused(f"{self.server}{path} is not a gitprompt server")
         return body

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from gitprompt import formats, published
+from gitprompt import checks, formats, published
 from gitprompt.core.document import PROMPTS, prompt_paths, stem
 from gitprompt.core.labels import label_ref, split_label_ref
 from gitprompt.core.names import check_name
@@ -23,6 +23,7 @@ from gitprompt.errors import Invalid, NotFound
 from gitprompt.git.repository import Repository
 
 WORK_TREE = "."
+FETCH_LABELS = "What others set comes with: gitprompt hooks install && git fetch"
 
 
 class Selector(NamedTuple):
@@ -36,7 +37,12 @@ class Selector(NamedTuple):
 
 
 def parse_selector(text: str) -> Selector:
-    name, _, at = text.partition("@")
+    name, given, at = text.partition("@")
+    if given and not at:
+        raise Invalid(
+            f"{text!r} names nothing after the @",
+            hint="Write NAME, NAME@VERSION, NAME@LABEL, or NAME@. for the work tree.",
+        )
     return Selector(check_name(name), at or None)
 
 
@@ -188,7 +194,7 @@ class Registry:
     def _labels(self, selector: Selector) -> str:
         alive = [x.label for x in self.labels(selector.name) if isinstance(x, Label) and x.version]
         known = ", ".join(alive) or "none"
-        return f"Its labels: {known}. Labels are not in Git's default refspecs: git fetch."
+        return f"Its labels here: {known}. {FETCH_LABELS}"
 
     def _missing(self, selector: Selector, versions: Sequence[Version]) -> NotFound:
         if versions:
@@ -212,11 +218,14 @@ class Registry:
             if top is not None and os.path.isfile(full) and not os.path.islink(full):
                 with open(full, "rb") as file:
                     data = file.read(formats.MAX_BYTES + 1)
-                try:
-                    document = formats.read(data, path)
-                except formats.FormatError as error:
+                document, findings = checks.examine(
+                    data, path=path, kind="prompt", name=selector.name
+                )
+                problems = checks.errors(findings)
+                if problems:
+                    first = problems[0]
                     raise Invalid(
-                        f"{path}:{error.line}: {error.message}", hint=error.hint
-                    ) from None
+                        f"{path}:{first.line}:{first.column}: {first.message}", hint=first.hint
+                    )
                 return Resolved(selector, None, document, path)
         raise NotFound(f"prompts/{selector.name}.yaml is not in the work tree")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gitprompt.core.document import SUFFIXES
 from gitprompt.core.labels import Move, label_ref, move_message
 from gitprompt.core.publication import Label, Version
-from gitprompt.core.versions import TAG_PREFIX, tag_ref
+from gitprompt.core.versions import tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
 from gitprompt.git.objects import EMPTY_TREE, Signature
 from gitprompt.git.refs import ZERO, RefUpdate, update_refs
@@ -244,7 +244,9 @@ def push(
         raise refused(error, updates) from error
 
 
-_REJECTED = re.compile(r"^ ! \[(?:remote )?rejected\]", re.MULTILINE)
+_REJECTED = re.compile(
+    r"^ ! \[(?:remote )?rejected\]|returned error: 4\d\d|Authentication failed", re.MULTILINE
+)
 
 
 def _look_again(
@@ -273,11 +275,14 @@ def refused(error: GitError, updates: Sequence[RefUpdate]) -> GitError | Conflic
         for line in error.stderr.splitlines()
         if line.startswith("remote: ")
     )
-    if re.search(r"\((?:stale info|already exists|non-fast-forward|fetch first)\)", error.stderr):
-        what = ", ".join(u.ref.removeprefix(TAG_PREFIX) for u in updates[:3])
+    behind = re.findall(
+        r"-> (\S+) \((?:stale info|already exists|non-fast-forward|fetch first)\)", error.stderr
+    )
+    if behind:
         return Conflict(
-            f"the remote has a newer {what}: somebody was faster" + (f"\n{said}" if said else ""),
-            hint="Run `git fetch`, look at what they did, then do it again on top.",
+            f"somebody was faster: the remote has another {', '.join(behind[:3])}"
+            + (f"\n{said}" if said else ""),
+            hint="Run `git pull --rebase` (or `git fetch`), look at what they did, and do it again on top.",
         )
     return GitError(
         "the remote refused the push" + (f":\n{said}" if said else f": {error.message}"),

@@ -59,6 +59,7 @@ class Outcome(NamedTuple):
     versions: int = 0
     labels: int = 0
     rejected: int = 0
+    tampered: tuple[str, ...] = ()
 
 
 class Sync:
@@ -142,6 +143,7 @@ class _Run:
         self.progress = progress
         self.prompts: dict[str, _Newest] = {}
         self.added = self.rejected = 0
+        self.tampered: list[str] = []
         self.was_rejected = self.index.rejected_refs(self.workspace, "refs/")
 
     def apply(self, changed: set[str]) -> Outcome:
@@ -163,7 +165,7 @@ class _Run:
         self.index.put_workspace(
             self.workspace, WorkspaceRow(branch, head, self.settings, suites_tree)
         )
-        return Outcome(True, self.added, labels, self.rejected)
+        return Outcome(True, self.added, labels, self.rejected, tuple(self.tampered))
 
     def _reject(self, rejection: Rejection) -> None:
         self.rejected += 1
@@ -212,6 +214,7 @@ class _Run:
         if oid == pin.version.tag:
             self.index.clear_tampering(self.workspace, ref)
         else:
+            self.tampered.append(ref)
             self.index.report_tampering(self.workspace, Tampering(ref, pin.version.tag, oid))
 
     def _restore_pins(self) -> None:

@@ -268,7 +268,8 @@ def test_show_and_render_by_each_selector(cli: Cli, story: Clone) -> None:
     [
         ("welcom", "Did you mean welcome?"),
         ("welcome@9.9.9", "Published: 1.1.0, 1.0.0"),
-        ("welcome@nothing", "Its labels: production"),
+        ("welcome@nothing", "Its labels here: production"),
+        ("welcome@", "names nothing after the @"),
         ("a b", "not of the form"),
         ("../x", "not of the form"),
     ],
@@ -447,3 +448,102 @@ def test_the_fast_path_of_validate_imports_little(clone: Clone) -> None:
         "gitprompt.formats", "gitprompt.formats.json_text",         "gitprompt.formats.text", "gitprompt.formats.yaml_text",
         "gitprompt.git", "gitprompt.git.peek",
     }  # fmt: skip
+
+
+# What newcomers ran into
+
+
+def test_a_broken_working_copy_spoils_only_itself(cli: Cli, story: Clone) -> None:
+    story.write("prompts/welcome.yaml", "just text\n")
+    story.write("prompts/other.yaml", WELCOME)
+    said = cli("status")
+    assert said.code == 0
+    assert "welcome\tnot valid" in said.out
+    assert "other\tunpublished" in said.out
+    shown = cli("show", "welcome@.")
+    assert (shown.code, "prompts/welcome.yaml:1:1" in shown.err) == (1, True)
+
+
+def test_init_inside_another_repository_is_refused(cli: Cli, published: Clone) -> None:
+    said = cli("init", "team")
+    assert (said.code, "is inside the repository" in said.err) == (2, True)
+
+
+def test_a_fresh_clone_learns_the_labels_before_it_moves_one(
+    cli: Cli, server: Server, story: Clone, tmp_path: Path
+) -> None:
+    remote = server.remote(workspace="fresh")
+    story.git("remote", "add", "origin", remote)
+    story.push_all("origin", "refs/labels/*:refs/labels/*")
+    run("git", "clone", "-q", remote, "fresh", cwd=tmp_path)
+    fresh = tmp_path / "fresh"
+    assert "git fetch" in cli("label", "log", "welcome", "production", cwd=fresh).err
+    said = cli("label", "set", "welcome", "production", "1.0.0", cwd=fresh)
+    assert "1.1.0 → 1.0.0" in said.out, said
+
+
+def test_a_key_without_the_scope_is_told_so(server: Server, published: Clone) -> None:
+    published.git("remote", "add", "origin", server.remote("read", "scoped"))
+    published.commit("x", welcome=WELCOME.replace("Hello", "Hi"))
+    server.request("/v1/prompts")
+    with pytest.raises(Refused, match="This key lacks a scope"):
+        published.gitprompt("publish", "welcome", "--push")
+
+
+def test_a_branch_that_is_behind_is_named(server: Server, published: Clone, tmp_path: Path) -> None:
+    remote = server.remote(workspace="behind")
+    published.git("remote", "add", "origin", remote)
+    published.push_all("origin")
+    run("git", "clone", "-q", remote, "second", cwd=tmp_path)
+    second = Clone(tmp_path / "second")
+    second.commit("First", other=WELCOME)
+    second.git("push", "-q", "origin", "main")
+    published.commit("Late", welcome=WELCOME.replace("Hello", "Hi"))
+    with pytest.raises(
+        Refused, match=r"somebody was faster: the remote has another main(.|\n)*git pull --rebase"
+    ):
+        published.gitprompt("publish", "welcome", "--push")
+    assert published.git("tag", "-l") == "prompts/welcome/1.0.0"
+
+
+def test_what_is_not_a_regular_file_does_not_hang(cli: Cli, clone: Clone) -> None:
+    (clone.path / "prompts").mkdir()
+    os.mkfifo(clone.path / "prompts" / "pipe.yaml")
+    assert "not a regular file" in cli("validate").out
+
+
+def test_a_folder_is_validated_by_its_own_layout(cli: Cli, story: Clone, tmp_path: Path) -> None:
+    story.write("prompts/welcome.yaml", WELCOME)
+    story.write("gitprompt.yaml", "labels: {}\n")
+    story.write("evals/s.yaml", "prompt_name: welcome\n")
+    assert "3 files: 0 errors" in cli("validate", str(story.path), cwd=tmp_path).out
+
+
+def test_odd_arguments_are_usage_and_not_bugs(cli: Cli, tmp_path: Path, clone: Clone) -> None:
+    assert cli("keys", "revoke", "9" * 30).code == 2
+    assert cli("keys", "list", "--data", str(tmp_path / "none")).code == 1
+    assert not (tmp_path / "none").exists()
+    key = ["--api-key", "pm_x"]
+    assert cli("status", "--server", "foo", *key).code == 1
+    assert cli("doctor", "--data", str(tmp_path / "none")).code == 1
+
+
+def test_unknown_variables_are_told(cli: Cli, story: Clone) -> None:
+    said = cli("render", "welcome", "--var", "name=x", "--var", "nmae=y")
+    assert (said.code, "no variable nmae" in said.err) == (0, True)
+
+
+def test_a_moved_tag_is_told_by_doctor_and_sync(cli: Cli, published: Clone, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    os.mkdir(data)
+    place = ["--data", data]
+    assert cli("sync", *place, "--repo", str(published.path)).code == 0
+    published.commit("x")
+    published.git("tag", "-f", "-a", "-m", "moved", "prompts/welcome/1.0.0")
+    assert (
+        "moved refs/tags/prompts/welcome/1.0.0"
+        in cli("sync", *place, "--repo", str(published.path)).out
+    )
+    said = cli("doctor", *place)
+    assert "it was moved" in said.out
+    assert "git update-ref refs/tags/prompts/welcome/1.0.0" in said.out

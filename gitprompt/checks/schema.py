@@ -98,6 +98,11 @@ def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[s
         case "additionalProperties":
             known = ", ".join(_properties(failure))
             return f"{at}: unknown key", f"Known keys: {known}."
+        case "pattern" if where[-1:] == ("version",):
+            hint = (
+                "Use MAJOR.MINOR.PATCH or a pre-release such as 2.0.0-rc.1, without build metadata."
+            )
+            return f"{at}: {_short(value)} is not a semantic version", hint
         case "pattern":
             return f"{at}: {_short(value)} is not of the form {rule}", ""
         case "minLength" | "minItems":

@@ -11,7 +11,7 @@ from gitprompt import hosting, release, resources
 from gitprompt.cli.output import done
 from gitprompt.core.document import prompt_paths
 from gitprompt.core.names import check_name
-from gitprompt.errors import Conflict, GitError, SetupError
+from gitprompt.errors import Conflict, GitError, SetupError, UsageError
 from gitprompt.git import peek
 from gitprompt.git.process import git
 from gitprompt.git.repository import Repository
@@ -113,7 +113,14 @@ def init(directory: str, no_hooks: bool) -> None:
 
 def _repository(directory: str) -> Repository:
     try:
-        return Repository.discover(directory)
+        found = Repository.discover(directory)
+        top = found.work_tree
+        if top is None or os.path.realpath(top) == os.path.realpath(directory):
+            return found
+        raise UsageError(
+            f"{directory} is inside the repository {top}",
+            hint="Prompts live at the top of a repository: run it there, or choose a folder outside.",
+        )
     except GitError:
         raise
     except SetupError:

@@ -225,8 +225,7 @@ class Story:
         selector = "label=production&variables[name]=Ada"
         click.echo(f"  curl -g '{self.url}/v1/prompts/welcome?{selector}' {header}")
         click.echo(f"  curl '{self.url}/v1/prompts/welcome/labels/production/history' {header}")
-        python = os.path.basename(sys.executable)
-        click.echo(f"  cd {self.clone} && {python} -m gitprompt status\n")
+        click.echo(f"  cd {self.clone} && {sys.executable} -m gitprompt status\n")
 
     # tools
 

@@ -19,6 +19,7 @@ from gitprompt.git import peek
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository
 from gitprompt.store import integrity
+from gitprompt.store.index_reader import IndexReader
 
 
 class Diagnosis(NamedTuple):
@@ -41,7 +42,7 @@ def doctor(data: str | None, as_json: bool) -> int:
       gitprompt doctor
     """
     folder = data or config.variable("GITPROMPT_DATA") or "data"
-    found = list(_examine(folder))
+    found = list(_examine(folder, data))
     if as_json:
         write_json([diagnosis._asdict() for diagnosis in found])
     else:
@@ -59,13 +60,15 @@ def _write(diagnosis: Diagnosis) -> None:
         click.echo(f"     {diagnosis.mend}")
 
 
-def _examine(folder: str) -> Iterator[Diagnosis]:
+def _examine(folder: str, data: str | None) -> Iterator[Diagnosis]:
     yield _try("git", lambda: require_git() and None)
     yield Diagnosis(f"Python {sys.version.split()[0]}")
     if peek.top_level(".") is not None:
         yield from _clone()
     if os.path.isdir(folder):
         yield from _data(folder)
+    elif data is not None:
+        yield Diagnosis(f"data folder {folder}", "there is none", "Is --data right?")
 
 
 def _try(what: str, look: Callable[[], object]) -> Diagnosis:
@@ -120,7 +123,12 @@ def _data(folder: str) -> Iterator[Diagnosis]:
     salt = os.path.join(folder, "salt")
     if os.path.exists(salt):
         open_to_others = stat.S_IMODE(os.stat(salt).st_mode) & 0o077
-        yield Diagnosis("salt", "others may read it" if open_to_others else "", f"chmod 600 {salt}")
+        if os.path.getsize(salt) < 16:
+            yield Diagnosis("salt", "it is too short", "Restore it: all keys depend on it.")
+        elif open_to_others:
+            yield Diagnosis("salt", "others may read it", f"chmod 600 {salt}")
+        else:
+            yield Diagnosis("salt")
     telemetry = os.path.join(folder, "telemetry.db")
     yield Diagnosis(
         "telemetry.db",
@@ -133,9 +141,23 @@ def _data(folder: str) -> Iterator[Diagnosis]:
         integrity.problem(index),
         f"Stop the server, delete {index}, start it: it is rebuilt.",
     )
+    yield from _tampering(index)
     hosted = hosting.Hosting(folder)
     for workspace in hosted.workspaces():
         yield _try(f"workspace {workspace}", partial(_fsck, hosted, workspace))
+
+
+def _tampering(path: str) -> Iterator[Diagnosis]:
+    """Version tags that moved or vanished, as the last sync saw them."""
+    if not os.path.exists(path) or integrity.problem(path):
+        return
+    reader = IndexReader(path)
+    for workspace in reader.workspaces():
+        for item in reader.tampered(workspace):
+            condition = "was moved" if item.seen else "was deleted"
+            mend = f"Put it back: git update-ref {item.ref} {item.pinned}"
+            yield Diagnosis(f"{workspace}: {item.ref}", f"it {condition}", mend)
+    reader.close()
 
 
 def _fsck(hosted: hosting.Hosting, workspace: str) -> None:

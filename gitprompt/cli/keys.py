@@ -31,8 +31,10 @@ def keys() -> None:
 
 
 @contextmanager
-def _telemetry(data: str | None) -> Iterator[tuple[Telemetry, str]]:
+def _telemetry(data: str | None, *, make: bool = False) -> Iterator[tuple[Telemetry, str]]:
     folder = data or config.variable("GITPROMPT_DATA") or "data"
+    if not make and not os.path.exists(os.path.join(folder, "telemetry.db")):
+        raise NotFound(f"there are no keys in {folder}", hint="Is --data right?")
     os.umask(0o077)
     try:
         os.makedirs(folder, exist_ok=True)
@@ -75,7 +77,7 @@ def create(
     Example:
       gitprompt keys create --name ci --scopes read,write,admin --expires-in-days 90
     """
-    with _telemetry(data) as (telemetry, folder):
+    with _telemetry(data, make=True) as (telemetry, folder):
         salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "")
         record, key = api_keys.create(
             telemetry,
@@ -125,7 +127,7 @@ def list_(data: str | None, as_json: bool) -> None:
 
 @keys.command()
 @_data_option
-@click.argument("key_id", metavar="ID", type=int)
+@click.argument("key_id", metavar="ID", type=click.IntRange(1, 1 << 62))
 def revoke(data: str | None, key_id: int) -> None:
     """Revoke a key. A running server refuses it from the next request on.
 

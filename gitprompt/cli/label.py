@@ -14,11 +14,11 @@ from gitprompt.core.labels import check_label, label_ref, parse_move, split_labe
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import Label, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version
-from gitprompt.errors import Conflict, Invalid, NotFound
+from gitprompt.errors import Conflict, GitError, Invalid, NotFound
 from gitprompt.git.objects import parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.registry import Registry
+from gitprompt.registry import FETCH_LABELS, Registry
 
 _push_option = click.option(
     "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
@@ -70,10 +70,24 @@ def _open(name: str, text: str, *, push: bool, remote: str | None) -> Place:
     if target is not None:
         release.configure_fetch(repository, target)
         tip = release.fetch_label(repository, target, ref)
+    else:
+        _fetch_once(repository)
     local = repository.refs().get(ref)
     base = _base(repository, ref, local, tip) if push else found.label_refs.get(ref)
     current, is_valid = _load(found, ref, base, namespace) if base else (None, True)
     return Place(found, name, text, ref, current, is_valid, local, target, tip)
+
+
+def _fetch_once(repository: Repository) -> None:
+    """A clone that never fetched labels would begin a second history of one that exists."""
+    for remote in repository.remotes():
+        if release.configure_fetch(repository, remote):
+            try:
+                repository.git("fetch", "--quiet", remote)
+            except GitError as error:
+                click.echo(
+                    f"warning: the labels of {remote} are not known here: {error.message}", err=True
+                )
 
 
 def _base(repository: Repository, ref: str, local: str | None, remote: str | None) -> str | None:
@@ -273,7 +287,7 @@ def list_(name: str | None, as_json: bool) -> None:
     write_table(
         ("prompt", "label", "version", "moved (UTC)", "by"),
         rows,
-        empty="No labels. They are not in Git's default refspecs: git fetch after `gitprompt hooks install`.",
+        empty=f"No labels here. {FETCH_LABELS}",
     )
 
 
@@ -292,7 +306,7 @@ def log(name: str, text: str, as_json: bool) -> None:
     check_label(text)
     found = registry().label(name, text)
     if found is None:
-        raise NotFound(f"{name} has no label {text}", hint=f"gitprompt label list {name}")
+        raise NotFound(f"{name} has no label {text} here", hint=FETCH_LABELS)
     if as_json:
         write_json([move._asdict() for move in found.moves])
         return

@@ -24,15 +24,23 @@ def guarded(command: Callable[[], int]) -> int:
         if error.hint:
             print(f"  {error.hint}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            return _nobody_reads()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{_red('error:')} {where}{error.strerror or error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has enough; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception:  # a bug of ours: keep the evidence, and say where it is
         print(f"{_red('internal error:')} please report it with {_write_log()}", file=sys.stderr)
         return BUG
+
+
+def _nobody_reads() -> int:
+    """Whoever read us has enough; keep the interpreter from complaining at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _write_log() -> str:

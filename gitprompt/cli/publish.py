@@ -218,4 +218,6 @@ def _push(repository: Repository, remote: str, updates: list[RefUpdate]) -> None
     """Tags and the branch they stand on; a detached HEAD, as in CI, has no branch to push."""
     branch = repository.line("symbolic-ref", "--quiet", "HEAD")
     refs = (f"HEAD:{branch}",) if branch else ()
+    if not branch:
+        click.echo("warning: HEAD is on no branch; only the tags are pushed", err=True)
     release.push(repository, remote, updates, *refs, undo=updates)

@@ -178,6 +178,9 @@ def render(prompt: str, pairs: tuple[str, ...], file: Any, as_json: bool) -> Non
     """
     given = _variables(pairs, file)
     resolved = registry().resolve(parse_selector(prompt))
+    unknown = sorted(given.keys() - variables.effective(resolved.document).keys())
+    if unknown:
+        click.echo(f"warning: {prompt} has no variable {', '.join(unknown)}", err=True)
     messages = variables.render(resolved.document, given)
     if as_json:
         write_json(messages)

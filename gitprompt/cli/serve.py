@@ -110,6 +110,10 @@ def sync(
     if as_json:
         write_json(state)
         return
+    for item in state["rejected"]:
+        click.echo(f"rejected {item['ref']}: {item['findings'][0]['message']}")
+    for item in state["tampered"]:
+        click.echo(f"{item['condition']} {item['ref']}: what was first published is served")
     counts = state["counts"]
     done(
         f"{counts['prompts']} prompts, {counts['versions']} versions, {counts['labels']} labels; "

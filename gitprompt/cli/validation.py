@@ -66,7 +66,9 @@ def validate(request: Request) -> int:
 
 def examine(request: Request) -> Report:
     """Examine every file that the request names."""
-    top = peek.top_level(".") or os.getcwd()
+    first = request.paths[0] if request.paths else "."
+    start = first if os.path.isdir(first) else os.path.dirname(first) or "."
+    top = peek.top_level(start) or os.getcwd()
     if request.staged or request.rev is not None:
         from gitprompt.cli.committed import inputs_of
 
@@ -122,6 +124,8 @@ def _input(path: str, top: str) -> Input:
 def _read(path: str) -> bytes | str:
     if os.path.islink(path):
         return "it is a symbolic link, not a file"
+    if not os.path.isfile(path):
+        return "it is not a regular file"
     try:
         with open(path, "rb") as file:
             return file.read(formats.MAX_BYTES + 1)

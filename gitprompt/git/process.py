@@ -87,6 +87,12 @@ def failure(args: Sequence[str], stderr: bytes) -> GitError:
 def _hint(said: str) -> str:
     if "dubious ownership" in said:
         return "Run: git config --global --add safe.directory <path>"
+    if "Authentication failed" in said or "could not read Password" in said:
+        return (
+            "The password is an API key: gitprompt keys create makes one; see git help credentials."
+        )
+    if "error: 403" in said:
+        return "This key lacks a scope: read to fetch, write to push, both to move labels."
     if "Could not resolve host" in said or "unable to access" in said:
         return "The remote cannot be reached; what is local is unchanged. Try again later."
     if "Please tell me who you are" in said or "empty ident" in said:

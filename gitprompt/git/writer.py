@@ -7,10 +7,11 @@ knows the user's keys.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gitprompt.errors import Conflict
+from gitprompt.errors import Conflict, GitError
 from gitprompt.git.objects import Signature
 
 if TYPE_CHECKING:
@@ -33,8 +34,17 @@ class ObjectWriter:
             pygit2.option(pygit2.enums.Option.ENABLE_FSYNC_GITDIR, True)
         self._repository = pygit2.Repository(repository.git_dir)
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """libgit2's refusals, such as a folder that cannot be written, as our own error."""
+        try:
+            yield
+        except self._pygit2.GitError as error:
+            raise GitError(f"{self._git.git_dir}: {error}") from error
+
     def blob(self, data: bytes) -> str:
-        return str(self._repository.create_blob(data))
+        with self._told():
+            return str(self._repository.create_blob(data))
 
     def tree(self, files: Sequence[tuple[str, str]], *, base: str | None = None) -> str:
         """A tree with the (path, blob) pairs in place, on top of `base`; paths must be checked."""
@@ -51,7 +61,8 @@ class ObjectWriter:
             is_tree = below is not None and below.type_str == "tree"
             oid = self.tree(inner, base=str(below.id) if is_tree else None)
             builder.insert(folder, oid, self._pygit2.enums.FileMode.TREE)
-        return str(builder.write())
+        with self._told():
+            return str(builder.write())
 
     def commit(
         self,
@@ -65,8 +76,10 @@ class ObjectWriter:
         if sign:
             return self._signed_commit(tree, parents, message, author)
         person = self._pygit2.Signature(author.name, author.email, author.at, 0, "utf-8")
-        commit = self._repository.create_commit(None, person, person, message, tree, list(parents))
-        return str(commit)
+        with self._told():
+            return str(
+                self._repository.create_commit(None, person, person, message, tree, list(parents))
+            )
 
     def _signed_commit(
         self, tree: str, parents: Sequence[str], message: str, author: Signature
@@ -84,7 +97,10 @@ class ObjectWriter:
             f"object {target}\ntype {kind}\ntag {name}\n"
             f"tagger {tagger} {tagger.at} +0000\n\n{message.strip()}\n"
         )
-        return str(self._repository.odb.write(self._pygit2.enums.ObjectType.TAG, payload.encode()))
+        with self._told():
+            return str(
+                self._repository.odb.write(self._pygit2.enums.ObjectType.TAG, payload.encode())
+            )
 
     def move_ref(self, update: RefUpdate) -> None:
         """Move one ref by compare-and-swap, in process; raises Conflict where it was moved."""

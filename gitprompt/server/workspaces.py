@@ -134,6 +134,8 @@ class Workspaces:
             raise
         state.seconds = time.perf_counter() - begin
         state.last_success, state.last_error = self._clock(), None
+        for ref in outcome.tampered:
+            log.warning("a version tag was moved or deleted", workspace=source.workspace, ref=ref)
         if outcome.changed:
             state.revision += 1
             self.generation += 1

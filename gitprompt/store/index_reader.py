@@ -212,6 +212,10 @@ class IndexReader:
         )
         return [Tampering(*row) for row in rows]
 
+    def workspaces(self) -> list[str]:
+        rows = sqlite.query(self._db, "SELECT workspace FROM workspace ORDER BY workspace")
+        return [row[0] for row in rows]
+
     def settings(self, workspace: str) -> Settings:
         found = sqlite.row(
             self._db, "SELECT settings FROM workspace WHERE workspace = ?", (workspace,)
