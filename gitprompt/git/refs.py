@@ -140,21 +140,23 @@ def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> R
 def _scan(common: str, folder: str, loose: dict[str, str], folders: dict[str, int]) -> None:
     path = f"{common}/{folder}"
     folders[path] = _folder_time(path)
-    if not folders[path]:
-        # The parent's time says when the folder appears.
+    try:
+        with os.scandir(path) as entries:
+            found = list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        # Not there, or packed and removed just now. The parent's time says when it appears.
+        folders[path] = 0
         parent = os.path.dirname(path)
-        folders[parent] = _folder_time(parent)
+        folders.setdefault(parent, _folder_time(parent))
         return
-    with os.scandir(path) as entries:
-        found = list(entries)
     for entry in found:
-        ref = f"{folder}/{os.fsencode(entry.name).decode('utf-8', 'backslashreplace')}"
+        below = f"{folder}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            _scan(common, f"{folder}/{entry.name}", loose, folders)
+            _scan(common, below, loose, folders)
         elif not entry.name.endswith(".lock"):
-            oid = _read_text(f"{path}/{entry.name}").strip()
+            oid = _read_text(f"{common}/{below}").strip()
             if len(oid) == 40:
-                loose[ref] = oid
+                loose[os.fsencode(below).decode("utf-8", "backslashreplace")] = oid
 
 
 def _read_text(path: str) -> str:
