@@ -13,6 +13,7 @@ import marshal
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, Self
 
@@ -27,7 +28,7 @@ from gitprompt.git.repository import Repository
 from gitprompt.published import Loaded, Severities
 
 WORKERS_FROM = 4_000  # tags; starting a worker takes 0.1 s, loading a tag 0.05 ms
-_CHUNK = 250
+_CHUNK = 500
 
 
 class Loader:
@@ -67,15 +68,21 @@ class Loader:
 
 
 class _Worker:
-    """A process that loads chunks of refs, and answers each with a chunk of results."""
+    """A process that loads chunks of refs, and answers each with a chunk of results.
+
+    Results go through a file and only their sizes through a pipe: a worker never waits for us to
+    read, as it would on a full pipe while we write to the databases.
+    """
 
     def __init__(self, repository: Repository) -> None:
+        self._results = tempfile.TemporaryFile(prefix="gitprompt-")  # noqa: SIM115 - ours to close
+        self._offset = 0
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "gitprompt.loading", repository.git_dir],
             env=repository.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            pipesize=1 << 20,  # so that it can be a chunk ahead
+            pass_fds=(self._results.fileno(),),
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -85,16 +92,17 @@ class _Worker:
     def send(self, chunks: Sequence[Sequence[tuple[str, str]]], severities: Severities) -> None:
         """Give it its work, once. It reads all of it before it answers, so that neither waits for
         the other."""
+        work = [list(chunk) for chunk in chunks], json.dumps(dict(severities))
         with self._stdin as stdin:
-            stdin.write(
-                marshal.dumps(([list(chunk) for chunk in chunks], json.dumps(dict(severities))))
-            )
+            stdin.write(marshal.dumps((self._results.fileno(), *work)))
 
     def next_chunk(self) -> Iterator[Loaded | Rejection]:
-        try:
-            chunk = marshal.load(self._stdout)  # noqa: S302 - our own process wrote it
-        except EOFError:
-            raise GitError("a loading process ended early; its last words are above") from None
+        line = self._stdout.readline()
+        if not line:
+            raise GitError("a loading process ended early; its last words are above")
+        data = os.pread(self._results.fileno(), int(line), self._offset)
+        self._offset += len(data)
+        chunk = marshal.loads(data)  # noqa: S302 - our own process wrote it
         for ref, fields, document, more in chunk:
             if document is None:
                 findings = tuple(Finding(*finding) for finding in more)
@@ -105,6 +113,7 @@ class _Worker:
     def close(self) -> None:
         self._stdin.close()
         self._stdout.close()
+        self._results.close()
         self._process.terminate()
         self._process.wait()
 
@@ -129,11 +138,13 @@ def work(git_dir: str, stdin: IO[bytes], stdout: IO[bytes]) -> None:
     given = stdin.read()
     if not given:
         return  # there was nothing for this one to do
-    chunks, severities = marshal.loads(given)  # noqa: S302 - our own parent wrote it
-    with Repository.open(git_dir).reader() as reader:
+    results, chunks, severities = marshal.loads(given)  # noqa: S302 - our own parent wrote it
+    with Repository.open(git_dir).reader() as reader, open(results, "wb", buffering=0) as file:
         for chunk in chunks:
             loaded = published.load_versions(reader, chunk, json.loads(severities), read=read)
-            marshal.dump([_plain(item) for item in loaded], stdout)
+            data = marshal.dumps([_plain(item) for item in loaded])
+            file.write(data)
+            stdout.write(b"%d\n" % len(data))
             stdout.flush()
 
 

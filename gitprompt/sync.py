@@ -12,6 +12,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ from gitprompt.store.index import IndexWriter, PromptRow, WorkspaceRow
 from gitprompt.store.telemetry import Telemetry
 
 PIN_REF = "refs/gitprompt/pins"
-_CHUNK = 2000  # versions to one durable commit of pins
+_CHUNK = 4_000  # versions to one durable commit of pins
 _MAX_READERS = 8
 
 Progress = Callable[[int, int], None]
@@ -103,6 +104,11 @@ class Sync:
         if len(self._readers) > _MAX_READERS:
             self._readers.popitem(last=False)[1].close()
 
+    def checkpoint(self) -> None:
+        """Bring the index's journal into its file; not part of a sync, which need not wait."""
+        with self._lock:
+            self._index.checkpoint()
+
     def close(self) -> None:
         """End the git processes that were kept."""
         with self._lock:
@@ -146,7 +152,7 @@ class _Run:
         self.tampered: list[str] = []
         self.was_rejected = self.index.rejected_refs(self.workspace, "refs/")
 
-    def apply(self, changed: set[str]) -> Outcome:
+    def apply(self, changed: AbstractSet[str]) -> Outcome:
         branch, head = self.refs.head
         self.settings, broken = published.load_settings(self.reader, head)
         before = self.row.settings if self.row else None
@@ -340,7 +346,7 @@ class _Run:
         has its bytes, whenever the process dies."""
         if self.source.owned:
             self._keep_alive([item.version.blob for item in chunk])
-        self.telemetry.add_pins(self.workspace, [Pin(item.version, self.now) for item in chunk])
+        self.telemetry.add_pins(self.workspace, [item.version for item in chunk], self.now)
         self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))
         for item in chunk:
             self._accept(item.ref)
@@ -369,12 +375,10 @@ class _Run:
         prefix = self.settings.namespace + "/"
         return {ref for ref, _ in self.refs.items() if ref.startswith(prefix)}
 
-    def _labels(self, changed: set[str]) -> int:
+    def _labels(self, changed: AbstractSet[str]) -> int:
         namespace = self.settings.namespace
         touched: dict[str, set[str]] = {}
-        for ref in sorted(changed):
-            if not ref.startswith(namespace + "/"):
-                continue
+        for ref in sorted(ref for ref in changed if ref.startswith(namespace + "/")):
             try:
                 name, _ = split_label_ref(ref, namespace=namespace)
                 touched.setdefault(name, set()).add(ref)

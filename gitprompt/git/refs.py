@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitprompt.errors import Conflict, GitError
@@ -70,10 +71,10 @@ class Refs:
             if ref not in self.loose:
                 yield ref, oid
 
-    def changed_since(self, before: Refs) -> set[str]:
+    def changed_since(self, before: Refs) -> AbstractSet[str]:
         """The refs that differ between two snapshots; cheap where only loose refs do."""
         if not before.loose and not before.packed:
-            return {*self.loose, *self.packed}
+            return {**self.packed, **self.loose}.keys()  # in order, as packed-refs has them
         candidates: set[str] = {*self.loose, *before.loose}
         if self.packed is not before.packed:
             mine, theirs = self.packed, before.packed

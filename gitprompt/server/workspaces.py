@@ -115,8 +115,10 @@ class Workspaces:
                 raise NotFound(f"Workspace {workspace} not found")
             loop = asyncio.get_running_loop()
             outcome = await loop.run_in_executor(self._executor, self.reconcile_now, source)
-            if source.owned and outcome.changed:
-                self._tidy_later(source)
+            if outcome.changed:
+                self._checkpoint_later()
+                if source.owned:
+                    self._tidy_later(source)
             return outcome
 
     def reconcile_now(self, source: Source, progress: Progress | None = None) -> Outcome:
@@ -154,6 +156,7 @@ class Workspaces:
         for source in list(self._sources.values()):
             with suppress(Exception):  # told already, and shown in its state
                 self.reconcile_now(source, progress(source.workspace))
+        self._executor.submit(self._sync.checkpoint)
 
     async def poke(self) -> None:
         """Sync all workspaces; failures are logged and shown in their states."""
@@ -170,6 +173,10 @@ class Workspaces:
                 await self.poke()
             except Exception:  # the poll must outlive whatever one look at the disk brings
                 log.error("poll failed", exc_info=True)
+
+    def _checkpoint_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(self._executor, self._sync.checkpoint)
 
     def _tidy_later(self, source: Source) -> None:
         """At most once a minute for each workspace: looking alone starts two processes."""

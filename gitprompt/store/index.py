@@ -65,6 +65,11 @@ class IndexWriter:
     def __init__(self, path: str) -> None:
         self.path = path
         self._db = sqlite.connect(path, "index", durability="NORMAL")
+        # A commit must not wait until a large journal is copied: `checkpoint` does that later.
+        self._db.pragma("wal_autocheckpoint", 0)
+
+    def checkpoint(self) -> None:
+        self._db.pragma("wal_checkpoint", "PASSIVE")
 
     def close(self) -> None:
         self._db.close()

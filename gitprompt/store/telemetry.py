@@ -91,13 +91,13 @@ class Telemetry:
 
     # pins
 
-    def add_pins(self, workspace: str, pins: Sequence[Pin]) -> None:
+    def add_pins(self, workspace: str, versions: Sequence[Version], first_seen: int) -> None:
         """Remember versions as they were first seen; what is remembered already stays."""
         with self._write_lock, sqlite.connection_transaction(self._writer):
             self._writer.executemany(
                 f"INSERT OR IGNORE INTO pin (workspace, {_PIN})"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(workspace, *_flat(pin)) for pin in pins],
+                [(workspace, *version, first_seen) for version in versions],
             )
 
     def pin(self, workspace: str, name: str, version: str) -> Pin | None:
@@ -129,13 +129,6 @@ class Telemetry:
         with self._read_lock:
             sql = "SELECT 1 FROM pin WHERE workspace = ? LIMIT 1"
             return sqlite.row(self._reader, sql, (workspace,)) is not None
-
-
-def _flat(pin: Pin) -> tuple[Any, ...]:
-    v = pin.version
-    return (
-        v.name, v.version, v.tag, v.commit, v.blob, v.created_at, v.author, v.path, pin.first_seen
-    )  # fmt: skip
 
 
 def _pin(found: Sequence[Any]) -> Pin:
