@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, Self
+from itertools import islice
+from typing import IO, Any, NamedTuple, Self
 
 import msgspec
 
@@ -29,6 +30,18 @@ from gitprompt.published import Loaded, Severities
 
 WORKERS_FROM = 4_000  # tags; starting a worker takes 0.1 s, loading a tag 0.05 ms
 _CHUNK = 500
+
+
+class Chunk(NamedTuple):
+    loaded: list[Loaded]
+    rejected: list[Rejection]
+
+
+def _sorted_out(items: Sequence[Loaded | Rejection]) -> Chunk:
+    return Chunk(
+        [item for item in items if isinstance(item, Loaded)],
+        [item for item in items if isinstance(item, Rejection)],
+    )
 
 
 class Loader:
@@ -52,19 +65,23 @@ class Loader:
         for worker in self._workers:
             worker.close()
 
-    def load(
-        self, refs: Sequence[tuple[str, str]], severities: Severities
-    ) -> Iterator[Loaded | Rejection]:
+    def load(self, refs: Sequence[tuple[str, str]], severities: Severities) -> Iterator[Chunk]:
+        """What the refs publish, in chunks and in order. Workers begin before this returns."""
         if len(refs) < WORKERS_FROM or not self._workers:
-            yield from published.load_versions(self._reader, refs, severities, read=read)
-            return
-        # Chunks go round, so that no worker waits with a full pipe while another one is read.
+            return self._load_here(refs, severities)
+        # Chunks go round, so that all workers are busy from the first to the last.
         count = len(self._workers)
         chunks = [refs[start : start + _CHUNK] for start in range(0, len(refs), _CHUNK)]
         for first, worker in enumerate(self._workers):
             worker.send(chunks[first::count], severities)
-        for number in range(len(chunks)):
-            yield from self._workers[number % count].next_chunk()
+        return (self._workers[number % count].next_chunk() for number in range(len(chunks)))
+
+    def _load_here(
+        self, refs: Sequence[tuple[str, str]], severities: Severities
+    ) -> Iterator[Chunk]:
+        loaded = published.load_versions(self._reader, refs, severities, read=read)
+        while items := list(islice(loaded, _CHUNK)):
+            yield _sorted_out(items)
 
 
 class _Worker:
@@ -96,19 +113,23 @@ class _Worker:
         with self._stdin as stdin:
             stdin.write(marshal.dumps((self._results.fileno(), *work)))
 
-    def next_chunk(self) -> Iterator[Loaded | Rejection]:
+    def next_chunk(self) -> Chunk:
         line = self._stdout.readline()
         if not line:
             raise GitError("a loading process ended early; its last words are above")
         data = os.pread(self._results.fileno(), int(line), self._offset)
         self._offset += len(data)
-        chunk = marshal.loads(data)  # noqa: S302 - our own process wrote it
-        for ref, fields, document, more in chunk:
-            if document is None:
-                findings = tuple(Finding(*finding) for finding in more)
-                yield Rejection(ref, fields[0], findings)
-            else:
-                yield Loaded(ref, Version(*fields), document, more)
+        loaded, rejected = marshal.loads(data)  # noqa: S302 - our own process wrote it
+        return Chunk(
+            [
+                Loaded(ref, Version(*fields), document, tags)
+                for ref, fields, document, tags in loaded
+            ],
+            [
+                Rejection(ref, oid, tuple(Finding(*finding) for finding in findings))
+                for ref, oid, findings in rejected
+            ],
+        )
 
     def close(self) -> None:
         self._stdin.close()
@@ -142,19 +163,21 @@ def work(git_dir: str, stdin: IO[bytes], stdout: IO[bytes]) -> None:
     with Repository.open(git_dir).reader() as reader, open(results, "wb", buffering=0) as file:
         for chunk in chunks:
             loaded = published.load_versions(reader, chunk, json.loads(severities), read=read)
-            data = marshal.dumps([_plain(item) for item in loaded])
+            data = marshal.dumps(_plain(_sorted_out(list(loaded))))
             file.write(data)
             stdout.write(b"%d\n" % len(data))
             stdout.flush()
 
 
-def _plain(
-    item: Loaded | Rejection,
-) -> tuple[str, tuple[Any, ...], bytes | None, tuple[Any, ...]]:
-    """(ref, fields of the version, document, tags), or (ref, (oid,), None, findings)."""
-    if isinstance(item, Loaded):
-        return item.ref, tuple(item.version), item.document, item.tags
-    return item.ref, (item.oid,), None, tuple(tuple(finding) for finding in item.findings)
+def _plain(chunk: Chunk) -> tuple[Any, ...]:
+    """A chunk as tuples, which marshal takes."""
+    return (
+        [(item.ref, tuple(item.version), item.document, item.tags) for item in chunk.loaded],
+        [
+            (item.ref, item.oid, tuple(tuple(finding) for finding in item.findings))
+            for item in chunk.rejected
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ from gitprompt.core.names import fold
 from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, Version
 from gitprompt.core.versions import (
     TAG_PREFIX,
-    is_prerelease,
     precedence,
+    rank,
     split_tag_ref,
     tag_ref,
 )
@@ -120,7 +120,6 @@ class Sync:
 class _Newest(NamedTuple):
     """The newest of a prompt's versions that this reconciliation brings."""
 
-    key: tuple[bool, str]
     version: Version
     updated_at: int
     tags: Sequence[str]
@@ -177,10 +176,6 @@ class _Run:
         self.rejected += 1
         self.index.reject(self.workspace, rejection)
 
-    def _accept(self, ref: str) -> None:
-        if ref in self.was_rejected:
-            self.index.unreject(self.workspace, ref)
-
     # version tags
 
     def _tags(self, changed: Sequence[str]) -> None:
@@ -205,8 +200,22 @@ class _Run:
                 self.index.unreject(self.workspace, ref)
             else:
                 fresh.append((ref, oid))
-        for chunk in _chunked(self._loaded(loader, fresh), _CHUNK):
-            self._publish(chunk)
+        chunks = loader.load(fresh, self.settings.checks)
+        contested = self._contested(fresh)  # while the workers begin
+        groups: dict[str, list[Loaded]] = {}
+        done = 0
+        for valid in self._valid(chunks):
+            done += len(valid)
+            for item in valid if contested else ():
+                if item.ref in contested:
+                    groups.setdefault(fold(item.version.name), []).append(item)
+            self._publish([item for item in valid if item.ref not in contested])
+            if self.progress:
+                self.progress(done, len(fresh))
+        for group in groups.values():
+            self._publish(list(self._winners(group)))
+        if self.progress:
+            self.progress(len(fresh), len(fresh))
         self._put_prompts()
 
     def _compare(self, ref: str, pin: Pin, oid: str | None) -> None:
@@ -243,16 +252,14 @@ class _Run:
 
     def _note(self, version: Version, tags: Sequence[str]) -> None:
         """Remember the newest version of each prompt, and when its last one was made."""
-        key = not is_prerelease(version.version), precedence(version.version)
+        created_at = version.created_at
         known = self.prompts.get(version.name)
-        if known is None:
-            self.prompts[version.name] = _Newest(key, version, version.created_at, tags)
-            return
-        updated_at = max(known.updated_at, version.created_at)
-        if key > known.key:
-            self.prompts[version.name] = _Newest(key, version, updated_at, tags)
-        elif updated_at > known.updated_at:
-            self.prompts[version.name] = known._replace(updated_at=updated_at)
+        if known is not None:
+            created_at = max(created_at, known.updated_at)
+        if known is None or rank(version.version) > rank(known.version.version):
+            self.prompts[version.name] = _Newest(version, created_at, tags)
+        elif created_at > known.updated_at:
+            self.prompts[version.name] = known._replace(updated_at=created_at)
 
     def _put_prompts(self) -> None:
         """Derive the rows of the prompts that have new versions."""
@@ -264,46 +271,33 @@ class _Run:
             rows[name] = before.joined(row) if before else row
         self.index.put_prompts(self.workspace, rows)
 
-    def _loaded(self, loader: loading.Loader, fresh: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
-        """The valid ones among new tags; of those that cannot coexist, the one that wins."""
-        contested, settled = self._contests(fresh)
-        total = len(fresh)
-        for done, item in enumerate(self._load(loader, settled)):
-            if self.progress and done % 1_000 == 0:
-                self.progress(done, total)
-            yield item
-        for group in contested:
-            yield from self._winners(list(self._load(loader, group)))
-        if self.progress:
-            self.progress(total, total)
+    def _valid(self, chunks: Iterable[loading.Chunk]) -> Iterator[list[Loaded]]:
+        """The valid ones among new tags, many at once; the others are rejected."""
+        kept: list[Loaded] = []
+        for chunk in chunks:
+            for rejection in chunk.rejected:
+                self._reject(rejection)
+            kept += chunk.loaded
+            if len(kept) >= _CHUNK:
+                yield kept
+                kept = []
+        yield kept
 
-    def _load(self, loader: loading.Loader, refs: Sequence[tuple[str, str]]) -> Iterator[Loaded]:
-        for item in loader.load(refs, self.settings.checks):
-            if isinstance(item, Rejection):
-                self._reject(item)
-            else:
-                yield item
-
-    def _contests(
-        self, fresh: Sequence[tuple[str, str]]
-    ) -> tuple[list[list[tuple[str, str]]], list[tuple[str, str]]]:
-        """Groups of new tags of which only some can be served, and all the others."""
+    def _contested(self, fresh: Sequence[tuple[str, str]]) -> set[str]:
+        """The new tags of which only some can be served: case twins, equal precedence."""
         by_name: dict[str, list[tuple[str, str]]] = {}
         for ref, oid in fresh:
             by_name.setdefault(split_tag_ref(ref)[0], []).append((ref, oid))
         spellings: dict[str, list[str]] = {}
         for name in by_name:
             spellings.setdefault(fold(name), []).append(name)
-        groups: list[list[tuple[str, str]]] = []
-        settled: list[tuple[str, str]] = []
-        for names in spellings.values():
-            refs = [ref for name in names for ref in by_name[name]]
-            contested = len(names) > 1 or self._is_contested(names[0], refs)
-            if contested:
-                groups.append(refs)
-            else:
-                settled += refs
-        return groups, settled
+        return {
+            ref
+            for names in spellings.values()
+            for name in names
+            if len(names) > 1 or self._is_contested(name, by_name[name])
+            for ref, _ in by_name[name]
+        }
 
     def _is_contested(self, name: str, refs: Sequence[tuple[str, str]]) -> bool:
         """Whether two of a prompt's tags, new or indexed, cannot both be served."""
@@ -344,12 +338,15 @@ class _Run:
     def _publish(self, chunk: Sequence[Loaded]) -> None:
         """Keep alive, then pin, then index: what is served is remembered, and what is remembered
         has its bytes, whenever the process dies."""
+        if not chunk:
+            return
         if self.source.owned:
             self._keep_alive([item.version.blob for item in chunk])
         self.telemetry.add_pins(self.workspace, [item.version for item in chunk], self.now)
         self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))
         for item in chunk:
-            self._accept(item.ref)
+            if item.ref in self.was_rejected:
+                self.index.unreject(self.workspace, item.ref)
             self._note(item.version, item.tags)
         self.added += len(chunk)
 
@@ -483,14 +480,3 @@ def _equal_precedence(ref: str, oid: str, version: str, twin: str) -> Rejection:
         "Choose the next version.",
         "version",
     )
-
-
-def _chunked(items: Iterable[Loaded], size: int) -> Iterator[list[Loaded]]:
-    chunk: list[Loaded] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

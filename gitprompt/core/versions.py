@@ -91,9 +91,15 @@ def is_prerelease(version: str) -> bool:
     return "-" in version
 
 
+@lru_cache(maxsize=4096)
+def rank(version: str) -> tuple[bool, str]:
+    """By this the newest is the highest: precedence, and every release above any pre-release."""
+    return not is_prerelease(version), precedence(version)
+
+
 def newest(versions: Iterable[str]) -> str | None:
     """The highest by precedence; pre-releases only when there is nothing else."""
-    return max(versions, key=lambda v: (not is_prerelease(v), precedence(v)), default=None)
+    return max(versions, key=rank, default=None)
 
 
 def bumped(version: str, bump: Bump) -> str:
