@@ -8,6 +8,7 @@ files of the work tree. A test pins the modules.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -122,11 +123,12 @@ def _input(path: str, top: str) -> Input:
 
 
 def _read(path: str) -> bytes | str:
-    if os.path.islink(path):
-        return "it is a symbolic link, not a file"
-    if not os.path.isfile(path):
-        return "it is not a regular file"
     try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            return "it is a symbolic link, not a file"
+        if not stat.S_ISREG(mode):
+            return "it is not a regular file"
         with open(path, "rb") as file:
             return file.read(formats.MAX_BYTES + 1)
     except OSError as error:

@@ -109,12 +109,12 @@ class _Builder:
         kind = type(event).__name__
         if kind == "ScalarEvent":
             self._scalar(event)
+        elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+            self._close()
         elif kind == "MappingStartEvent":
             self._open(event, {})
         elif kind == "SequenceStartEvent":
             self._open(event, [])
-        elif kind in ("MappingEndEvent", "SequenceEndEvent"):
-            self._close()
         elif kind == "AliasEvent":
             self._alias(event)
         elif kind == "DocumentStartEvent":
