@@ -63,7 +63,7 @@ class Registry:
 
     @cached_property
     def settings(self) -> Settings:
-        """Those of the work tree, where there is one; else those at the default branch's tip."""
+        """Those that are committed at HEAD."""
         with self.repository.reader() as reader:
             return published.load_settings(reader, self.repository.refs().head[1])[0]
 

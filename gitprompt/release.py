@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one path by which gitprompt writes to Git: build objects, then move refs by
-compare-and-swap, at the origin first and then here. Command line and server both use it.
+compare-and-swap; and what a push to a remote does when somebody was faster.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitprompt.core.document import SUFFIXES
@@ -19,9 +19,6 @@ from gitprompt.git.objects import EMPTY_TREE, Signature
 from gitprompt.git.refs import ZERO, RefUpdate, update_refs
 from gitprompt.git.repository import Repository
 from gitprompt.git.writer import ObjectWriter
-
-# Where a write must succeed before the local refs move; a driver's `push` is one.
-Origin = Callable[[Repository, Sequence[RefUpdate]], None]
 
 
 class Release(NamedTuple):
@@ -54,7 +51,6 @@ def publish(
     tagger: Signature,
     *,
     sign: bool = False,
-    origin: Origin | None = None,
 ) -> list[RefUpdate]:
     """Tag each release's commit, all of them or none. Raises Conflict where a version exists."""
     if sign:
@@ -74,7 +70,7 @@ def publish(
         )
         for release in releases
     ]
-    _apply(repository, updates, "gitprompt: publish", origin)
+    update_refs(repository, updates, message="gitprompt: publish")
     return updates
 
 
@@ -116,14 +112,6 @@ def _exists(release: Release) -> Conflict:
     )
 
 
-def _apply(
-    repository: Repository, updates: Sequence[RefUpdate], message: str, origin: Origin | None
-) -> None:
-    if origin is not None:
-        origin(repository, updates)
-    update_refs(repository, updates, message=message)
-
-
 def move_label(
     repository: Repository,
     name: str,
@@ -136,7 +124,6 @@ def move_label(
     reason: str = "",
     namespace: str = "refs/labels",
     sign: bool = False,
-    origin: Origin | None = None,
 ) -> RefUpdate:
     """Point a label at a version, or remove it with `version` None: one commit on its ref.
 
@@ -158,7 +145,7 @@ def move_label(
     ref = label_ref(name, label, namespace=namespace)
     update = RefUpdate(ref, local or ZERO, commit)
     target = version.version if version else "none"
-    _apply(repository, [update], f"gitprompt: {label} → {target}", origin)
+    update_refs(repository, [update], message=f"gitprompt: {label} → {target}")
     return update
 
 

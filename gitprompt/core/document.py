@@ -31,10 +31,6 @@ def prompt_paths(name: str) -> tuple[str, ...]:
     return tuple(f"{PROMPTS}/{name}{suffix}" for suffix in SUFFIXES)
 
 
-def suite_paths(name: str) -> tuple[str, ...]:
-    return tuple(f"{SUITES}/{name}{suffix}" for suffix in SUFFIXES)
-
-
 def stem(path: str, folder: str) -> str | None:
     """The name that a path inside `folder` stands for, or None for any other file.
 

@@ -16,7 +16,6 @@ from gitprompt.core.model import Document
 from gitprompt.core.template import TemplateError, compile_template, free_names
 from gitprompt.errors import BadRequest, Invalid
 
-TYPES = ("string", "number", "boolean", "array", "object")
 _SCALARS = ("string", "number", "boolean")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 

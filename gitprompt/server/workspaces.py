@@ -82,10 +82,6 @@ class Workspaces:
     def source(self, workspace: str) -> Source | None:
         return self._sources.get(workspace)
 
-    def is_in_place(self, workspace: str) -> bool:
-        source = self._sources.get(workspace)
-        return source is not None and not source.owned
-
     def state(self, workspace: str) -> State:
         return self._states.setdefault(workspace, State())
 
