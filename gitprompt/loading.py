@@ -45,8 +45,8 @@ def _sorted_out(items: Sequence[Loaded | Rejection]) -> Chunk:
 
 
 class Loader:
-    """Loads version tags like `published.load_versions`, in order. `expected` tags or more than
-    WORKERS_FROM start workers at once, which get ready while the caller still sorts the refs."""
+    """Loads version tags like `published.load_versions`, in order. Where WORKERS_FROM or more are
+    `expected`, workers start at once, and get ready while the caller still sorts the refs."""
 
     def __init__(self, repository: Repository, reader: ObjectReader, *, expected: int) -> None:
         self._reader = reader

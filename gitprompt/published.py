@@ -20,7 +20,7 @@ from gitprompt.core.document import SETTINGS, SUITES, prompt_paths, stem, versio
 from gitprompt.core.model import Finding, Kind, Severity
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Version
-from gitprompt.core.settings import Settings, from_document
+from gitprompt.core.settings import Settings
 from gitprompt.core.versions import check_version, newest, split_tag_ref
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import Object, ObjectReader, Signature, parse_commit, parse_tag
@@ -419,11 +419,8 @@ def load_settings(reader: ObjectReader, commit: str | None) -> tuple[Settings, R
     blob = reader.get(f"{commit}:{SETTINGS}") if commit else None
     if blob is None or blob.kind != "blob" or commit is None:
         return Settings(), None
-    document, findings = checks.examine(blob.data, path=SETTINGS, kind="settings", name="")
-    problems = checks.errors(findings)
-    if problems:
-        return Settings(), Rejection(SETTINGS, blob.oid, problems)
-    return from_document(document), None
+    settings, problems = checks.read_settings(blob.data)
+    return settings, Rejection(SETTINGS, blob.oid, problems) if problems else None
 
 
 def load_suites(

@@ -20,6 +20,7 @@ from gitprompt.core.publication import Label, Rejection, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
 from gitprompt.errors import Invalid, NotFound
+from gitprompt.git.objects import ObjectReader
 from gitprompt.git.repository import Repository
 
 WORK_TREE = "."
@@ -118,12 +119,14 @@ class Registry:
             for ref, tip in sorted(self.label_refs.items()):
                 if name is not None and not ref.startswith(f"{namespace}/{name}@"):
                     continue
-                found.append(
-                    published.load_label(
-                        reader, ref, tip, namespace=namespace, versions=self.versions
-                    )
-                )
+                found.append(self.read_label(reader, ref, tip))
         return found
+
+    def read_label(self, reader: ObjectReader, ref: str, tip: str) -> Label | Rejection:
+        """The label whose ref stands at a commit."""
+        return published.load_label(
+            reader, ref, tip, namespace=self.settings.namespace, versions=self.versions
+        )
 
     def label(self, name: str, label: str) -> Label | None:
         """A label, or None where there never was one. Raises Invalid where its ref is."""
@@ -133,9 +136,7 @@ class Registry:
         if tip is None:
             return None
         with self.repository.reader() as reader:
-            found = published.load_label(
-                reader, ref, tip, namespace=self.settings.namespace, versions=self.versions
-            )
+            found = self.read_label(reader, ref, tip)
         if isinstance(found, Rejection):
             first = found.findings[0]
             raise Invalid(f"{ref}: {first.message}", hint=first.hint)

@@ -228,7 +228,7 @@ def push(
             return
         back = [_back(update) for update in undo]
         update_refs(repository, back, message="gitprompt: push refused")
-        raise refused(error, updates) from error
+        raise refused(error) from error
 
 
 _REJECTED = re.compile(
@@ -255,7 +255,7 @@ def _lease(update: RefUpdate) -> str:
     return "" if update.old == ZERO else update.old
 
 
-def refused(error: GitError, updates: Sequence[RefUpdate]) -> GitError | Conflict:
+def refused(error: GitError) -> GitError | Conflict:
     """The error for a refused push, with the remote's own words."""
     said = "\n".join(
         line.removeprefix("remote: ").rstrip()

@@ -22,13 +22,7 @@ from gitprompt.core.document import SETTINGS, SUITES
 from gitprompt.core.labels import split_label_ref
 from gitprompt.core.names import fold
 from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, Version
-from gitprompt.core.versions import (
-    TAG_PREFIX,
-    precedence,
-    rank,
-    split_tag_ref,
-    tag_ref,
-)
+from gitprompt.core.versions import TAG_PREFIX, precedence, rank, split_tag_ref, tag_ref
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import ObjectReader, Signature
 from gitprompt.git.refs import ZERO, Refs, RefUpdate
@@ -285,9 +279,9 @@ class _Run:
 
     def _contested(self, fresh: Sequence[tuple[str, str]]) -> set[str]:
         """The new tags of which only some can be served: case twins, equal precedence."""
-        by_name: dict[str, list[tuple[str, str]]] = {}
-        for ref, oid in fresh:
-            by_name.setdefault(split_tag_ref(ref)[0], []).append((ref, oid))
+        by_name: dict[str, list[str]] = {}
+        for ref, _ in fresh:
+            by_name.setdefault(split_tag_ref(ref)[0], []).append(ref)
         spellings: dict[str, list[str]] = {}
         for name in by_name:
             spellings.setdefault(fold(name), []).append(name)
@@ -296,13 +290,13 @@ class _Run:
             for names in spellings.values()
             for name in names
             if len(names) > 1 or self._is_contested(name, by_name[name])
-            for ref, _ in by_name[name]
+            for ref in by_name[name]
         }
 
-    def _is_contested(self, name: str, refs: Sequence[tuple[str, str]]) -> bool:
+    def _is_contested(self, name: str, refs: Sequence[str]) -> bool:
         """Whether two of a prompt's tags, new or indexed, cannot both be served."""
         owner = self.index.name_like(self.workspace, name)
-        versions = [split_tag_ref(ref)[1] for ref, _ in refs]
+        versions = [split_tag_ref(ref)[1] for ref in refs]
         if len({_precedence(version) for version in versions}) < len(versions):
             return True
         if owner is None:

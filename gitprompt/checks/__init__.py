@@ -24,7 +24,9 @@ from gitprompt.checks import (
     whitespace,
 )
 from gitprompt.checks.subject import Problem, Publication, Subject
+from gitprompt.core.document import SETTINGS
 from gitprompt.core.model import Finding, Kind, Severity
+from gitprompt.core.settings import Settings, from_document
 
 
 class Check(Protocol):
@@ -87,6 +89,14 @@ def examine(
         return None, [finding]
     subject = Subject(data, document, path, kind, name, version, publication)
     return document, judge(subject, severities or {})
+
+
+def read_settings(data: bytes) -> tuple[Settings, tuple[Finding, ...]]:
+    """The settings in the bytes of a gitprompt.yaml, and what is wrong with it. Where something
+    is, the defaults hold."""
+    document, findings = examine(data, path=SETTINGS, kind="settings", name="")
+    problems = errors(findings)
+    return (Settings(), problems) if problems else (from_document(document), ())
 
 
 def judge(subject: Subject, severities: Mapping[str, Severity]) -> list[Finding]:

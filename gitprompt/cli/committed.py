@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gitprompt import checks
 from gitprompt.cli.validation import Input, Request
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
-from gitprompt.core.settings import Settings, from_document
+from gitprompt.core.settings import Settings
 from gitprompt.errors import GitError, NotFound
 from gitprompt.git.objects import EMPTY_TREE, Object, ObjectReader
 from gitprompt.git.repository import Repository
@@ -77,5 +77,4 @@ def _input(reader: ObjectReader, path: str, mode: str, oid: str) -> Input:
 def _settings(blob: Object | None) -> Settings:
     if blob is None or blob.kind != "blob":
         return Settings()
-    document, findings = checks.examine(blob.data, path=SETTINGS, kind="settings", name="")
-    return Settings() if checks.errors(findings) else from_document(document)
+    return checks.read_settings(blob.data)[0]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from gitprompt import published, release
+from gitprompt import release
 from gitprompt.cli.output import done, json_option, when, write_json, write_table
 from gitprompt.cli.read import registry
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
@@ -111,7 +111,7 @@ def _load(found: Registry, ref: str, tip: str, namespace: str) -> tuple[Label, b
     An invalid one is mended by a new move on top, and its history stays.
     """
     with found.repository.reader() as reader:
-        label = published.load_label(reader, ref, tip, namespace=namespace, versions=found.versions)
+        label = found.read_label(reader, ref, tip)
         if not isinstance(label, Rejection):
             return label, True
         commit = reader.get(f"{tip}^{{commit}}")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -64,12 +64,14 @@ def list_command(as_json: bool) -> None:
         write_json(items)
         return
     rows = [
-        (item["name"], item["latest"] or "unpublished", _pairs(item["labels"])) for item in items
+        (item["name"], item["latest"] or "unpublished", label_pairs(item["labels"]))
+        for item in items
     ]
     write_table(("prompt", "newest", "labels"), rows, empty="No prompts yet: gitprompt new welcome")
 
 
-def _pairs(labels: Any) -> str:
+def label_pairs(labels: Mapping[str, str]) -> str:
+    """production=1.2.0 staging=1.3.0"""
     return " ".join(f"{label}={version}" for label, version in sorted(labels.items()))
 
 

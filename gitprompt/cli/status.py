@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gitprompt.cli.output import json_option, progress, write_json, write_table
-from gitprompt.cli.read import labels_by_version, registry
+from gitprompt.cli.read import label_pairs, labels_by_version, registry
 from gitprompt.cli.remote import connect, server_options
 from gitprompt.core.document import digest
 from gitprompt.core.versions import newest
@@ -93,15 +93,14 @@ def _add_served(prompts: list[dict[str, Any]], client: Any) -> None:
 
 
 def _row(item: dict[str, Any], *, with_server: bool) -> tuple[str, ...]:
-    row = (item["name"], item["state"], item["latest"] or "none", _pairs(item["labels"]))
+    row = (item["name"], item["state"], item["latest"] or "none", label_pairs(item["labels"]))
     if not with_server:
         return row
     served = item["served"]
-    return (*row, f"{served['latest']} {_pairs(served['labels'])}".strip() if served else "nothing")
-
-
-def _pairs(labels: dict[str, str]) -> str:
-    return " ".join(f"{label}={version}" for label, version in sorted(labels.items()))
+    return (
+        *row,
+        f"{served['latest']} {label_pairs(served['labels'])}".strip() if served else "nothing",
+    )
 
 
 def _write_state(state: dict[str, Any]) -> None:

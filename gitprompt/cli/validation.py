@@ -18,7 +18,7 @@ from gitprompt.checks.subject import Publication
 from gitprompt.cli.outcome import use_color
 from gitprompt.core.document import PROMPTS, SETTINGS, SUFFIXES, SUITES, digest, place
 from gitprompt.core.model import Finding, Kind
-from gitprompt.core.settings import Settings, from_document
+from gitprompt.core.settings import Settings
 from gitprompt.errors import UsageError
 from gitprompt.git import peek
 
@@ -143,8 +143,7 @@ def _settings(top: str) -> Settings:
     data = _read(path)
     if isinstance(data, str):
         return Settings()
-    document, findings = checks.examine(data, path=SETTINGS, kind="settings", name="")
-    return Settings() if checks.errors(findings) else from_document(document)
+    return checks.read_settings(data)[0]
 
 
 # Examining
