@@ -110,7 +110,7 @@ def warm(path: str, size: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1000,10000,100000")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     cold_rows, warm_rows = [], []
     for size in map(int, options.sizes.split(",")):
@@ -119,7 +119,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 path = measure.repository(os.path.join(folder, "r.git"), size, shape=shape)
                 ours, theirs, peaks = [], [], []
-                for _ in range(options.rounds):
+                for _ in range(options.rounds * (5 if size <= 1_000 else 1)):
                     found = apart("cold", path)
                     assert found["count"] == size, found
                     ours.append(found["seconds"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -32,7 +32,7 @@ from gitprompt.store.index import IndexWriter, PromptRow, WorkspaceRow
 from gitprompt.store.telemetry import Telemetry
 
 PIN_REF = "refs/gitprompt/pins"
-_CHUNK = 4_000  # versions to one durable commit of pins
+_CHUNK = 2_000  # versions that are loaded at once, and to one durable commit of pins
 _MAX_READERS = 8
 
 Progress = Callable[[int, int], None]
@@ -72,16 +72,17 @@ class Sync:
             known = self._known.get(source.workspace)
             if known is not None and source.repository.is_unchanged(known):
                 return Outcome()
-            refs = source.repository.refs(before=known)
-            if known is None:
-                known = Refs({}, self._index.known_refs(source.workspace), "")
-            outcome = Outcome()
-            row = self._index.workspace(source.workspace)
-            changed = refs.changed_since(known)
-            if changed or row is None or refs.head != (row.branch, row.head):
-                with self._reader(source) as reader, self._index.transaction():
-                    run = _Run(self, source, reader, refs, row, progress)
-                    outcome = run.apply(changed)
+            with self._reader(source) as reader:  # git gets ready while we look at the refs
+                refs = source.repository.refs(before=known)
+                if known is None:
+                    known = Refs({}, self._index.known_refs(source.workspace), "")
+                outcome = Outcome()
+                row = self._index.workspace(source.workspace)
+                changed = refs.changed_since(known)
+                if changed or row is None or refs.head != (row.branch, row.head):
+                    with self._index.transaction():
+                        run = _Run(self, source, reader, refs, row, progress)
+                        outcome = run.apply(changed)
             self._known[source.workspace] = refs
             return outcome
 
@@ -174,13 +175,6 @@ class _Run:
 
     def _tags(self, changed: Sequence[str]) -> None:
         has_pins = self.telemetry.has_pins(self.workspace)
-        expected = 0 if has_pins else len(changed)
-        with loading.Loader(self.source.repository, self.reader, expected=expected) as loader:
-            self._changed_tags(loader, changed, has_pins=has_pins)
-
-    def _changed_tags(
-        self, loader: loading.Loader, changed: Sequence[str], *, has_pins: bool
-    ) -> None:
         fresh: list[tuple[str, str]] = []
         for ref in changed:
             oid = self.refs.get(ref)
@@ -194,11 +188,15 @@ class _Run:
                 self.index.unreject(self.workspace, ref)
             else:
                 fresh.append((ref, oid))
-        chunks = loader.load(fresh, self.settings.checks)
-        contested = self._contested(fresh)  # while the workers begin
+        with loading.undisturbed(len(fresh)):
+            self._fresh_tags(fresh)
+        self._put_prompts()
+
+    def _fresh_tags(self, fresh: Sequence[tuple[str, str]]) -> None:
+        contested = self._contested(fresh)
         groups: dict[str, list[Loaded]] = {}
         done = 0
-        for valid in self._valid(chunks):
+        for valid in self._valid(fresh):
             done += len(valid)
             for item in valid if contested else ():
                 if item.ref in contested:
@@ -210,7 +208,6 @@ class _Run:
             self._publish(list(self._winners(group)))
         if self.progress:
             self.progress(len(fresh), len(fresh))
-        self._put_prompts()
 
     def _compare(self, ref: str, pin: Pin, oid: str | None) -> None:
         """A pinned tag: what is served stays; a tag that moved or vanished is reported."""
@@ -261,21 +258,22 @@ class _Run:
         for name, found in self.prompts.items():
             tags = json.dumps(found.tags, ensure_ascii=False)
             row = PromptRow(found.version.version, found.updated_at, tags)
-            before = self.index.prompt(self.workspace, name)
+            before = self.index.prompt(self.workspace, name) if self.row else None
             rows[name] = before.joined(row) if before else row
         self.index.put_prompts(self.workspace, rows)
 
-    def _valid(self, chunks: Iterable[loading.Chunk]) -> Iterator[list[Loaded]]:
+    def _valid(self, fresh: Sequence[tuple[str, str]]) -> Iterator[list[Loaded]]:
         """The valid ones among new tags, many at once; the others are rejected."""
-        kept: list[Loaded] = []
-        for chunk in chunks:
-            for rejection in chunk.rejected:
-                self._reject(rejection)
-            kept += chunk.loaded
-            if len(kept) >= _CHUNK:
-                yield kept
-                kept = []
-        yield kept
+        chunks = published.load_chunks(
+            self.reader, fresh, self.settings.checks, size=_CHUNK, read=loading.read
+        )
+        for items in chunks:
+            valid = [item for item in items if isinstance(item, Loaded)]
+            if len(valid) < len(items):
+                for item in items:
+                    if isinstance(item, Rejection):
+                        self._reject(item)
+            yield valid
 
     def _contested(self, fresh: Sequence[tuple[str, str]]) -> set[str]:
         """The new tags of which only some can be served: case twins, equal precedence."""
@@ -295,10 +293,12 @@ class _Run:
 
     def _is_contested(self, name: str, refs: Sequence[str]) -> bool:
         """Whether two of a prompt's tags, new or indexed, cannot both be served."""
-        owner = self.index.name_like(self.workspace, name)
         versions = [split_tag_ref(ref)[1] for ref in refs]
         if len({_precedence(version) for version in versions}) < len(versions):
             return True
+        if self.row is None and not self.prompts:
+            return False  # there is no index yet
+        owner = self.index.name_like(self.workspace, name)
         if owner is None:
             return False
         return owner != name or any(self._twin(name, version) for version in versions)
@@ -379,7 +379,7 @@ class _Run:
                     self.index.unreject(self.workspace, ref)
                 else:
                     self._reject(published.rejection(ref, oid, error.message, error.hint, "name"))
-        for name in self.prompts:
+        for name in self.prompts if self.row else ():
             if self.index.has_unsettled_labels(self.workspace, name, namespace):
                 touched.setdefault(name, set())
         for name, refs in sorted(touched.items()):

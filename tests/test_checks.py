@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 
 from gitprompt import checks
 from gitprompt.checks import schema, secrets
+from gitprompt.checks.shape import is_surely_shaped
 from gitprompt.checks.shortcut import is_surely_valid
 from gitprompt.checks.subject import Publication, Subject
 from gitprompt.core.document import digest
@@ -213,18 +214,25 @@ def test_what_the_shortcut_accepts_has_no_error(document: Any) -> None:
     data = json.dumps(document).encode()
     subject = Subject(data, document, "a.json", "prompt", "welcome", "1.0.0", None)
     try:
-        accepted = is_surely_valid(subject)
+        accepted = is_surely_valid(
+            subject.data, subject.document, subject.name, subject.version or ""
+        )
     except (AttributeError, TypeError):
         raise AssertionError("the shortcut must take any value") from None
     if accepted:
         assert checks.errors(checks.judge(subject, {})) == ()
 
 
-@given(PROMPT | BROKEN)
+@given(PROMPT | BROKEN | ANY)
 def test_both_schema_libraries_give_the_same_verdict(document: Any) -> None:
     loaded = schema.load("prompt")
     verdict = jsonschema_rs.validator_for(loaded).is_valid(document)
     assert verdict == Draft7Validator(loaded).is_valid(document)
+    assert verdict or not is_surely_shaped(document)
+
+
+def test_a_plain_prompt_needs_no_schema_library() -> None:
+    assert is_surely_shaped(SEED)
 
 
 def test_the_schemas_are_valid_and_described() -> None:

@@ -432,7 +432,7 @@ def test_the_fast_path_of_validate_imports_little(clone: Clone) -> None:
         json.loads(run(sys.executable, "-I", "-c", code, cwd=clone.path).splitlines()[-1])
     )
     ours = {m for m in modules if m.startswith("gitprompt")}
-    forbidden = {"click", "rich", "subprocess", "dataclasses", "inspect", "pathlib", "jsonschema", "detect_secrets",
+    forbidden = {"click", "rich", "jsonschema_rs", "subprocess", "dataclasses", "inspect", "pathlib", "jsonschema", "detect_secrets",
                  "pygit2", "apsw", "httpx", "msgspec", "starlette", "semver", "logging", "asyncio"}  # fmt: skip
     assert modules & forbidden == set()
     assert ours == {
@@ -440,7 +440,7 @@ def test_the_fast_path_of_validate_imports_little(clone: Clone) -> None:
         "gitprompt.cli", "gitprompt.cli.outcome", "gitprompt.cli.validation",
         "gitprompt.checks", "gitprompt.checks.identity", "gitprompt.checks.messages",
         "gitprompt.checks.published", "gitprompt.checks.schema", "gitprompt.checks.secrets",
-        "gitprompt.checks.size", "gitprompt.checks.subject", "gitprompt.checks.template",
+        "gitprompt.checks.shape", "gitprompt.checks.size", "gitprompt.checks.subject", "gitprompt.checks.template",
         "gitprompt.checks.variables", "gitprompt.checks.whitespace",
         "gitprompt.core", "gitprompt.core.document", "gitprompt.core.model",
         "gitprompt.core.names", "gitprompt.core.settings", "gitprompt.core.template",

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitprompt import loading, release
+from gitprompt import release
 from gitprompt.core.publication import Label
 from gitprompt.git.repository import Repository
 from gitprompt.registry import Registry
@@ -318,7 +318,7 @@ def test_changed_severities_judge_rejected_tags_again(sidecar: Sidecar, tmp_path
     assert sidecar.rebuilt(tmp_path / "again") == list(sidecar.index.dump())
 
 
-def test_many_tags_are_loaded_by_workers_with_the_same_outcome(
+def test_many_tags_are_loaded_in_chunks_with_the_same_outcome(
     clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = []
@@ -328,15 +328,15 @@ def test_many_tags_are_loaded_by_workers_with_the_same_outcome(
         stream.append(f"blob\nmark :1\ndata {len(text)}\n{text}\ntag prompts/p{number % 9}/1.0.{number}\n"
                       f"from :1\ntagger A <a@b> {1_600_000_000 + number} +0000\ndata 1\nx\n")  # fmt: skip
     clone.git("fast-import", "--quiet", stdin="".join(stream))
-    alone = Sidecar(clone, tmp_path / "one")
-    alone.reconcile()
-    monkeypatch.setattr(loading, "WORKERS_FROM", 100)
-    spread = Sidecar(clone, tmp_path / "two")
-    outcome = spread.reconcile()
+    whole = Sidecar(clone, tmp_path / "one")
+    whole.reconcile()
+    monkeypatch.setattr("gitprompt.sync._CHUNK", 100)
+    chunked = Sidecar(clone, tmp_path / "two")
+    outcome = chunked.reconcile()
     assert (outcome.versions, outcome.rejected) == (685, 114)
-    assert list(spread.index.dump()) == list(alone.index.dump())
-    alone.close()
-    spread.close()
+    assert list(chunked.index.dump()) == list(whole.index.dump())
+    whole.close()
+    chunked.close()
 
 
 # The property: whatever happened, in whatever order we looked, the rebuilt index is the same.

@@ -59,7 +59,7 @@ _SUSPECTS: tuple[tuple[bytes, bytes], ...] = (
     (b"sk", rb"sk[a-z0-9]{32}"),
 )
 
-# Prose has no word of 20 characters, and every key but a private key's head has one. Marking the
+# Prose has no word of 20 characters, and every key but the head of a private one has such a word. Marking the
 # characters of keys and searching for a run of marks costs 1 µs; an expression costs 16.
 _MARKS = bytes(
     b"x"[0] if chr(code).isalnum() or chr(code) in "_./+=:-" else 32 for code in range(128)
@@ -110,7 +110,7 @@ def find(subject: Subject) -> Iterator[Problem]:
 
 def is_suspect(data: bytes) -> bool:
     """False where the detectors would surely find nothing."""
-    if _RUN not in data.translate(_MARKS) and b"PRIVATE KEY" not in data and b"PuTTY" not in data:
+    if _RUN not in data.translate(_MARKS) and b"PRIVATE KEY" not in data:
         return False
     lowered = data.lower()
     found = [word in lowered and bool(re.search(form, lowered, re.I)) for word, form in _SUSPECTS]

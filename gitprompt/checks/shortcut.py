@@ -8,21 +8,20 @@ judged by the checks themselves.
 
 from __future__ import annotations
 
+from typing import Any
+
 from gitprompt.checks import schema, secrets
-from gitprompt.checks.subject import Subject
 from gitprompt.core.names import is_name
 from gitprompt.core.template import simple_names
 from gitprompt.core.variables import has_type
 
 
-def is_surely_valid(subject: Subject) -> bool:
-    """Whether a prompt whose version is given surely has no error-level finding."""
-    document = subject.document
-    if subject.publication is not None or not schema.is_valid(subject):
+def is_surely_valid(data: bytes, document: Any, name: str, version: str) -> bool:
+    """Whether a prompt, in bytes and as it was read, surely has no error-level finding under the
+    name and version of its tag."""
+    if not schema.verdict("prompt")(document) or "type" in document:
         return False
-    if document.get("name", subject.name) != subject.name or not is_name(subject.name):
-        return False
-    if document.get("version", subject.version) != subject.version or "type" in document:
+    if document.get("name", name) != name or document.get("version", version) != version:
         return False
     declared = document.get("variables")
     for message in document["messages"]:
@@ -33,4 +32,4 @@ def is_surely_valid(subject: Subject) -> bool:
     for spec in declared.values() if declared else ():
         if "default" in spec and not has_type(spec["default"], spec["type"]):
             return False
-    return not secrets.is_suspect(subject.data)
+    return is_name(name) and not secrets.is_suspect(data)

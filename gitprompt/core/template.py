@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -101,16 +102,13 @@ def _flat(text: str) -> Template | None:
     return Template(tuple(nodes), tuple((n.key, n.offset) for n in nodes if isinstance(n, Tag)))
 
 
-def simple_names(text: str) -> set[str] | None:
+def simple_names(text: str) -> AbstractSet[str] | None:
     """The variables of a template that has simple variables only; None where it has more."""
-    names: set[str] = set()
-    for part in text.split("{{")[1:]:
-        inner, closed, _ = part.partition("}}")
-        key = inner.strip(" \t")
-        if not closed or not key.isidentifier():
-            return None
-        names.add(key)
-    return names
+    names = _SIMPLE.findall(text)
+    return set(names) if len(names) == text.count("{{") else None
+
+
+_SIMPLE = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
 
 
 class _Parser:

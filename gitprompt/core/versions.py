@@ -26,6 +26,7 @@ _VERSION = re.compile(
 _LOOSE = re.compile(r"[vV]?[0-9]+(?:\.[0-9]+)*(?:[-+].*)?\Z", re.DOTALL)
 
 
+@lru_cache(maxsize=4096)
 def check_version(version: str) -> str:
     """Return `version`, or raise Invalid with the reason.
 

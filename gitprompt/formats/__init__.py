@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from gitprompt.formats.json_text import compact, may_repeat_a_key, read_json
-from gitprompt.formats.text import MAX_BYTES, FormatError, Path, decode
+from gitprompt.formats.text import MAX_BYTES, MAX_DEPTH, FormatError, Path, decode
 from gitprompt.formats.yaml_text import read_yaml
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_DEPTH",
     "FormatError",
     "as_json",
     "compact",

@@ -31,7 +31,9 @@ def require_git() -> str:
             "git was not found on PATH",
             hint="Install git 2.39 or newer (apt install git, brew install git).",
         )
-    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    answer = subprocess.run(
+        [path, "--version"], stdout=subprocess.PIPE, text=True, check=False
+    ).stdout
     found = re.search(r"(\d+)\.(\d+)", answer)
     if found is None or (int(found[1]), int(found[2])) < MINIMUM:
         raise SetupError(
@@ -67,7 +69,8 @@ def git(
         [require_git(), *args],
         cwd=cwd,
         env=dict(env) if env is not None else environment(inherit=True),
-        input=stdin,
+        input=stdin or None,
+        stdin=None if stdin else subprocess.DEVNULL,
         capture_output=True,
         check=False,
     )

@@ -23,19 +23,26 @@ class Corrupt(SetupError):
     """The file is not a database, or is damaged."""
 
 
-def connect(path: str, schema: str, *, durability: Durability) -> apsw.Connection:
+def connect(
+    path: str, schema: str, *, durability: Durability, page_size: int = 4096
+) -> apsw.Connection:
     """Open `path`, made if absent, and migrate it to the newest version of `schema`.
 
-    FULL: a commit is on disk when it returns. Raises Corrupt, or SetupError where the file was
-    written by a newer gitprompt or cannot be opened.
+    FULL: a commit is on disk when it returns; NORMAL is for what can be built again, whose schema
+    is not even awaited. `page_size` is that of a new file. Raises Corrupt, or SetupError where the
+    file was written by a newer gitprompt or cannot be opened.
     """
     try:
         connection = apsw.Connection(path)
         connection.set_busy_timeout(_BUSY_MS)
+        connection.pragma("page_size", page_size)
+        connection.pragma("synchronous", "OFF")  # a new file has nothing to lose yet
         connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", durability)
+        if durability == "FULL":
+            connection.pragma("synchronous", "FULL")
         connection.pragma("foreign_keys", True)
         _migrate(connection, schema, path)
+        connection.pragma("synchronous", durability)
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise Corrupt(
             f"{path} is damaged: {error}",
@@ -56,9 +63,6 @@ def _migrate(connection: apsw.Connection, schema: str, path: str) -> None:
     folder = os.path.join(_MIGRATIONS, schema)
     files = sorted(name for name in os.listdir(folder) if re.fullmatch(r"\d{4}_\w+\.sql", name))
     newest = int(files[-1][:4])
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT"
-    )
     if _version(connection) == newest:
         return
     with connection_transaction(connection):
@@ -71,11 +75,17 @@ def _migrate(connection: apsw.Connection, schema: str, path: str) -> None:
         for name in files[current:]:
             with open(os.path.join(folder, name), encoding="utf-8") as file:
                 connection.execute(file.read())
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT"
+        )
         connection.execute("DELETE FROM schema_version")
         connection.execute("INSERT INTO schema_version VALUES (?)", (newest,))
 
 
 def _version(connection: apsw.Connection) -> int:
+    """The schema of the file; 0 where it is new."""
+    if not connection.table_exists("main", "schema_version"):
+        return 0
     return int(connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").get)
 
 
