@@ -17,7 +17,7 @@ from gitprompt import checks, formats
 from gitprompt.checks.shortcut import is_surely_valid
 from gitprompt.checks.subject import Subject
 from gitprompt.core import labels as label_rules
-from gitprompt.core.document import SETTINGS, SUITES, prompt_paths, stem, version_paths
+from gitprompt.core.document import SETTINGS, SUFFIXES, SUITES, stem, version_paths
 from gitprompt.core.model import Finding, Kind, Severity
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Version
@@ -145,10 +145,10 @@ def _documents(
     reader: ObjectReader, targets: Sequence[_Target]
 ) -> Iterator[tuple[_Target, _File, Signature] | Rejection]:
     """The file that each target publishes, and who made it."""
-    commits = dict.fromkeys(t.target for t in targets if not t.is_blob)
+    undated = dict.fromkeys(t.target for t in targets if not t.is_blob and t.tagger is None)
     people = {
-        commit: parse_commit(found.data)
-        for commit, found in zip(commits, reader.contents(commits), strict=True)
+        commit: parse_commit(found.data).committer
+        for commit, found in zip(undated, reader.contents(undated), strict=True)
         if found is not None
     }
     folders = dict.fromkeys((t.target, _folder(t.name)) for t in targets if not t.is_blob)
@@ -161,7 +161,7 @@ def _documents(
             continue
         found = _find(reader, listings[target.target, _folder(target.name)], target)
         if isinstance(found, _File):
-            yield target, found, target.tagger or people[target.target].committer
+            yield target, found, target.tagger or people[target.target]
         else:
             yield found
 
@@ -173,17 +173,19 @@ def _folder(name: str) -> str:
 def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> _File | Rejection:
     """The document of a version in a commit: the file of that version, else the working copy."""
     data = tree.data if tree is not None and tree.kind == "tree" else b""
-    folder = _entry(data, target.name.rpartition("/")[2])
+    entries = _entries(data, target.name.rpartition("/")[2])
+    folder = entries.get("")
     if folder is not None and folder[0] == "40000":
         versions = reader.get(folder[1])
+        inside = _entries(versions.data if versions else b"", target.version)
         for path in version_paths(target.name, target.version):
-            entry = _entry(versions.data if versions else b"", path.rpartition("/")[2])
+            entry = inside.get(path[path.rindex(".") :])
             if entry is not None:
                 return _regular(_File(path, *entry), target)
     found = [
-        _File(path, *entry)
-        for path in prompt_paths(target.name)
-        if (entry := _entry(data, path.rpartition("/")[2])) is not None
+        _File(f"prompts/{target.name}{suffix}", *entries[suffix])
+        for suffix in SUFFIXES
+        if suffix in entries
     ]
     if len(found) > 1:
         both = " and ".join(file.path for file in found)
@@ -199,19 +201,22 @@ def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> _File |
     return _regular(found[0], target)
 
 
-def _entry(tree: bytes, name: str) -> tuple[str, str] | None:
-    """Mode and object of one entry of a tree, found without reading the others."""
-    needle = b" %b\0" % name.encode()
+def _entries(tree: bytes, stem: str) -> dict[str, tuple[str, str]]:
+    """Mode and object of the entries <stem> ("") and <stem>.yaml, .yml, .json (by their suffix) of
+    a tree, found without reading the others."""
+    found = {}
+    needle = b" %b" % stem.encode()
     at = tree.find(needle)
     while at >= 0:
-        mode = _MODE.search(tree, max(at - 6, 0), at)
-        if mode:
-            end = at + len(needle)
-            return mode[0].decode(), tree[end : end + 20].hex()
+        tail = _TAIL.match(tree, at + len(needle))
+        mode = tail and _MODE.search(tree, max(at - 6, 0), at)
+        if tail and mode:
+            found[tail[1].decode()] = mode[0].decode(), tree[tail.end() : tail.end() + 20].hex()
         at = tree.find(needle, at + 1)
-    return None
+    return found
 
 
+_TAIL = re.compile(rb"(\.yaml|\.yml|\.json|)\0")
 _MODE = re.compile(rb"(?:100644|100755|100664|120000|160000|40000)\Z")
 
 
@@ -386,11 +391,8 @@ def tree_blob(reader: ObjectReader, commit: str, name: str) -> str | None:
     tree = reader.get(f"{commit}:{_folder(name)}")
     if tree is None or tree.kind != "tree":
         return None
-    for path in prompt_paths(name):
-        entry = _entry(tree.data, path.rpartition("/")[2])
-        if entry is not None:
-            return entry[1]
-    return None
+    entries = _entries(tree.data, name.rpartition("/")[2])
+    return next((entries[suffix][1] for suffix in SUFFIXES if suffix in entries), None)
 
 
 # Files at the tip of the default branch
