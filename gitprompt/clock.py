@@ -11,3 +11,8 @@ Clock = Callable[[], int]
 
 def now() -> int:
     return int(time.time())
+
+
+def now_ms() -> int:
+    """Unix milliseconds, for what is measured rather than dated."""
+    return time.time_ns() // 1_000_000

@@ -39,6 +39,15 @@ class ServerSettings:
         "Seconds between looks at the refs; a poke does not wait for it.",
     )
     max_push_bytes: int = _setting(1_000_000_000, "GITPROMPT_MAX_PUSH_BYTES", "Largest push.")
+    max_body_bytes: int = _setting(
+        10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest body of any other request."
+    )
+    rate_limit: int = _setting(
+        0, "GITPROMPT_RATE_LIMIT", "Requests a minute for each key; 0 is no limit."
+    )
+    keep_days: int = _setting(
+        0, "GITPROMPT_KEEP_DAYS", "Days that telemetry is kept, rollups excepted; 0 keeps it all."
+    )
     log_level: str = _setting("info", "LOG_LEVEL", "debug (each request), info, warning or error.")
     log_format: str = _setting("text", "LOG_FORMAT", "text or json.")
     salt: str = _setting(
@@ -90,6 +99,9 @@ def server_settings(
         raise UsageError(f"log level '{settings.log_level}' is not debug, info, warning or error")
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
+    for name in ("rate_limit", "keep_days", "max_body_bytes", "max_push_bytes"):
+        if not 0 <= getattr(settings, name) < 1 << 62:
+            raise UsageError(f"{name.replace('_', ' ')} must be 0 or more")
     if not 0.01 <= settings.poll_seconds <= 86_400:
         raise UsageError("poll seconds must be between 0.01 and 86400")
     return settings

@@ -11,8 +11,9 @@ import secrets
 from contextlib import suppress
 
 from gitprompt.clock import Clock
-from gitprompt.errors import Invalid, SetupError
-from gitprompt.hosting import check_workspace
+from gitprompt.errors import Invalid, NotFound, SetupError
+from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
+from gitprompt.store.audit import LOCAL, Actor
 from gitprompt.store.telemetry import KeyRecord, Telemetry
 
 SCOPES = ("read", "write", "admin")
@@ -83,8 +84,10 @@ def create(
     scopes: str,
     expires_in_days: int | None,
     clock: Clock,
+    actor: Actor | None = None,
 ) -> tuple[KeyRecord, str]:
-    """A new key and its record. The key is not stored and cannot be shown again."""
+    """A new key and its record. The key is not stored and cannot be shown again. `actor` None is
+    whoever has the data directory."""
     if workspace != MASTER:
         check_workspace(workspace)
     if expires_in_days is not None and not 1 <= expires_in_days <= 36_500:
@@ -100,5 +103,21 @@ def create(
         hashed=hashed(salt, key),
         created_at=now,
         expires_at=now + expires_in_days * _DAY if expires_in_days else None,
+        entry=(actor or Actor(workspace, LOCAL)).did("key:create", now),
     )
     return record, key
+
+
+def revoke(
+    telemetry: Telemetry,
+    key_id: int,
+    *,
+    clock: Clock,
+    actor: Actor | None = None,
+    workspace: str | None = None,
+) -> None:
+    """Revoke a key, of one workspace or of any; raises NotFound. It takes effect at once."""
+    who = actor or Actor(workspace or DEFAULT_WORKSPACE, LOCAL)
+    entry = who.did("key:revoke", clock(), target_id=str(key_id))
+    if not telemetry.remove_key(key_id, entry, workspace=workspace):
+        raise NotFound("API key not found", hint="gitprompt keys list shows what there is.")

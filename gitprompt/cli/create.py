@@ -7,7 +7,7 @@ import os
 
 import click
 
-from gitprompt import hosting, release, resources
+from gitprompt import hosting, remotes, resources
 from gitprompt.cli.output import done
 from gitprompt.core.document import prompt_paths
 from gitprompt.core.names import check_name
@@ -100,7 +100,7 @@ def init(directory: str, no_hooks: bool) -> None:
         for path in hosting.install_client_hooks(repository):
             done(f"hook {os.path.basename(path)}")
     for remote in repository.remotes():
-        release.configure_fetch(repository, remote)
+        remotes.configure_fetch(repository, remote)
     if not written:
         click.echo("Everything was there already.")
         return

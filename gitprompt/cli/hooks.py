@@ -7,7 +7,7 @@ import os
 
 import click
 
-from gitprompt import hosting, release
+from gitprompt import hosting, remotes
 from gitprompt.cli.output import done
 from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository
@@ -53,7 +53,7 @@ def install(server: bool, data: str | None) -> None:
         repository.git("config", "gitprompt.data", os.path.abspath(data))
     if not server:
         for remote in repository.remotes():
-            for refspec in release.configure_fetch(repository, remote):
+            for refspec in remotes.configure_fetch(repository, remote):
                 done(f"git fetch {remote} now brings {refspec.partition(':')[0].lstrip('+')}")
 
 

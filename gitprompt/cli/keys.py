@@ -136,6 +136,5 @@ def revoke(data: str | None, key_id: int) -> None:
       gitprompt keys revoke 3
     """
     with _telemetry(data) as (telemetry, _):
-        if not telemetry.remove_key(key_id):
-            raise NotFound(f"there is no key {key_id}", hint="gitprompt keys list")
+        api_keys.revoke(telemetry, key_id, clock=clock.now)
     done(f"key {key_id} is revoked")

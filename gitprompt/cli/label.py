@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from gitprompt import release
+from gitprompt import release, remotes
 from gitprompt.cli.output import done, json_option, when, write_json, write_table
 from gitprompt.cli.read import registry
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
@@ -65,11 +65,11 @@ def _open(name: str, text: str, *, push: bool, remote: str | None) -> Place:
     repository = found.repository
     namespace = found.settings.namespace
     ref = label_ref(name, text, namespace=namespace)
-    target = release.choose_remote(repository, remote) if push else None
+    target = remotes.choose_remote(repository, remote) if push else None
     tip = None
     if target is not None:
-        release.configure_fetch(repository, target)
-        tip = release.fetch_label(repository, target, ref)
+        remotes.configure_fetch(repository, target)
+        tip = remotes.fetch_label(repository, target, ref)
     else:
         _fetch_once(repository)
     local = repository.refs().get(ref)
@@ -81,7 +81,7 @@ def _open(name: str, text: str, *, push: bool, remote: str | None) -> Place:
 def _fetch_once(repository: Repository) -> None:
     """A clone that never fetched labels would begin a second history of one that exists."""
     for remote in repository.remotes():
-        if release.configure_fetch(repository, remote):
+        if remotes.configure_fetch(repository, remote):
             try:
                 repository.git("fetch", "--quiet", remote)
             except GitError as error:
@@ -141,8 +141,8 @@ def _move(place: Place, version: Version | None, reason: str, *, sign: bool) -> 
     )
     if place.remote is not None:
         theirs = RefUpdate(place.ref, place.remote_tip or ZERO, update.new)
-        release.push(repository, place.remote, [theirs], undo=[update])
-        tracking = release.tracking_ref(place.remote, place.ref)
+        remotes.push(repository, place.remote, [theirs], undo=[update])
+        tracking = remotes.tracking_ref(place.remote, place.ref)
         repository.git("update-ref", tracking, update.new)
     before = place.current.version if place.current else None
     arrow = f"{before or 'none'} → {version.version if version else 'none'}"

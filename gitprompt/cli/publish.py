@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from gitprompt import checks, formats, release
+from gitprompt import checks, formats, release, remotes
 from gitprompt.cli.output import done, json_option, progress, write_json
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
@@ -63,9 +63,9 @@ def publish(
     """
     _check_usage(names, version, bump, changed)
     repository = Repository.discover()
-    target = release.choose_remote(repository, remote) if push else None
+    target = remotes.choose_remote(repository, remote) if push else None
     if target:
-        release.configure_fetch(repository, target)
+        remotes.configure_fetch(repository, target)
     found = Registry(repository)
     plans = _plans(found, names, version, bump, changed)
     if not plans:
@@ -220,4 +220,4 @@ def _push(repository: Repository, remote: str, updates: list[RefUpdate]) -> None
     refs = (f"HEAD:{branch}",) if branch else ()
     if not branch:
         click.echo("warning: HEAD is on no branch; only the tags are pushed", err=True)
-    release.push(repository, remote, updates, *refs, undo=updates)
+    remotes.push(repository, remote, updates, *refs, undo=updates)

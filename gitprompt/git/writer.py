@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gitprompt.errors import Conflict, GitError
-from gitprompt.git.objects import Signature
+from gitprompt.git.objects import EMPTY_TREE, Signature
 
 if TYPE_CHECKING:
     from gitprompt.git.refs import RefUpdate
@@ -42,12 +42,51 @@ class ObjectWriter:
         except self._pygit2.GitError as error:
             raise GitError(f"{self._git.git_dir}: {error}") from error
 
+    def ref(self, ref: str) -> str | None:
+        """What a ref points at now; read in process, from packed refs too."""
+        found = self._repository.references.get(ref)
+        return None if found is None else str(found.resolve().target)
+
+    def default_branch(self) -> str | None:
+        """The branch that HEAD names, born or not; None where HEAD is detached."""
+        target = self._repository.references["HEAD"].target
+        return target if isinstance(target, str) else None
+
+    def commit_of(self, oid: str) -> str:
+        """The commit that an object is or peels to."""
+        found: Any = self._repository[oid]
+        return str(found.peel(self._pygit2.Commit).id)
+
+    def tree_of(self, commit: str) -> str:
+        found: Any = self._repository[commit]
+        return str(found.tree.id)
+
+    def entry(self, commit: str, path: str) -> tuple[str, str] | None:
+        """Mode in octal and object of a path in a commit, None where there is none."""
+        found: Any = self._repository[commit]
+        try:
+            entry = found.tree[path]
+        except KeyError:
+            return None
+        return f"{entry.filemode:06o}", str(entry.id)
+
+    def read(self, oid: str) -> bytes:
+        found: Any = self._repository[oid]
+        return bytes(found.data)
+
     def blob(self, data: bytes) -> str:
         with self._told():
             return str(self._repository.create_blob(data))
 
-    def tree(self, files: Sequence[tuple[str, str]], *, base: str | None = None) -> str:
-        """A tree with the (path, blob) pairs in place, on top of `base`; paths must be checked."""
+    def tree(
+        self,
+        files: Sequence[tuple[str, str]],
+        *,
+        base: str | None = None,
+        remove: Sequence[str] = (),
+    ) -> str:
+        """A tree with the (path, blob) pairs in place and the paths of `remove` gone, on top of
+        `base`; paths must be checked, and those to remove must be there."""
         nested: dict[str, list[tuple[str, str]]] = {}
         builder = self._repository.TreeBuilder(base) if base else self._repository.TreeBuilder()
         for path, blob in files:
@@ -56,6 +95,16 @@ class ObjectWriter:
                 nested.setdefault(first, []).append((rest, blob))
             else:
                 builder.insert(first, blob, self._pygit2.enums.FileMode.BLOB)
+        for path in remove:
+            first, slash, rest = path.partition("/")
+            if not slash:
+                builder.remove(first)
+            else:
+                oid = self.tree([], base=str(builder.get(first).id), remove=(rest,))
+                if oid == EMPTY_TREE:
+                    builder.remove(first)
+                else:
+                    builder.insert(first, oid, self._pygit2.enums.FileMode.TREE)
         for folder, inner in nested.items():
             below: Any = builder.get(folder)  # None where there is no such entry
             is_tree = below is not None and below.type_str == "tree"

@@ -24,15 +24,35 @@ from gitprompt.errors import (
     NotFound,
     SetupError,
 )
+from gitprompt.evals import Suites
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
-from gitprompt.server.auth import Authenticator
+from gitprompt.ingest import Ingest
+from gitprompt.server import publishing
+from gitprompt.server.auth import Authenticator, Principal, read_headers
 from gitprompt.server.context import Context
-from gitprompt.server.routes import git, health, prompts, webhooks
+from gitprompt.server.endpoints import Endpoint, routes
+from gitprompt.server.housekeeping import keep_house
+from gitprompt.server.limits import Limiter
+from gitprompt.server.routes import (
+    config,
+    docs,
+    evaluations,
+    git,
+    health,
+    logs,
+    metrics,
+    prompts,
+    runs,
+    traces,
+    webhooks,
+)
+from gitprompt.server.routes import keys as key_routes
 from gitprompt.server.routes import sync as sync_routes
-from gitprompt.server.wire import error_response, request_id, send_bytes
+from gitprompt.server.wire import RawHeaders, error_response, request_id, send_bytes
 from gitprompt.server.workspaces import Workspaces
+from gitprompt.server.writes import Writes, settle_pending
 from gitprompt.store.index import open_index
 from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
@@ -74,10 +94,31 @@ def sidecar(
                 hosted.create(DEFAULT_WORKSPACE)
             workspaces.load()
             workspaces.sync_all(progress)
+            settle_pending(telemetry, workspaces.source)
             authenticator = Authenticator(telemetry, salt, clock)
             yield Sidecar(
-                Context(settings, reader, telemetry, authenticator, workspaces, driver, clock)
+                Context(
+                    settings=settings,
+                    salt=salt,
+                    index=reader,
+                    telemetry=telemetry,
+                    authenticator=authenticator,
+                    limiter=Limiter(settings.rate_limit, clock),
+                    workspaces=workspaces,
+                    driver=driver,
+                    clock=clock,
+                    ingest=Ingest(telemetry, clock),
+                    suites=Suites(reader, telemetry, clock),
+                    writes=Writes(
+                        workspaces=workspaces,
+                        index=reader,
+                        telemetry=telemetry,
+                        driver=driver,
+                        clock=clock,
+                    ),
+                )
             )
+            authenticator.write_down_use()
         finally:
             sync.close()
             reader.close()
@@ -100,15 +141,24 @@ class Sidecar:
         self.context = context
         self._prompts = prompts.Prompts(context)
         self._git = git.GitEndpoint(context)
+        answered = all_endpoints(context)
         self._router = Router(
             routes=[
+                *routes(answered, self._admit, context.settings.max_body_bytes),
                 *health.routes(context),
-                *sync_routes.routes(context),
                 *webhooks.routes(context),
+                *docs.routes(answered),
             ],
             redirect_slashes=False,
         )
-        self._poll: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _admit(self, scope: Scope, needed: str | None) -> tuple[Principal, RawHeaders]:
+        """Who asks, if they may, and what their rate limit says."""
+        principal = self.context.authenticator.authenticate(read_headers(scope["headers"]))
+        if needed is not None:
+            principal.require(needed)
+        return principal, self.context.limiter.admit(principal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -154,14 +204,35 @@ class Sidecar:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        seconds = self.context.settings.poll_seconds
-        self._poll = asyncio.create_task(self.context.workspaces.poll(seconds))
+        context = self.context
+        self._tasks = [
+            asyncio.create_task(context.workspaces.poll(context.settings.poll_seconds)),
+            asyncio.create_task(keep_house(context)),
+        ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._poll.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._poll
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def all_endpoints(context: Context) -> list[Endpoint]:
+    """Every endpoint, those that are asked most often first."""
+    return [
+        *traces.endpoints(context),
+        *logs.endpoints(context),
+        *runs.endpoints(context),
+        *evaluations.endpoints(context),
+        *metrics.endpoints(context),
+        *sync_routes.endpoints(context),
+        *key_routes.endpoints(context),
+        *config.endpoints(context),
+        *prompts.endpoints(),
+        *publishing.endpoints(),
+        *health.endpoints(),
+        *webhooks.endpoints(),
+    ]
 
 
 def _ours(error: HTTPException) -> GitpromptError:

@@ -12,18 +12,20 @@ from gitprompt import keys
 from gitprompt.clock import Clock
 from gitprompt.errors import Forbidden, Unauthorized
 from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
+from gitprompt.store.audit import LOCAL
 from gitprompt.store.telemetry import Telemetry
 
 _CACHED_HASHES = 10_000
 
 
 class Principal(NamedTuple):
-    """An authenticated caller and the workspace of this request."""
+    """An authenticated caller and the workspace of this request. `is_master`: of any workspace."""
 
     workspace: str
     scopes: frozenset[str]
     key_id: int
     key_name: str
+    is_master: bool
 
     def require(self, scope: str) -> None:
         if scope not in self.scopes:
@@ -65,6 +67,7 @@ class Authenticator:
         self._clock = clock
         self._hashes: dict[str, str] = {}
         self._local = keys.local_token(salt)
+        self.used: dict[int, int] = {}  # key id → Unix seconds, since it was last written down
 
     def authenticate(self, headers: Headers, *, workspace: str | None = None) -> Principal:
         """The caller, or Unauthorized with the reason. `workspace` overrides the header's."""
@@ -75,15 +78,24 @@ class Authenticator:
         if not key:
             raise Unauthorized("Missing X-API-Key header")
         if hmac.compare_digest(key.encode(), self._local.encode()):
-            return Principal(wanted, frozenset(keys.SCOPES), 0, "local")
+            return Principal(wanted, frozenset(keys.SCOPES), 0, LOCAL, True)
         record = self._telemetry.key_by_hash(self._hash(key)) if keys.KEY.match(key) else None
         if record is None:
             raise Unauthorized("Invalid API key")
-        if record.expires_at is not None and record.expires_at <= self._clock():
+        now = self._clock()
+        if record.expires_at is not None and record.expires_at <= now:
             raise Unauthorized("API key expired")
-        if record.workspace_id not in (keys.MASTER, wanted):
+        is_master = record.workspace_id == keys.MASTER
+        if not is_master and record.workspace_id != wanted:
             raise Unauthorized("API key does not belong to this workspace")
-        return Principal(wanted, record.scope_set, record.id, record.name)
+        self.used[record.id] = now
+        return Principal(wanted, record.scope_set, record.id, record.name, is_master)
+
+    def write_down_use(self) -> None:
+        """Remember when keys were last used; not with each request. Blocks."""
+        used, self.used = self.used, {}
+        if used:
+            self._telemetry.note_use(used)
 
     def _hash(self, key: str) -> str:
         """HMACs are remembered in memory, so that a caller pays for one only once."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.requests import Request
-
 from gitprompt.clock import Clock
 from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
-from gitprompt.server.auth import Authenticator, Principal, read_headers
+from gitprompt.evals import Suites
+from gitprompt.ingest import Ingest
+from gitprompt.server.auth import Authenticator
+from gitprompt.server.limits import Limiter
 from gitprompt.server.workspaces import Workspaces
+from gitprompt.server.writes import Writes
 from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
 
@@ -19,15 +21,14 @@ from gitprompt.store.telemetry import Telemetry
 @dataclass(frozen=True, slots=True)
 class Context:
     settings: ServerSettings
+    salt: bytes
     index: IndexReader
     telemetry: Telemetry
     authenticator: Authenticator
+    limiter: Limiter
     workspaces: Workspaces
     driver: Driver
     clock: Clock
-
-    def principal(self, request: Request, scope: str) -> Principal:
-        """The caller of a request, who must have `scope`."""
-        found = self.authenticator.authenticate(read_headers(request.scope["headers"]))
-        found.require(scope)
-        return found
+    ingest: Ingest
+    suites: Suites
+    writes: Writes

@@ -31,6 +31,11 @@ def request_id(given: bytes) -> bytes:
     return given if given and _SANE_ID.match(given) else secrets.token_hex(8).encode()
 
 
+def raw_json(text: str | None) -> msgspec.Raw | None:
+    """A column of JSON, to be sent as it is."""
+    return None if text is None else msgspec.Raw(text.encode())
+
+
 class Json(Response):
     """A JSON answer; encoding is msgspec's."""
 

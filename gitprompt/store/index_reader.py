@@ -22,6 +22,12 @@ class StoredVersion(NamedTuple):
     version: Version
     document: bytes | None
 
+    @property
+    def value(self) -> dict[str, Any]:
+        """The parsed document; empty where Git has lost it."""
+        found: dict[str, Any] = json.loads(self.document) if self.document else {}
+        return found
+
 
 class ListedPrompt(NamedTuple):
     name: str
@@ -48,6 +54,57 @@ class IndexReader:
             "workspace = ? AND name = ? AND precedence = ? AND version = ?",
             (workspace, name, precedence(version), version),
         )
+
+    def version_like(self, workspace: str, name: str, version: str) -> str | None:
+        """The published version of equal precedence, whatever its spelling."""
+        found = sqlite.row(
+            self._db,
+            "SELECT version FROM version WHERE workspace = ? AND name = ? AND precedence = ?",
+            (workspace, name, precedence(version)),
+        )
+        return found[0] if found else None
+
+    def name_like(self, workspace: str, name: str) -> str | None:
+        """The published name that is the same but for case."""
+        found = sqlite.row(
+            self._db,
+            "SELECT name FROM prompt WHERE workspace = ? AND folded = ?",
+            (workspace, fold(name)),
+        )
+        return found[0] if found else None
+
+    def label_tip(self, workspace: str, name: str, label: str) -> tuple[str, str | None] | None:
+        """What a label's ref points at, and its version; None for the version where it is removed."""
+        found = sqlite.row(
+            self._db,
+            "SELECT tip, version FROM label WHERE workspace = ? AND name = ? AND label = ?",
+            (workspace, name, label),
+        )
+        return (found[0], found[1]) if found else None
+
+    def label_like(self, workspace: str, name: str, label: str) -> str | None:
+        """The label that is the same but for case, removed ones too."""
+        rows = sqlite.query(
+            self._db, "SELECT label FROM label WHERE workspace = ? AND name = ?", (workspace, name)
+        )
+        same = [row[0] for row in rows if fold(row[0]) == fold(label)]
+        return label if label in same else next(iter(same), None)
+
+    def suites(self, workspace: str) -> dict[str, dict[str, Any]]:
+        """The suites by name."""
+        rows = sqlite.query(
+            self._db, "SELECT name, document FROM suite WHERE workspace = ?", (workspace,)
+        )
+        return {name: json.loads(document) for name, document in rows}
+
+    def suite(self, workspace: str, name: str) -> dict[str, Any] | None:
+        found = sqlite.row(
+            self._db,
+            "SELECT document FROM suite WHERE workspace = ? AND name = ?",
+            (workspace, name),
+        )
+        value: dict[str, Any] | None = json.loads(found[0]) if found else None
+        return value
 
     def labelled(self, workspace: str, name: str, label: str) -> str | None:
         """The version that a label points at."""

@@ -91,22 +91,32 @@ def _version(connection: apsw.Connection) -> int:
 
 @contextmanager
 def connection_transaction(connection: apsw.Connection) -> Iterator[None]:
-    """BEGIN IMMEDIATE … COMMIT; everything is undone where the body raises."""
+    """BEGIN IMMEDIATE … COMMIT; everything is undone where the body raises. What the database
+    refuses comes out as our own error: nothing was stored."""
     try:
         connection.execute("BEGIN IMMEDIATE")
-    except apsw.BusyError as error:
-        raise busy() from error
-    try:
         yield
         connection.execute("COMMIT")
-    except apsw.FullError as error:
+    except BaseException as error:
         _roll_back(connection)
-        raise Unavailable(
-            "the disk is full", hint="Free some space; nothing was stored."
-        ) from error
-    except BaseException:
-        _roll_back(connection)
+        if isinstance(error, apsw.Error):
+            raise told(error) from error
         raise
+
+
+def told(error: Exception) -> Exception:
+    """A database's refusal in our words: try later, or mend the machine; others as they are."""
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return busy()
+    if isinstance(error, apsw.FullError):
+        return Unavailable("the disk is full; nothing was stored", hint="Free some space.")
+    if isinstance(error, apsw.ReadOnlyError | apsw.IOError | apsw.CantOpenError):
+        return Unavailable(f"the database cannot be written: {error}", retry_after=10)
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return Corrupt(
+            f"the database is damaged: {error}", hint="gitprompt doctor says how to mend it."
+        )
+    return error
 
 
 def _roll_back(connection: apsw.Connection) -> None:

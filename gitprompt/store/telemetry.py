@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The durable database: API keys and pins. A commit is on disk when it returns."""
+"""The durable database: one thread writes it, others read it; API keys and pins.
+
+A write that returned is on disk. What belongs to one table is in the module of that table.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+import apsw
 
 from gitprompt.core.publication import Pin, Version
-from gitprompt.store import sqlite
+from gitprompt.store import audit, sqlite
+from gitprompt.store.audit import AuditRow
+from gitprompt.store.writer import Apply, Writer
+
+Result = TypeVar("Result")
+_READERS = 2
 
 
 class KeyRecord(NamedTuple):
@@ -20,34 +32,68 @@ class KeyRecord(NamedTuple):
     scopes: str
     created_at: int
     expires_at: int | None
+    last_used_at: int | None = None
 
     @property
     def scope_set(self) -> frozenset[str]:
         return frozenset(self.scopes.split(","))
 
 
-_KEY = "id, name, workspace_id, scopes, created_at, expires_at"
+_KEY = ", ".join(KeyRecord._fields)
 _PIN = "name, version, tag, commit_oid, blob, created_at, author, path, first_seen"
 
 
 class Telemetry:
-    """One writing and one reading connection; each is used under its own lock."""
+    """Opens the file, which is made or migrated first. Raises Corrupt or SetupError."""
 
     def __init__(self, path: str) -> None:
-        self._writer = sqlite.connect(path, "telemetry", durability="FULL")
+        self.path = path
+        self.writer = Writer(
+            sqlite.connect(path, "telemetry", durability="FULL"), name="telemetry-writer"
+        )
         self._reader = sqlite.connect(path, "telemetry", durability="FULL")
-        self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="telemetry-reader")
+        self._local = threading.local()
+        self._opened: list[apsw.Connection] = []
 
     def close(self) -> None:
-        with self._write_lock, self._read_lock:
-            self._reader.close()
-            self._writer.close()
+        """Write what waits, and let go of the file."""
+        self._readers.shutdown()
+        self.writer.close()
+        with self._read_lock:
+            for connection in (self._reader, *self._opened):
+                connection.close()
 
     def ping(self) -> None:
         """Raise where the database cannot be read."""
         with self._read_lock:
             self._reader.execute("SELECT 1 FROM schema_version").get  # noqa: B018 - runs the query
+
+    async def write(self, apply: Apply, item: Any) -> Any:
+        """Queue a write, and return its result when it is on disk; see `Writer.submit`."""
+        return await self.writer.submit(apply, item)
+
+    async def read(self, query: Callable[..., Result], *args: Any, **options: Any) -> Result:
+        """Run a query in a thread of its own: a long one must not keep requests waiting."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, lambda: query(self._connection(), *args, **options)
+        )
+
+    def read_now(self, query: Callable[..., Result], *args: Any, **options: Any) -> Result:
+        """Run a short query in this thread."""
+        with self._read_lock:
+            return query(self._reader, *args, **options)
+
+    def _connection(self) -> apsw.Connection:
+        found: apsw.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = sqlite.connect(
+                self.path, "telemetry", durability="FULL"
+            )
+            self._opened.append(found)
+        return found
 
     # keys
 
@@ -60,15 +106,21 @@ class Telemetry:
         hashed: str,
         created_at: int,
         expires_at: int | None,
+        entry: AuditRow,
     ) -> KeyRecord:
-        values = (name, workspace_id, scopes, hashed, created_at, expires_at)
-        with self._write_lock, sqlite.connection_transaction(self._writer):
-            self._writer.execute(
+        """Store a key by its hash, and the audit row for it, which gets the key's id."""
+
+        def add(db: apsw.Connection) -> int:
+            db.execute(
                 "INSERT INTO api_key (name, workspace_id, scopes, hash, created_at, expires_at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                values,
+                (name, workspace_id, scopes, hashed, created_at, expires_at),
             )
-            key_id = self._writer.last_insert_rowid()
+            key_id = db.last_insert_rowid()
+            audit.insert(db, [entry._replace(target_id=str(key_id))])
+            return key_id
+
+        key_id = self.writer.call(add)
         return KeyRecord(key_id, name, workspace_id, scopes, created_at, expires_at)
 
     def key_by_hash(self, hashed: str) -> KeyRecord | None:
@@ -79,26 +131,55 @@ class Telemetry:
             )
         return KeyRecord(*found) if found else None
 
-    def keys(self) -> list[KeyRecord]:
+    def keys(self, workspace: str | None = None) -> list[KeyRecord]:
+        """The keys of a workspace, or all, oldest first."""
         with self._read_lock:
-            rows = sqlite.query(self._reader, f"SELECT {_KEY} FROM api_key ORDER BY id")
+            rows = sqlite.query(
+                self._reader,
+                f"SELECT {_KEY} FROM api_key WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY id",
+                (workspace,),
+            )
         return [KeyRecord(*found) for found in rows]
 
-    def remove_key(self, key_id: int) -> bool:
-        with self._write_lock, sqlite.connection_transaction(self._writer):
-            self._writer.execute("DELETE FROM api_key WHERE id = ?", (key_id,))
-            return self._writer.changes() > 0
+    def remove_key(self, key_id: int, entry: AuditRow, *, workspace: str | None = None) -> bool:
+        """Remove a key, of one workspace or of any; False where there is none."""
+
+        def remove(db: apsw.Connection) -> bool:
+            db.execute(
+                "DELETE FROM api_key WHERE id = ?1 AND (?2 IS NULL OR workspace_id = ?2)",
+                (key_id, workspace),
+            )
+            removed = db.changes() > 0
+            if removed:
+                audit.insert(db, [entry])
+            return removed
+
+        return self.writer.call(remove)
+
+    def note_use(self, used: Mapping[int, int]) -> None:
+        """Remember when keys were last used: key id → Unix seconds."""
+
+        def note(db: apsw.Connection) -> None:
+            db.executemany(
+                "UPDATE api_key SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
+                [(at, key_id) for key_id, at in used.items()],
+            )
+
+        self.writer.call(note)
 
     # pins
 
     def add_pins(self, workspace: str, versions: Sequence[Version], first_seen: int) -> None:
         """Remember versions as they were first seen; what is remembered already stays."""
-        with self._write_lock, sqlite.connection_transaction(self._writer):
-            self._writer.executemany(
+
+        def add(db: apsw.Connection) -> None:
+            db.executemany(
                 f"INSERT OR IGNORE INTO pin (workspace, {_PIN})"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(workspace, *version, first_seen) for version in versions],
             )
+
+        self.writer.call(add)
 
     def pin(self, workspace: str, name: str, version: str) -> Pin | None:
         with self._read_lock:

@@ -11,10 +11,26 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gitprompt import log
+from gitprompt.server import shapes
 from gitprompt.server.context import Context
+from gitprompt.server.endpoints import Endpoint
 from gitprompt.server.wire import Json
 
 _TIMEOUT = 2.0  # seconds, for each check by itself
+
+
+def endpoints() -> list[Endpoint]:
+    """What is answered here, described."""
+    return [
+        Endpoint(
+            method="GET", path="/health", scope=None, summary="Is the process up?",
+            answer=shapes.Health,
+        ),
+        Endpoint(
+            method="GET", path="/health/deep", scope=None, answer=shapes.DeepHealth,
+            summary="Can it read its databases and repositories?", errors=(503,),
+        ),
+    ]  # fmt: skip
 
 
 def routes(context: Context) -> list[Route]:

@@ -21,9 +21,12 @@ from gitprompt.core.names import is_name
 from gitprompt.core.template import ENGINE
 from gitprompt.core.variables import render
 from gitprompt.core.versions import is_version, precedence, version_id
-from gitprompt.errors import BadRequest, MethodNotAllowed, NotFound
+from gitprompt.errors import BadRequest, NotFound
+from gitprompt.server import shapes
 from gitprompt.server.auth import Principal, read_headers
 from gitprompt.server.context import Context
+from gitprompt.server.endpoints import PAGING, Endpoint, Parameter
+from gitprompt.server.publishing import Publishing, split_path
 from gitprompt.server.wire import (
     Query,
     RawHeaders,
@@ -34,6 +37,7 @@ from gitprompt.server.wire import (
     request_id,
     send_bytes,
 )
+from gitprompt.store import rollups
 from gitprompt.store.index_reader import StoredVersion
 
 PREFIX = "/v1/prompts"
@@ -73,6 +77,69 @@ class _Kept:
             self.size -= len(dropped.body) + len(old[2])
 
 
+def endpoints() -> list[Endpoint]:
+    """What is answered here, described."""
+    one, label = "/v1/prompts/{name}", "/v1/prompts/{name}/labels/{label}"
+    return [
+        Endpoint(
+            method="GET", path="/v1/prompts", scope="read", summary="List prompts by name",
+            answer=shapes.ListedPrompt, is_page=True,
+            query=(
+                *PAGING,
+                Parameter("q", "Part of the name, in any case.",
+                          {"type": "string", "maxLength": 256}),
+                Parameter("tag", "With this tag."),
+                Parameter("label", "With this label."),
+            ),
+        ),
+        Endpoint(
+            method="GET", path="/v1/prompts/count", scope="read", summary="Count the prompts",
+            answer=shapes.Counted,
+        ),
+        Endpoint(
+            method="GET", path=one, scope="read",
+            summary="Get a prompt, rendered; without a selector its newest version",
+            answer=shapes.ServedPrompt, errors=(404,),
+            query=(
+                Parameter("version", "This version."),
+                Parameter("label", "What this label points at."),
+                Parameter("render", "false: the templates as they are.",
+                          {"type": "string", "enum": ["true", "false", "1", "0"]}),
+                Parameter("variables", "Values: variables[name]=Alice.",
+                          {"type": "object", "additionalProperties": {"type": "string"}}),
+            ),
+        ),
+        Endpoint(
+            method="GET", path=f"{one}/versions", scope="read",
+            summary="List the versions of a prompt, newest first", answer=shapes.ListedVersion,
+            is_page=True,
+            query=(
+                *PAGING,
+                Parameter("stats", "true: with calls, errors, tokens, cost, latency and score.",
+                          {"type": "string", "enum": ["true", "false"]}),
+            ),
+        ),
+        Endpoint(
+            method="GET", path=f"{one}/diff", scope="read", answer=shapes.Diff, errors=(404,),
+            summary="Compare two versions or labels",
+            query=(Parameter("from", "A version or label."), Parameter("to", "Another.")),
+        ),
+        Endpoint(
+            method="GET", path=f"{one}/labels", scope="read", summary="List labels",
+            answer=shapes.Label, is_page=True, query=PAGING,
+        ),
+        Endpoint(
+            method="GET", path=label, scope="read", summary="Resolve a label",
+            answer=shapes.Label, errors=(404,),
+        ),
+        Endpoint(
+            method="GET", path=f"{label}/history", scope="read", answer=shapes.Move,
+            summary="The moves of a label, newest first", is_page=True, query=PAGING,
+            errors=(404,),
+        ),
+    ]  # fmt: skip
+
+
 class Prompts:
     """GET below /v1/prompts."""
 
@@ -82,23 +149,30 @@ class Prompts:
         self._authenticate = context.authenticator.authenticate
         self._workspaces = context.workspaces
         self._kept = _Kept()
+        self._publishing = Publishing(context)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises GitpromptError, which the caller turns into the error envelope."""
         if scope["method"] not in ("GET", "HEAD"):
-            raise MethodNotAllowed("Method not allowed", headers={"Allow": "GET, HEAD"})
+            await self._publishing(scope, receive, send)
+            return
         headers = read_headers(scope["headers"])
         principal = self._authenticate(headers)
         principal.require("read")
+        limits = self._context.limiter.admit(principal)
         kept = self._kept
         if kept.generation != self._workspaces.generation:
             kept.renew(self._workspaces.generation)
         key = principal.workspace, scope["path"], scope["query_string"]
         answer = kept.answers.get(key)
         if answer is None:
-            answer = self._answer(principal, scope["path"], parse_query(scope["query_string"]))
-            kept.keep(key, answer)
-        own = [*answer.headers, (b"x-request-id", request_id(headers.request_id))]
+            query = parse_query(scope["query_string"])
+            answer = self._answer(principal, scope["path"], query)
+            if query.params.get("stats") in ("true", "1"):
+                answer = await self._with_statistics(principal.workspace, answer)
+            else:
+                kept.keep(key, answer)
+        own = [*answer.headers, (b"x-request-id", request_id(headers.request_id)), *limits]
         if answer.etag and headers.if_none_match and _matches(headers.if_none_match, answer.etag):
             unsized = [header for header in own if header[0] != b"content-length"]
             await send_bytes(send, 304, unsized, b"")
@@ -114,7 +188,7 @@ class Prompts:
             return _plain(self._list(workspace, query))
         if rest == "count":
             return _plain({"count": self._index.count_prompts(workspace)})
-        name, _, tail = _split(rest)
+        name, tail = split_path(rest)
         if tail == "versions":
             return _plain(self._versions(workspace, name, query))
         if tail == "diff":
@@ -253,6 +327,22 @@ class Prompts:
 
         return envelope(page, self._index.count_versions(workspace, name), items, last)
 
+    async def _with_statistics(self, workspace: str, answer: Answer) -> Answer:
+        """A list of versions with how each of them did: from telemetry, so it is never kept."""
+        body = msgspec.json.decode(answer.body)
+        items = body.get("items", [])
+        if items and "version_tag" in items[0]:
+            found = await self._context.telemetry.read(
+                rollups.statistics,
+                workspace,
+                prompt_name=items[0]["name"],
+                versions=[item["version_tag"] for item in items],
+            )
+            by_version = {one.version_tag: one._asdict() for one in found}
+            for item in items:
+                item["stats"] = by_version.get(item["version_tag"])
+        return _plain(body)
+
     def _labels(self, workspace: str, name: str, query: Query) -> dict[str, Any]:
         page = parse_page(query.params, (str,))
         rows = self._index.labels(
@@ -300,15 +390,6 @@ class Prompts:
             for _, move in rows
         ]
         return envelope(page, total, items, lambda: [rows[-1][0]])
-
-
-def _split(rest: str) -> tuple[str, str, str]:
-    """Name and tail of a path: a name never has a segment 'versions', 'labels' or 'diff'."""
-    segments = rest.split("/")
-    for at, segment in enumerate(segments[1:], start=1):
-        if segment in ("versions", "labels", "diff"):
-            return "/".join(segments[:at]), "/", "/".join(segments[at:])
-    return rest, "", ""
 
 
 def _head(found: StoredVersion) -> dict[str, Any]:

@@ -5,31 +5,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from gitprompt.core.model import Finding
 from gitprompt.errors import NotFound
+from gitprompt.server import shapes
 from gitprompt.server.context import Context
-from gitprompt.server.wire import Json
+from gitprompt.server.endpoints import Call, Endpoint
 
 
-def routes(context: Context) -> list[Route]:
-    async def read(request: Request) -> Response:
-        return Json(state_of(context, context.principal(request, "read").workspace))
+def endpoints(context: Context) -> list[Endpoint]:
+    async def read(call: Call) -> dict[str, Any]:
+        return state_of(context, call.principal.workspace)
 
-    async def write(request: Request) -> Response:
-        principal = context.principal(request, "write")
-        if context.workspaces.source(principal.workspace) is None:
-            raise NotFound(f"Workspace {principal.workspace} not found")
-        await context.workspaces.reconcile(principal.workspace)
-        return Json(state_of(context, principal.workspace))
+    async def write(call: Call) -> dict[str, Any]:
+        workspace = call.principal.workspace
+        if context.workspaces.source(workspace) is None:
+            raise NotFound(f"Workspace {workspace} not found")
+        await context.workspaces.reconcile(workspace)
+        return state_of(context, workspace)
 
     return [
-        Route("/v1/sync", read, methods=["GET"]),
-        Route("/v1/sync", write, methods=["POST"]),
-    ]
+        Endpoint(
+            method="GET", path="/v1/sync", scope="read", handler=read, answer=shapes.SyncState,
+            summary="What is indexed, what was rejected and why, which tags were tampered with",
+        ),
+        Endpoint(
+            method="POST", path="/v1/sync", scope="write", handler=write,
+            summary="Reconcile now", answer=shapes.SyncState, errors=(404,),
+        ),
+    ]  # fmt: skip
 
 
 def state_of(context: Context, workspace: str) -> dict[str, Any]:

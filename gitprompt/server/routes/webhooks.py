@@ -19,7 +19,9 @@ from starlette.routing import Route
 
 from gitprompt.config import ServerSettings
 from gitprompt.errors import NotFound, Unauthorized, Unavailable
+from gitprompt.server import shapes
 from gitprompt.server.context import Context
+from gitprompt.server.endpoints import Endpoint
 from gitprompt.server.wire import Json, read_body
 
 MAX_BYTES = 25_000_000
@@ -70,6 +72,16 @@ DIALECTS: Mapping[str, Dialect] = {
         "x-gitprompt-signature", _prefixed, "", frozenset(), lambda s: s.generic_webhook_secret
     ),
 }  # fmt: skip
+
+
+def endpoints() -> list[Endpoint]:
+    """What is answered here, described."""
+    return [
+        Endpoint(
+            method="POST", path="/webhooks/{dialect}", scope=None, answer=shapes.Webhook,
+            summary="A forge's signed poke: sync now", errors=(401, 404, 413, 503),
+        )
+    ]  # fmt: skip
 
 
 def routes(context: Context) -> list[Route]:

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commits that the server makes for a client: the version of a prompt, a suite that comes or goes.
+
+Only objects are made here; whoever calls moves the refs, by compare-and-swap.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gitprompt import formats
+from gitprompt.core.document import PROMPTS, SUFFIXES, SUITES, canonical, prompt_paths
+from gitprompt.core.publication import Version
+from gitprompt.core.versions import rank, tag_ref
+from gitprompt.errors import Conflict, NotFound, SetupError
+from gitprompt.git.objects import Signature
+from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.writer import ObjectWriter
+
+Document = Mapping[str, Any]
+
+
+class Draft(NamedTuple):
+    """A document to publish, as a client sent it. `newest` is the newest version there is, with its
+    document; None for a new prompt. `branch` None: no branch may be moved (a work tree has it
+    checked out)."""
+
+    name: str
+    version: str
+    document: Document
+    newest: tuple[Version, Document] | None
+    branch: str | None
+
+
+class Publication(NamedTuple):
+    """A commit that is made, and the ref updates that publish it."""
+
+    commit: str
+    updates: tuple[RefUpdate, ...]
+    on_branch: bool
+
+
+def publication(writer: ObjectWriter, draft: Draft, author: Signature, message: str) -> Publication:
+    """The commit and tag of a version.
+
+    The commit goes on the branch where its text is that of the newest version and this one is newer;
+    otherwise beside it, so that neither a backport nor a publish over HTTP overwrites what somebody
+    has edited since. Raises Conflict where the tag exists.
+    """
+    ref = tag_ref(draft.name, draft.version)
+    if writer.ref(ref) is not None:
+        raise Conflict("Prompt already exists", hint="Versions are immutable: choose the next one.")
+    tip = writer.ref(draft.branch) if draft.branch else None
+    path = _place_on_branch(writer, draft, tip) if draft.branch else None
+    updates: list[RefUpdate] = []
+    if path is None:
+        path = f"{PROMPTS}/{draft.name}.json"
+        tree = writer.tree([(path, writer.blob(written(draft.document, path, b"")))])
+        below = draft.newest[0].commit if draft.newest else None
+        commit = writer.commit(tree, [below] if below else [], message, author)
+    else:
+        entry = writer.entry(tip, path) if tip else None
+        before = writer.read(entry[1]) if entry else b""
+        blob = writer.blob(written(draft.document, path, before))
+        tree = writer.tree([(path, blob)], base=writer.tree_of(tip) if tip else None)
+        commit = writer.commit(tree, [tip] if tip else [], message, author)
+        assert draft.branch is not None
+        updates.append(RefUpdate(draft.branch, tip or ZERO, commit))
+    subject = message.partition("\n")[0]
+    tag = writer.tag(commit, ref.removeprefix("refs/tags/"), subject, author, kind="commit")
+    return Publication(commit, (*updates, RefUpdate(ref, ZERO, tag)), bool(updates))
+
+
+def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str | None:
+    """The path at which the branch takes the document, or None where it does not."""
+    if draft.newest is not None and rank(draft.version) <= rank(draft.newest[0].version):
+        return None
+    found = [path for path in prompt_paths(draft.name) if tip and writer.entry(tip, path)]
+    if not found:
+        # A prompt that has versions and no file was taken off the branch by somebody.
+        return f"{PROMPTS}/{draft.name}.json" if draft.newest is None else None
+    assert tip is not None
+    mode, oid = writer.entry(tip, found[0]) or ("", "")
+    if len(found) > 1 or mode not in ("100644", "100755"):
+        return None
+    try:
+        edited = formats.read(writer.read(oid), found[0])
+    except formats.FormatError:
+        return None
+    known = draft.newest[1] if draft.newest else draft.document
+    same = isinstance(edited, dict) and canonical(edited) == canonical(known)
+    return found[0] if same else None
+
+
+def written(document: Document, path: str, before: bytes) -> bytes:
+    """The file of a document at `path`; a YAML file keeps its comments where it can."""
+    if path.endswith(".json"):
+        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    return _yaml(document, before)
+
+
+def _yaml(document: Document, before: bytes) -> bytes:
+    """The document in YAML, in the layout and with the comments of `before`. What the library would
+    write otherwise than we read it is written as JSON, which is YAML too."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    yaml = YAML()
+    yaml.width = 10_000
+    yaml.preserve_quotes = True
+    try:
+        target = yaml.load(before.decode("utf-8-sig")) if before else None
+        text = StringIO()
+        yaml.dump(_merged(target, document), text)
+        data = text.getvalue().encode()
+        if formats.read(data, ".yaml") == document:
+            return data
+    except (YAMLError, formats.FormatError, UnicodeDecodeError):
+        pass
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _merged(before: Any, after: Any) -> Any:
+    """`after`, in the containers of `before` where both are of one kind: they hold the comments."""
+    from ruamel.yaml.scalarstring import LiteralScalarString
+
+    if isinstance(after, Mapping):
+        mapping: dict[str, Any] = before if isinstance(before, dict) else {}
+        for key in [key for key in mapping if key not in after]:
+            del mapping[key]
+        for key, value in after.items():
+            mapping[key] = _merged(mapping.get(key), value)
+        return mapping
+    if isinstance(after, list):
+        items: list[Any] = before if isinstance(before, list) else []
+        del items[len(after) :]
+        for at, value in enumerate(after):
+            if at < len(items):
+                items[at] = _merged(items[at], value)
+            else:
+                items.append(_merged(None, value))
+        return items
+    if isinstance(after, str):
+        if isinstance(before, str) and before == after:
+            return before  # with its quotes or its block
+        return LiteralScalarString(after) if "\n" in after else after
+    return after
+
+
+# Suites
+
+
+class SuiteChange(NamedTuple):
+    """A suite's file comes (`document`) or goes (None)."""
+
+    name: str
+    document: Document | None
+
+
+def suite_commit(
+    writer: ObjectWriter, change: SuiteChange, branch: str | None, author: Signature, message: str
+) -> tuple[str, RefUpdate]:
+    """The commit of a suite on the default branch. Raises Conflict where the suite exists, NotFound
+    where one that shall go does not, SetupError where there is no branch to commit to."""
+    if branch is None:
+        raise SetupError("HEAD is detached: there is no default branch", hint="git switch main")
+    tip = writer.ref(branch)
+    paths = [f"{SUITES}/{change.name}{suffix}" for suffix in SUFFIXES]
+    found = [path for path in paths if tip and writer.entry(tip, path)]
+    base = writer.tree_of(tip) if tip else None
+    if change.document is None:
+        if not found or base is None:
+            raise NotFound("Evaluation not found")
+        tree = writer.tree([], base=base, remove=found)
+    else:
+        if found:
+            raise Conflict("Evaluation already exists", hint=f"{found[0]} is there.")
+        blob = writer.blob(_yaml(change.document, b""))
+        tree = writer.tree([(paths[0], blob)], base=base)
+    commit = writer.commit(tree, [tip] if tip else [], message, author)
+    return commit, RefUpdate(branch, tip or ZERO, commit)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Telemetry in: what a client sends becomes rows, with its audit row and its usage.
+
+Every function returns when its rows are on disk. Ids make a retry harmless: the same content again
+is no second row and no error, other content is a Conflict.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitprompt.clock import Clock
+from gitprompt.core.usage import of_span
+from gitprompt.store import logs, metrics, results, rollups, runs, traces
+from gitprompt.store.audit import Actor
+from gitprompt.store.logs import LogRow, NewLog
+from gitprompt.store.metrics import NewPoints, PointRow
+from gitprompt.store.results import NewResult, ResultRow
+from gitprompt.store.runs import NewRun, RunChange, RunDeletion, RunRow
+from gitprompt.store.telemetry import Telemetry
+from gitprompt.store.traces import Deletion, NewSpans, NewTrace, SpanRow, TraceRow
+
+
+class Span(NamedTuple):
+    """A span as a client sends it. `document` is its metadata in JSON."""
+
+    span_id: str | None
+    parent_id: str | None
+    name: str
+    status: str
+    start_time: int | None
+    end_time: int | None
+    metadata: Mapping[str, Any] | None
+    document: str | None
+
+
+class Ingest:
+    """The use cases of telemetry, on one durable database."""
+
+    def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def log(self, actor: Actor, row: LogRow) -> int:
+        """Store the log of a call; returns its id. `row.created_at` is set here."""
+        now = self._clock()
+        row = row._replace(created_at=now)
+        usage = rollups.of_log(
+            (row.workspace, row.prompt_name, row.version_tag, now, row.status, row.tokens_in,
+             row.tokens_out, row.tokens_cached, row.cost_usd, row.latency_ms)
+        )  # fmt: skip
+        entry = actor.did(
+            "log:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
+            target_id=row.log_id,
+        )  # fmt: skip
+        stored: int = await self._telemetry.write(logs.insert, NewLog(row, usage, entry))
+        return stored
+
+    async def trace(
+        self,
+        actor: Actor,
+        *,
+        trace_id: str | None,
+        prompt_name: str | None,
+        version_tag: str | None,
+        metadata: str | None,
+    ) -> str:
+        """Store a trace; returns its id, made where none is given."""
+        now = self._clock()
+        trace_id = trace_id or str(uuid.uuid4())
+        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, now)
+        entry = actor.did(
+            "trace:create", now, prompt_name=prompt_name, version_tag=version_tag,
+            target_id=trace_id,
+        )  # fmt: skip
+        await self._telemetry.write(traces.insert_traces, NewTrace(row, entry))
+        return trace_id
+
+    async def ensure_trace(
+        self, actor: Actor, trace_id: str, prompt_name: str | None, version_tag: str | None
+    ) -> None:
+        """Store a trace that is not there yet: an exporter sends its spans in several requests."""
+        now = self._clock()
+        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, None, now)
+        entry = actor.did(
+            "trace:create", now, prompt_name=prompt_name, version_tag=version_tag,
+            target_id=trace_id,
+        )  # fmt: skip
+        await self._telemetry.write(traces.ensure, NewTrace(row, entry))
+
+    async def spans(self, actor: Actor, trace_id: str, spans: Sequence[Span]) -> list[str]:
+        """Store spans of a trace that exists, all or none; returns their ids."""
+        now = self._clock()
+        rows = [
+            SpanRow(
+                span.span_id or str(uuid.uuid4()),
+                span.parent_id,
+                span.name,
+                span.status,
+                span.start_time,
+                span.end_time,
+                span.document,
+                now,
+            )
+            for span in spans
+        ]
+        usages = [
+            of_span(
+                workspace=actor.workspace,
+                prompt_name=None,
+                version_tag=None,
+                created_at=now,
+                status=span.status,
+                start_time=span.start_time,
+                end_time=span.end_time,
+                metadata=span.metadata,
+            )
+            if span.metadata
+            else None
+            for span in spans
+        ]
+        entry = actor.did("span:create", now, target_id=trace_id)
+        item = NewSpans(actor.workspace, trace_id, rows, usages, entry)
+        await self._telemetry.write(traces.insert_spans, item)
+        return [row.span_id for row in rows]
+
+    async def delete_trace(self, actor: Actor, trace_id: str) -> None:
+        entry = actor.did("trace:delete", self._clock(), target_id=trace_id)
+        await self._telemetry.write(traces.delete, Deletion(actor.workspace, trace_id, entry))
+
+    async def run(
+        self,
+        actor: Actor,
+        *,
+        run_id: str | None,
+        workflow_name: str,
+        status: str,
+        input: str | None,
+        output: str | None,
+        trace_id: str | None,
+        metadata: str | None,
+        start_time: int | None,
+        end_time: int | None,
+        now_ms: int,
+    ) -> str:
+        """Store a run; returns its id. Times in milliseconds; the server's where none is given."""
+        now = self._clock()
+        run_id = run_id or str(uuid.uuid4())
+        finished = status in runs.FINISHED
+        row = RunRow(
+            workspace=actor.workspace,
+            run_id=run_id,
+            workflow_name=workflow_name,
+            status=status,
+            input=input,
+            output=output,
+            trace_id=trace_id,
+            metadata=metadata,
+            start_time=start_time if start_time is not None else now_ms,
+            end_time=end_time if end_time is not None else now_ms if finished else None,
+            created_at=now,
+            updated_at=now,
+        )
+        timed = start_time is not None
+        entry = actor.did("run:create", now, target_id=run_id)
+        await self._telemetry.write(runs.insert, NewRun(row, timed, entry))
+        return run_id
+
+    async def change_run(
+        self,
+        actor: Actor,
+        run_id: str,
+        *,
+        status: str | None,
+        output: str | None,
+        metadata: str | None,
+        end_time: int | None,
+        now_ms: int,
+    ) -> None:
+        now = self._clock()
+        entry = actor.did("run:update", now, target_id=run_id)
+        ended = end_time if end_time is not None else now_ms
+        change = RunChange(actor.workspace, run_id, status, output, metadata, ended, now, entry)
+        await self._telemetry.write(runs.change, change)
+
+    async def delete_run(self, actor: Actor, run_id: str) -> None:
+        entry = actor.did("run:delete", self._clock(), target_id=run_id)
+        await self._telemetry.write(runs.delete, RunDeletion(actor.workspace, run_id, entry))
+
+    async def result(self, actor: Actor, row: ResultRow) -> tuple[int, int]:
+        """Store the result of an evaluation; returns its id and when it was stored."""
+        now = self._clock()
+        entry = actor.did(
+            "result:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
+            target_id=str(row.suite),
+        )  # fmt: skip
+        item = NewResult(actor.workspace, row._replace(created_at=now), entry)
+        stored: int = await self._telemetry.write(results.insert, item)
+        return stored, now
+
+    async def points(self, actor: Actor, points: Sequence[PointRow]) -> int:
+        """Store metric points; returns how many."""
+        entry = actor.did("metric:create", self._clock(), target_id=points[0].name)
+        stored: int = await self._telemetry.write(metrics.insert, NewPoints(points, entry))
+        return stored

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the body of a request: bounded, JSON, of a shape; all that is wrong with it at once."""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+from typing import Any
+
+import msgspec
+from starlette.types import Receive, Scope
+
+from gitprompt.core.document import pointer
+from gitprompt.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
+from gitprompt.server.wire import read_body
+
+MAX_BYTES = 10_000_000
+_MAX_PROBLEMS = 20
+
+
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
+
+
+async def read_json(scope: Scope, receive: Receive, shape: Any, limit: int) -> Any:
+    """The body as `shape`. Raises UnsupportedMediaType, PayloadTooLarge, BadRequest or Invalid."""
+    kind, encoding = b"", b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            kind = value
+        elif name == b"content-encoding":
+            encoding = value
+    if not is_json(kind):
+        raise UnsupportedMediaType("Content-Type must be application/json")
+    return decode(unpacked(await read_body(scope, receive, limit), encoding, limit), shape)
+
+
+def is_json(content_type: bytes) -> bool:
+    media = content_type.partition(b";")[0].strip().lower()
+    return media == b"application/json" or media.endswith(b"+json")
+
+
+def unpacked(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """The body without its gzip, never more than `limit` bytes of it."""
+    if encoding in (b"", b"identity"):
+        return body
+    if encoding not in (b"gzip", b"x-gzip"):
+        raise UnsupportedMediaType("Content-Encoding must be gzip or none")
+    try:
+        decompressor = zlib.decompressobj(31)
+        data = decompressor.decompress(body, limit + 1)
+    except zlib.error:
+        raise BadRequest("the body is not valid gzip") from None
+    if len(data) > limit:
+        raise PayloadTooLarge(f"the body is larger than {limit} bytes")
+    if not decompressor.eof or decompressor.unused_data:
+        raise BadRequest("the body is not valid gzip")
+    return data
+
+
+def decode(body: bytes, shape: Any) -> Any:
+    try:
+        return _decoder(shape).decode(body)
+    except msgspec.ValidationError as error:
+        raise _invalid(body, shape, str(error)) from None
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"Malformed JSON: {error}") from None
+    except UnicodeDecodeError:
+        raise BadRequest("Malformed JSON: it is not UTF-8") from None
+    except RecursionError:
+        raise BadRequest("Malformed JSON: it is nested too deeply") from None
+
+
+def encode(value: Any) -> str:
+    """JSON for a column. Raises Invalid for an integer that JSON's readers cannot hold."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (OverflowError, RecursionError):
+        raise Invalid("a number is too large, or the nesting too deep") from None
+
+
+def encode_optional(value: Any) -> str | None:
+    return None if value is None else encode(value)
+
+
+def _invalid(body: bytes, shape: Any, first: str) -> Invalid:
+    """All problems of a body, found by the shape's JSON Schema; at least the first."""
+    from jsonschema import Draft202012Validator
+
+    value = msgspec.json.decode(body)
+    failures = Draft202012Validator(msgspec.json.schema(shape)).iter_errors(value)
+    fields = []
+    for _, failure in zip(range(_MAX_PROBLEMS), failures, strict=False):
+        where = pointer(failure.absolute_path)
+        said = failure.message if len(failure.message) <= 200 else failure.message[:197] + "…"
+        fields.append(f"{where}: {said}" if where else said)
+    return Invalid("Validation failed", fields=fields or [first])

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs of model calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from gitprompt.core.usage import Usage
+from gitprompt.errors import Conflict, GitpromptError
+from gitprompt.store import audit, rollups, rows, sqlite
+from gitprompt.store.audit import AuditRow
+from gitprompt.store.rows import Condition, Window
+
+
+class LogRow(NamedTuple):
+    """A log as its table has it; `metadata` and the ollama columns but keep_alive are JSON."""
+
+    workspace: str
+    log_id: str | None
+    prompt_name: str
+    version_tag: str
+    provider: str | None
+    model: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    tokens_cached: int | None
+    latency_ms: int | None
+    cost_usd: float | None
+    ollama_options: str | None
+    ollama_keep_alive: str | None
+    ollama_format: str | None
+    status: str | None
+    error_code: str | None
+    metadata: str | None
+    trace_id: str | None
+    span_id: str | None
+    created_at: int
+
+
+class NewLog(NamedTuple):
+    row: LogRow
+    usage: Usage
+    audit: AuditRow
+
+
+COLUMNS = ", ".join(LogRow._fields)
+DOCUMENTS = ("ollama_options", "ollama_keep_alive", "ollama_format", "metadata")
+
+
+def insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[int | GitpromptError]:
+    """The id of each log. The same `log_id` with the same content is the same log."""
+    known = [_known(db, item) if item.row.log_id else None for item in items]
+    fresh = [item for item, found in zip(items, known, strict=True) if found is None]
+    if len(fresh) > 1 and any(item.row.log_id for item in fresh):
+        return [outcome for item in items for outcome in insert(db, [item])]
+    ids = iter(_insert(db, fresh))
+    return [next(ids) if found is None else found for found in known]
+
+
+def _insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[int]:
+    if not items:
+        return []
+    rows.insert(db, "log", COLUMNS, [item.row for item in items])
+    last = db.last_insert_rowid()
+    rows.add_to_tally(db, "log", [item.row.workspace for item in items])
+    audit.insert(db, [item.audit for item in items])
+    rollups.add(db, [item.usage for item in items])
+    _count_once(db, [item.row for item in items if item.row.trace_id and item.row.span_id])
+    return list(range(last - len(items) + 1, last + 1))
+
+
+def _known(db: apsw.Connection, item: NewLog) -> int | GitpromptError | None:
+    """The id of the log with this `log_id`, or a Conflict where it says something else."""
+    found = sqlite.row(
+        db,
+        f"SELECT id, {COLUMNS} FROM log WHERE workspace = ? AND log_id = ?",
+        (item.row.workspace, item.row.log_id),
+    )
+    if found is None:
+        return None
+    fields = LogRow._fields[:-1]
+    if rows.differs(found[1:-1], item.row[:-1], fields, DOCUMENTS):
+        return Conflict(f"Log {item.row.log_id} exists with other content")
+    return int(found[0])
+
+
+def _count_once(db: apsw.Connection, logged: Sequence[LogRow]) -> None:
+    """Take back what a span of the same call has counted already: the log says it better."""
+    for key, number in Counter(
+        (row.workspace, row.trace_id, row.span_id) for row in logged
+    ).items():
+        found = sqlite.row(
+            db,
+            f"SELECT {rollups.TRACED} FROM span JOIN trace ON trace.id = span.trace"
+            " WHERE trace.workspace = ? AND trace.trace_id = ? AND span.span_id = ?",
+            key,
+        )
+        usage = rollups.of_traced(found) if found else None
+        if usage is None:
+            continue
+        sql = "SELECT count(*) FROM log WHERE workspace = ? AND trace_id = ? AND span_id = ?"
+        if sqlite.query(db, sql, key)[0][0] == number:
+            rollups.add(db, [usage], sign=-1)
+
+
+def page(
+    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
+) -> list[tuple[Any, ...]]:
+    return rows.newest_first(db, "log", COLUMNS, window, conditions)

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traces and their spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from gitprompt.core.usage import Usage
+from gitprompt.errors import Conflict, GitpromptError, NotFound
+from gitprompt.store import audit, rollups, rows, sqlite
+from gitprompt.store.audit import AuditRow
+from gitprompt.store.rows import Condition, Window
+
+
+class TraceRow(NamedTuple):
+    workspace: str
+    trace_id: str
+    prompt_name: str | None
+    version_tag: str | None
+    metadata: str | None
+    created_at: int
+
+
+class SpanRow(NamedTuple):
+    """A span; times are the caller's own integers, and come back as they were sent."""
+
+    span_id: str
+    parent_id: str | None
+    name: str
+    status: str
+    start_time: int | None
+    end_time: int | None
+    metadata: str | None
+    created_at: int
+
+
+class NewTrace(NamedTuple):
+    row: TraceRow
+    audit: AuditRow
+
+
+class NewSpans(NamedTuple):
+    """Spans of one trace, all or none. `usages` has what an LLM's span used, None for others; its
+    prompt is the trace's to say."""
+
+    workspace: str
+    trace_id: str
+    spans: Sequence[SpanRow]
+    usages: Sequence[Usage | None]
+    audit: AuditRow
+
+
+TRACE_COLUMNS = ", ".join(TraceRow._fields)
+SPAN_COLUMNS = ", ".join(SpanRow._fields)
+_CHILD_COLUMNS = f"trace, {SPAN_COLUMNS}"
+
+
+def insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> list[GitpromptError | None]:
+    """The same id with the same content is the same trace; with other content a Conflict."""
+    try:
+        with db:  # a savepoint
+            _insert_traces(db, items)
+        return [None] * len(items)
+    except apsw.ConstraintError:
+        pass
+    outcomes: list[GitpromptError | None] = []
+    for item in items:
+        row = item.row
+        found = sqlite.row(
+            db,
+            f"SELECT {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
+            (row.workspace, row.trace_id),
+        )
+        if found is None:
+            _insert_traces(db, [item])
+            outcomes.append(None)
+        elif rows.differs(found[:-1], row[:-1], TraceRow._fields[:-1], ["metadata"]):
+            outcomes.append(Conflict(f"Trace {row.trace_id} exists with other content"))
+        else:
+            outcomes.append(None)
+    return outcomes
+
+
+def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[None]:
+    """Insert the traces that are not there yet, whatever those say that are."""
+    for item in items:
+        sql = "SELECT 1 FROM trace WHERE workspace = ? AND trace_id = ?"
+        if sqlite.row(db, sql, (item.row.workspace, item.row.trace_id)) is None:
+            _insert_traces(db, [item])
+    return [None] * len(items)
+
+
+def _insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> None:
+    rows.insert(db, "trace", TRACE_COLUMNS, [item.row for item in items])
+    rows.add_to_tally(db, "trace", [item.row.workspace for item in items])
+    audit.insert(db, [item.audit for item in items])
+
+
+def insert_spans(db: apsw.Connection, items: Sequence[NewSpans]) -> list[GitpromptError | None]:
+    """Spans of traces that exist; the same id with the same content is the same span."""
+    traces: dict[tuple[str, str], tuple[Any, ...] | None] = {}
+    for item in items:
+        key = item.workspace, item.trace_id
+        if key not in traces:
+            sql = "SELECT id, prompt_name, version_tag FROM trace WHERE workspace = ? AND trace_id = ?"
+            traces[key] = sqlite.row(db, sql, key)
+    found = [(item, traces[item.workspace, item.trace_id]) for item in items]
+    known = [(item, trace) for item, trace in found if trace is not None]
+    try:
+        with db:  # a savepoint
+            _insert_spans(db, known)
+        conflicts: dict[int, GitpromptError | None] = {}
+    except apsw.ConstraintError:
+        conflicts = {id(item): _insert_new(db, item, trace) for item, trace in known}
+    missing = NotFound("Trace not found")
+    return [
+        missing if trace is None else conflicts.get(id(item))
+        for item, trace in found
+    ]  # fmt: skip
+
+
+def _insert_spans(db: apsw.Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]) -> None:
+    children = [(trace[0], *span) for item, trace in items for span in item.spans]
+    rows.insert(db, "span", _CHILD_COLUMNS, children)
+    audit.insert(db, [item.audit for item, _ in items])
+    rollups.add(db, [usage for item, trace in items for usage in _usages(db, item, trace)])
+
+
+def _usages(db: apsw.Connection, item: NewSpans, trace: tuple[Any, ...]) -> list[Usage]:
+    """What the item's LLM spans used, as far as no log has counted the same calls."""
+    if not any(item.usages):
+        return []
+    logged = {
+        row[0]
+        for row in sqlite.query(
+            db,
+            "SELECT span_id FROM log WHERE workspace = ? AND trace_id = ? AND span_id IS NOT NULL",
+            (item.workspace, item.trace_id),
+        )
+    }
+    return [
+        usage._replace(prompt_name=trace[1] or "", version_tag=trace[2] or "")
+        for span, usage in zip(item.spans, item.usages, strict=True)
+        if usage is not None and span.span_id not in logged
+    ]
+
+
+def _insert_new(
+    db: apsw.Connection, item: NewSpans, trace: tuple[Any, ...]
+) -> GitpromptError | None:
+    """Those of the item's spans that are not there yet; a Conflict where one says otherwise."""
+    fresh: dict[str, tuple[SpanRow, Usage | None]] = {}
+    for span, usage in zip(item.spans, item.usages, strict=True):
+        before = fresh[span.span_id][0] if span.span_id in fresh else _span(db, trace[0], span)
+        if before is None:
+            fresh[span.span_id] = span, usage
+        elif rows.differs(before[:-1], span[:-1], SpanRow._fields[:-1], ["metadata"]):
+            return Conflict(f"Span {span.span_id} exists with other content")
+    if fresh:
+        spans, usages = zip(*fresh.values(), strict=True)
+        _insert_spans(db, [(item._replace(spans=spans, usages=usages), trace)])
+    return None
+
+
+def _span(db: apsw.Connection, trace: int, span: SpanRow) -> SpanRow | None:
+    sql = f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ? AND span_id = ?"
+    found = sqlite.row(db, sql, (trace, span.span_id))
+    return SpanRow(*found) if found else None
+
+
+class Deletion(NamedTuple):
+    workspace: str
+    trace_id: str
+    audit: AuditRow
+
+
+def delete(db: apsw.Connection, items: Sequence[Deletion]) -> list[GitpromptError | None]:
+    """Delete traces with their spans; runs keep, without their trace."""
+    return [_delete(db, item) for item in items]
+
+
+def _delete(db: apsw.Connection, item: Deletion) -> GitpromptError | None:
+    key = item.workspace, item.trace_id
+    found = sqlite.row(db, "SELECT id FROM trace WHERE workspace = ? AND trace_id = ?", key)
+    if found is None:
+        return NotFound("Trace not found")
+    forget(db, [found[0]])
+    rows.add_to_tally(db, "trace", [item.workspace], step=-1)
+    db.execute("UPDATE run SET trace_id = NULL WHERE workspace = ? AND trace_id = ?", key)
+    db.execute("DELETE FROM trace WHERE id = ?", (found[0],))
+    audit.insert(db, [item.audit])
+    return None
+
+
+def forget(db: apsw.Connection, traces: Sequence[int]) -> None:
+    """Take what the spans of these traces have counted out of the rollups."""
+    for trace in traces:
+        spans = sqlite.query(
+            db,
+            f"SELECT {rollups.TRACED} FROM span JOIN trace ON trace.id = span.trace"
+            f" WHERE span.trace = ? AND span.metadata IS NOT NULL AND {rollups.UNLOGGED}",
+            (trace,),
+        )
+        rollups.add(db, [usage for row in spans if (usage := rollups.of_traced(row))], sign=-1)
+
+
+# reading
+
+
+def page(
+    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
+) -> list[tuple[Any, ...]]:
+    return rows.newest_first(db, "trace", TRACE_COLUMNS, window, conditions)
+
+
+def one(
+    db: apsw.Connection, workspace: str, trace_id: str
+) -> tuple[TraceRow, list[SpanRow]] | None:
+    """A trace and its spans by start time."""
+    found = sqlite.row(
+        db,
+        f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
+        (workspace, trace_id),
+    )
+    if found is None:
+        return None
+    spans = sqlite.query(
+        db,
+        f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ?"
+        " ORDER BY start_time IS NULL, start_time, id",
+        (found[0],),
+    )
+    return TraceRow(*found[1:]), [SpanRow(*span) for span in spans]
+
+
+def one_span(db: apsw.Connection, workspace: str, trace_id: str, span_id: str) -> SpanRow | None:
+    columns = ", ".join(f"span.{column}" for column in SpanRow._fields)
+    found = sqlite.row(
+        db,
+        f"SELECT {columns} FROM span JOIN trace ON trace.id = span.trace"
+        " WHERE trace.workspace = ? AND trace.trace_id = ? AND span.span_id = ?",
+        (workspace, trace_id, span_id),
+    )
+    return SpanRow(*found) if found else None
