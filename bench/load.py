@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,14 +22,35 @@ class Load(NamedTuple):
     p99: float
 
 
-def load(url: str, headers: Mapping[str, str], *, connections: int, seconds: float) -> Load:
+def load(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    connections: int,
+    seconds: float,
+    method: str = "GET",
+    body: str = "",
+) -> Load:
     if shutil.which("wrk"):
-        return _wrk(url, headers, connections, seconds)
-    return asyncio.run(_bundled(url, headers, connections, seconds))
+        return _wrk(url, headers, connections, seconds, method, body)
+    return asyncio.run(_bundled(url, headers, connections, seconds, method, body))
 
 
-def _wrk(url: str, headers: Mapping[str, str], connections: int, seconds: float) -> Load:
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency"]
+def _wrk(
+    url: str, headers: Mapping[str, str], connections: int, seconds: float, method: str, body: str
+) -> Load:
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(f"wrk.method = {json.dumps(method)}\n")
+        if body:
+            script.write(f"wrk.body = {json.dumps(body)}\n")
+        script.flush()
+        return _run_wrk(url, headers, connections, seconds, script.name)
+
+
+def _run_wrk(
+    url: str, headers: Mapping[str, str], connections: int, seconds: float, script: str
+) -> Load:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency", "-s", script]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     said = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
@@ -39,11 +62,16 @@ def _wrk(url: str, headers: Mapping[str, str], connections: int, seconds: float)
     return Load(float(rate[1]), float(p99[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]])
 
 
-async def _bundled(url: str, headers: Mapping[str, str], connections: int, seconds: float) -> Load:
+async def _bundled(
+    url: str, headers: Mapping[str, str], connections: int, seconds: float, method: str, body: str
+) -> Load:
     parts = urlsplit(url)
-    lines = [f"GET {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}"]
+    query = f"?{parts.query}" if parts.query else ""
+    lines = [f"{method} {parts.path}{query} HTTP/1.1", f"Host: {parts.netloc}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    if body:
+        lines.append(f"Content-Length: {len(body.encode())}")
+    request = ("\r\n".join(lines) + f"\r\n\r\n{body}").encode()
     deadline = time.perf_counter() + seconds
     latencies: list[float] = []
 
@@ -52,7 +80,7 @@ async def _bundled(url: str, headers: Mapping[str, str], connections: int, secon
         while (begin := time.perf_counter()) < deadline:
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head
+            assert head.startswith(b"HTTP/1.1 2"), head
             found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
             assert found is not None, head
             await reader.readexactly(int(found[1]))

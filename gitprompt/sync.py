@@ -99,6 +99,10 @@ class Sync:
         if len(self._readers) > _MAX_READERS:
             self._readers.popitem(last=False)[1].close()
 
+    def refs(self, workspace: str) -> Refs | None:
+        """The refs of a workspace as the last reconciliation saw them."""
+        return self._known.get(workspace)
+
     def checkpoint(self) -> None:
         """Bring the index's journal into its file; not part of a sync, which need not wait."""
         with self._lock:

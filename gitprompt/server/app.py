@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import perf_counter
 
 from starlette.exceptions import HTTPException
@@ -34,6 +35,7 @@ from gitprompt.server.auth import Authenticator, Principal, read_headers
 from gitprompt.server.context import Context
 from gitprompt.server.endpoints import Endpoint, routes
 from gitprompt.server.housekeeping import keep_house
+from gitprompt.server.ledger import note_tampering, settle_pending
 from gitprompt.server.limits import Limiter
 from gitprompt.server.routes import (
     config,
@@ -52,7 +54,7 @@ from gitprompt.server.routes import keys as key_routes
 from gitprompt.server.routes import sync as sync_routes
 from gitprompt.server.wire import RawHeaders, error_response, request_id, send_bytes
 from gitprompt.server.workspaces import Workspaces
-from gitprompt.server.writes import Writes, settle_pending
+from gitprompt.server.writes import Writes
 from gitprompt.store.index import open_index
 from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
@@ -89,6 +91,7 @@ def sidecar(
                 driver=driver,
                 clock=clock,
                 in_place=_in_place(settings),
+                on_tampering=partial(note_tampering, telemetry, clock),
             )
             if not settings.repo:
                 hosted.create(DEFAULT_WORKSPACE)

@@ -11,14 +11,20 @@ import asyncio
 import fcntl
 import os
 import subprocess
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import IO, Self
 
 from gitprompt import log, receive
 from gitprompt.errors import GitpromptError
 from gitprompt.git.process import require_git
+from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.receive import Pinned
+
+Accepted = Callable[[Sequence[RefUpdate]], None]
+Judge = Callable[[list[str]], tuple[list[RefUpdate], list[str]]]
 
 _FIRST_FD = 200  # numbers that no library of the server has taken, nor a shell uses itself
 _GRACE = 5.0  # seconds for git to end by itself
@@ -52,8 +58,15 @@ class HookChannel:
                 os.close(fd)
         self.ask = self.reply = -1
 
-    async def answer(self, repository: Repository, scopes: frozenset[str], pinned: Pinned) -> None:
-        """Wait for the hook's question without holding a thread, then judge in one."""
+    async def answer(
+        self,
+        repository: Repository,
+        scopes: frozenset[str],
+        pinned: Pinned,
+        accepted: Accepted,
+    ) -> None:
+        """Wait for the hook's question without holding a thread, then judge in one. `accepted`
+        hears of the updates of a push that may go in, before git moves a ref."""
         loop = asyncio.get_running_loop()
         asked = asyncio.Event()
         loop.add_reader(self.ask, asked.set)
@@ -63,7 +76,8 @@ class HookChannel:
             loop.remove_reader(self.ask)
         ask, reply, self.ask, self.reply = self.ask, self.reply, -1, -1
         os.set_blocking(ask, True)  # the loop's poll has made it non-blocking
-        await asyncio.shield(asyncio.to_thread(_converse, ask, reply, repository, scopes, pinned))
+        judge = partial(_judge, repository=repository, scopes=scopes, pinned=pinned)
+        await asyncio.shield(asyncio.to_thread(_converse, ask, reply, judge, accepted))
 
 
 def _moved_up(fd: int) -> int:
@@ -72,9 +86,7 @@ def _moved_up(fd: int) -> int:
     return moved
 
 
-def _converse(
-    ask: int, reply: int, repository: Repository, scopes: frozenset[str], pinned: Pinned
-) -> None:
+def _converse(ask: int, reply: int, judge: Judge, accepted: Accepted) -> None:
     with open(ask, "rb") as question, open(reply, "wb") as answer:
         lines: list[str] = []
         size = 0
@@ -90,7 +102,9 @@ def _converse(
         else:
             return  # git ended without asking: there was nothing to judge
         try:
-            refused = _judge(lines, repository, scopes, pinned)
+            updates, refused = judge(lines)
+            if not refused:
+                accepted(updates)
         except GitpromptError as error:
             refused = [receive.printable(f"gitprompt: {error.message}")]
         except Exception:  # a bug of ours must refuse the push, and say so, not hang it
@@ -103,8 +117,9 @@ def _converse(
 
 
 def _judge(
-    lines: list[str], repository: Repository, scopes: frozenset[str], pinned: Pinned
-) -> list[str]:
+    lines: list[str], *, repository: Repository, scopes: frozenset[str], pinned: Pinned
+) -> tuple[list[RefUpdate], list[str]]:
+    """The updates of a push, and the lines of its refusal; none where it may go in."""
     objects, alternates, *refs = lines
     quarantine = {
         "GIT_OBJECT_DIRECTORY": objects,
@@ -113,7 +128,8 @@ def _judge(
     # A push that only deletes brings no objects, and has no quarantine.
     quarantined = repository.quarantined({key: value for key, value in quarantine.items() if value})
     updates = receive.parse_updates("\n".join(refs))
-    return receive.report(receive.judge(quarantined, updates, scopes=scopes, pinned=pinned))
+    refusals = receive.judge(quarantined, updates, scopes=scopes, pinned=pinned)
+    return updates, receive.report(refusals)
 
 
 class Rpc:

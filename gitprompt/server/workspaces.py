@@ -18,6 +18,7 @@ from gitprompt import hosting, log
 from gitprompt.clock import Clock
 from gitprompt.drivers import Driver
 from gitprompt.errors import GitpromptError, NotFound
+from gitprompt.git.refs import Refs
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.sync import Outcome, Progress, Source, Sync
@@ -47,12 +48,14 @@ class Workspaces:
         driver: Driver,
         clock: Clock,
         in_place: Repository | None = None,
+        on_tampering: Callable[[str, str], None] = lambda _workspace, _ref: None,
     ) -> None:
         self._hosting = hosting
         self._sync = sync
         self._driver = driver
         self._clock = clock
         self._in_place = in_place
+        self._on_tampering = on_tampering
         self._sources: dict[str, Source] = {}
         self._states: dict[str, State] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -84,6 +87,10 @@ class Workspaces:
 
     def state(self, workspace: str) -> State:
         return self._states.setdefault(workspace, State())
+
+    def refs(self, workspace: str) -> Refs | None:
+        """The refs as the last sync saw them."""
+        return self._sync.refs(workspace)
 
     async def create(self, workspace: str) -> Source:
         """The workspace, made on its first write. Idempotent."""
@@ -134,6 +141,7 @@ class Workspaces:
         state.last_success, state.last_error = self._clock(), None
         for ref in outcome.tampered:
             log.warning("a version tag was moved or deleted", workspace=source.workspace, ref=ref)
+            self._on_tampering(source.workspace, ref)
         if outcome.changed:
             state.revision += 1
             self.generation += 1

@@ -3,7 +3,7 @@
 then served, then answered.
 
 Before refs move an audit row says so as pending, with what they shall be; after, it is settled. If
-the process dies in between, the next start looks at the refs and settles it (`settle_pending`).
+the process dies in between, the next start looks at the refs and settles it (`ledger.settle_pending`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from gitprompt import authoring, log
+from gitprompt import authoring
 from gitprompt.authoring import Draft, SuiteChange
 from gitprompt.clock import Clock
 from gitprompt.core.labels import Move, label_ref
 from gitprompt.core.publication import Version
 from gitprompt.core.settings import Settings
 from gitprompt.drivers import Driver
-from gitprompt.errors import Conflict, GitpromptError, NotFound
+from gitprompt.errors import Conflict, NotFound
 from gitprompt.git.objects import Signature
 from gitprompt.git.refs import ZERO, RefUpdate, update_refs
 from gitprompt.git.writer import ObjectWriter
@@ -203,13 +203,13 @@ class Writes:
             try:
                 await asyncio.to_thread(self._move, source, updates)
             except Exception as error:
-                await self._telemetry.write(audit.finish, (pending, "failed"))
+                await self._telemetry.write(audit.finish, [(pending, "failed")])
                 branch_only = isinstance(error, Conflict) and attempt + 1 < _TRIES
                 if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
                     raise
                 continue
             await self._workspaces.reconcile(source.workspace)
-            await self._telemetry.write(audit.finish, (pending, "done"))
+            await self._telemetry.write(audit.finish, [(pending, "done")])
             return made
         raise AssertionError("the last try returns or raises")
 
@@ -251,25 +251,3 @@ def _movable_branch(source: Source, writer: ObjectWriter) -> str | None:
     if source.repository.work_tree is not None and not source.owned:
         return None
     return writer.default_branch()
-
-
-def settle_pending(telemetry: Telemetry, sources: Callable[[str], Source | None]) -> None:
-    """After a crash: what was begun is done if its ref has what it should have."""
-    for row, expected in telemetry.read_now(audit.pending):
-        source = sources(expected.entry.workspace_id)
-        done = source is not None and _has(source, expected)
-        outcome = "done" if done else "failed"
-        telemetry.writer.run(audit.finish, (row, outcome))
-        log.warning("settled what was begun", action=expected.entry.action, outcome=outcome)
-
-
-def _has(source: Source, expected: Expected) -> bool:
-    """Whether the ref is at, or has since moved on from, what was to be there."""
-    try:
-        tip = source.repository.line("rev-parse", "--verify", "--quiet", expected.ref)
-        if tip == expected.oid or expected.oid == ZERO:
-            return tip == expected.oid or not tip
-        base = source.repository.line("merge-base", expected.oid, tip) if tip else ""
-    except GitpromptError:
-        return False
-    return base == expected.oid

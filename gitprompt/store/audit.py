@@ -90,10 +90,11 @@ def begin(db: apsw.Connection, items: Sequence[Expected]) -> list[int]:
     return ids
 
 
-def finish(db: apsw.Connection, items: Sequence[tuple[int, str]]) -> list[None]:
-    """Settle rows: (id, outcome)."""
+def finish(db: apsw.Connection, items: Sequence[Sequence[tuple[int, str]]]) -> list[None]:
+    """Settle rows, of each item: (id, outcome)."""
     db.executemany(
-        "UPDATE audit SET outcome = ? WHERE id = ?", [(outcome, row) for row, outcome in items]
+        "UPDATE audit SET outcome = ? WHERE id = ?",
+        [(outcome, row) for item in items for row, outcome in item],
     )
     return [None] * len(items)
 

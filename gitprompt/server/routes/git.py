@@ -28,6 +28,8 @@ from gitprompt.errors import (
 )
 from gitprompt.server.auth import Principal, read_headers
 from gitprompt.server.context import Context
+from gitprompt.server.endpoints import actor_of
+from gitprompt.server.ledger import PushLedger
 from gitprompt.server.push import Rpc
 from gitprompt.server.wire import parse_query, request_id
 from gitprompt.sync import Source
@@ -69,7 +71,10 @@ class GitEndpoint:
         if is_advertisement and protocol != "version=2":
             line = f"# service={service}\n"
             answer.prefix = f"{len(line) + 4:04x}{line}0000".encode()
-        judging = asyncio.create_task(self._judge(rpc, source, principal))
+        ledger = PushLedger(
+            self._context.telemetry, actor_of(principal, scope), self._context.clock
+        )
+        judging = asyncio.create_task(self._judge(rpc, source, principal, ledger))
         feeding = asyncio.create_task(self._feed(rpc, receive, unpack))
         try:
             while chunk := await rpc.stdout.read(_CHUNK):
@@ -78,6 +83,8 @@ class GitEndpoint:
             code = await rpc.wait()
             if service == "git-receive-pack" and not is_advertisement:
                 await self._publish(source)
+                refs = self._context.workspaces.refs(source.workspace)
+                await ledger.settle(refs, source.repository)
             if code and not answer.started:
                 raise BadRequest(f"git could not answer the request (exit {code})")
             await answer.end()
@@ -119,6 +126,7 @@ class GitEndpoint:
             )
             raise
         principal.require(needed)
+        self._context.limiter.admit(principal)
         return principal
 
     async def _source(self, workspace: str, service: str) -> Source:
@@ -161,7 +169,9 @@ class GitEndpoint:
         finally:
             await rpc.close_stdin()
 
-    async def _judge(self, rpc: Rpc, source: Source, principal: Principal) -> None:
+    async def _judge(
+        self, rpc: Rpc, source: Source, principal: Principal, ledger: PushLedger
+    ) -> None:
         """Answer the pre-receive hook, once it asks."""
         if rpc.channel is not None:
             telemetry, workspace = self._context.telemetry, source.workspace
@@ -170,7 +180,13 @@ class GitEndpoint:
                 pin = telemetry.pin(workspace, name, version)
                 return pin.version.tag if pin else None
 
-            await rpc.channel.answer(source.repository, principal.scopes, pinned)
+            settings = self._context.index.settings(workspace)
+            await rpc.channel.answer(
+                source.repository,
+                principal.scopes,
+                pinned,
+                lambda updates: ledger.begin(updates, settings.namespace),
+            )
 
     async def _publish(self, source: Source) -> None:
         """Serve what was pushed. A failure here is not the pusher's: the poll will mend it."""
