@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -86,29 +87,34 @@ def make_trace(server: Running) -> None:
     )  # fmt: skip
 
 
-def bare_loop(size: int, count: int, folder: str) -> float:
-    """Rows per second of a loop that inserts the same spans, in transactions of the same size, into
-    the same schema and indexes."""
-    from gitprompt.store import sqlite
-    from gitprompt.store.traces import SPAN_COLUMNS
+class BareLoop:
+    """A loop that inserts the same spans, in transactions of the same size, into the same schema and
+    indexes. Like the server's, its database grows from round to round."""
 
-    db = sqlite.connect(os.path.join(folder, f"{uuid.uuid4()}.db"), "telemetry", durability="FULL")
-    db.execute(
-        "INSERT INTO trace (workspace, trace_id, created_at) VALUES ('default', ?, 1)", (TRACE,)
-    )
-    metadata = json.dumps(SPAN["metadata"])
-    sql = f"INSERT INTO span (trace, {SPAN_COLUMNS}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)"
-    begin = time.perf_counter()
-    for _ in range(count // size):
-        with db:
-            db.executemany(
-                sql,
-                [(str(uuid.uuid4()), None, "llm-call", "ok", 1000, 2500, metadata, 1)
-                 for _ in range(size)],
-            )  # fmt: skip
-    seconds = time.perf_counter() - begin
-    db.close()
-    return count / seconds
+    def __init__(self, folder: str) -> None:
+        from gitprompt.store import sqlite
+        from gitprompt.store.traces import SPAN_COLUMNS
+
+        path = os.path.join(folder, f"{uuid.uuid4()}.db")
+        self._db = sqlite.connect(path, "telemetry", durability="FULL")
+        self._db.execute(
+            "INSERT INTO trace (workspace, trace_id, created_at) VALUES ('default', ?, 1)", (TRACE,)
+        )
+        self._sql = f"INSERT INTO span (trace, {SPAN_COLUMNS}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+    def run(self, size: int, seconds: float) -> float:
+        """Rows per second."""
+        metadata = json.dumps(SPAN["metadata"])
+        begin, count = time.perf_counter(), 0
+        while (now := time.perf_counter()) < begin + seconds:
+            with self._db:
+                self._db.executemany(
+                    self._sql,
+                    [(f"{random.getrandbits(64):016x}", None, "llm-call", "ok", 1000, 2500,
+                      metadata, 1) for _ in range(size)],
+                )  # fmt: skip
+            count += size
+        return count / (now - begin)
 
 
 def fill(data: str, rows: int) -> None:
@@ -166,13 +172,14 @@ def arrays(options: argparse.Namespace) -> None:
         make_trace(server)
         for size in (10, 100):
             ours, theirs = [], []
+            loop = BareLoop(data)
             for _ in range(options.rounds):
                 done = post(
                     server.url, f"/v1/traces/{TRACE}/spans", [SPAN] * size, server.key, 8,
                     options.seconds,
                 )  # fmt: skip
                 ours.append(done.rate * size)
-                theirs.append(bare_loop(size, 60_000, data))
+                theirs.append(loop.run(size, options.seconds))
             a, b = statistics.median(ours), statistics.median(theirs)
             told = measure.verdict(a / b, 0.6, at_most=False) if size == 100 else f"{a / b:.2f}"
             rows.append((str(size), f"{a:,.0f}", f"{b:,.0f}", told))

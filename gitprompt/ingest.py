@@ -7,6 +7,8 @@ is no second row and no error, other content is a Conflict.
 
 from __future__ import annotations
 
+import os
+import random
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -34,6 +36,19 @@ class Span(NamedTuple):
     end_time: int | None
     metadata: Mapping[str, Any] | None
     document: str | None
+
+
+_RANDOM = random.Random(os.urandom(32))  # noqa: S311 - ids need be unique, not secret
+
+
+def new_id() -> str:
+    """A random UUID, without a system call for each."""
+    return str(uuid.UUID(int=_RANDOM.getrandbits(128), version=4))
+
+
+def new_span_id() -> str:
+    """A span's id as OpenTelemetry has it: 16 hexadecimal digits."""
+    return f"{_RANDOM.getrandbits(64):016x}"
 
 
 class Ingest:
@@ -69,7 +84,7 @@ class Ingest:
     ) -> str:
         """Store a trace; returns its id, made where none is given."""
         now = self._clock()
-        trace_id = trace_id or str(uuid.uuid4())
+        trace_id = trace_id or new_id()
         row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, now)
         entry = actor.did(
             "trace:create", now, prompt_name=prompt_name, version_tag=version_tag,
@@ -95,7 +110,7 @@ class Ingest:
         now = self._clock()
         rows = [
             SpanRow(
-                span.span_id or str(uuid.uuid4()),
+                span.span_id or new_span_id(),
                 span.parent_id,
                 span.name,
                 span.status,
@@ -147,7 +162,7 @@ class Ingest:
     ) -> str:
         """Store a run; returns its id. Times in milliseconds; the server's where none is given."""
         now = self._clock()
-        run_id = run_id or str(uuid.uuid4())
+        run_id = run_id or new_id()
         finished = status in runs.FINISHED
         row = RunRow(
             workspace=actor.workspace,

@@ -55,51 +55,54 @@ _KINDS: Mapping[str, SpanKind] = {
     "tool": "tool", "execute_tool": "tool",
     "validator": "validator", "validation": "validator", "guardrail": "validator",
 }  # fmt: skip
-_KIND_KEYS = (
-    "kind", "type", "openinference.span.kind", "langfuse.observation.type", "gen_ai.operation.name",
-)  # fmt: skip
-_MODEL = (
-    "model", "gen_ai.response.model", "gen_ai.request.model", "llm.model_name",
-    "langfuse.observation.model.name",
-)  # fmt: skip
-_PROVIDER = (
-    "provider", "gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system",
-)  # fmt: skip
-_TOKENS_IN = (
-    "tokens_in", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens",
-    "llm.token_count.prompt", "input_tokens", "prompt_tokens",
-)  # fmt: skip
-_TOKENS_OUT = (
-    "tokens_out", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
-    "llm.token_count.completion", "output_tokens", "completion_tokens",
-)  # fmt: skip
-_TOKENS_CACHED = (
-    "tokens_cached", "gen_ai.usage.cache_read.input_tokens",
-    "gen_ai.usage.cache_read_input_tokens", "llm.token_count.prompt_details.cache_read",
-)  # fmt: skip
-_COST = ("cost_usd", "gen_ai.usage.cost", "llm.cost.total")
+
+# The words of each instrument for one fact, the one that wins first.
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "kind": (
+        "kind", "type", "openinference.span.kind", "langfuse.observation.type",
+        "gen_ai.operation.name",
+    ),
+    "model": (
+        "model", "gen_ai.response.model", "gen_ai.request.model", "llm.model_name",
+        "langfuse.observation.model.name",
+    ),
+    "provider": ("provider", "gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
+    "tokens_in": (
+        "tokens_in", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens",
+        "llm.token_count.prompt", "input_tokens", "prompt_tokens",
+    ),
+    "tokens_out": (
+        "tokens_out", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
+        "llm.token_count.completion", "output_tokens", "completion_tokens",
+    ),
+    "tokens_cached": (
+        "tokens_cached", "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens", "llm.token_count.prompt_details.cache_read",
+    ),
+    "cost": ("cost_usd", "gen_ai.usage.cost", "llm.cost.total"),
+}  # fmt: skip
+_FACTS = {word: (fact, rank) for fact, words in _WORDS.items() for rank, word in enumerate(words)}
 
 
-def kind_of(metadata: Mapping[str, Any] | None) -> SpanKind:
+def facts_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What the metadata of a span says in any of the known words, by our own; one pass over it."""
+    found: dict[str, Any] = {}
+    ranks: dict[str, int] = {}
+    for key, value in metadata.items():
+        fact = _FACTS.get(key)
+        if fact is not None and value is not None and fact[1] <= ranks.get(fact[0], fact[1]):
+            found[fact[0]] = value
+            ranks[fact[0]] = fact[1]
+    return found
+
+
+def kind_of(facts: Mapping[str, Any]) -> SpanKind:
     """What a span is. One that names a model and counts tokens is an LLM's without saying so."""
-    if not metadata:
-        return "other"
-    for key in _KIND_KEYS:
-        said = metadata.get(key)
-        if isinstance(said, str) and said.lower() in _KINDS:
-            return _KINDS[said.lower()]
-    if _first(metadata, _MODEL) is not None:
-        counts = (*_TOKENS_IN, *_TOKENS_OUT)
-        return "llm" if any(key in metadata for key in counts) else "other"
-    return "other"
-
-
-def model_of(metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Provider and model, as far as the metadata says."""
-    provider, model = _first(metadata, _PROVIDER), _first(metadata, _MODEL)
+    said = facts.get("kind")
+    if isinstance(said, str) and said.lower() in _KINDS:
+        return _KINDS[said.lower()]
     return (
-        provider if isinstance(provider, str) else None,
-        model if isinstance(model, str) else None,
+        "llm" if "model" in facts and ("tokens_in" in facts or "tokens_out" in facts) else "other"
     )
 
 
@@ -115,7 +118,8 @@ def of_span(
     metadata: Mapping[str, Any] | None,
 ) -> Usage | None:
     """The usage of an LLM's span, None for any other. What is not a sane number counts as 0."""
-    if not metadata or kind_of(metadata) != "llm":
+    facts = facts_of(metadata) if metadata else {}
+    if not facts or kind_of(facts) != "llm":
         return None
     latency = None
     if start_time is not None and end_time is not None and end_time >= start_time:
@@ -126,26 +130,22 @@ def of_span(
         version_tag or "",
         created_at // HOUR,
         int(status == "error"),
-        _count(_first(metadata, _TOKENS_IN)),
-        _count(_first(metadata, _TOKENS_OUT)),
-        _count(_first(metadata, _TOKENS_CACHED)),
-        _cost(_first(metadata, _COST)),
+        _count(facts.get("tokens_in")),
+        _count(facts.get("tokens_out")),
+        _count(facts.get("tokens_cached")),
+        _cost(facts.get("cost")),
         latency,
     )
 
 
-def _first(metadata: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((metadata[key] for key in keys if metadata.get(key) is not None), None)
-
-
 def _count(value: Any) -> int:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number and 0 <= value <= MAX_COUNT else 0
+    if type(value) is int:
+        return value if 0 <= value <= MAX_COUNT else 0
+    return int(value) if type(value) is float and 0 <= value <= MAX_COUNT else 0
 
 
 def _cost(value: Any) -> int:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return nano(value) if is_number and 0 <= value <= MAX_COST else 0
+    return nano(value) if type(value) in (int, float) and 0 <= value <= MAX_COST else 0
 
 
 def percentile(buckets: list[tuple[int, int]], share: float) -> int | None:

@@ -45,16 +45,29 @@ class Score(NamedTuple):
 
 def add(db: apsw.Connection, usages: Iterable[Usage], *, sign: int = 1) -> None:
     """Count calls; with `sign` -1, take them back."""
+    add_for(db, ((usage.prompt_name, usage.version_tag, usage) for usage in usages), sign=sign)
+
+
+def add_for(
+    db: apsw.Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: int = 1
+) -> None:
+    """Like `add`, each for a prompt and version that somebody else says."""
     sums: dict[tuple[Any, ...], list[int]] = {}
     latencies: dict[tuple[Any, ...], int] = {}
-    for usage in usages:
-        key = usage[:4]
-        total = sums.setdefault(key, [0] * 6)
+    for prompt, version, usage in usages:
+        workspace, _, _, hour, errors, tokens_in, tokens_out, cached, cost, latency = usage
+        key = workspace, prompt, version, hour
+        total = sums.get(key)
+        if total is None:
+            total = sums[key] = [0] * 6
         total[0] += sign
-        for at, value in enumerate(usage[4:9], start=1):
-            total[at] += sign * value
-        if usage.latency_ms is not None:
-            place = (*key, bucket_of(usage.latency_ms))
+        total[1] += sign * errors
+        total[2] += sign * tokens_in
+        total[3] += sign * tokens_out
+        total[4] += sign * cached
+        total[5] += sign * cost
+        if latency is not None:
+            place = (*key, bucket_of(latency))
             latencies[place] = latencies.get(place, 0) + sign
     for key, total in sums.items():
         db.execute(

@@ -5,29 +5,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import apsw
 
 from gitprompt.store import sqlite
 
-# A statement of fixed size is parsed once; one step of it inserts all its rows without the
-# interpreter, so that requests are read meanwhile.
 _SIZES = (256, 64, 16, 4, 1)
 
 
 def insert(db: apsw.Connection, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
     """Insert rows; `table` and `columns` are constants. Raises apsw.ConstraintError."""
-    width = columns.count(",") + 1
-    one = f"({','.join('?' * width)})"
+    one = f"({','.join('?' * (columns.count(',') + 1))})"
     at = 0
     for size in _SIZES:
         while len(rows) - at >= size:
-            values: list[Any] = []
-            for row in rows[at : at + size]:
-                values += row
-            holes = ",".join([one] * size)
-            db.execute(f"INSERT INTO {table} ({columns}) VALUES {holes}", values)
+            values = list(chain.from_iterable(rows[at : at + size]))
+            db.execute(f"INSERT INTO {table} ({columns}) VALUES {','.join([one] * size)}", values)
             at += size
 
 

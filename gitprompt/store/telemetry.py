@@ -7,6 +7,7 @@ A write that returned is on disk. What belongs to one table is in the module of 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +18,14 @@ import apsw
 from gitprompt.core.publication import Pin, Version
 from gitprompt.store import audit, sqlite
 from gitprompt.store.audit import AuditRow
+from gitprompt.store.generation import Generation
 from gitprompt.store.writer import Apply, Writer
 
 Result = TypeVar("Result")
 _READERS = 2
+_CACHE_KIB = 16_000  # the pages of indexes that new rows go to
+_CHECKPOINT_PAGES = 4_000  # 16 MB of journal: pages that change often are copied less often
+_KNOWN_KEYS = 10_000
 
 
 class KeyRecord(NamedTuple):
@@ -48,9 +53,13 @@ class Telemetry:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.writer = Writer(
-            sqlite.connect(path, "telemetry", durability="FULL"), name="telemetry-writer"
-        )
+        self._known_keys: dict[str, KeyRecord] = {}
+        self._generation = Generation(os.path.join(os.path.dirname(path), "keys.generation"))
+        self._known_at = self._generation.value
+        connection = sqlite.connect(path, "telemetry", durability="FULL")
+        connection.pragma("cache_size", -_CACHE_KIB)
+        connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
+        self.writer = Writer(connection, name="telemetry-writer")
         self._reader = sqlite.connect(path, "telemetry", durability="FULL")
         self._read_lock = threading.Lock()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="telemetry-reader")
@@ -64,6 +73,7 @@ class Telemetry:
         with self._read_lock:
             for connection in (self._reader, *self._opened):
                 connection.close()
+        self._generation.close()
 
     def ping(self) -> None:
         """Raise where the database cannot be read."""
@@ -121,15 +131,26 @@ class Telemetry:
             return key_id
 
         key_id = self.writer.call(add)
+        self._generation.advance()
         return KeyRecord(key_id, name, workspace_id, scopes, created_at, expires_at)
 
     def key_by_hash(self, hashed: str) -> KeyRecord | None:
-        """Read anew for each request: a revoked key is refused at once, whoever revoked it."""
-        with self._read_lock:
-            found = sqlite.row(
-                self._reader, f"SELECT {_KEY} FROM api_key WHERE hash = ?", (hashed,)
-            )
-        return KeyRecord(*found) if found else None
+        """The key with a hash, kept in memory until some process adds or removes a key: a revoked
+        key is refused at once, whoever revoked it."""
+        generation = self._generation.value
+        if generation != self._known_at or len(self._known_keys) > _KNOWN_KEYS:
+            self._known_keys.clear()
+            self._known_at = generation
+        known = self._known_keys.get(hashed)
+        if known is None:
+            with self._read_lock:
+                found = sqlite.row(
+                    self._reader, f"SELECT {_KEY} FROM api_key WHERE hash = ?", (hashed,)
+                )
+            if found is None:
+                return None
+            known = self._known_keys[hashed] = KeyRecord(*found)
+        return known
 
     def keys(self, workspace: str | None = None) -> list[KeyRecord]:
         """The keys of a workspace, or all, oldest first."""
@@ -154,7 +175,9 @@ class Telemetry:
                 audit.insert(db, [entry])
             return removed
 
-        return self.writer.call(remove)
+        removed = self.writer.call(remove)
+        self._generation.advance()
+        return removed
 
     def note_use(self, used: Mapping[int, int]) -> None:
         """Remember when keys were last used: key id → Unix seconds."""

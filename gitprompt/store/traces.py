@@ -126,23 +126,24 @@ def _insert_spans(db: apsw.Connection, items: Sequence[tuple[NewSpans, tuple[Any
     children = [(trace[0], *span) for item, trace in items for span in item.spans]
     rows.insert(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
-    rollups.add(db, [usage for item, trace in items for usage in _usages(db, item, trace)])
+    rollups.add_for(
+        db,
+        (
+            (trace[1] or "", trace[2] or "", usage)
+            for item, trace in items
+            for usage in _usages(db, item)
+        ),
+    )
 
 
-def _usages(db: apsw.Connection, item: NewSpans, trace: tuple[Any, ...]) -> list[Usage]:
+def _usages(db: apsw.Connection, item: NewSpans) -> Sequence[Usage]:
     """What the item's LLM spans used, as far as no log has counted the same calls."""
     if not any(item.usages):
-        return []
-    logged = {
-        row[0]
-        for row in sqlite.query(
-            db,
-            "SELECT span_id FROM log WHERE workspace = ? AND trace_id = ? AND span_id IS NOT NULL",
-            (item.workspace, item.trace_id),
-        )
-    }
+        return ()
+    sql = "SELECT span_id FROM log WHERE workspace = ? AND trace_id = ? AND span_id IS NOT NULL"
+    logged = {row[0] for row in sqlite.query(db, sql, (item.workspace, item.trace_id))}
     return [
-        usage._replace(prompt_name=trace[1] or "", version_tag=trace[2] or "")
+        usage
         for span, usage in zip(item.spans, item.usages, strict=True)
         if usage is not None and span.span_id not in logged
     ]
