@@ -128,10 +128,13 @@ def _leftovers(path: str) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
 
-def tidy(repository: Repository, loose_refs: int) -> None:
-    """Pack refs and objects of a repository that we own, where there are many loose ones."""
-    if loose_refs >= LOOSE_REFS_BEFORE_PACKING:
-        repository.git("pack-refs", "--all")
+def pack_refs(repository: Repository) -> None:
+    """Pack the refs of a repository that we own: many loose ones make every look at them slow."""
+    repository.git("pack-refs", "--all")
+
+
+def pack_objects(repository: Repository) -> None:
+    """Pack the objects of a repository that we own, where git finds that there are many."""
     repository.git("gc", "--auto", "--quiet")
 
 

@@ -38,10 +38,20 @@ class RefUpdate(NamedTuple):
     new: str
 
 
+class _Folder(NamedTuple):
+    """What one folder of loose refs had: its files, and the folders below it."""
+
+    mtime: int
+    files: Mapping[str, str]
+    below: Sequence[str]
+
+
 class Refs:
     """The refs at one moment. `packed` is shared by snapshots between which it did not change."""
 
-    __slots__ = ("_folders", "_head", "_head_stamp", "_packed_stamp", "_racy", "loose", "packed")
+    __slots__ = (
+        "_folders", "_head", "_head_stamp", "_packed_stamp", "_racy", "_settled", "loose", "packed",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -52,6 +62,7 @@ class Refs:
         packed_stamp: _Stamp | None = None,
         head_stamp: _Stamp | None = None,
         folders: Mapping[str, int] | None = None,
+        settled: Mapping[str, _Folder] | None = None,
         racy: bool = True,
     ) -> None:
         self.loose = loose
@@ -60,6 +71,7 @@ class Refs:
         self._packed_stamp = packed_stamp
         self._head_stamp = head_stamp
         self._folders = folders or {}
+        self._settled = settled or {}
         self._racy = racy
 
     def get(self, ref: str) -> str | None:
@@ -108,10 +120,10 @@ class Refs:
 def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> Refs:
     """The refs below ROOTS, and HEAD. `before` lends its packed refs where they still hold."""
     now = time.time_ns()
-    loose: dict[str, str] = {}
-    folders: dict[str, int] = {}
+    scan = _Scan(common_dir, before._settled if before else {})
     for root in ROOTS:
-        _scan(common_dir, root, loose, folders)
+        scan.folder(root)
+    loose, folders = scan.loose, scan.folders
     head_stamp = _stamp(f"{git_dir}/HEAD")
     head = _read_text(f"{git_dir}/HEAD").strip()
     packed_path = f"{common_dir}/packed-refs"
@@ -134,30 +146,58 @@ def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> R
         packed_stamp=packed_stamp,
         head_stamp=head_stamp,
         folders=folders,
+        settled={
+            path: found for path, found in scan.found.items() if found.mtime <= now - _RACY_NS
+        },
         racy=racy,
     )
 
 
-def _scan(common: str, folder: str, loose: dict[str, str], folders: dict[str, int]) -> None:
-    path = f"{common}/{folder}"
-    folders[path] = _folder_time(path)
-    try:
-        with os.scandir(path) as entries:
-            found = list(entries)
-    except (FileNotFoundError, NotADirectoryError):
-        # Not there, or packed and removed just now. The parent's time says when it appears.
-        folders[path] = 0
-        parent = os.path.dirname(path)
-        folders.setdefault(parent, _folder_time(parent))
-        return
-    for entry in found:
-        below = f"{folder}/{entry.name}"
-        if entry.is_dir(follow_symlinks=False):
-            _scan(common, below, loose, folders)
-        elif not entry.name.endswith(".lock"):
-            oid = _read_text(f"{common}/{below}").strip()
-            if len(oid) == 40:
-                loose[os.fsencode(below).decode("utf-8", "backslashreplace")] = oid
+class _Scan:
+    """Reads folders of loose refs; one whose time is as it was `before`, settled then, has the same
+    files, so that a repository with many of them is not read again for each new one."""
+
+    def __init__(self, common: str, before: Mapping[str, _Folder]) -> None:
+        self._common = common
+        self._before = before
+        self.loose: dict[str, str] = {}
+        self.folders: dict[str, int] = {}
+        self.found: dict[str, _Folder] = {}
+
+    def folder(self, name: str) -> None:
+        path = f"{self._common}/{name}"
+        mtime = self.folders[path] = _folder_time(path)
+        known = self._before.get(name)
+        if known is None or known.mtime != mtime or not mtime:
+            known = self._read(name, path, mtime)
+            if known is None:
+                return
+        self.found[name] = known
+        self.loose.update(known.files)
+        for below in known.below:
+            self.folder(below)
+
+    def _read(self, name: str, path: str, mtime: int) -> _Folder | None:
+        try:
+            with os.scandir(path) as entries:
+                found = list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            # Not there, or packed and removed just now. The parent's time says when it appears.
+            self.folders[path] = 0
+            parent = os.path.dirname(path)
+            self.folders.setdefault(parent, _folder_time(parent))
+            return None
+        files: dict[str, str] = {}
+        below: list[str] = []
+        for entry in found:
+            inside = f"{name}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                below.append(inside)
+            elif not entry.name.endswith(".lock"):
+                oid = _read_text(f"{self._common}/{inside}").strip()
+                if len(oid) == 40:
+                    files[os.fsencode(inside).decode("utf-8", "backslashreplace")] = oid
+        return _Folder(mtime, files, below)
 
 
 def _read_text(path: str) -> str:

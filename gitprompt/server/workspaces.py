@@ -60,7 +60,7 @@ class Workspaces:
         self._states: dict[str, State] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
-        self._tidying: set[asyncio.Task[None]] = set()
+        self._tidying: dict[str, asyncio.Task[None]] = {}
         self._tidied: dict[str, float] = {}
         # Its own threads: syncs that wait for each other must not keep pushes from starting.
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="sync")
@@ -183,20 +183,26 @@ class Workspaces:
         loop.run_in_executor(self._executor, self._sync.checkpoint)
 
     def _tidy_later(self, source: Source) -> None:
-        """At most once a minute for each workspace: looking alone starts two processes."""
-        now = time.monotonic()
-        if now - self._tidied.get(source.workspace, now - _TIDY_SECONDS) < _TIDY_SECONDS:
+        """Pack refs as soon as there are many, and look at the objects once a minute: looking alone
+        starts two processes."""
+        if source.workspace in self._tidying:
             return
-        self._tidied[source.workspace] = now
-        task = asyncio.create_task(self._tidy(source))
-        self._tidying.add(task)
-        task.add_done_callback(self._tidying.discard)
+        refs = self.refs(source.workspace)
+        many = refs is not None and len(refs.loose) >= hosting.LOOSE_REFS_BEFORE_PACKING
+        now = time.monotonic()
+        due = now - self._tidied.get(source.workspace, now - _TIDY_SECONDS) >= _TIDY_SECONDS
+        if due:
+            self._tidied[source.workspace] = now
+        if many or due:
+            task = asyncio.create_task(self._tidy(source, refs=many, objects=due))
+            self._tidying[source.workspace] = task
+            task.add_done_callback(lambda _task: self._tidying.pop(source.workspace, None))
 
-    async def _tidy(self, source: Source) -> None:
-        def work() -> None:
-            hosting.tidy(source.repository, len(source.repository.refs().loose))
-
+    async def _tidy(self, source: Source, *, refs: bool, objects: bool) -> None:
         try:
-            await asyncio.to_thread(work)
+            if refs:
+                await asyncio.to_thread(hosting.pack_refs, source.repository)
+            if objects:
+                await asyncio.to_thread(hosting.pack_objects, source.repository)
         except GitpromptError as error:
             log.warning("packing failed", workspace=source.workspace, error=error.message)

@@ -214,7 +214,8 @@ class Writes:
         raise AssertionError("the last try returns or raises")
 
     def _move(self, source: Source, updates: Sequence[RefUpdate]) -> None:
-        self._driver.push(source.workspace, source.repository, updates)
+        if self._driver.is_mirror:  # else this repository is the origin
+            self._driver.push(source.workspace, source.repository, updates)
         update_refs(source.repository, updates, message="gitprompt: over HTTP")
 
     def _is_taken(self, source: Source, updates: Sequence[RefUpdate]) -> bool:
