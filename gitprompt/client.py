@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import httpx
 
@@ -17,6 +17,7 @@ class ServerRefused(GitpromptError):
     """The server answered with an error; its own words are the message."""
 
     code = "SERVER"
+    answered = 0  # the HTTP status
 
 
 class Client:
@@ -24,33 +25,67 @@ class Client:
 
     def __init__(self, server: str, key: str, *, workspace: str | None = None) -> None:
         self.server = server.rstrip("/")
-        self._headers = {"X-API-Key": key}
+        headers = {"X-API-Key": key}
         if workspace:
-            self._headers["X-Workspace-Id"] = workspace
+            headers["X-Workspace-Id"] = workspace
+        self._http = httpx.Client(headers=headers, timeout=_TIMEOUT, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def get(self, path: str, **params: str | int) -> Any:
-        return self._send("GET", path, params)
+        return self.send("GET", path, params=params)
 
-    def post(self, path: str) -> Any:
-        return self._send("POST", path, {})
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.send("POST", path, body=body)
 
-    def _send(self, method: str, path: str, params: Mapping[str, str | int]) -> Any:
+    def everything(self, path: str, **params: str | int) -> Iterator[Any]:
+        """The items of a list, page by page, by cursor."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.get(path, limit=100, cursor=cursor, **params)
+            yield from page["items"]
+            cursor = page.get("nextCursor")
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> Any:
+        """The decoded answer, None where it is empty. Raises SetupError where the server cannot be
+        reached, ServerRefused with its words where it refuses."""
         try:
-            with httpx.Client(headers=self._headers, timeout=_TIMEOUT, trust_env=False) as http:
-                response = http.request(method, self.server + path, params=dict(params) or None)
+            response = self._http.request(
+                method, self.server + path, params=dict(params or {}) or None, json=body
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SetupError(
                 f"{self.server} does not answer: {error}", hint="Is it running? gitprompt serve"
             ) from error
         try:
-            body = response.json()
+            answer = response.json() if response.content else None
         except ValueError:
-            body = {}
+            answer = None
         if response.is_error:
-            said = body.get("error") if isinstance(body, dict) else None
-            raise ServerRefused(
-                f"{self.server}{path}: {response.status_code} {said or ''}".rstrip()
-            )
-        if not isinstance(body, dict):
+            raise _refused(self.server + path, response.status_code, answer)
+        if answer is None and response.status_code != 204:
             raise ServerRefused(f"{self.server}{path} is not a gitprompt server")
-        return body
+        return answer
+
+
+def _refused(url: str, status: int, answer: Any) -> ServerRefused:
+    said = answer if isinstance(answer, dict) else {}
+    error = ServerRefused(
+        f"{url}: {status} {said.get('error') or ''}".rstrip(), hint=str(said.get("hint") or "")
+    )
+    fields = (said.get("details") or {}).get("fields") or ()
+    if fields:
+        error.hint = "\n  ".join(map(str, fields))
+    error.answered = status
+    return error

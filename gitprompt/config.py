@@ -117,3 +117,32 @@ def _converted(given: Any, default: Any, source: str) -> Any:
 def variable(name: str) -> str | None:
     """One environment variable, for the command line's own use."""
     return os.environ.get(name)
+
+
+CLIENT_FILE = "gitprompt.toml"
+
+
+def client_file() -> Mapping[str, str]:
+    """What the nearest gitprompt.toml at or above this folder says: server, workspace, api_key."""
+    import tomllib
+
+    folder = os.getcwd()
+    while True:
+        path = os.path.join(folder, CLIENT_FILE)
+        if os.path.isfile(path):
+            try:
+                with open(path, "rb") as file:
+                    found = tomllib.load(file)
+            except (OSError, tomllib.TOMLDecodeError) as error:
+                raise UsageError(f"{path} cannot be read: {error}") from error
+            unknown = sorted(found.keys() - {"server", "workspace", "api_key"})
+            if unknown or not all(isinstance(value, str) for value in found.values()):
+                raise UsageError(
+                    f"{path}: {', '.join(unknown) or 'a value is not text'}",
+                    hint="It takes server, workspace and api_key, each as text.",
+                )
+            return found
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return {}
+        folder = parent

@@ -48,7 +48,8 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error while something long runs; nothing where it is no terminal."""
+    """A bar on standard error while something long runs; nothing where it is no terminal. `total` 0:
+    nobody knows."""
     if not sys.stderr.isatty():
         yield lambda _step: None
         return
@@ -68,7 +69,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(what, total=total or None)
         yield lambda step: bar.advance(task, step)
 
 

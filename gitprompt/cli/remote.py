@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which server a command talks to: options, then GITPROMPT_SERVER and GITPROMPT_API_KEY."""
+"""Which server a command talks to: options, then the environment, then gitprompt.toml."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def server_options(function: Function) -> Function:
     for option in (
-        click.option("--server", metavar="URL", help="The sidecar.  [env: GITPROMPT_SERVER]"),
+        click.option(
+            "--server",
+            metavar="URL",
+            help="The sidecar.  [env: GITPROMPT_SERVER; file: gitprompt.toml]",
+        ),
         click.option(
             "--api-key",
             metavar="KEY",
@@ -34,16 +38,29 @@ def connect(server: str | None, api_key: str | None, workspace: str | None) -> A
     """A client, or None where no server is configured."""
     from gitprompt.client import Client
 
-    server = server or config.variable("GITPROMPT_SERVER")
+    file = config.client_file()
+    server = server or config.variable("GITPROMPT_SERVER") or file.get("server")
     if not server:
         return None
-    api_key = api_key or config.variable("GITPROMPT_API_KEY")
+    api_key = api_key or config.variable("GITPROMPT_API_KEY") or file.get("api_key")
     if not api_key:
         raise UsageError(
             "there is a server, but no key",
             hint="Set GITPROMPT_API_KEY; gitprompt keys create makes one.",
         )
-    return Client(server, api_key, workspace=workspace or config.variable("GITPROMPT_WORKSPACE"))
+    workspace = workspace or config.variable("GITPROMPT_WORKSPACE") or file.get("workspace")
+    return Client(server, api_key, workspace=workspace)
+
+
+def require(server: str | None, api_key: str | None, workspace: str | None) -> Any:
+    """Like `connect`, for what cannot be done without a server."""
+    client = connect(server, api_key, workspace)
+    if client is None:
+        raise UsageError(
+            "this needs a server",
+            hint="--server URL, GITPROMPT_SERVER, or server = … in gitprompt.toml.",
+        )
+    return client
 
 
 def connect_locally(data: str, workspace: str | None = None) -> Any:

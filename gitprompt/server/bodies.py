@@ -63,13 +63,18 @@ def decode(body: bytes, shape: Any) -> Any:
     try:
         return _decoder(shape).decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(body, shape, str(error)) from None
+        first = str(error)
     except msgspec.DecodeError as error:
-        raise BadRequest(f"Malformed JSON: {error}") from None
+        raise _malformed(str(error)) from None
     except UnicodeDecodeError:
-        raise BadRequest("Malformed JSON: it is not UTF-8") from None
+        raise _malformed("it is not UTF-8") from None
     except RecursionError:
-        raise BadRequest("Malformed JSON: it is nested too deeply") from None
+        raise _malformed("it is nested too deeply") from None
+    raise _invalid(body, shape, first)
+
+
+def _malformed(why: str) -> BadRequest:
+    return BadRequest(f"Malformed JSON: {why}")
 
 
 def encode(value: Any) -> str:
@@ -84,11 +89,16 @@ def encode_optional(value: Any) -> str | None:
     return None if value is None else encode(value)
 
 
-def _invalid(body: bytes, shape: Any, first: str) -> Invalid:
+def _invalid(body: bytes, shape: Any, first: str) -> Invalid | BadRequest:
     """All problems of a body, found by the shape's JSON Schema; at least the first."""
     from jsonschema import Draft202012Validator
 
-    value = msgspec.json.decode(body)
+    try:
+        value = msgspec.json.decode(body)  # what the shape did not look at may be malformed
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _malformed(str(error))
+    except RecursionError:
+        return _malformed("it is nested too deeply")
     failures = Draft202012Validator(msgspec.json.schema(shape)).iter_errors(value)
     fields = []
     for _, failure in zip(range(_MAX_PROBLEMS), failures, strict=False):

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prompts and labels on a server, under the names that the contract's other command lines have:
+create-prompt, get-prompt, list-prompts, add-label, get-label; and import and export of many."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from gitprompt import formats
+from gitprompt.cli.output import done, json_option, progress, when, write_json, write_table
+from gitprompt.cli.remote import require, server_options
+from gitprompt.client import ServerRefused
+from gitprompt.core.document import PROMPTS, SUFFIXES, place
+from gitprompt.errors import NotFound, UsageError
+
+_MAX_FILE = formats.MAX_BYTES
+
+
+@click.command("create-prompt")
+@click.option("--file", "path", required=True, metavar="FILE", help="A prompt, JSON or YAML.")
+@click.option("--name", help="Its name, where the file has none.")
+@click.option("--version", metavar="V", help="Its version, where the file has none.")
+@server_options
+@json_option
+def create_prompt(
+    path: str, name: str | None, version: str | None, server: str | None, api_key: str | None,
+    workspace: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Publish a file on a server, without a clone.
+
+    \b
+    Example:
+      gitprompt create-prompt --file welcome.json
+    """
+    document = _read(path)
+    for key, value in (("name", name), ("version", version)):
+        if value is not None:
+            document[key] = value
+    with require(server, api_key, workspace) as client:
+        answer = client.post("/v1/prompts", document)
+    if as_json:
+        write_json(answer)
+        return
+    done(f"{answer['name']} · v{answer['version_tag']} · committed {answer['commit_sha'][:7]}")
+
+
+@click.command("get-prompt")
+@click.argument("name")
+@click.option("--version", metavar="V", help="This version.")
+@click.option("--label", metavar="L", help="What this label points at.")
+@click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable.")
+@server_options
+def get_prompt(
+    name: str, version: str | None, label: str | None, variables: tuple[str, ...],
+    server: str | None, api_key: str | None, workspace: str | None,
+) -> None:  # fmt: skip
+    """Print a prompt as the server renders it.
+
+    \b
+    Example:
+      gitprompt get-prompt welcome --label production --var name=Ada
+    """
+    params: dict[str, str] = {}
+    for given in variables:
+        key, equals, value = given.partition("=")
+        if not equals:
+            raise UsageError(f"--var {given}: write NAME=VALUE")
+        params[f"variables[{key}]"] = value
+    for key, chosen in (("version", version), ("label", label)):
+        if chosen:
+            params[key] = chosen
+    with require(server, api_key, workspace) as client:
+        write_json(client.send("GET", f"/v1/prompts/{name}", params=params))
+
+
+@click.command("list-prompts")
+@click.option("--q", "query", metavar="TEXT", help="Part of the name.")
+@server_options
+@json_option
+def list_prompts(
+    query: str | None, server: str | None, api_key: str | None, workspace: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """List the prompts that a server has.
+
+    \b
+    Example:
+      gitprompt list-prompts --q triage
+    """
+    with require(server, api_key, workspace) as client:
+        found = list(client.everything("/v1/prompts", **({"q": query} if query else {})))
+    if as_json:
+        write_json(found)
+        return
+    rows = [
+        (item["name"], item["latest"], ", ".join(f"{k} → {v}" for k, v in item["labels"].items()),
+         when(item["updated_at"]))
+        for item in found
+    ]  # fmt: skip
+    write_table(("prompt", "newest", "labels", "updated (UTC)"), rows, empty="No prompts yet.")
+
+
+@click.command("add-label")
+@click.argument("name")
+@click.argument("label")
+@click.argument("version", required=False)
+@server_options
+@json_option
+def add_label(
+    name: str, label: str, version: str | None, server: str | None, api_key: str | None,
+    workspace: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Create a label on a server; without VERSION it points at the newest.
+
+    \b
+    Example:
+      gitprompt add-label welcome production 1.0.0
+    """
+    body = {"name": label, **({"version_tag": version} if version else {})}
+    with require(server, api_key, workspace) as client:
+        answer = client.post(f"/v1/prompts/{name}/labels", body)
+    if as_json:
+        write_json(answer)
+    else:
+        done(f"{name} {label}: {answer['version_tag']}")
+
+
+@click.command("get-label")
+@click.argument("name")
+@click.argument("label")
+@server_options
+@json_option
+def get_label(
+    name: str, label: str, server: str | None, api_key: str | None, workspace: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Print the version that a label points at.
+
+    \b
+    Example:
+      gitprompt get-label welcome production
+    """
+    with require(server, api_key, workspace) as client:
+        answer = client.get(f"/v1/prompts/{name}/labels/{label}")
+    if as_json:
+        write_json(answer)
+    else:
+        click.echo(answer["version_tag"])
+
+
+# Many at once
+
+
+@click.command("import")
+@click.option(
+    "--dir", "folder", required=True, metavar="DIR",
+    help="Files <name>/<version>.json as export writes them, or <name>.json with a version inside.",
+)  # fmt: skip
+@server_options
+@json_option
+def import_(
+    folder: str, server: str | None, api_key: str | None, workspace: str | None, as_json: bool
+) -> None:
+    """Publish every prompt of a folder on a server. What is there already with the same content is
+    left alone, so an import that was cut short goes on where it stopped.
+
+    \b
+    Example:
+      gitprompt import --dir backup/prompts
+    """
+    paths = list(_files(folder))
+    if not paths:
+        raise NotFound(f"there are no prompts in {folder}", hint="It looks for .json and .yaml.")
+    counts = {"published": 0, "there already": 0, "failed": 0}
+    with require(server, api_key, workspace) as client, progress("importing", len(paths)) as step:
+        for path in paths:
+            outcome = _import_one(client, path, folder)
+            counts[outcome] += 1
+            step(1)
+    if as_json:
+        write_json(counts)
+    else:
+        done(", ".join(f"{number} {what}" for what, number in counts.items()))
+    if counts["failed"]:
+        raise click.exceptions.Exit(1)
+
+
+def _import_one(client: Any, path: str, folder: str) -> str:
+    inside = f"{PROMPTS}/{os.path.relpath(path, folder).replace(os.sep, '/')}"
+    _, name, version = place(inside)
+    try:
+        document = _read(path)
+        document.setdefault("name", name)
+        if version is not None:
+            document.setdefault("version", version)
+        client.post("/v1/prompts", document)
+    except ServerRefused as error:
+        if error.answered == 409 and _is_same(client, document):
+            return "there already"
+        click.echo(f"{path}: {error.message} {error.hint}".rstrip(), err=True)
+        return "failed"
+    except UsageError as error:
+        click.echo(f"{path}: {error.message}", err=True)
+        return "failed"
+    return "published"
+
+
+def _is_same(client: Any, document: dict[str, Any]) -> bool:
+    from gitprompt.core.document import digest
+
+    path = f"/v1/prompts/{document['name']}"
+    params = {"version": document["version"], "render": "false"}
+    found = client.send("GET", path, params=params)
+    return digest(found["content"]) == digest(document)
+
+
+@click.command("export")
+@click.option("--out", "folder", required=True, metavar="DIR", help="Where to write.")
+@server_options
+@json_option
+def export(
+    folder: str, server: str | None, api_key: str | None, workspace: str | None, as_json: bool
+) -> None:
+    """Write every version of every prompt to DIR/<name>/<version>.json. Files that are there already
+    are left alone: versions never change, so an export that was cut short goes on where it stopped.
+
+    \b
+    Example:
+      gitprompt export --out backup/prompts
+    """
+    written = kept = 0
+    with require(server, api_key, workspace) as client:
+        total = client.get("/v1/prompts/count")["count"]
+        with progress("exporting", total) as step:
+            for prompt in client.everything("/v1/prompts"):
+                name = prompt["name"]
+                for version in client.everything(f"/v1/prompts/{name}/versions"):
+                    path = os.path.join(folder, name, f"{version['version_tag']}.json")
+                    if os.path.exists(path):
+                        kept += 1
+                        continue
+                    _write_whole(path, _content(client, name, version["version_tag"]))
+                    written += 1
+                step(1)
+    if as_json:
+        write_json({"written": written, "there already": kept})
+    else:
+        done(f"{written} written, {kept} there already")
+
+
+def _content(client: Any, name: str, version: str) -> str:
+    params = {"version": version, "render": "false"}
+    found = client.send("GET", f"/v1/prompts/{name}", params=params)
+    return json.dumps(found["content"], indent=2, ensure_ascii=False) + "\n"
+
+
+def _write_whole(path: str, text: str) -> None:
+    """A file that is there is whole, whenever this process dies."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = f"{path}.part"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(temporary, path)
+
+
+def _files(folder: str) -> Iterator[str]:
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(SUFFIXES):
+                yield os.path.join(parent, name)
+
+
+def _read(path: str) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        data = file.read(_MAX_FILE + 1)
+    try:
+        value = formats.read(data, path)
+    except formats.FormatError as error:
+        raise UsageError(f"{path}:{error.line}:{error.column}: {error.message}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{path} is not a prompt: a mapping of keys is wanted")
+    return value
