@@ -496,7 +496,7 @@ def test_retention_forgets_old_rows_and_keeps_the_sums(telemetry: Telemetry) -> 
     for number in range(25):
         telemetry.writer.run(logs.insert, new_log(created_at=number * 3_600, latency_ms=1))
     before = telemetry.read_now(rollups.statistics, "default")
-    removed = []
+    removed: list[int] = []
     while not removed or removed[-1]:
         removed.append(telemetry.writer.run(retention.forget_some, (10 * 3_600, 4)))
     assert removed == [4, 4, 2, 0]

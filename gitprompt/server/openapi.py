@@ -104,7 +104,7 @@ def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
             "in": "header",
             "required": False,
             "description": "The workspace; `default` where it is absent.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,128}$"},
         }
 
 

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
+from msgspec import Meta
 
 from gitprompt.clock import now_ms
 from gitprompt.core.usage import HOUR
@@ -28,13 +29,14 @@ _FILTERS = (
 )
 _AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 _MAX_STEP = 1 << 40
+_POINTS = (
+    shapes.NewPoint | Annotated[list[shapes.NewPoint], Meta(min_length=1, max_length=MAX_POINTS)]
+)
 
 
 def endpoints(context: Context) -> list[Endpoint]:
     async def create(call: Call) -> shapes.Stored:
         given = call.body if isinstance(call.body, list) else [call.body]
-        if not 1 <= len(given) <= MAX_POINTS:
-            raise Invalid(f"an array has 1 to {MAX_POINTS} points")
         now = now_ms()
         points = [_row(call.principal.workspace, point, now) for point in given]
         return shapes.Stored(accepted=await context.ingest.points(call.actor, points))
@@ -75,7 +77,7 @@ def endpoints(context: Context) -> list[Endpoint]:
         Endpoint(
             method="POST", path="/v1/metrics", scope="write", status=201, handler=create,
             summary="Store a metric point, or an array of them",
-            body=shapes.NewPoint | list[shapes.NewPoint], answer=shapes.Stored,
+            body=_POINTS, answer=shapes.Stored,
             example={"name": "thumbs_up", "value": 1, "type": "counter", "prompt_name": "welcome"},
         ),
         Endpoint(

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
 from starlette.types import Receive, Scope
 
-from gitprompt.errors import Conflict, Invalid, NotFound, UnsupportedMediaType
+from gitprompt.errors import Conflict, NotFound, UnsupportedMediaType
 from gitprompt.ingest import Span
 from gitprompt.server import otlp, shapes
 from gitprompt.server.bodies import decode, encode_optional, is_json, unpacked
@@ -30,7 +31,7 @@ TRACES = List(
     ),
     kind="trace",
 )
-Spans = shapes.NewSpan | list[shapes.NewSpan]
+Spans = shapes.NewSpan | Annotated[list[shapes.NewSpan], Meta(min_length=1, max_length=MAX_SPANS)]
 
 
 def endpoints(context: Context) -> list[Endpoint]:
@@ -86,8 +87,6 @@ def endpoints(context: Context) -> list[Endpoint]:
     async def add_spans(call: Call) -> Any:
         several = isinstance(call.body, list)
         given: list[shapes.NewSpan] = call.body if several else [call.body]
-        if not 1 <= len(given) <= MAX_SPANS:
-            raise Invalid(f"an array has 1 to {MAX_SPANS} spans")
         trace_id = call.path["trace_id"]
         span_ids = await ingest.spans(call.actor, trace_id, [_new(span) for span in given])
         created = [

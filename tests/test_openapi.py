@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""schemathesis, from our own OpenAPI document, against a really listening server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.world import Server
+
+
+def test_schemathesis_finds_no_500_and_nothing_undocumented(server: Server, tmp_path: Path) -> None:
+    command = [
+        os.path.join(os.path.dirname(sys.executable), "schemathesis"),
+        "run", f"{server.url}/openapi.json", "-H", f"X-API-Key: {server.key()}",
+        "--checks", "all",
+        # Names and versions have rules that JSON Schema cannot say, such as "no version in a name".
+        "--exclude-checks", "positive_data_acceptance",
+        "--phases", "examples,coverage,fuzzing", "--max-examples", "15",
+        "--generation-deterministic", "--no-color", "--workers", "1",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-1_000:]
+    assert "Tested: " in done.stdout
