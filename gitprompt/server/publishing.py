@@ -96,7 +96,7 @@ class Publishing:
         """Raises GitpromptError, which the caller turns into the error envelope."""
         path = scope["path"][len(PREFIX) + 1 :].rstrip("/")
         name, tail = split_path(path)
-        label = tail.removeprefix("labels").lstrip("/")
+        label = tail.removeprefix("labels/") if tail.startswith("labels/") else ""
         wanted = _what(scope["method"], name, tail, label)
         headers = read_headers(scope["headers"])
         principal = self._context.authenticator.authenticate(headers)

@@ -21,7 +21,7 @@ from gitprompt.core.names import is_name
 from gitprompt.core.template import ENGINE
 from gitprompt.core.variables import render
 from gitprompt.core.versions import is_version, precedence, version_id
-from gitprompt.errors import BadRequest, NotFound
+from gitprompt.errors import BadRequest, Invalid, NotFound
 from gitprompt.server import shapes
 from gitprompt.server.auth import Principal, read_headers
 from gitprompt.server.context import Context
@@ -168,7 +168,7 @@ class Prompts:
         if answer is None:
             query = parse_query(scope["query_string"])
             answer = self._answer(principal, scope["path"], query)
-            if query.params.get("stats") in ("true", "1"):
+            if query.params.get("stats") == "true":
                 answer = await self._with_statistics(principal.workspace, answer)
             else:
                 kept.keep(key, answer)
@@ -307,6 +307,8 @@ class Prompts:
         return envelope(page, total, [row._asdict() for row in rows], lambda: [rows[-1].name])
 
     def _versions(self, workspace: str, name: str, query: Query) -> dict[str, Any]:
+        if query.params.get("stats", "true") not in ("true", "false"):
+            raise Invalid("stats: must be true or false")
         page = parse_page(query.params, (int, str))
         rows = self._index.versions(
             workspace, name, limit=page.limit, offset=page.offset, after=page.cursor or ()
