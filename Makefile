@@ -31,6 +31,9 @@ bench: $(READY)
 	$(BIN)/python bench/index.py
 	$(BIN)/python bench/push.py
 	$(BIN)/python bench/validate.py
+	$(BIN)/python bench/ingest.py
+	$(BIN)/python bench/publish.py
+	$(BIN)/python bench/mixed.py
 
 soak: $(READY)
 	$(BIN)/pytest -m soak

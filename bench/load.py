@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 
 class Load(NamedTuple):
-    """Requests per second, and the 99th percentile of the latency in milliseconds."""
+    """Requests per second, and percentiles of the latency in milliseconds."""
 
     rate: float
     p99: float
+    p50: float
 
 
 def load(
@@ -56,10 +57,14 @@ def _run_wrk(
     said = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
     assert "Non-2xx" not in said, said
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
     assert rate is not None, said
-    assert p99 is not None, said
-    return Load(float(rate[1]), float(p99[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]])
+    return Load(float(rate[1]), _percentile(said, "99"), _percentile(said, "50"))
+
+
+def _percentile(said: str, share: str) -> float:
+    found = re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", said)
+    assert found is not None, said
+    return float(found[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[found[2]]
 
 
 async def _bundled(
@@ -89,4 +94,5 @@ async def _bundled(
 
     await asyncio.gather(*(client() for _ in range(connections)))
     latencies.sort()
-    return Load(len(latencies) / seconds, latencies[int(len(latencies) * 0.99)] * 1e3)
+    p99, p50 = (latencies[int(len(latencies) * share)] * 1e3 for share in (0.99, 0.5))
+    return Load(len(latencies) / seconds, p99, p50)

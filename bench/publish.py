@@ -27,6 +27,17 @@ async def publish(client: httpx.AsyncClient, index: int) -> None:
     assert response.status_code == 201, response.text
 
 
+def publish_one(server: Running) -> None:
+    """One prompt, for benches that read."""
+
+    async def once() -> None:
+        headers = {"X-API-Key": server.key}
+        async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
+            await publish(client, 0)
+
+    asyncio.run(once())
+
+
 async def several(client: httpx.AsyncClient, first: int, count: int, in_flight: int) -> float:
     """Publishes per second."""
     indexes = iter(range(first, first + count))

@@ -7,6 +7,7 @@ python bench/read.py [--seconds 2] [--rounds 3] [--versions 100000]
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import socket
 import statistics
@@ -116,6 +117,65 @@ def varied(running: Running) -> float:
     return 1_000 / (time.perf_counter() - begin)
 
 
+def lists(options: argparse.Namespace) -> None:
+    """Telemetry lists, one connection: the first page against page 10,000, by cursor and by number;
+    a trace with 100 spans."""
+    from gitprompt.store import sqlite
+    from gitprompt.store.traces import SPAN_COLUMNS
+
+    trace = "550e8400-e29b-41d4-a716-446655440000"
+    deep, rows = 10_000 * 50, 600_000
+    with tempfile.TemporaryDirectory() as data:
+        with sidecar(data):
+            pass
+        db = sqlite.connect(os.path.join(data, "telemetry.db"), "telemetry", durability="NORMAL")
+        with db:
+            db.executemany(
+                "INSERT INTO log (workspace, prompt_name, version_tag, created_at)"
+                " VALUES ('default', 'welcome', '1.0.0', ?)",
+                ((1_700_000_000 + number,) for number in range(rows)),
+            )
+            db.execute("INSERT OR REPLACE INTO tally VALUES ('default', 'log', ?)", (rows,))
+            db.execute(
+                "INSERT INTO trace (workspace, trace_id, created_at) VALUES ('default', ?, 1)",
+                (trace,),
+            )
+            holes = ", ".join("?" * (SPAN_COLUMNS.count(",") + 2))
+            db.executemany(
+                f"INSERT INTO span (trace, {SPAN_COLUMNS}) VALUES ({holes})",
+                (
+                    (1, str(n), None, "llm-call", "ok", n, n + 1, '{"model": "gpt-4o"}', 1)
+                    for n in range(100)
+                ),
+            )
+        db.close()
+        cursor = base64.urlsafe_b64encode(f"[{rows - deep + 51}]".encode()).decode()
+        paths = {
+            "page 1 by cursor": "/v1/logs?cursor=",
+            "page 10,000 by cursor": f"/v1/logs?cursor={cursor}",
+            "page 10,000 by number": "/v1/logs?page=10000",
+            "a trace with 100 spans": f"/v1/traces/{trace}",
+        }
+        with sidecar(data) as running:
+            headers = {"X-API-Key": running.key}
+            rates: dict[str, list[float]] = {what: [] for what in paths}
+            for _ in range(options.rounds):
+                for what, path in paths.items():
+                    done = load(running.url + path, headers, connections=1, seconds=options.seconds)
+                    rates[what].append(done.rate)
+    costs = {what: 1e3 / statistics.median(found) for what, found in rates.items()}
+    first = costs["page 1 by cursor"]
+    measure.table(
+        f"Telemetry of {rows:,} logs, one connection",
+        ("what", "ms", "against page 1"),
+        [
+            (what, f"{cost:.2f}",
+             measure.verdict(cost / first, 1.5) if "10,000 by cursor" in what else f"{cost / first:.2f}")
+            for what, cost in costs.items()
+        ],
+    )  # fmt: skip
+
+
 def memory(pid: int) -> float:
     """Resident megabytes of a process."""
     return float(psutil.Process(pid).memory_info().rss) / 1e6
@@ -162,6 +222,7 @@ def main() -> None:
                 (f"{options.versions:,} versions", measure.verdict(memory(running.pid), 250))
             )
         measure.table("Memory of the server", ("state", "MB"), rows)
+    lists(options)
 
 
 if __name__ == "__main__":
