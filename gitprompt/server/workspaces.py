@@ -29,14 +29,13 @@ _TIDY_SECONDS = 60.0
 class State:
     """How a workspace is doing. Times are Unix seconds; `revision` rises with every change."""
 
-    __slots__ = ("last_error", "last_success", "loose_refs", "revision", "seconds")
+    __slots__ = ("last_error", "last_success", "revision", "seconds")
 
     def __init__(self) -> None:
         self.revision = 0
         self.last_success: int | None = None
         self.last_error: str | None = None
         self.seconds = 0.0
-        self.loose_refs = 0
 
 
 class Workspaces:

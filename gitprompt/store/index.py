@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
+import apsw
+
 from gitprompt.core.names import fold
 from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Tampering, Version
 from gitprompt.core.settings import Settings
@@ -130,21 +132,11 @@ class IndexWriter:
 
     def version_like(self, workspace: str, name: str, version: str) -> str | None:
         """The indexed version of equal precedence, whatever its spelling."""
-        found = sqlite.row(
-            self._db,
-            "SELECT version FROM version WHERE workspace = ? AND name = ? AND precedence = ?",
-            (workspace, name, precedence(version)),
-        )
-        return found[0] if found else None
+        return version_like(self._db, workspace, name, version)
 
     def name_like(self, workspace: str, name: str) -> str | None:
         """The indexed name that is the same but for case."""
-        found = sqlite.row(
-            self._db,
-            "SELECT name FROM prompt WHERE workspace = ? AND folded = ?",
-            (workspace, fold(name)),
-        )
-        return found[0] if found else None
+        return name_like(self._db, workspace, name)
 
     def label(self, workspace: str, name: str, label: str) -> Label | None:
         found = sqlite.row(
@@ -312,3 +304,19 @@ class IndexWriter:
             order = ", ".join(str(n + 1) for n in range(columns))
             for found in sqlite.query(self._db, f"SELECT * FROM {table} ORDER BY {order}"):
                 yield (table, *found)
+
+
+def version_like(db: apsw.Connection, workspace: str, name: str, version: str) -> str | None:
+    found = sqlite.row(
+        db,
+        "SELECT version FROM version WHERE workspace = ? AND name = ? AND precedence = ?",
+        (workspace, name, precedence(version)),
+    )
+    return found[0] if found else None
+
+
+def name_like(db: apsw.Connection, workspace: str, name: str) -> str | None:
+    found = sqlite.row(
+        db, "SELECT name FROM prompt WHERE workspace = ? AND folded = ?", (workspace, fold(name))
+    )
+    return found[0] if found else None

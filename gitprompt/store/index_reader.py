@@ -13,7 +13,7 @@ from gitprompt.core.publication import LabelMove, Rejection, Tampering, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import precedence
 from gitprompt.store import sqlite
-from gitprompt.store.index import VERSION_COLUMNS
+from gitprompt.store.index import VERSION_COLUMNS, name_like, version_like
 
 
 class StoredVersion(NamedTuple):
@@ -57,21 +57,11 @@ class IndexReader:
 
     def version_like(self, workspace: str, name: str, version: str) -> str | None:
         """The published version of equal precedence, whatever its spelling."""
-        found = sqlite.row(
-            self._db,
-            "SELECT version FROM version WHERE workspace = ? AND name = ? AND precedence = ?",
-            (workspace, name, precedence(version)),
-        )
-        return found[0] if found else None
+        return version_like(self._db, workspace, name, version)
 
     def name_like(self, workspace: str, name: str) -> str | None:
         """The published name that is the same but for case."""
-        found = sqlite.row(
-            self._db,
-            "SELECT name FROM prompt WHERE workspace = ? AND folded = ?",
-            (workspace, fold(name)),
-        )
-        return found[0] if found else None
+        return name_like(self._db, workspace, name)
 
     def label_tip(self, workspace: str, name: str, label: str) -> tuple[str, str | None] | None:
         """What a label's ref points at, and its version; None for the version where it is removed."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -110,7 +110,3 @@ def differs(
         not (same_json(old, new) if column in as_json else old == new)
         for old, new, column in zip(before, after, columns, strict=True)
     )
-
-
-def as_mapping(columns: Sequence[str], row: Sequence[Any]) -> Mapping[str, Any]:
-    return dict(zip(columns, row, strict=True))
