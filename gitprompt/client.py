@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Self
 
 import httpx
@@ -21,20 +22,28 @@ class ServerRefused(GitpromptError):
 
 
 class Client:
-    """Talks JSON to one server. The key goes into a header and never into an error."""
+    """Talks JSON to one server. The key goes into a header and never into an error.
+
+    As a context manager it keeps its connection; else each request has one of its own.
+    """
 
     def __init__(self, server: str, key: str, *, workspace: str | None = None) -> None:
         self.server = server.rstrip("/")
-        headers = {"X-API-Key": key}
+        self._headers = {"X-API-Key": key}
         if workspace:
-            headers["X-Workspace-Id"] = workspace
-        self._http = httpx.Client(headers=headers, timeout=_TIMEOUT, trust_env=False)
+            self._headers["X-Workspace-Id"] = workspace
+        self._kept: httpx.Client | None = None
 
     def __enter__(self) -> Self:
+        self._kept = self._open()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        if self._kept is not None:
+            self._kept.close()
+
+    def _open(self) -> httpx.Client:
+        return httpx.Client(headers=self._headers, timeout=_TIMEOUT, trust_env=False)
 
     def get(self, path: str, **params: str | int) -> Any:
         return self.send("GET", path, params=params)
@@ -60,10 +69,19 @@ class Client:
     ) -> Any:
         """The decoded answer, None where it is empty. Raises SetupError where the server cannot be
         reached, ServerRefused with its words where it refuses."""
+        request = partial(
+            httpx.Client.request,
+            method=method,
+            url=self.server + path,
+            params=dict(params or {}) or None,
+            json=body,
+        )
         try:
-            response = self._http.request(
-                method, self.server + path, params=dict(params or {}) or None, json=body
-            )
+            if self._kept is not None:
+                response = request(self._kept)
+            else:
+                with self._open() as once:
+                    response = request(once)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SetupError(
                 f"{self.server} does not answer: {error}", hint="Is it running? gitprompt serve"

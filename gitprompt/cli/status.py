@@ -82,12 +82,7 @@ def _state(found: Registry, name: str, latest: str | None, *, has_copy: bool) ->
 
 
 def _add_served(prompts: list[dict[str, Any]], client: Any) -> None:
-    served: dict[str, Any] = {}
-    cursor: str | None = ""
-    while cursor is not None:
-        page = client.get("/v1/prompts", limit=100, cursor=cursor)
-        served.update({item["name"]: item for item in page["items"]})
-        cursor = page["nextCursor"]
+    served = {item["name"]: item for item in client.everything("/v1/prompts")}
     for item in prompts:
         item["served"] = served.get(item["name"])
 
