@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gitprompt import formats
+from gitprompt import formats, log
 from gitprompt.core.document import PROMPTS, SUFFIXES, SUITES, canonical, prompt_paths
 from gitprompt.core.publication import Version
 from gitprompt.core.versions import rank, tag_ref
@@ -53,24 +53,35 @@ def publication(writer: ObjectWriter, draft: Draft, author: Signature, message: 
     if writer.ref(ref) is not None:
         raise Conflict("Prompt already exists", hint="Versions are immutable: choose the next one.")
     tip = writer.ref(draft.branch) if draft.branch else None
-    path = _place_on_branch(writer, draft, tip) if draft.branch else None
+    tree = _tree_on_branch(writer, draft, tip)
     updates: list[RefUpdate] = []
-    if path is None:
+    if tree is not None and draft.branch is not None:
+        commit = writer.commit(tree, [tip] if tip else [], message, author)
+        updates.append(RefUpdate(draft.branch, tip or ZERO, commit))
+    else:
         path = f"{PROMPTS}/{draft.name}.json"
-        tree = writer.tree([(path, writer.blob(written(draft.document, path, b"")))])
+        tree = writer.tree([(path, writer.blob(_json(draft.document)))])
         below = draft.newest[0].commit if draft.newest else None
         commit = writer.commit(tree, [below] if below else [], message, author)
-    else:
-        entry = writer.entry(tip, path) if tip else None
-        before = writer.read(entry[1]) if entry else b""
-        blob = writer.blob(written(draft.document, path, before))
-        tree = writer.tree([(path, blob)], base=writer.tree_of(tip) if tip else None)
-        commit = writer.commit(tree, [tip] if tip else [], message, author)
-        assert draft.branch is not None
-        updates.append(RefUpdate(draft.branch, tip or ZERO, commit))
     subject = message.partition("\n")[0]
     tag = writer.tag(commit, ref.removeprefix("refs/tags/"), subject, author, kind="commit")
     return Publication(commit, (*updates, RefUpdate(ref, ZERO, tag)), bool(updates))
+
+
+def _tree_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str | None:
+    """The tree of the branch with the document in it, or None where the branch does not take it."""
+    path = _place_on_branch(writer, draft, tip) if draft.branch else None
+    if path is None:
+        return None
+    entry = writer.entry(tip, path) if tip else None
+    data = written(draft.document, path, writer.read(entry[1]) if entry else b"")
+    if data is None:
+        return None
+    try:
+        base = writer.tree_of(tip) if tip else None
+        return writer.tree([(path, writer.blob(data))], base=base)
+    except Conflict:  # prompts/a.json is a file, and this is prompts/a.json/b
+        return None
 
 
 def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str | None:
@@ -94,20 +105,27 @@ def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str
     return found[0] if same else None
 
 
-def written(document: Document, path: str, before: bytes) -> bytes:
-    """The file of a document at `path`; a YAML file keeps its comments where it can."""
-    if path.endswith(".json"):
-        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-    return _yaml(document, before)
+def written(document: Document, path: str, before: bytes) -> bytes | None:
+    """The file of a document at `path`; a YAML file keeps its comments where it can. None where no
+    YAML says what the document does."""
+    return _json(document) if path.endswith(".json") else _yaml(document, before)
 
 
-def _yaml(document: Document, before: bytes) -> bytes:
+def suite_file(document: Document) -> bytes:
+    """The file of a suite, evals/<name>.yaml. Whether it can be read is for the checks to say."""
+    return _yaml(document, b"") or _json(document)
+
+
+def _json(document: Document) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _yaml(document: Document, before: bytes) -> bytes | None:
     """The document in YAML, in the layout and with the comments of `before`. What the library would
-    write otherwise than we read it is written as JSON, which is YAML too."""
+    write otherwise than we read it is written as JSON, which is YAML too; None where that fails."""
     from io import StringIO
 
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
 
     yaml = YAML()
     yaml.width = 10_000
@@ -117,11 +135,19 @@ def _yaml(document: Document, before: bytes) -> bytes:
         text = StringIO()
         yaml.dump(_merged(target, document), text)
         data = text.getvalue().encode()
-        if formats.read(data, ".yaml") == document:
+        if _says(data, document):
             return data
-    except (YAMLError, formats.FormatError, UnicodeDecodeError):
-        pass
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    except Exception as error:  # the library has many ways to fail on a stranger's scalars
+        log.warning("a YAML file is written anew", error=type(error).__name__)
+    data = _json(document)
+    return data if _says(data, document) else None
+
+
+def _says(data: bytes, document: Document) -> bool:
+    try:
+        return bool(formats.read(data, ".yaml") == document)
+    except formats.FormatError:
+        return False
 
 
 def _merged(before: Any, after: Any) -> Any:
@@ -155,10 +181,11 @@ def _merged(before: Any, after: Any) -> Any:
 
 
 class SuiteChange(NamedTuple):
-    """A suite's file comes (`document`) or goes (None)."""
+    """A suite's file comes, with its document and the bytes that were checked, or goes (None)."""
 
     name: str
     document: Document | None
+    file: bytes = b""
 
 
 def suite_commit(
@@ -179,7 +206,6 @@ def suite_commit(
     else:
         if found:
             raise Conflict("Evaluation already exists", hint=f"{found[0]} is there.")
-        blob = writer.blob(_yaml(change.document, b""))
-        tree = writer.tree([(paths[0], blob)], base=base)
+        tree = writer.tree([(paths[0], writer.blob(change.file))], base=base)
     commit = writer.commit(tree, [tip] if tip else [], message, author)
     return commit, RefUpdate(branch, tip or ZERO, commit)

@@ -14,7 +14,6 @@ from gitprompt.clock import Clock
 from gitprompt.core.document import SUITES
 from gitprompt.core.names import check_suite_name
 from gitprompt.errors import BadRequest, Invalid, NotFound
-from gitprompt.formats import compact
 from gitprompt.store import results
 from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
@@ -64,12 +63,17 @@ class Suites:
                 return suite
         raise NotFound("Evaluation not found")
 
+    async def forget_gone(self, workspace: str, name: str) -> None:
+        """A suite whose file went with a push keeps its number and results, for when the file comes
+        back; one that is created anew under its name starts without them."""
+        known = self._telemetry.read_now(results.numbered, workspace).get(name)
+        if known is not None:
+            await self._telemetry.write(results.forget, (workspace, known.id))
 
-def check_suite(name: str, document: Mapping[str, Any]) -> None:
-    """Raises Invalid with all that is wrong with a suite."""
-    _, findings = checks.examine(
-        compact(document), path=f"{SUITES}/{name}.json", kind="suite", name=name
-    )
+
+def check_suite(name: str, file: bytes) -> None:
+    """Raises Invalid with all that is wrong with the file of a suite."""
+    _, findings = checks.examine(file, path=f"{SUITES}/{name}.yaml", kind="suite", name=name)
     problems = checks.errors(findings)
     if problems:
         raise Invalid("Validation failed", fields=[problem.message for problem in problems])

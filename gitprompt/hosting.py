@@ -24,7 +24,9 @@ DEFAULT_WORKSPACE = "default"
 LOOSE_REFS_BEFORE_PACKING = 1_000
 
 _SETTINGS = {
+    "core.filesRefLockTimeout": "5000",  # milliseconds; pack-refs holds the lock of each ref for a moment
     "core.fsync": "all",
+    "core.packedRefsTimeout": "10000",
     "core.useReplaceRefs": "false",
     "http.receivepack": "true",
     "receive.advertisePushOptions": "true",

@@ -586,6 +586,144 @@ def test_statistics_say_how_a_version_did(client: Client) -> None:
     assert client.refused("GET", "/v1/metrics/summary", window="1y")[0] == 422
 
 
+# what an attack on all of the above found
+
+
+def test_a_file_in_the_way_of_a_folder_is_never_replaced(server: Server, client: Client) -> None:
+    name = fresh("way")
+    assert publish(client, name)["on_branch"] is True
+    assert publish(client, f"{name}.json/below")["on_branch"] is False
+    assert client.get(f"/v1/prompts/{name}.json/below")["content"]["name"] == f"{name}.json/below"
+    assert publish(client, name, "1.1.0", "more")["on_branch"] is True
+    suite = {"name": name, "prompt_name": name}
+    client.post("/v1/evaluations", suite)
+    assert client.refused("POST", "/v1/evaluations", {**suite, "name": f"{name}.yaml/x"})[0] == 409
+    assert client.get(f"/v1/evaluations/{name}")["name"] == name
+    client.post("/v1/evaluations", {**suite, "name": f"{name}-2.yaml/x"})
+    assert client.refused("POST", "/v1/evaluations", {**suite, "name": f"{name}-2"})[0] == 409
+    assert client.get(f"/v1/evaluations/{name}-2.yaml/x")["prompt_name"] == name
+
+
+def test_a_suite_that_could_not_be_read_back_is_not_written(client: Client) -> None:
+    name = fresh("huge")
+    body = {"name": name, "prompt_name": "p", "criteria": {"x": 10**400}}
+    headers = {"Content-Type": "application/json"}
+    response = client.http.post("/v1/evaluations", content=json.dumps(body), headers=headers)
+    assert response.status_code == 422, response.text
+    body["criteria"] = {}
+    assert client.post("/v1/evaluations", body)["name"] == name
+    for other, status in ((f"{name}/results", 422), ("12", 422), (name.upper(), 409)):
+        assert client.refused("POST", "/v1/evaluations", {**body, "name": other})[0] == status
+
+
+def test_a_suite_created_anew_does_not_inherit_results(server: Server, tmp_path: Path) -> None:
+    header = {"X-Workspace-Id": "reborn"}
+    client = Client(server, **header)
+    first = client.post("/v1/evaluations", {"name": "tone", "prompt_name": "p"})["id"]
+    client.post(f"/v1/evaluations/{first}/results", {"score": 0.25})
+    run("git", "clone", "-q", server.remote(workspace="reborn"), "c", cwd=tmp_path)
+    clone = Clone(tmp_path / "c")
+    (clone.path / "evals/tone.yaml").unlink()
+    clone.commit("Remove it")
+    clone.git("push", "-q", "origin", "main")
+    assert client.refused("GET", "/v1/evaluations/tone")[0] == 404
+    second = client.post("/v1/evaluations", {"name": "tone", "prompt_name": "q"})["id"]
+    assert second > first
+    assert client.get("/v1/evaluations/tone/results")["total"] == 0
+    assert client.get("/v1/metrics/summary")["items"] == []
+
+
+@pytest.mark.parametrize("scalar", ["0x_", "+_", "._", "0o_"])
+def test_yaml_that_a_library_chokes_on_is_published_over(
+    server: Server, tmp_path: Path, scalar: str
+) -> None:
+    workspace = fresh("odd")
+    clone = Clone.init(tmp_path / "c")
+    clone.commit("x", welcome=WELCOME + f"note: {scalar}\n")
+    clone.tag("welcome", "1.0.0")
+    clone.git("push", "-q", server.remote(workspace=workspace), "main", "refs/tags/*:refs/tags/*")
+    theirs = Client(server, **{"X-Workspace-Id": workspace})
+    assert publish(theirs, "welcome", "1.1.0")["version_tag"] == "1.1.0"
+
+
+def test_an_export_keeps_its_good_spans_and_counts_each_for_its_own_prompt(client: Client) -> None:
+    trace_id = uuid.uuid4().hex
+    name = fresh("otlp")
+
+    def span(number: int, **more: Any) -> dict[str, Any]:
+        attributes = {"gen_ai.operation.name": "chat", **more.pop("attributes", {})}
+        return {
+            "traceId": trace_id, "spanId": f"{number:016x}", "name": "chat",
+            "startTimeUnixNano": "1", "endTimeUnixNano": "2",
+            "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in attributes.items()],
+            **more,
+        }  # fmt: skip
+
+    def export(*spans: dict[str, Any]) -> Any:
+        return client.post("/v1/traces", {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+
+    def calls(prompt: str) -> dict[str, int]:
+        found = client.get("/v1/metrics/summary", prompt_name=prompt)["items"]
+        return {item["version_tag"]: item["calls"] for item in found}
+
+    export(span(1))
+    export(span(2, attributes={"gen_ai.prompt.name": name, "gen_ai.prompt.version": "1.0.0"}))
+    assert calls(name) == {"1.0.0": 2}  # the first belongs to the same trace
+    export(span(3, attributes={"gen_ai.prompt.name": f"{name}-b", "gen_ai.prompt.version": "2"}))
+    assert calls(f"{name}-b") == {"2": 1}
+    partly = export(span(1, name="other"), span(4), {**span(5), "spanId": "x"})
+    assert partly["partialSuccess"]["rejectedSpans"] == "2"
+    found = client.get(f"/v1/traces/{trace_id}")
+    assert sorted(one["span_id"][-1] for one in found["spans"]) == ["1", "2", "3", "4"]
+    inside = client.post("/v1/traces", {"metadata": {"resourceSpans": 3}})
+    assert client.get(f"/v1/traces/{inside['trace_id']}")["metadata"] == {"resourceSpans": 3}
+
+
+def test_odds_and_ends_of_the_attack(client: Client) -> None:
+    assert client.refused("GET", "/v1/metrics", name="m", step="0" * 15 + "1" + "9" * 30)[0] == 422
+    run_id = client.post("/v1/runs", {"workflow_name": "w", "run_id": fresh("a/b")})["run_id"]
+    path = "/v1/runs/" + run_id.replace("/", "%2F")
+    assert client.get(path)["run_id"] == run_id
+    assert client.call("PATCH", path, {"status": "completed", "end_time": 5})["status"] == "updated"
+    assert client.get(path)["end_time"] == 5
+    assert client.refused("POST", "/v1/metrics", {"name": "m", "value": 1.7e308})[0] == 422
+    trace_id = client.post("/v1/traces", {})["trace_id"]
+    body = {"workflow_name": "w", "run_id": fresh("run"), "trace_id": trace_id}
+    client.post("/v1/runs", body)
+    assert client.refused("GET", "/v1/prompts/x/versions", stats="maybe")[0] == 422
+
+
+def test_statistics_stay_with_versions(client: Client) -> None:
+    name = fresh("plain")
+    publish(client, name)
+    client.post(f"/v1/prompts/{name}/labels", {"name": "production"})
+    response = client.http.get(f"/v1/prompts/{name}", params={"stats": "true"})
+    assert response.headers["etag"]
+    (label,) = client.get(f"/v1/prompts/{name}/labels", stats="true")["items"]
+    assert "stats" not in label
+
+
+def test_publishing_while_refs_are_packed(server: Server) -> None:
+    client = Client(server, **{"X-Workspace-Id": "packing"})
+    publish(client, "first")
+    repository = server.data / "repos" / "packing.git"
+    stop = threading.Event()
+
+    def pack() -> None:
+        while not stop.is_set():
+            run("git", "pack-refs", "--all", cwd=repository)
+
+    packer = threading.Thread(target=pack)
+    packer.start()
+    try:
+        for number in range(40):
+            publish(client, f"prompt-{number}")
+    finally:
+        stop.set()
+        packer.join()
+    assert client.get("/v1/prompts/count") == {"count": 41}
+
+
 # keys, audit, config
 
 

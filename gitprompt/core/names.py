@@ -51,6 +51,11 @@ def check_name(name: str) -> str:
 def check_suite_name(name: str) -> str:
     """Return `name`, a valid suite name, or raise Invalid. A number would be read as an id."""
     _check_segments(name, kind="suite name")
+    if "results" in name.split("/")[1:]:
+        raise Invalid(
+            f"suite name {name!r}: 'results' is reserved for the HTTP interface",
+            hint="Choose another word.",
+        )
     if name.isdigit():
         raise Invalid(f"suite name {name!r} is a number", hint="Numbers are ids; use a word.")
     return name

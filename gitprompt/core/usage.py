@@ -80,6 +80,12 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
         "gen_ai.usage.cache_read_input_tokens", "llm.token_count.prompt_details.cache_read",
     ),
     "cost": ("cost_usd", "gen_ai.usage.cost", "llm.cost.total"),
+    "prompt_name": (
+        "gitprompt.prompt.name", "gen_ai.prompt.name", "langfuse.observation.prompt.name",
+    ),
+    "prompt_version": (
+        "gitprompt.prompt.version", "gen_ai.prompt.version", "langfuse.observation.prompt.version",
+    ),
 }  # fmt: skip
 _FACTS = {word: (fact, rank) for fact, words in _WORDS.items() for rank, word in enumerate(words)}
 
@@ -94,6 +100,14 @@ def facts_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
             found[fact[0]] = value
             ranks[fact[0]] = fact[1]
     return found
+
+
+def prompt_of(facts: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Name and version of the prompt that a span names."""
+    name, version = facts.get("prompt_name"), facts.get("prompt_version")
+    if not isinstance(name, str) or not name:
+        return None, None
+    return name[:256], str(version)[:256] if version not in (None, "") else None
 
 
 def kind_of(facts: Mapping[str, Any]) -> SpanKind:
@@ -117,10 +131,14 @@ def of_span(
     end_time: int | None,
     metadata: Mapping[str, Any] | None,
 ) -> Usage | None:
-    """The usage of an LLM's span, None for any other. What is not a sane number counts as 0."""
+    """The usage of an LLM's span, None for any other. What is not a sane number counts as 0. A span
+    that names a prompt counts for that one, whatever its trace names."""
     facts = facts_of(metadata) if metadata else {}
     if not facts or kind_of(facts) != "llm":
         return None
+    own_name, own_version = prompt_of(facts)
+    if own_name is not None:
+        prompt_name, version_tag = own_name, own_version
     latency = None
     if start_time is not None and end_time is not None and end_time >= start_time:
         latency = min(end_time - start_time, MAX_COUNT)

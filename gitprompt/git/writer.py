@@ -7,6 +7,7 @@ knows the user's keys.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ from gitprompt.git.objects import EMPTY_TREE, Signature
 if TYPE_CHECKING:
     from gitprompt.git.refs import RefUpdate
     from gitprompt.git.repository import Repository
+
+
+_LOCK_SECONDS = 5.0
 
 
 class ObjectWriter:
@@ -86,7 +90,8 @@ class ObjectWriter:
         remove: Sequence[str] = (),
     ) -> str:
         """A tree with the (path, blob) pairs in place and the paths of `remove` gone, on top of
-        `base`; paths must be checked, and those to remove must be there."""
+        `base`; paths must be checked, and those to remove must be there. Raises Conflict where a
+        file stands in the way of a folder, or a folder in the way of a file."""
         nested: dict[str, list[tuple[str, str]]] = {}
         builder = self._repository.TreeBuilder(base) if base else self._repository.TreeBuilder()
         for path, blob in files:
@@ -94,6 +99,8 @@ class ObjectWriter:
             if slash:
                 nested.setdefault(first, []).append((rest, blob))
             else:
+                if _is_tree(builder.get(first)):
+                    raise Conflict(f"{path} is a folder", hint="Choose another name.")
                 builder.insert(first, blob, self._pygit2.enums.FileMode.BLOB)
         for path in remove:
             first, slash, rest = path.partition("/")
@@ -107,8 +114,12 @@ class ObjectWriter:
                     builder.insert(first, oid, self._pygit2.enums.FileMode.TREE)
         for folder, inner in nested.items():
             below: Any = builder.get(folder)  # None where there is no such entry
-            is_tree = below is not None and below.type_str == "tree"
-            oid = self.tree(inner, base=str(below.id) if is_tree else None)
+            if below is not None and not _is_tree(below):
+                raise Conflict(
+                    f"{folder} is a file, and {inner[0][0]} would need a folder of that name",
+                    hint="Choose another name.",
+                )
+            oid = self.tree(inner, base=str(below.id) if below is not None else None)
             builder.insert(folder, oid, self._pygit2.enums.FileMode.TREE)
         with self._told():
             return str(builder.write())
@@ -152,7 +163,20 @@ class ObjectWriter:
             )
 
     def move_ref(self, update: RefUpdate) -> None:
-        """Move one ref by compare-and-swap, in process; raises Conflict where it was moved."""
+        """Move one ref by compare-and-swap, in process; raises Conflict where it was moved.
+
+        Where another process holds the ref's lock, as `git pack-refs` does for a moment, it waits.
+        """
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                return self._move_ref(update)
+            except OSError as error:
+                if "lock" not in str(error) or time.monotonic() > deadline:
+                    raise GitError(f"{update.ref} cannot be moved: {error}") from error
+                time.sleep(0.01)
+
+    def _move_ref(self, update: RefUpdate) -> None:
         from gitprompt.git.refs import ZERO
 
         try:
@@ -165,4 +189,10 @@ class ObjectWriter:
                     raise Conflict(f"{update.ref} was changed meanwhile")
                 reference.set_target(update.new)
         except (KeyError, ValueError, self._pygit2.GitError) as error:
+            if "lock" in str(error):
+                raise OSError(str(error)) from error
             raise Conflict(f"{update.ref} was changed meanwhile") from error
+
+
+def _is_tree(entry: Any) -> bool:
+    return entry is not None and entry.type_str == "tree"

@@ -187,9 +187,10 @@ class Sidecar:
             with suppress(RuntimeError):  # too late where a push is being answered already
                 await _send_error(scope, send, error)
         except Exception:  # the last line of defence: log it, and say only that it was us
-            log.error("internal error", exc_info=True, path=path)
+            rid = request_id(_header(scope, b"x-request-id"))
+            log.error("internal error", exc_info=True, path=path, request_id=rid.decode())
             with suppress(Exception):
-                await _send_error(scope, send, GitpromptError("Internal error"))
+                await _send_error(scope, send, GitpromptError("Internal error"), rid)
         if log.logger.isEnabledFor(10):
             ms = round((perf_counter() - begin) * 1000, 2)
             log.event(10, "request", method=scope["method"], path=path, ms=ms)
@@ -252,7 +253,7 @@ def _header(scope: Scope, name: bytes) -> bytes:
     return value
 
 
-async def _send_error(scope: Scope, send: Send, error: GitpromptError) -> None:
-    rid = request_id(_header(scope, b"x-request-id"))
+async def _send_error(scope: Scope, send: Send, error: GitpromptError, rid: bytes = b"") -> None:
+    rid = rid or request_id(_header(scope, b"x-request-id"))
     status, headers, body = error_response(error, rid)
     await send_bytes(send, status, [*headers, (b"x-request-id", rid)], body)

@@ -16,7 +16,7 @@ from gitprompt.core.versions import TAG_PREFIX, split_tag_ref
 from gitprompt.errors import GitpromptError, Invalid
 from gitprompt.git.refs import ROOTS, ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.store import audit
+from gitprompt.store import audit, results
 from gitprompt.store.audit import Actor, AuditRow, Expected
 from gitprompt.store.rows import Connection
 from gitprompt.store.telemetry import Telemetry
@@ -69,7 +69,7 @@ def _entry(actor: Actor, update: RefUpdate, namespace: str, now: int) -> AuditRo
     if update.ref.startswith(TAG_PREFIX):
         name, version = split_tag_ref(update.ref)
         return actor.did(
-            "create_prompt", now, prompt_name=name, version_tag=version, target_id=update.ref
+            "create_prompt", now, prompt_name=name, version_tag=version, target_id=name
         )
     if update.ref.startswith(namespace + "/"):
         try:
@@ -87,8 +87,18 @@ def settle_pending(telemetry: Telemetry, sources: Callable[[str], Source | None]
         source = sources(expected.entry.workspace_id)
         done = source is not None and _stands(source.repository, expected.ref, expected.oid)
         outcome = "done" if done else "failed"
+        if done and expected.entry.action == "evaluation:delete":
+            _forget_suite(telemetry, expected.entry)
         telemetry.writer.run(audit.finish, [(row, outcome)])
         log.warning("settled what was begun", action=expected.entry.action, outcome=outcome)
+
+
+def _forget_suite(telemetry: Telemetry, entry: AuditRow) -> None:
+    """The second half of a deletion that was cut short: the suite's number and its results."""
+    numbers = telemetry.read_now(results.numbered, entry.workspace_id)
+    known = numbers.get(entry.target_id or "")
+    if known is not None:
+        telemetry.writer.run(results.forget, (entry.workspace_id, known.id))
 
 
 def note_tampering(telemetry: Telemetry, clock: Clock, workspace: str, ref: str) -> None:

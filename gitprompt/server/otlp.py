@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from gitprompt.errors import BadRequest
+from gitprompt.core.usage import facts_of, prompt_of
+from gitprompt.errors import BadRequest, GitpromptError
 from gitprompt.ingest import Span
 from gitprompt.server.bodies import encode
 from gitprompt.server.endpoints import Bytes
 
 PROTOBUF = b"application/x-protobuf"
 _KEPT = 48  # attributes at the top of the metadata; more of them go below "more"
-_PROMPT_NAMES = (
-    "gitprompt.prompt.name", "gen_ai.prompt.name", "langfuse.observation.prompt.name",
-)  # fmt: skip
-_PROMPT_VERSIONS = (
-    "gitprompt.prompt.version", "gen_ai.prompt.version", "langfuse.observation.prompt.version",
-)  # fmt: skip
+_ReadId = Callable[[Any, int], str]
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 
 
@@ -40,9 +36,11 @@ class OtlpTrace(NamedTuple):
 
 
 class Export(NamedTuple):
-    """A whole export; `is_protobuf` says how to answer."""
+    """A whole export: its traces, and why some of its spans cannot be taken. `is_protobuf` says how
+    to answer."""
 
     traces: Sequence[OtlpTrace]
+    rejected: Sequence[str]
     is_protobuf: bool
 
 
@@ -58,12 +56,12 @@ def from_protobuf(body: bytes) -> Export:
         value = MessageToDict(request)
     except (DecodeError, ValueError) as error:
         raise BadRequest(f"not an OTLP export: {error}") from None
-    return Export(_traces(value, _from_base64), is_protobuf=True)
+    return Export(*_traces(value, _from_base64), is_protobuf=True)
 
 
 def from_json(value: Any) -> Export:
     """From the decoded JSON of an export; ids are in hexadecimal there."""
-    return Export(_traces(value, _from_hex), is_protobuf=False)
+    return Export(*_traces(value, _from_hex), is_protobuf=False)
 
 
 def answer(export: Export, rejected: Sequence[str]) -> Bytes:
@@ -87,45 +85,43 @@ def answer(export: Export, rejected: Sequence[str]) -> Bytes:
     return Bytes(200, msgspec.json.encode({"partialSuccess": partial_success}))
 
 
-def _traces(value: Any, read_id: Any) -> list[OtlpTrace]:
+def _traces(value: Any, read_id: _ReadId) -> tuple[list[OtlpTrace], list[str]]:
+    """The traces of an export, and a sentence for each span that is none."""
     found: dict[str, list[tuple[Mapping[str, Any], Span]]] = {}
+    rejected: list[str] = []
     try:
         for span, metadata in _spans(value):
-            trace_id = read_id(span.get("traceId"), 16)
-            made = Span(
-                span_id=read_id(span.get("spanId"), 8),
-                parent_id=read_id(span["parentSpanId"], 8) if span.get("parentSpanId") else None,
-                name=str(span.get("name") or "span").replace("\0", " ")[:256],
-                status=_status(span.get("status")),
-                start_time=_milliseconds(span.get("startTimeUnixNano")),
-                end_time=_milliseconds(span.get("endTimeUnixNano")),
-                metadata=metadata,
-                document=encode(metadata),
-            )
+            try:
+                trace_id, made = _span(span, metadata, read_id)
+            except (TypeError, ValueError, AttributeError, GitpromptError) as error:
+                rejected.append(str(error))
+                continue
             found.setdefault(trace_id, []).append((metadata, made))
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise BadRequest(f"not an OTLP export: {error}") from None
-    return [_trace(trace_id, spans) for trace_id, spans in found.items()]
+    return [_trace(trace_id, spans) for trace_id, spans in found.items()], rejected
 
 
-def _trace(trace_id: str, spans: list[tuple[Mapping[str, Any], Span]]) -> OtlpTrace:
-    for metadata, _ in spans:
-        name = _first(metadata, _PROMPT_NAMES)
-        if name is not None:
-            version = _first(metadata, _PROMPT_VERSIONS)
-            break
-    else:
-        name = version = None
-    return OtlpTrace(
-        trace_id,
-        str(name)[:256] if name is not None else None,
-        str(version)[:256] if version is not None else None,
-        [span for _, span in spans],
+def _span(
+    span: Mapping[str, Any], metadata: Mapping[str, Any], read_id: _ReadId
+) -> tuple[str, Span]:
+    parent = span.get("parentSpanId")
+    return read_id(span.get("traceId"), 16), Span(
+        span_id=read_id(span.get("spanId"), 8),
+        parent_id=read_id(parent, 8) if parent else None,
+        name=str(span.get("name") or "span").replace("\0", " ")[:256],
+        status=_status(span.get("status")),
+        start_time=_milliseconds(span.get("startTimeUnixNano")),
+        end_time=_milliseconds(span.get("endTimeUnixNano")),
+        metadata=metadata,
+        document=encode(metadata),
     )
 
 
-def _first(metadata: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    return next((metadata[key] for key in keys if metadata.get(key) not in (None, "")), None)
+def _trace(trace_id: str, spans: list[tuple[Mapping[str, Any], Span]]) -> OtlpTrace:
+    named = (prompt_of(facts_of(metadata)) for metadata, _ in spans)
+    name, version = next((found for found in named if found[0] is not None), (None, None))
+    return OtlpTrace(trace_id, name, version, [span for _, span in spans])
 
 
 def _spans(value: Any) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
@@ -173,9 +169,10 @@ def _langfuse(metadata: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     usage = _packed(metadata.get("langfuse.observation.usage_details"))
     if usage:
-        cached = usage.get("input_cached_tokens") or 0
-        found["tokens_in"] = (usage.get("input") or 0) + cached
-        found["tokens_out"] = usage.get("output") or 0
+        parts = [usage.get(key) for key in ("input", "output", "input_cached_tokens")]
+        given, out, cached = (part if isinstance(part, int | float) else 0 for part in parts)
+        found["tokens_in"] = given + cached
+        found["tokens_out"] = out
         found["tokens_cached"] = cached
     cost = _packed(metadata.get("langfuse.observation.cost_details")).get("total")
     return {**found, "cost_usd": cost} if cost is not None else found

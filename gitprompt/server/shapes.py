@@ -119,7 +119,7 @@ class NewEvaluation(Body):
 class NewResult(Body):
     run_id: Id | None = None
     result_id: Annotated[Id | None, Meta(description="Yours; makes a retry harmless.")] = None
-    score: Annotated[float, Meta(ge=0)] | None = None
+    score: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
     metadata: Mapping50 | None = None
 
 
@@ -132,7 +132,7 @@ class NewKey(Body):
 
 class NewPoint(Body):
     name: Annotated[str, Meta(pattern="^[a-zA-Z_:][a-zA-Z0-9_:.]{0,199}$")]
-    value: float
+    value: Annotated[float, Meta(ge=-1e300, le=1e300)]
     type: Literal["gauge", "counter"] = "gauge"
     labels: Annotated[dict[str, Text], Meta(max_length=20)] | None = None
     prompt_name: Text | None = None

@@ -16,6 +16,8 @@ import apsw
 from gitprompt.core.usage import HOUR, Usage, bucket_of, nano, of_span, percentile
 from gitprompt.store import sqlite
 
+_MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
+
 
 class Statistics(NamedTuple):
     """How the calls of one prompt version went. Latencies in milliseconds, cost in USD."""
@@ -92,7 +94,7 @@ def add_scores(db: apsw.Connection, scores: Iterable[Score], *, sign: int = 1) -
         "INSERT INTO score_rollup (workspace, prompt_name, version_tag, hour, scores, total)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scores = scores + excluded.scores,"
         " total = total + excluded.total",
-        [(*score[:4], sign, sign * score.score) for score in scores],
+        [(*score[:4], sign, sign * round(score.score * _MILLION)) for score in scores],
     )
 
 
@@ -163,7 +165,7 @@ def _statistics(
         latency_p50_ms=percentile(latency, 0.5),
         latency_p95_ms=percentile(latency, 0.95),
         scores=scores[0] if scores else 0,
-        mean_score=scores[1] / scores[0] if scores else None,
+        mean_score=scores[1] / scores[0] / _MILLION if scores else None,
     )
 
 

@@ -70,10 +70,6 @@ def insert(db: apsw.Connection, items: Sequence[NewRun]) -> list[GitpromptError 
 
 def _insert(db: apsw.Connection, item: NewRun) -> GitpromptError | None:
     row = item.row
-    if row.trace_id is not None:
-        sql = "SELECT 1 FROM trace WHERE workspace = ? AND trace_id = ?"
-        if sqlite.row(db, sql, (row.workspace, row.trace_id)) is None:
-            return NotFound("Trace not found")
     before = one(db, row.workspace, row.run_id)
     if before is not None:
         compared = RunRow._fields[:-2] if item.timed else RunRow._fields[:-4]
@@ -81,6 +77,10 @@ def _insert(db: apsw.Connection, item: NewRun) -> GitpromptError | None:
         if rows.differs(before[:size], row[:size], compared, _DOCUMENTS):
             return Conflict(f"Run {row.run_id} exists with other content")
         return None
+    if row.trace_id is not None:
+        sql = "SELECT 1 FROM trace WHERE workspace = ? AND trace_id = ?"
+        if sqlite.row(db, sql, (row.workspace, row.trace_id)) is None:
+            return NotFound("Trace not found")
     rows.insert(db, "run", COLUMNS, [row])
     rows.add_to_tally(db, "run", [row.workspace])
     audit.insert(db, [item.audit])
@@ -95,7 +95,7 @@ def _change(db: apsw.Connection, item: RunChange) -> GitpromptError | None:
     before = one(db, item.workspace, item.run_id)
     if before is None:
         return NotFound("Run not found")
-    end_time = item.end_time if before.end_time is None else before.end_time
+    end_time = before.end_time if before.end_time is not None else item.end_time
     db.execute(
         "UPDATE run SET status = coalesce(?, status), output = coalesce(?, output),"
         " metadata = coalesce(?, metadata), end_time = ?, updated_at = max(?, updated_at)"

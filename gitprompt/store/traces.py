@@ -85,11 +85,21 @@ def insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> list[Gitpro
 
 
 def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[None]:
-    """Insert the traces that are not there yet, whatever those say that are."""
+    """Insert the traces that are not there yet; one that names no prompt takes the name of a later
+    export, and what it has counted goes with it."""
     for item in items:
-        sql = "SELECT 1 FROM trace WHERE workspace = ? AND trace_id = ?"
-        if sqlite.row(db, sql, (item.row.workspace, item.row.trace_id)) is None:
+        row = item.row
+        sql = "SELECT id, prompt_name FROM trace WHERE workspace = ? AND trace_id = ?"
+        found = sqlite.row(db, sql, (row.workspace, row.trace_id))
+        if found is None:
             _insert_traces(db, [item])
+        elif found[1] is None and row.prompt_name is not None:
+            count_spans(db, [found[0]], sign=-1)
+            db.execute(
+                "UPDATE trace SET prompt_name = ?, version_tag = ? WHERE id = ?",
+                (row.prompt_name, row.version_tag, found[0]),
+            )
+            count_spans(db, [found[0]], sign=1)
     return [None] * len(items)
 
 
@@ -129,7 +139,9 @@ def _insert_spans(db: apsw.Connection, items: Sequence[tuple[NewSpans, tuple[Any
     rollups.add_for(
         db,
         (
-            (trace[1] or "", trace[2] or "", usage)
+            (usage.prompt_name, usage.version_tag, usage)
+            if usage.prompt_name
+            else (trace[1] or "", trace[2] or "", usage)
             for item, trace in items
             for usage in _usages(db, item)
         ),
@@ -188,7 +200,7 @@ def _delete(db: apsw.Connection, item: Deletion) -> GitpromptError | None:
     found = sqlite.row(db, "SELECT id FROM trace WHERE workspace = ? AND trace_id = ?", key)
     if found is None:
         return NotFound("Trace not found")
-    forget(db, [found[0]])
+    count_spans(db, [found[0]], sign=-1)
     rows.add_to_tally(db, "trace", [item.workspace], step=-1)
     db.execute("UPDATE run SET trace_id = NULL WHERE workspace = ? AND trace_id = ?", key)
     db.execute("DELETE FROM trace WHERE id = ?", (found[0],))
@@ -196,8 +208,8 @@ def _delete(db: apsw.Connection, item: Deletion) -> GitpromptError | None:
     return None
 
 
-def forget(db: apsw.Connection, traces: Sequence[int]) -> None:
-    """Take what the spans of these traces have counted out of the rollups."""
+def count_spans(db: apsw.Connection, traces: Sequence[int], *, sign: int) -> None:
+    """Put what the spans of these traces used into the rollups, or take it out."""
     for trace in traces:
         spans = sqlite.query(
             db,
@@ -205,7 +217,7 @@ def forget(db: apsw.Connection, traces: Sequence[int]) -> None:
             f" WHERE span.trace = ? AND span.metadata IS NOT NULL AND {rollups.UNLOGGED}",
             (trace,),
         )
-        rollups.add(db, [usage for row in spans if (usage := rollups.of_traced(row))], sign=-1)
+        rollups.add(db, [usage for row in spans if (usage := rollups.of_traced(row))], sign=sign)
 
 
 # reading

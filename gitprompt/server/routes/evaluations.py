@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitprompt.authoring import SuiteChange
-from gitprompt.core.names import check_name
+from gitprompt.authoring import SuiteChange, suite_file
+from gitprompt.core.names import check_name, fold
 from gitprompt.core.versions import check_version
 from gitprompt.errors import Conflict, GitpromptError, Invalid
 from gitprompt.evals import NumberedDocument, check_suite
@@ -41,11 +41,17 @@ def endpoints(context: Context) -> list[Endpoint]:
         }
         document = {key: value for key, value in document.items() if value is not None}
         _check(body)
-        check_suite(body.name, document)
+        file = suite_file(document)
+        check_suite(body.name, file)
         workspace = call.principal.workspace
-        if context.index.suite(workspace, body.name) is not None:
-            raise Conflict("Evaluation already exists")
-        change = SuiteChange(body.name, document)
+        for name in context.index.suites(workspace):
+            if fold(name) == fold(body.name):
+                same = name == body.name
+                raise Conflict(
+                    "Evaluation already exists" if same else f"It differs only in case from {name}"
+                )
+        await suites.forget_gone(workspace, body.name)
+        change = SuiteChange(body.name, document, file)
         await context.writes.change_suite(call.actor, call.principal.key_id, change)
         return _answer(await suites.find(workspace, body.name))
 

@@ -48,7 +48,7 @@ def endpoints(context: Context) -> list[Endpoint]:
             scopes=body.scopes,
             expires_in_days=body.expires_in_days,
             clock=context.clock,
-            actor=call.actor,
+            actor=call.actor._replace(workspace=workspace),
         )
         return shapes.CreatedKey(
             id=record.id,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -45,7 +46,7 @@ def endpoints(context: Context) -> list[Endpoint]:
         params = call.params
         problems = [] if params.get("name") else ["name: is required"]
         step = params.get("step", "60000")
-        if not step.isascii() or not step.isdigit() or not 1 <= int(step[:15]) <= _MAX_STEP:
+        if not re.fullmatch(r"[0-9]{1,13}", step) or not 1 <= int(step) <= _MAX_STEP:
             problems.append("step: must be a number of milliseconds")
         aggregate = next((one for one in _AGGREGATES if one == params.get("agg", "avg")), None)
         if aggregate is None:

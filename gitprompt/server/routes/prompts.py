@@ -103,8 +103,7 @@ def endpoints() -> list[Endpoint]:
             query=(
                 Parameter("version", "This version."),
                 Parameter("label", "What this label points at."),
-                Parameter("render", "false: the templates as they are.",
-                          {"type": "string", "enum": ["true", "false", "1", "0"]}),
+                Parameter("render", "false: the templates as they are."),
                 Parameter("variables", "Values: variables[name]=Alice.",
                           {"type": "object", "additionalProperties": {"type": "string"}}),
             ),
@@ -168,7 +167,7 @@ class Prompts:
         if answer is None:
             query = parse_query(scope["query_string"])
             answer = self._answer(principal, scope["path"], query)
-            if query.params.get("stats") == "true":
+            if query.params.get("stats") == "true" and scope["path"].endswith("/versions"):
                 answer = await self._with_statistics(principal.workspace, answer)
             else:
                 kept.keep(key, answer)

@@ -64,7 +64,7 @@ def endpoints(context: Context) -> list[Endpoint]:
     async def change(call: Call) -> shapes.UpdatedRun:
         body: shapes.RunChange = call.body
         run_id = call.path["run_id"]
-        if body.status is None and body.output is None and body.metadata is None:
+        if (body.status, body.output, body.metadata, body.end_time) == (None,) * 4:
             if await telemetry.read(runs.one, call.principal.workspace, run_id) is None:
                 raise NotFound("Run not found")
             return shapes.UpdatedRun(message="No changes")
@@ -96,17 +96,17 @@ def endpoints(context: Context) -> list[Endpoint]:
             handler=page, answer=shapes.Run, is_page=True, query=RUNS.parameters,
         ),
         Endpoint(
-            method="GET", path="/v1/runs/{run_id}", scope="read", summary="Get a run",
+            method="GET", path="/v1/runs/{run_id:path}", scope="read", summary="Get a run",
             handler=one, answer=shapes.Run, errors=(404,),
         ),
         Endpoint(
-            method="PATCH", path="/v1/runs/{run_id}", scope="write",
+            method="PATCH", path="/v1/runs/{run_id:path}", scope="write",
             summary="Replace status, output or metadata of a run", handler=change,
             body=shapes.RunChange, answer=shapes.UpdatedRun, errors=(404,),
             example={"status": "completed", "output": {"headline": "It works"}},
         ),
         Endpoint(
-            method="DELETE", path="/v1/runs/{run_id}", scope="write", status=204,
+            method="DELETE", path="/v1/runs/{run_id:path}", scope="write", status=204,
             summary="Delete a run", handler=delete, errors=(404,),
         ),
     ]  # fmt: skip

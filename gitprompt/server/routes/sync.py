@@ -19,7 +19,7 @@ def endpoints(context: Context) -> list[Endpoint]:
     async def write(call: Call) -> dict[str, Any]:
         workspace = call.principal.workspace
         if context.workspaces.source(workspace) is None:
-            raise NotFound(f"Workspace {workspace} not found")
+            raise NotFound(f"Workspace {workspace} not found", hint="Its first push makes it.")
         await context.workspaces.reconcile(workspace)
         return state_of(context, workspace)
 

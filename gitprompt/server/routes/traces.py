@@ -55,16 +55,26 @@ def endpoints(context: Context) -> list[Endpoint]:
     async def export(call: Call) -> Bytes:
         """Store an OTLP export; what contradicts a span that is stored is told, not stored."""
         body: otlp.Export = call.body
-        rejected: list[str] = []
+        rejected = list(body.rejected)
         for trace in body.traces:
             await ingest.ensure_trace(
                 call.actor, trace.trace_id, trace.prompt_name, trace.version_tag
             )
             try:
                 await ingest.spans(call.actor, trace.trace_id, trace.spans)
-            except Conflict as error:
-                rejected.append(error.message)
+            except Conflict:
+                rejected += await each(call, trace)
         return otlp.answer(body, rejected)
+
+    async def each(call: Call, trace: otlp.OtlpTrace) -> list[str]:
+        """Store the spans one by one, and tell of those that cannot be."""
+        refused = []
+        for span in trace.spans:
+            try:
+                await ingest.spans(call.actor, trace.trace_id, [span])
+            except Conflict as error:
+                refused.append(error.message)
+        return refused
 
     async def page(call: Call) -> Any:
         return await TRACES.answer(telemetry, call, _listed, workspace_is(call))
@@ -115,7 +125,7 @@ def endpoints(context: Context) -> list[Endpoint]:
             },
         ),
         Endpoint(
-            method="GET", path="/v1/traces/{trace_id}/spans/{span_id}", scope="read",
+            method="GET", path="/v1/traces/{trace_id}/spans/{span_id:path}", scope="read",
             summary="Get a span", handler=one_span, answer=shapes.Span, errors=(404,),
         ),
         Endpoint(
@@ -160,7 +170,9 @@ async def _read_trace(scope: Scope, receive: Receive, limit: int) -> Any:
     if is_protobuf:
         return otlp.from_protobuf(body)
     if b'"resourceSpans"' in body:
-        return otlp.from_json(decode(body, dict[str, Any]))
+        value = decode(body, dict[str, Any])
+        if "resourceSpans" in value:
+            return otlp.from_json(value)
     return decode(body, shapes.NewTrace)
 
 

@@ -169,6 +169,6 @@ CREATE TABLE score_rollup (
     version_tag TEXT NOT NULL,
     hour        INTEGER NOT NULL,
     scores      INTEGER NOT NULL,
-    total       REAL NOT NULL,
+    total       INTEGER NOT NULL,         -- millionths
     PRIMARY KEY (workspace, prompt_name, version_tag, hour)
 ) WITHOUT ROWID, STRICT;
