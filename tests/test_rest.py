@@ -693,6 +693,18 @@ def test_odds_and_ends_of_the_attack(client: Client) -> None:
     assert client.refused("GET", "/v1/prompts/x/versions", stats="maybe")[0] == 422
 
 
+def test_a_call_counts_once_however_its_trace_is_spelled(client: Client) -> None:
+    name, trace_id = fresh("spelled"), str(uuid.uuid4())
+    client.post(
+        "/v1/traces", {"trace_id": trace_id.upper(), "prompt_name": name, "version_tag": "1"}
+    )
+    client.post(f"/v1/traces/{trace_id.upper()}/spans", {**SPAN, "span_id": "call"})
+    call = {"prompt_name": name, "version_tag": "1", "span_id": "call"}
+    client.post("/v1/logs", {**call, "trace_id": trace_id.replace("-", "")})
+    (found,) = client.get("/v1/metrics/summary", prompt_name=name)["items"]
+    assert found["calls"] == 1
+
+
 def test_statistics_stay_with_versions(client: Client) -> None:
     name = fresh("plain")
     publish(client, name)

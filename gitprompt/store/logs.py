@@ -90,21 +90,23 @@ def _known(db: apsw.Connection, item: NewLog) -> int | GitpromptError | None:
 
 def _count_once(db: apsw.Connection, logged: Sequence[LogRow]) -> None:
     """Take back what a span of the same call has counted already: the log says it better."""
-    for key, number in Counter(
-        (row.workspace, row.trace_id, row.span_id) for row in logged
-    ).items():
-        found = sqlite.row(
+    calls = Counter((row.workspace, rollups.trace_key(row.trace_id), row.span_id) for row in logged)
+    for call, number in calls.items():
+        found = sqlite.query(
             db,
             f"SELECT {rollups.TRACED} FROM span JOIN trace ON trace.id = span.trace"
-            " WHERE trace.workspace = ? AND trace.trace_id = ? AND span.span_id = ?",
-            key,
+            f" WHERE trace.workspace = ? AND {rollups.TRACE_KEY} = ? AND span.span_id = ?",
+            call,
         )
-        usage = rollups.of_traced(found) if found else None
-        if usage is None:
+        usages = [usage for row in found if (usage := rollups.of_traced(row))]
+        if not usages:
             continue
-        sql = "SELECT count(*) FROM log WHERE workspace = ? AND trace_id = ? AND span_id = ?"
-        if sqlite.query(db, sql, key)[0][0] == number:
-            rollups.add(db, [usage], sign=-1)
+        sql = (
+            f"SELECT count(*) FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ?"
+            " AND span_id = ?"
+        )
+        if sqlite.query(db, sql, call)[0][0] == number:
+            rollups.add(db, usages, sign=-1)
 
 
 def page(

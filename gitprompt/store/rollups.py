@@ -236,10 +236,18 @@ TRACED = (
     "trace.workspace, trace.prompt_name, trace.version_tag, span.created_at, span.status,"
     " span.start_time, span.end_time, span.metadata"
 )
+# A call's trace is spelled as a UUID in one place and as 32 digits in another.
+TRACE_KEY = "lower(replace(trace.trace_id, '-', ''))"
+LOG_KEY = "lower(replace(log.trace_id, '-', ''))"
 UNLOGGED = (
     "NOT EXISTS (SELECT 1 FROM log WHERE log.workspace = trace.workspace"
-    " AND log.trace_id = trace.trace_id AND log.span_id = span.span_id)"
+    f" AND {LOG_KEY} = {TRACE_KEY} AND log.span_id = span.span_id)"
 )
+
+
+def trace_key(trace_id: str | None) -> str:
+    """What TRACE_KEY and LOG_KEY make of a trace's id."""
+    return (trace_id or "").replace("-", "").lower()
 
 
 def of_traced(row: Sequence[Any]) -> Usage | None:

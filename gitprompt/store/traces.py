@@ -152,8 +152,12 @@ def _usages(db: apsw.Connection, item: NewSpans) -> Sequence[Usage]:
     """What the item's LLM spans used, as far as no log has counted the same calls."""
     if not any(item.usages):
         return ()
-    sql = "SELECT span_id FROM log WHERE workspace = ? AND trace_id = ? AND span_id IS NOT NULL"
-    logged = {row[0] for row in sqlite.query(db, sql, (item.workspace, item.trace_id))}
+    sql = (
+        f"SELECT span_id FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ?"
+        " AND span_id IS NOT NULL"
+    )
+    key = item.workspace, rollups.trace_key(item.trace_id)
+    logged = {row[0] for row in sqlite.query(db, sql, key)}
     return [
         usage
         for span, usage in zip(item.spans, item.usages, strict=True)

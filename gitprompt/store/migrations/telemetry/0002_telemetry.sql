@@ -29,7 +29,9 @@ CREATE TABLE log (
 CREATE INDEX log_by_workspace ON log (workspace);
 CREATE INDEX log_by_prompt ON log (workspace, prompt_name);
 CREATE UNIQUE INDEX log_by_log_id ON log (workspace, log_id) WHERE log_id IS NOT NULL;
-CREATE INDEX log_by_span ON log (workspace, trace_id, span_id) WHERE span_id IS NOT NULL;
+-- A trace id is spelled as a UUID here and as 32 digits there: a call is found by either.
+CREATE INDEX log_by_span ON log (workspace, lower(replace(trace_id, '-', '')), span_id)
+    WHERE span_id IS NOT NULL;
 
 CREATE TABLE trace (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -42,6 +44,7 @@ CREATE TABLE trace (
     UNIQUE (workspace, trace_id)
 ) STRICT;
 CREATE INDEX trace_by_workspace ON trace (workspace);
+CREATE INDEX trace_by_key ON trace (workspace, lower(replace(trace_id, '-', '')));
 CREATE INDEX trace_by_prompt ON trace (workspace, prompt_name);
 
 CREATE TABLE span (
