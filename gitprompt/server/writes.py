@@ -18,7 +18,6 @@ from gitprompt.authoring import Draft, SuiteChange
 from gitprompt.clock import Clock
 from gitprompt.core.labels import Move, label_ref
 from gitprompt.core.publication import Version
-from gitprompt.core.settings import Settings
 from gitprompt.drivers import Driver
 from gitprompt.errors import Conflict, NotFound
 from gitprompt.git.objects import Signature
@@ -126,7 +125,7 @@ class Writes:
             raise NotFound("Label not found" if found is None else "Prompt not found")
         version = found.version if found else None
         async with self._lock(source):
-            settings = self._settings(source)
+            settings = self._index.settings(source.workspace)
             row = self._index.label_tip(source.workspace, name, label)
             tip, previous = row or (None, None)
             check(previous)
@@ -208,8 +207,10 @@ class Writes:
                 if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
                     raise
                 continue
-            await self._workspaces.reconcile(source.workspace)
-            await self._telemetry.write(audit.finish, [(pending, "done")])
+            try:
+                await self._workspaces.reconcile(source.workspace)
+            finally:  # it is done even where serving it has to wait for the next sync
+                await self._telemetry.write(audit.finish, [(pending, "done")])
             return made
         raise AssertionError("the last try returns or raises")
 
@@ -236,9 +237,6 @@ class Writes:
 
     def _lock(self, source: Source) -> asyncio.Lock:
         return self._locks.setdefault(source.workspace, asyncio.Lock())
-
-    def _settings(self, source: Source) -> Settings:
-        return self._index.settings(source.workspace)
 
 
 def signature(actor: Actor, key_id: int, now: int) -> Signature:

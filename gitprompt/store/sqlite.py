@@ -36,9 +36,11 @@ def connect(
         connection = apsw.Connection(path)
         connection.set_busy_timeout(_BUSY_MS)
         connection.pragma("page_size", page_size)
-        connection.pragma("synchronous", "OFF")  # a new file has nothing to lose yet
+        # A new file has nothing to lose yet, and the first commit that has to last brings all that
+        # stands before it in the journal to the disk as well.
+        connection.pragma("synchronous", "OFF")
         connection.pragma("journal_mode", "wal")
-        if durability == "FULL":
+        if durability == "FULL" and _version(connection):
             connection.pragma("synchronous", "FULL")
         connection.pragma("foreign_keys", True)
         _migrate(connection, schema, path)
