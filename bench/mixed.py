@@ -11,6 +11,7 @@ import argparse
 import statistics
 import tempfile
 import threading
+import time
 
 import ingest
 import measure
@@ -31,10 +32,11 @@ def beside_ingest(server: Running, connections: int, seconds: float) -> tuple[Lo
     path = f"/v1/traces/{ingest.TRACE}/spans"
 
     def store() -> None:
-        stored.append(ingest.post(server.url, path, ingest.SPAN, server.key, 64, seconds + 1))
+        stored.append(ingest.post(server.url, path, ingest.SPAN, server.key, 64, seconds + 2))
 
     thread = threading.Thread(target=store)
     thread.start()
+    time.sleep(1)  # past the moment in which 64 clients connect at once
     found = read(server, connections, seconds)
     thread.join()
     return found, stored[0]

@@ -8,11 +8,10 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from gitprompt.core.document import pointer
 from gitprompt.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
-from gitprompt.server.wire import read_body
 
 MAX_BYTES = 10_000_000
 _MAX_PROBLEMS = 20
@@ -23,7 +22,7 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(shape)
 
 
-async def read_json(scope: Scope, receive: Receive, shape: Any, limit: int) -> Any:
+def read_json(scope: Scope, body: bytes, limit: int, *, shape: Any) -> Any:
     """The body as `shape`. Raises UnsupportedMediaType, PayloadTooLarge, BadRequest or Invalid."""
     kind, encoding = b"", b""
     for name, value in scope["headers"]:
@@ -33,7 +32,7 @@ async def read_json(scope: Scope, receive: Receive, shape: Any, limit: int) -> A
             encoding = value
     if not is_json(kind):
         raise UnsupportedMediaType("Content-Type must be application/json")
-    return decode(unpacked(await read_body(scope, receive, limit), encoding, limit), shape)
+    return decode(unpacked(body, encoding, limit), shape)
 
 
 def is_json(content_type: bytes) -> bool:

@@ -6,8 +6,10 @@ The routes of a resource are a list of these; /openapi.json and docs/api.md are 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from starlette.routing import Route
@@ -16,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from gitprompt.errors import MethodNotAllowed
 from gitprompt.server.auth import Principal
 from gitprompt.server.bodies import read_json
-from gitprompt.server.wire import RawHeaders, encode, parse_query, send_bytes
+from gitprompt.server.wire import RawHeaders, encode, parse_query, read_body, send_bytes
 from gitprompt.store.audit import Actor
 
 
@@ -39,7 +41,8 @@ class Bytes(NamedTuple):
 
 
 Handler = Callable[[Call], Awaitable[Any]]
-Reader = Callable[[Scope, Receive, int], Awaitable[Any]]
+# Makes a body of what was sent: the scope has its headers, the number is the most bytes it may have.
+Reader = Callable[[Scope, bytes, int], Any]
 # Who a request is from, who must have a scope, and the headers of the rate limit.
 Gate = Callable[[Scope, str | None], tuple[Principal, RawHeaders]]
 
@@ -80,10 +83,18 @@ class Endpoint:
     example: Any = None
 
 
-class Resource:
-    """The ASGI application for one path: its endpoints by method."""
+# Bodies that are decoded and stored at once; more wait their turn. Each round of the event loop
+# answers what is ready: with all of 64 posts in it, a read between them would wait for all.
+BODIES_AT_ONCE = 16
 
-    def __init__(self, endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int) -> None:
+
+class Resource:
+    """The ASGI application for one path: its endpoints by method. `turns` is shared by all."""
+
+    def __init__(
+        self, endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: asyncio.Semaphore
+    ) -> None:
+        self._turns = turns
         self._methods = {endpoint.method: endpoint for endpoint in endpoints}
         self._gate = gate
         self._max_bytes = max_bytes
@@ -96,14 +107,16 @@ class Resource:
         if endpoint is None or endpoint.handler is None:
             raise MethodNotAllowed("Method not allowed", headers={"Allow": self._allow})
         principal, limits = self._gate(scope, endpoint.scope)
-        body = None
-        if endpoint.reader is not None:
-            body = await endpoint.reader(scope, receive, self._max_bytes)
-        elif endpoint.body is not None:
-            body = await read_json(scope, receive, endpoint.body, self._max_bytes)
         params = parse_query(scope["query_string"]).params
-        actor = actor_of(principal, scope)
-        answer = await endpoint.handler(Call(principal, actor, scope["path_params"], params, body))
+        call = Call(principal, actor_of(principal, scope), scope["path_params"], params, None)
+        if endpoint.body is None:
+            answer = await endpoint.handler(call)
+        else:
+            raw = await read_body(scope, receive, self._max_bytes)  # a slow sender holds no turn
+            async with self._turns:
+                read = endpoint.reader or partial(read_json, shape=endpoint.body)
+                body = read(scope, raw, self._max_bytes)
+                answer = await endpoint.handler(call._replace(body=body))
         await respond(send, endpoint.status, answer, limits, head=method == "HEAD")
 
 
@@ -137,4 +150,5 @@ def routes(endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int) -> list[Ro
     for endpoint in endpoints:
         if endpoint.handler is not None:
             by_path.setdefault(endpoint.path, []).append(endpoint)
-    return [Route(path, Resource(group, gate, max_bytes)) for path, group in by_path.items()]
+    turns = asyncio.Semaphore(BODIES_AT_ONCE)
+    return [Route(path, Resource(group, gate, max_bytes, turns)) for path, group in by_path.items()]

@@ -28,7 +28,7 @@ from gitprompt.server.auth import Principal, read_headers
 from gitprompt.server.bodies import read_json
 from gitprompt.server.context import Context
 from gitprompt.server.endpoints import Endpoint, actor_of, respond
-from gitprompt.server.wire import RawHeaders, request_id
+from gitprompt.server.wire import RawHeaders, read_body, request_id
 from gitprompt.store.index_reader import StoredVersion
 
 PREFIX = "/v1/prompts"
@@ -190,7 +190,8 @@ class Publishing:
 
     async def _body(self, request: _Request, shape: Any) -> Any:
         limit = self._context.settings.max_body_bytes
-        return await read_json(request.scope, request.receive, shape, limit)
+        body = await read_body(request.scope, request.receive, limit)
+        return read_json(request.scope, body, limit, shape=shape)
 
     def _version(self, principal: Principal, name: str, version: str | None) -> StoredVersion:
         """The version that a label shall point at; the newest where none is said."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from msgspec import Meta
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from gitprompt.errors import Conflict, NotFound, UnsupportedMediaType
 from gitprompt.ingest import Span
@@ -15,7 +15,7 @@ from gitprompt.server.bodies import decode, encode_optional, is_json, unpacked
 from gitprompt.server.context import Context
 from gitprompt.server.endpoints import Bytes, Call, Endpoint
 from gitprompt.server.listing import SINCE, UNTIL, Filter, List, workspace_is
-from gitprompt.server.wire import raw_json, read_body
+from gitprompt.server.wire import raw_json
 from gitprompt.store import rows, traces
 from gitprompt.store.traces import SpanRow, TraceRow
 
@@ -158,14 +158,13 @@ def endpoints(context: Context) -> list[Endpoint]:
     ]  # fmt: skip
 
 
-async def _read_trace(scope: Scope, receive: Receive, limit: int) -> Any:
+def _read_trace(scope: Scope, body: bytes, limit: int) -> Any:
     """A trace of ours, or an OTLP export, told apart by content type and `resourceSpans`."""
     headers = dict(scope["headers"])
     kind = headers.get(b"content-type", b"")
     is_protobuf = kind.partition(b";")[0].strip().lower() == otlp.PROTOBUF
     if not is_protobuf and not is_json(kind):
         raise UnsupportedMediaType("Content-Type must be application/json, or protobuf for OTLP")
-    body = await read_body(scope, receive, limit)
     body = unpacked(body, headers.get(b"content-encoding", b""), limit)
     if is_protobuf:
         return otlp.from_protobuf(body)
