@@ -83,27 +83,33 @@ class Ingest:
         metadata: str | None,
     ) -> str:
         """Store a trace; returns its id, made where none is given."""
-        now = self._clock()
         trace_id = trace_id or new_id()
-        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, now)
-        entry = actor.did(
-            "trace:create", now, prompt_name=prompt_name, version_tag=version_tag,
-            target_id=trace_id,
-        )  # fmt: skip
-        await self._telemetry.write(traces.insert_traces, NewTrace(row, entry))
+        made = self._new_trace(actor, trace_id, prompt_name, version_tag, metadata)
+        await self._telemetry.write(traces.insert_traces, made)
         return trace_id
 
     async def ensure_trace(
         self, actor: Actor, trace_id: str, prompt_name: str | None, version_tag: str | None
     ) -> None:
         """Store a trace that is not there yet: an exporter sends its spans in several requests."""
+        made = self._new_trace(actor, trace_id, prompt_name, version_tag, None)
+        await self._telemetry.write(traces.ensure, made)
+
+    def _new_trace(
+        self,
+        actor: Actor,
+        trace_id: str,
+        prompt_name: str | None,
+        version_tag: str | None,
+        metadata: str | None,
+    ) -> NewTrace:
         now = self._clock()
-        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, None, now)
         entry = actor.did(
             "trace:create", now, prompt_name=prompt_name, version_tag=version_tag,
             target_id=trace_id,
         )  # fmt: skip
-        await self._telemetry.write(traces.ensure, NewTrace(row, entry))
+        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, now)
+        return NewTrace(row, entry)
 
     async def spans(self, actor: Actor, trace_id: str, spans: Sequence[Span]) -> list[str]:
         """Store spans of a trace that exists, all or none; returns their ids."""

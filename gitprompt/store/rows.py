@@ -44,6 +44,11 @@ class Window(NamedTuple):
     before: int | None = None
 
 
+def _where(conditions: Sequence[Condition]) -> tuple[str, tuple[Any, ...]]:
+    where = " AND ".join(condition.sql for condition in conditions) or "1"
+    return where, tuple(condition.value for condition in conditions)
+
+
 def newest_first(
     db: apsw.Connection,
     table: str,
@@ -54,15 +59,13 @@ def newest_first(
     """(id, *columns) of the rows that meet all conditions."""
     if window.before is not None:
         conditions = [*conditions, Condition("id < ?", window.before)]
-    where = " AND ".join(condition.sql for condition in conditions) or "1"
-    values = tuple(condition.value for condition in conditions)
+    where, values = _where(conditions)
     sql = f"SELECT id, {columns} FROM {table} WHERE {where} ORDER BY id DESC LIMIT ? OFFSET ?"
     return sqlite.query(db, sql, (*values, window.limit, window.offset))
 
 
 def count(db: apsw.Connection, table: str, conditions: Sequence[Condition]) -> int:
-    where = " AND ".join(condition.sql for condition in conditions) or "1"
-    values = tuple(condition.value for condition in conditions)
+    where, values = _where(conditions)
     return int(sqlite.query(db, f"SELECT count(*) FROM {table} WHERE {where}", values)[0][0])
 
 
