@@ -230,7 +230,7 @@ def _fake_git(folder: Path, version: str) -> None:
 
 def test_an_old_or_missing_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    process.require_git.cache_clear()
+    process.git_path.cache_clear()
     try:
         with pytest.raises(SetupError, match="not found on PATH"):
             process.require_git()
@@ -238,9 +238,10 @@ def test_an_old_or_missing_git_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         with pytest.raises(SetupError, match="too old"):
             process.require_git()
         _fake_git(tmp_path, "2.39.0")
-        assert process.require_git() == str(tmp_path / "git")
+        assert process.require_git() == "git version 2.39.0"
+        assert process.git_path() == str(tmp_path / "git")
     finally:
-        process.require_git.cache_clear()
+        process.git_path.cache_clear()
 
 
 def test_credentials_are_not_in_errors(clone: Clone) -> None:

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import IO, NamedTuple, Self
 
 from gitprompt.errors import GitError
-from gitprompt.git.process import require_git
+from gitprompt.git.process import git_path, require_git
 
 _WINDOW = 400  # requests; at 160 bytes each this is less than a pipe's 64 KiB
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # every git knows it
@@ -49,7 +49,7 @@ class ObjectReader:
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
-            [require_git(), "cat-file", "--batch-command", "--buffer"],
+            [git_path(), "cat-file", "--batch-command", "--buffer"],
             cwd=self._git_dir,
             env=self._env,
             stdin=subprocess.PIPE,
@@ -127,6 +127,7 @@ class ObjectReader:
             try:
                 self._header()
             except EOFError:
+                require_git()
                 raise GitError(
                     f"{self._git_dir} cannot be read by git",
                     hint=f"git -C {self._git_dir} fsck says what is wrong.",

@@ -23,24 +23,31 @@ _CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
 
 
 @cache
-def require_git() -> str:
-    """The path of a git binary that is new enough, or SetupError."""
+def git_path() -> str:
+    """The path of the git binary, or SetupError. Its age is asked for where it fails: see
+    `require_git`."""
     path = shutil.which("git")
     if path is None:
         raise SetupError(
             "git was not found on PATH",
             hint="Install git 2.39 or newer (apt install git, brew install git).",
         )
+    return path
+
+
+def require_git() -> str:
+    """The version of a git binary that is new enough, or SetupError. Takes a process: a server asks
+    when it starts, and everybody before telling what git says of a failure."""
     answer = subprocess.run(
-        [path, "--version"], stdout=subprocess.PIPE, text=True, check=False
+        [git_path(), "--version"], stdout=subprocess.PIPE, text=True, check=False
     ).stdout
     found = re.search(r"(\d+)\.(\d+)", answer)
     if found is None or (int(found[1]), int(found[2])) < MINIMUM:
         raise SetupError(
-            f"{answer.strip() or path} is too old; gitprompt needs git 2.39 or newer",
+            f"{answer.strip() or git_path()} is too old; gitprompt needs git 2.39 or newer",
             hint="Upgrade git.",
         )
-    return path
+    return answer.strip()
 
 
 def environment(extra: Mapping[str, str] | None = None, *, inherit: bool) -> dict[str, str]:
@@ -66,7 +73,7 @@ def git(
     """Standard output of `git <args>`. Raises GitError, with what git said, for an exit code
     that is not in `accept`. `env` is the whole environment; by default, an inherited one."""
     completed = subprocess.run(
-        [require_git(), *args],
+        [git_path(), *args],
         cwd=cwd,
         env=dict(env) if env is not None else environment(inherit=True),
         input=stdin or None,
@@ -75,6 +82,7 @@ def git(
         check=False,
     )
     if completed.returncode not in accept:
+        require_git()
         raise failure(args, completed.stderr)
     return completed.stdout
 

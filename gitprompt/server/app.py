@@ -52,6 +52,7 @@ from gitprompt.server.routes import (
 )
 from gitprompt.server.routes import keys as key_routes
 from gitprompt.server.routes import sync as sync_routes
+from gitprompt.server.turns import Turns
 from gitprompt.server.wire import RawHeaders, error_response, request_id, send_bytes
 from gitprompt.server.workspaces import Workspaces
 from gitprompt.server.writes import Writes
@@ -144,10 +145,11 @@ class Sidecar:
         self.context = context
         self._prompts = prompts.Prompts(context)
         self._git = git.GitEndpoint(context)
+        self._turns = Turns()
         answered = all_endpoints(context)
         self._router = Router(
             routes=[
-                *routes(answered, self._admit, context.settings.max_body_bytes),
+                *routes(answered, self._admit, context.settings.max_body_bytes, self._turns),
                 *health.routes(context),
                 *webhooks.routes(context),
                 *docs.routes(answered),
@@ -174,6 +176,7 @@ class Sidecar:
         path: str = scope["path"]
         try:
             if path.startswith(prompts.PREFIX) and path[len(prompts.PREFIX) :][:1] in ("", "/"):
+                self._turns.since_read = 0
                 await self._prompts(scope, receive, send)
             elif path.startswith(git.PREFIX):
                 await self._git(scope, receive, send)

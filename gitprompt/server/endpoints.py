@@ -6,7 +6,6 @@ The routes of a resource are a list of these; /openapi.json and docs/api.md are 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from gitprompt.errors import MethodNotAllowed
 from gitprompt.server.auth import Principal
 from gitprompt.server.bodies import read_json
+from gitprompt.server.turns import Turns
 from gitprompt.server.wire import RawHeaders, encode, parse_query, read_body, send_bytes
 from gitprompt.store.audit import Actor
 
@@ -83,16 +83,11 @@ class Endpoint:
     example: Any = None
 
 
-# Bodies that are decoded and stored at once; more wait their turn. Each round of the event loop
-# answers what is ready: with all of 64 posts in it, a read between them would wait for all.
-BODIES_AT_ONCE = 16
-
-
 class Resource:
     """The ASGI application for one path: its endpoints by method. `turns` is shared by all."""
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: asyncio.Semaphore
+        self, endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: Turns
     ) -> None:
         self._turns = turns
         self._methods = {endpoint.method: endpoint for endpoint in endpoints}
@@ -144,11 +139,10 @@ async def respond(
     await send_bytes(send, status, headers, b"" if head else body)
 
 
-def routes(endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int) -> list[Route]:
+def routes(endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: Turns) -> list[Route]:
     """One route for each path, whatever its methods; without those that are only described."""
     by_path: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         if endpoint.handler is not None:
             by_path.setdefault(endpoint.path, []).append(endpoint)
-    turns = asyncio.Semaphore(BODIES_AT_ONCE)
     return [Route(path, Resource(group, gate, max_bytes, turns)) for path, group in by_path.items()]

@@ -18,7 +18,7 @@ from typing import IO, Self
 
 from gitprompt import log, receive
 from gitprompt.errors import GitpromptError
-from gitprompt.git.process import require_git
+from gitprompt.git.process import git_path
 from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.receive import Pinned
@@ -160,7 +160,7 @@ class Rpc:
         scopes: frozenset[str],
     ) -> Self:
         """`hooks` None: no hook will run; '' those of the repository; else a folder of hooks."""
-        command = [require_git(), "-c", f"receive.maxInputSize={max_bytes}"]
+        command = [git_path(), "-c", f"receive.maxInputSize={max_bytes}"]
         if hooks:
             command += ["-c", f"core.hooksPath={os.path.abspath(hooks)}"]
         command += [service, "--stateless-rpc"]

@@ -43,6 +43,7 @@ class Writer:
         self._connection = connection
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -56,7 +57,9 @@ class Writer:
 
         Raises Unavailable where the queue is full: nothing is stored then.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._loop = asyncio.get_running_loop()  # a system call: not for every job
         future: asyncio.Future[Any] = loop.create_future()
         self._put(_Job(apply, item, future, loop))
         return future
