@@ -231,6 +231,7 @@ def _fake_git(folder: Path, version: str) -> None:
 def test_an_old_or_missing_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     process.git_path.cache_clear()
+    process.require_git.cache_clear()
     try:
         with pytest.raises(SetupError, match="not found on PATH"):
             process.require_git()
@@ -242,6 +243,7 @@ def test_an_old_or_missing_git_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         assert process.git_path() == str(tmp_path / "git")
     finally:
         process.git_path.cache_clear()
+        process.require_git.cache_clear()
 
 
 def test_credentials_are_not_in_errors(clone: Clone) -> None:

@@ -30,6 +30,14 @@ async def _settled() -> None:
         await asyncio.sleep(0)
 
 
+def _beside_reads(number: int) -> tuple[Crowd, list[asyncio.Task[None]]]:
+    """So many callers, just after a read."""
+    turns = Turns()
+    turns.since_read = 0
+    crowd = Crowd(turns)
+    return crowd, crowd.come(range(number))
+
+
 def test_many_at_once_where_nobody_reads_and_the_others_in_order() -> None:
     async def story() -> None:
         crowd = Crowd(Turns())
@@ -45,10 +53,7 @@ def test_many_at_once_where_nobody_reads_and_the_others_in_order() -> None:
 
 def test_few_at_once_beside_reads() -> None:
     async def story() -> None:
-        turns = Turns()
-        turns.since_read = 0
-        crowd = Crowd(turns)
-        tasks = crowd.come(range(30))
+        crowd, tasks = _beside_reads(30)
         await _settled()
         assert crowd.entered == list(range(BESIDE_READS))
         crowd.go.set()
@@ -60,10 +65,7 @@ def test_few_at_once_beside_reads() -> None:
 
 def test_whoever_gives_up_takes_no_turn_with_him() -> None:
     async def story() -> None:
-        turns = Turns()
-        turns.since_read = 0
-        crowd = Crowd(turns)
-        tasks = crowd.come(range(30))
+        crowd, tasks = _beside_reads(30)
         await _settled()
         for task in (*tasks[:2], *tasks[10:20]):  # some inside, some that wait
             task.cancel()
@@ -71,8 +73,8 @@ def test_whoever_gives_up_takes_no_turn_with_him() -> None:
         tasks[9].cancel()
         crowd.go.set()
         await asyncio.gather(*tasks, return_exceptions=True)
-        later = Crowd(turns)
-        turns.since_read = 0
+        crowd.turns.since_read = 0
+        later = Crowd(crowd.turns)
         more = later.come(range(BESIDE_READS))
         await _settled()
         assert len(later.entered) == BESIDE_READS
@@ -84,17 +86,14 @@ def test_whoever_gives_up_takes_no_turn_with_him() -> None:
 
 def test_a_turn_that_was_given_to_one_who_gave_up_is_passed_on() -> None:
     async def story() -> None:
-        turns = Turns()
-        turns.since_read = 0
-        crowd = Crowd(turns)
-        tasks = crowd.come(range(BESIDE_READS + 2))
+        crowd, tasks = _beside_reads(BESIDE_READS + 2)
         await _settled()
         crowd.go.set()
         await asyncio.sleep(0)  # the first have left and given their turns
         tasks[BESIDE_READS].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert crowd.entered[-1] == BESIDE_READS + 1
-        async with turns:
+        async with crowd.turns:
             pass
 
     asyncio.run(story())

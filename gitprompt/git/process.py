@@ -35,6 +35,7 @@ def git_path() -> str:
     return path
 
 
+@cache
 def require_git() -> str:
     """The version of a git binary that is new enough, or SetupError. Takes a process: a server asks
     when it starts, and everybody before telling what git says of a failure."""
