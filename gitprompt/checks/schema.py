@@ -29,6 +29,7 @@ _FILES: dict[Kind, str] = {
     "prompt": "prompt.schema.json",
     "suite": "eval-suite.schema.json",
     "settings": "config.schema.json",
+    "prices": "prices.schema.json",
 }
 _MAX_PROBLEMS = 50
 

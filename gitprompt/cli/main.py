@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "backup": "backup:backup",
     "restore": "backup:restore",
     "rollups": "backup:rollups",
+    "prices": "prices:prices",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
     "completion": "completion:completion",

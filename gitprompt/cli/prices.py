@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt prices: the table that costs are computed with where nobody sent them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import click
+
+from gitprompt import prices as tables
+from gitprompt import resources
+from gitprompt.cli.output import done, json_option, write_json, write_table
+from gitprompt.cli.validation import text_of
+from gitprompt.core.prices import PriceTable
+
+_OLD_DAYS = 180
+
+
+@click.group()
+def prices() -> None:
+    """Check the table that costs are computed with where a call came without one.
+
+    \b
+    Example:
+      gitprompt prices check prices.yaml
+      gitprompt serve --prices prices.yaml
+    """
+
+
+@prices.command()
+@click.argument("file", required=False, type=click.Path())
+@json_option
+def check(file: str | None, as_json: bool) -> int:
+    """Check a prices.yaml, or show the small table that ships with gitprompt.
+
+    \b
+    The format, in USD for a million tokens:
+      as_of: "2026-01-31"
+      prices:
+        openai:
+          gpt-4o: {input: 2.50, output: 10.00, cached: 1.25}
+        ollama:
+          "*": {input: 0, output: 0}
+    """
+    path = file or resources.path("deploy", "prices.yaml")
+    table, findings = tables.read(path)
+    if as_json:
+        write_json(
+            {
+                "file": path,
+                "as_of": table.as_of if table else None,
+                "age_days": _age(table) if table else None,
+                "prices": [
+                    {"provider": provider, "model": model, **price._asdict()}
+                    for (provider, model), price in (table.prices.items() if table else ())
+                ],
+                "findings": [finding._asdict() for finding in findings],
+            }
+        )
+        return 0 if table else 1
+    for finding in findings:
+        click.echo("\n".join(text_of(finding, colors=False)))
+    if table is None:
+        return 1
+    rows = [
+        (provider, model, *(f"{amount:g}" for amount in price))
+        for (provider, model), price in table.prices.items()
+    ]
+    write_table(("provider", "model", "input", "output", "cached"), rows, empty="no prices")
+    age = _age(table)
+    if age > _OLD_DAYS:
+        click.echo(f"warning: these prices are {age} days old; providers change them", err=True)
+    done(f"{len(rows)} prices in USD for a million tokens, as of {table.as_of}")
+    return 0
+
+
+def _age(table: PriceTable) -> int:
+    """Days since the prices were true."""
+    try:
+        then = date.fromisoformat(table.as_of)
+    except ValueError:  # February 30
+        return 0
+    return (datetime.now(UTC).date() - then).days

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers behind the metrics, and how they become prometheus_client's families.
+
+They are ours because a model's call touches six series: one lock and six additions cost a quarter
+of six calls of the client library, each with a lock of its own (docs/adr/0009).
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client import Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    Exemplar,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.utils import floatToGoString
+
+from gitprompt.metrics.families import Family
+
+Labels = tuple[str, ...]
+
+
+class Cell:
+    """One series of a counter or gauge."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: float = 0.0
+
+
+class Histogram:
+    """One series of a histogram: cells by bucket (not cumulative), their sum, and exemplars."""
+
+    __slots__ = ("bounds", "cells", "exemplars", "sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.cells = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+        self.exemplars: dict[int, Exemplar] = {}
+
+    def observe(self, value: float, trace_id: str | None = None) -> None:
+        at = bisect_left(self.bounds, value)
+        self.cells[at] += 1
+        self.sum += value
+        if trace_id is not None:
+            self.exemplars[at] = Exemplar({"trace_id": trace_id}, value, time.time())
+
+    def copy(self) -> Histogram:
+        made = Histogram(self.bounds)
+        made.cells = self.cells.copy()
+        made.sum = self.sum
+        made.exemplars = self.exemplars.copy()
+        return made
+
+
+class Series:
+    """The series of one family. Not locked: who uses it holds the lock of its `Metrics`."""
+
+    def __init__(self, family: Family, bounds: Sequence[float]) -> None:
+        self.family = family
+        self.bounds = tuple(float(bound) for bound in bounds)
+        self._les = [str(floatToGoString(bound)) for bound in (*self.bounds, float("inf"))]  # type: ignore[no-untyped-call]
+        self.cells: dict[Labels, Cell] = {}
+        self.histograms: dict[Labels, Histogram] = {}
+        if not family.labels:
+            self.at() if family.kind == "histogram" else self.cell()
+
+    def cell(self, *labels: str) -> Cell:
+        """The series with these labels, at 0 where it is new."""
+        found = self.cells.get(labels)
+        if found is None:
+            found = self.cells[labels] = Cell()
+        return found
+
+    def at(self, *labels: str) -> Histogram:
+        """The histogram with these labels, empty where it is new."""
+        found = self.histograms.get(labels)
+        if found is None:
+            found = self.histograms[labels] = Histogram(self.bounds)
+        return found
+
+    def copies(self) -> list[tuple[Labels, float | Histogram]]:
+        """What there is now."""
+        if self.family.kind == "histogram":
+            return [(labels, one.copy()) for labels, one in self.histograms.items()]
+        return [(labels, one.value) for labels, one in self.cells.items()]
+
+    def metrics(
+        self, name: str, copies: Sequence[tuple[Labels, float | Histogram]], size: int
+    ) -> Iterator[Metric]:
+        """The family as the client library has it, in parts of so many series."""
+        for at in range(0, max(len(copies), 1), size):
+            yield self._metric(name, copies[at : at + size])
+
+    def _metric(self, name: str, copies: Sequence[tuple[Labels, float | Histogram]]) -> Metric:
+        family = self.family
+        if family.kind == "histogram":
+            made = HistogramMetricFamily(name, family.about, labels=family.labels)
+            for labels, one in copies:
+                assert isinstance(one, Histogram)
+                counts = zip(self._les, accumulate(one.cells), strict=True)
+                buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = [
+                    (le, float(count), one.exemplars[at])
+                    if at in one.exemplars
+                    else (le, float(count))
+                    for at, (le, count) in enumerate(counts)
+                ]
+                made.add_metric(labels, buckets, one.sum)
+            return made
+        kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+        plain = kind(name, family.about, labels=family.labels)
+        for labels, value in copies:
+            assert not isinstance(value, Histogram)
+            plain.add_metric(labels, value)
+        return plain
