@@ -48,12 +48,52 @@ class ServerSettings:
     keep_days: int = _setting(
         0, "GITPROMPT_KEEP_DAYS", "Days that telemetry is kept, rollups excepted; 0 keeps it all."
     )
+    prices: str = _setting(
+        "",
+        "GITPROMPT_PRICES",
+        "Price table for calls that come without a cost: a prices.yaml, or 'none'; a small dated one"
+        " where absent.",
+    )
+    metrics_namespace: str = _setting(
+        "gitprompt", "GITPROMPT_METRICS_NAMESPACE", "What the names of metrics begin with."
+    )
+    metrics_addr: str = _setting(
+        "",
+        "GITPROMPT_METRICS_ADDR",
+        "host:port to serve /metrics on, and there alone; with the rest where absent.",
+    )
+    metrics_auth: str = _setting(
+        "",
+        "GITPROMPT_METRICS_AUTH",
+        "none or token (for /metrics); none on loopback and token elsewhere where absent.",
+    )
+    metrics_buckets: str = _setting(
+        "",
+        "GITPROMPT_METRICS_BUCKETS",
+        "Buckets of histograms: eval_score=0.5,1;tool_call_duration_seconds=1,10,60.",
+    )
+    metrics_caps: str = _setting(
+        "",
+        "GITPROMPT_METRICS_CAPS",
+        "How many values a label may have before the rest is 'other': model=300;prompt=500.",
+    )
+    metrics_run_expiry: float = _setting(
+        3600.0,
+        "GITPROMPT_METRICS_RUN_EXPIRY",
+        "Seconds after which a run that never ended is not counted as active.",
+    )
     log_level: str = _setting("info", "LOG_LEVEL", "debug (each request), info, warning or error.")
     log_format: str = _setting("text", "LOG_FORMAT", "text or json.")
     salt: str = _setting(
         "",
         "API_KEY_SALT",
         "Salt for the hashes of API keys; made and kept in the data folder where absent.",
+        secret=True,
+    )
+    metrics_token: str = _setting(
+        "",
+        "GITPROMPT_METRICS_TOKEN",
+        "Token that a scrape of /metrics gives, where it needs one; a key of all workspaces does too.",
         secret=True,
     )
     github_webhook_secret: str = _setting(
@@ -97,6 +137,10 @@ def server_settings(
         raise UsageError(f"log format '{settings.log_format}' is neither text nor json")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise UsageError(f"log level '{settings.log_level}' is not debug, info, warning or error")
+    if settings.metrics_auth not in ("", "none", "token"):
+        raise UsageError(f"metrics auth '{settings.metrics_auth}' is neither none nor token")
+    if not 1 <= settings.metrics_run_expiry <= 31_536_000:
+        raise UsageError("metrics run expiry must be between 1 and 31536000 seconds")
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
     for name in ("rate_limit", "keep_days", "max_body_bytes", "max_push_bytes"):

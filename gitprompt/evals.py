@@ -27,6 +27,12 @@ class NumberedDocument(NamedTuple):
     created_at: int
     document: Mapping[str, Any]
 
+    @property
+    def min_score(self) -> float | None:
+        """The score that passes, from the file's criteria; None where they do not say."""
+        found = (self.document.get("criteria") or {}).get("min_score")
+        return found if type(found) in (int, float) else None
+
 
 class Suites:
     """The suites of all workspaces."""

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.clock import Clock
-from gitprompt.core.usage import of_span
+from gitprompt.core.usage import facts_of, of_span, told_of
 from gitprompt.store import logs, metrics, results, rollups, runs, traces
 from gitprompt.store.audit import Actor
-from gitprompt.store.logs import LogRow, NewLog
+from gitprompt.store.logs import LogRow, NewLog, StoredLog
 from gitprompt.store.metrics import NewPoints, PointRow
-from gitprompt.store.results import NewResult, ResultRow
+from gitprompt.store.results import NewResult, ResultRow, StoredResult
 from gitprompt.store.runs import NewRun, RunChange, RunDeletion, RunRow
 from gitprompt.store.telemetry import Telemetry
 from gitprompt.store.traces import Deletion, NewSpans, NewTrace, SpanRow, TraceRow
@@ -70,8 +70,8 @@ class Ingest:
             "log:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
             target_id=row.log_id,
         )  # fmt: skip
-        stored: int = await self._telemetry.write(logs.insert, NewLog(row, usage, entry))
-        return stored
+        stored: StoredLog = await self._telemetry.write(logs.insert, NewLog(row, usage, entry))
+        return stored.id
 
     async def trace(
         self,
@@ -127,6 +127,7 @@ class Ingest:
             )
             for span in spans
         ]
+        facts = [facts_of(span.metadata) if span.metadata else None for span in spans]
         usages = [
             of_span(
                 workspace=actor.workspace,
@@ -136,14 +137,15 @@ class Ingest:
                 status=span.status,
                 start_time=span.start_time,
                 end_time=span.end_time,
-                metadata=span.metadata,
+                facts=known,
             )
-            if span.metadata
+            if known
             else None
-            for span in spans
+            for span, known in zip(spans, facts, strict=True)
         ]
+        told = [told_of(known) if known else None for known in facts]
         entry = actor.did("span:create", now, target_id=trace_id)
-        item = NewSpans(actor.workspace, trace_id, rows, usages, entry)
+        item = NewSpans(actor.workspace, trace_id, rows, usages, entry, told)
         await self._telemetry.write(traces.insert_spans, item)
         return [row.span_id for row in rows]
 
@@ -210,16 +212,19 @@ class Ingest:
         entry = actor.did("run:delete", self._clock(), target_id=run_id)
         await self._telemetry.write(runs.delete, RunDeletion(actor.workspace, run_id, entry))
 
-    async def result(self, actor: Actor, row: ResultRow) -> tuple[int, int]:
+    async def result(
+        self, actor: Actor, row: ResultRow, *, suite_name: str, min_score: float | None
+    ) -> tuple[int, int]:
         """Store the result of an evaluation; returns its id and when it was stored."""
         now = self._clock()
         entry = actor.did(
             "result:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
             target_id=str(row.suite),
         )  # fmt: skip
-        item = NewResult(actor.workspace, row._replace(created_at=now), entry)
-        stored: int = await self._telemetry.write(results.insert, item)
-        return stored, now
+        row = row._replace(created_at=now)
+        item = NewResult(actor.workspace, row, entry, suite_name, min_score)
+        stored: StoredResult = await self._telemetry.write(results.insert, item)
+        return stored.id, now
 
     async def points(self, actor: Actor, points: Sequence[PointRow]) -> int:
         """Store metric points; returns how many."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -48,13 +48,15 @@ class Source(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a reconciliation changed."""
+    """What a reconciliation changed. `moves`: of labels, by their names; not those that an index
+    which was empty has seen for the first time."""
 
     changed: bool = False
     versions: int = 0
     labels: int = 0
     rejected: int = 0
     tampered: tuple[str, ...] = ()
+    moves: Mapping[str, int] = {}
 
 
 class Sync:
@@ -148,6 +150,7 @@ class _Run:
         self.prompts: dict[str, _Newest] = {}
         self.added = self.rejected = 0
         self.tampered: list[str] = []
+        self.moves: Counter[str] = Counter()
         self.was_rejected = self.index.rejected_refs(self.workspace, "refs/")
 
     def apply(self, changed: AbstractSet[str]) -> Outcome:
@@ -169,7 +172,8 @@ class _Run:
         self.index.put_workspace(
             self.workspace, WorkspaceRow(branch, head, self.settings, suites_tree)
         )
-        return Outcome(True, self.added, labels, self.rejected, tuple(self.tampered))
+        tampered = tuple(self.tampered)
+        return Outcome(True, self.added, labels, self.rejected, tampered, self.moves)
 
     def _reject(self, rejection: Rejection) -> None:
         self.rejected += 1
@@ -401,6 +405,8 @@ class _Run:
                 refs[ref] = oid
             self.index.unreject(self.workspace, ref)
         found = [self._load_label(ref, tip) for ref, tip in sorted(refs.items())]
+        if self.row is not None and self.row.settings.namespace == self.settings.namespace:
+            self._count_moves(found)
         self.index.remove_labels(self.workspace, name)
         labels = [item for item in found if isinstance(item, Label)]
         labels.sort(key=lambda item: (item.moves[-1].created_at, item.label.encode()))
@@ -416,6 +422,14 @@ class _Run:
         for item in found:
             if isinstance(item, Rejection):
                 self._reject(item)
+
+    def _count_moves(self, found: Sequence[Label | Rejection]) -> None:
+        for item in found:
+            if isinstance(item, Label):
+                known = self.index.label(self.workspace, item.name, item.label)
+                new = len(item.moves) - (len(known.moves) if known else 0)
+                if new > 0:
+                    self.moves[item.label] += new
 
     def _load_label(self, ref: str, tip: str) -> Label | Rejection:
         namespace = self.settings.namespace

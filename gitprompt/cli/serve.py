@@ -52,7 +52,7 @@ def serve(**options: str | None) -> None:
     from gitprompt.server.serve import serve as run
 
     settings = server_settings(options)
-    run(settings, progress=_bar, ready=lambda url: _greet(url, settings))
+    run(settings, progress=_bar, ready=_greet)
 
 
 def _greet(url: str, settings: ServerSettings) -> None:
@@ -60,6 +60,8 @@ def _greet(url: str, settings: ServerSettings) -> None:
     if not settings.repo:
         click.echo(f"  push to   {url}/git/default.git   (the password is an API key)")
     click.echo(f"  make a key   gitprompt keys create --data {settings.data}")
+    metrics = f"http://{settings.metrics_addr}" if settings.metrics_addr else url
+    click.echo(f"  metrics      {metrics}/metrics")
     sys.stdout.flush()
 
 

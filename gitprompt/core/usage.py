@@ -80,6 +80,11 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
         "gen_ai.usage.cache_read_input_tokens", "llm.token_count.prompt_details.cache_read",
     ),
     "cost": ("cost_usd", "gen_ai.usage.cost", "llm.cost.total"),
+    "tool": ("tool", "gen_ai.tool.name", "tool.name"),
+    "validator": ("validator",),
+    "stage_type": ("stage_type",),
+    "validator_type": ("validator_type",),
+    "passed": ("passed",),
     "prompt_name": (
         "gitprompt.prompt.name", "gen_ai.prompt.name", "langfuse.observation.prompt.name",
     ),
@@ -120,6 +125,44 @@ def kind_of(facts: Mapping[str, Any]) -> SpanKind:
     )
 
 
+class Told(NamedTuple):
+    """What the metadata of a span tells that its usage does not. `name` is the tool's or the
+    validator's, `type` the stage's or the validator's; None where nothing says so. `cost_usd` None:
+    it was not sent, or is no sane number."""
+
+    kind: SpanKind
+    name: str | None = None
+    type: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    cost_usd: float | None = None
+    passed: bool = True
+
+
+def told_of(facts: Mapping[str, Any]) -> Told:
+    """What the facts of a span's metadata tell."""
+    kind = kind_of(facts)
+    if kind == "llm":
+        cost: Any = facts.get("cost")
+        return Told(
+            kind,
+            provider=_text(facts.get("provider")),
+            model=_text(facts.get("model")),
+            cost_usd=cost if _is_cost(cost) else None,
+        )
+    if kind == "tool":
+        return Told(kind, _text(facts.get("tool")))
+    if kind == "validator":
+        passed = facts.get("passed") is not False
+        named = _text(facts.get("validator")), _text(facts.get("validator_type"))
+        return Told(kind, *named, passed=passed)
+    return Told(kind, type=_text(facts.get("stage_type")) or _text(facts.get("kind")))
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
 def of_span(
     *,
     workspace: str,
@@ -129,11 +172,10 @@ def of_span(
     status: str,
     start_time: int | None,
     end_time: int | None,
-    metadata: Mapping[str, Any] | None,
+    facts: Mapping[str, Any],
 ) -> Usage | None:
     """The usage of an LLM's span, None for any other. What is not a sane number counts as 0. A span
     that names a prompt counts for that one, whatever its trace names."""
-    facts = facts_of(metadata) if metadata else {}
     if not facts or kind_of(facts) != "llm":
         return None
     own_name, own_version = prompt_of(facts)
@@ -163,7 +205,11 @@ def _count(value: Any) -> int:
 
 
 def _cost(value: Any) -> int:
-    return nano(value) if type(value) in (int, float) and 0 <= value <= MAX_COST else 0
+    return nano(value) if _is_cost(value) else 0
+
+
+def _is_cost(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= MAX_COST
 
 
 def percentile(buckets: list[tuple[int, int]], share: float) -> int | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from prometheus_client import ProcessCollector
+
 from gitprompt.metrics import instruments
 from gitprompt.metrics.bus import (
     Event,
@@ -22,6 +24,7 @@ from gitprompt.metrics.bus import (
     ToolCallEnded,
     ValidationEnded,
 )
+from gitprompt.metrics.clean import OTHER
 from gitprompt.metrics.exporter import Exporter
 from gitprompt.metrics.exposition import Collector, Registry
 from gitprompt.metrics.instruments import Instrument
@@ -29,6 +32,7 @@ from gitprompt.metrics.recorder import METRICS, Metrics
 
 __all__ = [
     "METRICS",
+    "OTHER",
     "Collector",
     "Event",
     "EventBus",
@@ -44,6 +48,7 @@ __all__ = [
     "ToolCallEnded",
     "ValidationEnded",
     "pipeline",
+    "process_collectors",
     "provider_call",
     "record_pipeline_end",
     "record_pipeline_start",
@@ -58,6 +63,12 @@ __all__ = [
     "tool_call",
     "validator",
 ]
+
+
+def process_collectors() -> list[Collector]:
+    """Memory, processor time and open files of this process: `process_*`, where Linux tells them."""
+    return [ProcessCollector(registry=None)]
+
 
 record_pipeline_start = METRICS.record_pipeline_start
 record_pipeline_end = METRICS.record_pipeline_end

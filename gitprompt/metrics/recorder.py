@@ -77,7 +77,7 @@ class Metrics:
             )
         self.namespace = namespace
         self._prices = prices
-        self._run_expiry = run_expiry
+        self.run_expiry = run_expiry
         self._clock = clock
         self._lock = threading.Lock()
         bounds = check_buckets(buckets or {})
@@ -103,7 +103,7 @@ class Metrics:
         """A pipeline runs, since `age` seconds; returns its id, made where none is given."""
         key = run_id if run_id is not None else f"\0{next(self._anonymous)}"
         with self._lock:
-            self._open.setdefault(key, self._clock() + self._run_expiry - age)
+            self._open.setdefault(key, self._clock() + self.run_expiry - age)
             if len(self._open) > _MAX_OPEN:
                 del self._open[next(iter(self._open))]
         return key

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Router
+from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from gitprompt import drivers, hosting, keys, log
 from gitprompt.clock import Clock, now
 from gitprompt.config import ServerSettings
+from gitprompt.counting import Counting
 from gitprompt.errors import (
     BadRequest,
     GitpromptError,
@@ -30,6 +32,7 @@ from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.ingest import Ingest
+from gitprompt.metrics import OTHER
 from gitprompt.server import publishing
 from gitprompt.server.auth import Authenticator, Principal, read_headers
 from gitprompt.server.context import Context
@@ -37,6 +40,7 @@ from gitprompt.server.endpoints import Endpoint, routes
 from gitprompt.server.housekeeping import keep_house
 from gitprompt.server.ledger import note_tampering, settle_pending
 from gitprompt.server.limits import Limiter
+from gitprompt.server.metering import make_metrics, metrics_address
 from gitprompt.server.routes import (
     config,
     docs,
@@ -45,6 +49,7 @@ from gitprompt.server.routes import (
     health,
     logs,
     metrics,
+    prometheus,
     prompts,
     runs,
     traces,
@@ -61,6 +66,8 @@ from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
 from gitprompt.sync import Progress, Sync
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_GONE = 499  # what the field calls it when a client went before it was answered
 _SILENT: Callable[[str], Progress] = lambda _workspace: lambda _done, _total: None  # noqa: E731
 
 
@@ -73,15 +80,18 @@ def sidecar(
 ) -> Iterator[Sidecar]:
     """Everything, open and in sync; closed again at the end. Holds the data directory meanwhile."""
     require_git()
+    metrics = make_metrics(settings)
     os.umask(0o077)
     url = f"http://{settings.host}:{settings.port}"
     with hosting.hold(settings.data, f"process {os.getpid()} at {url}"):
         salt = keys.salt(settings.data, settings.salt)
-        telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"))
+        counting = Counting(metrics)
+        telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"), on_commit=counting)
         index = open_index(os.path.join(settings.data, "index.db"))
         reader = IndexReader(index.path)
         sync = Sync(index, telemetry, clock)
         try:
+            counting.recall(telemetry)
             hosted = Hosting(settings.data)
             for leftover in hosted.mend():
                 log.warning("removed what a killed process left", path=leftover)
@@ -91,6 +101,7 @@ def sidecar(
                 sync=sync,
                 driver=driver,
                 clock=clock,
+                metrics=metrics,
                 in_place=_in_place(settings),
                 on_tampering=partial(note_tampering, telemetry, clock),
             )
@@ -120,6 +131,7 @@ def sidecar(
                         driver=driver,
                         clock=clock,
                     ),
+                    metrics=metrics,
                 )
             )
             authenticator.write_down_use()
@@ -147,15 +159,26 @@ class Sidecar:
         self._git = git.GitEndpoint(context)
         self._turns = Turns()
         answered = all_endpoints(context)
+        self._scrape = prometheus.Scrape(context)
+        self._metrics_at = (
+            metrics_address(context.settings) if context.settings.metrics_addr else None
+        )
+        max_bytes = context.settings.max_body_bytes
         self._router = Router(
             routes=[
-                *routes(answered, self._admit, context.settings.max_body_bytes, self._turns),
+                *routes(answered, self._admit, max_bytes, self._turns, context.metrics),
+                *prometheus.routes(self._scrape),
                 *health.routes(context),
                 *webhooks.routes(context),
                 *docs.routes(answered),
             ],
             redirect_slashes=False,
         )
+        self._templates: dict[Any, str] = {
+            route.endpoint: route.path_format
+            for route in self._router.routes
+            if isinstance(route, Route)
+        }
         self._tasks: list[asyncio.Task[None]] = []
 
     def _admit(self, scope: Scope, needed: str | None) -> tuple[Principal, RawHeaders]:
@@ -167,14 +190,32 @@ class Sidecar:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._measured(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
 
+    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begin, status = perf_counter(), _GONE
+
+        def watched(message: Message) -> Awaitable[None]:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            return send(message)
+
+        await self._http(scope, receive, watched)
+        seconds = perf_counter() - begin
+        method = scope["method"] if scope["method"] in _METHODS else OTHER
+        self.context.metrics.record_http(method, self._template(scope), status, seconds)
+        if log.logger.isEnabledFor(10):
+            ms = round(seconds * 1000, 2)
+            log.event(10, "request", method=scope["method"], path=scope["path"], ms=ms)
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begin = perf_counter()
         path: str = scope["path"]
         try:
+            if self._metrics_at is not None and not self._may_be_here(scope):
+                raise NotFound("Route not found")
             if path.startswith(prompts.PREFIX) and path[len(prompts.PREFIX) :][:1] in ("", "/"):
                 self._turns.since_read = 0
                 await self._prompts(scope, receive, send)
@@ -194,9 +235,29 @@ class Sidecar:
             log.error("internal error", exc_info=True, path=path, request_id=rid.decode())
             with suppress(Exception):
                 await _send_error(scope, send, GitpromptError("Internal error"), rid)
-        if log.logger.isEnabledFor(10):
-            ms = round((perf_counter() - begin) * 1000, 2)
-            log.event(10, "request", method=scope["method"], path=path, ms=ms)
+
+    def _may_be_here(self, scope: Scope) -> bool:
+        """Where the metrics have an address of their own, they are there alone."""
+        assert self._metrics_at is not None
+        host, port = self._metrics_at
+        own = scope["server"][1] == port and (
+            port != self.context.settings.port or scope["server"][0] == host
+        )
+        if own:
+            return scope["path"] in (prometheus.PATH, health.PATH)
+        return bool(scope["path"] != prometheus.PATH)
+
+    def _template(self, scope: Scope) -> str:
+        """The route of a request, without what differs from one to the next."""
+        known: str | None = scope.get(prompts.ROUTE)
+        if known is not None:
+            return known
+        path = scope["path"]
+        if path.startswith(prompts.PREFIX):
+            return prompts.template(path)
+        if path.startswith(git.PREFIX):
+            return git.template(path)
+        return self._templates.get(scope.get("endpoint"), OTHER)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         rid = request_id(_header(scope, b"x-request-id"))
@@ -238,6 +299,7 @@ def all_endpoints(context: Context) -> list[Endpoint]:
         *prompts.endpoints(),
         *publishing.endpoints(),
         *health.endpoints(),
+        *prometheus.endpoints(),
         *webhooks.endpoints(),
     ]
 

@@ -10,6 +10,7 @@ from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
 from gitprompt.evals import Suites
 from gitprompt.ingest import Ingest
+from gitprompt.metrics import Metrics
 from gitprompt.server.auth import Authenticator
 from gitprompt.server.limits import Limiter
 from gitprompt.server.workspaces import Workspaces
@@ -32,3 +33,4 @@ class Context:
     ingest: Ingest
     suites: Suites
     writes: Writes
+    metrics: Metrics

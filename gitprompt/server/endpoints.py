@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gitprompt.errors import MethodNotAllowed
+from gitprompt.errors import GitpromptError, MethodNotAllowed
+from gitprompt.metrics import Metrics
 from gitprompt.server.auth import Principal
 from gitprompt.server.bodies import read_json
 from gitprompt.server.turns import Turns
@@ -66,7 +67,8 @@ PAGING = (
 class Endpoint:
     """`scope` None: no key is asked for. `answer` None: the answer is empty. A `page` has items
     of the answer's shape. `reader` takes the place of the reader of JSON bodies. Without a handler
-    the endpoint is only described here, and answered elsewhere."""
+    the endpoint is only described here, and answered elsewhere. `kind`: the telemetry that its
+    bodies are, for the metrics."""
 
     method: str
     path: str
@@ -81,15 +83,23 @@ class Endpoint:
     query: Sequence[Parameter] = ()
     errors: Sequence[int] = ()
     example: Any = None
+    media_type: str = "application/json"
+    kind: str | None = None
 
 
 class Resource:
     """The ASGI application for one path: its endpoints by method. `turns` is shared by all."""
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: Turns
+        self,
+        endpoints: Sequence[Endpoint],
+        gate: Gate,
+        max_bytes: int,
+        turns: Turns,
+        metrics: Metrics,
     ) -> None:
         self._turns = turns
+        self._metrics = metrics
         self._methods = {endpoint.method: endpoint for endpoint in endpoints}
         self._gate = gate
         self._max_bytes = max_bytes
@@ -107,11 +117,19 @@ class Resource:
         if endpoint.body is None:
             answer = await endpoint.handler(call)
         else:
-            raw = await read_body(scope, receive, self._max_bytes)  # a slow sender holds no turn
-            async with self._turns:
-                read = endpoint.reader or partial(read_json, shape=endpoint.body)
-                body = read(scope, raw, self._max_bytes)
-                answer = await endpoint.handler(call._replace(body=body))
+            body = None
+            try:
+                raw = await read_body(scope, receive, self._max_bytes)  # slow senders hold no turn
+                async with self._turns:
+                    read = endpoint.reader or partial(read_json, shape=endpoint.body)
+                    body = read(scope, raw, self._max_bytes)
+                    answer = await endpoint.handler(call._replace(body=body))
+            except GitpromptError as error:
+                if endpoint.kind is not None:
+                    result = "failed" if error.status >= 500 else "rejected"
+                    number = len(body) if isinstance(body, list) else 1
+                    self._metrics.record_ingest(endpoint.kind, result, number)
+                raise
         await respond(send, endpoint.status, answer, limits, head=method == "HEAD")
 
 
@@ -139,10 +157,15 @@ async def respond(
     await send_bytes(send, status, headers, b"" if head else body)
 
 
-def routes(endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: Turns) -> list[Route]:
+def routes(
+    endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: Turns, metrics: Metrics
+) -> list[Route]:
     """One route for each path, whatever its methods; without those that are only described."""
     by_path: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         if endpoint.handler is not None:
             by_path.setdefault(endpoint.path, []).append(endpoint)
-    return [Route(path, Resource(group, gate, max_bytes, turns)) for path, group in by_path.items()]
+    return [
+        Route(path, Resource(group, gate, max_bytes, turns, metrics))
+        for path, group in by_path.items()
+    ]

@@ -129,7 +129,7 @@ def _responses(endpoint: Endpoint, by_type: dict[str, Any]) -> dict[str, Any]:
         schema = shape if isinstance(shape, dict) else by_type[repr(shape)]
         if endpoint.is_page:
             schema = _page(schema)
-        good["content"] = {"application/json": {"schema": schema}}
+        good["content"] = {endpoint.media_type: {"schema": schema}}
     responses[str(endpoint.status)] = good
     statuses = {*endpoint.errors}
     if endpoint.scope is not None:

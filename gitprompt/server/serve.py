@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import uvicorn
@@ -17,6 +17,7 @@ from gitprompt import log
 from gitprompt.config import ServerSettings
 from gitprompt.errors import SetupError
 from gitprompt.server.app import sidecar
+from gitprompt.server.metering import metrics_address
 from gitprompt.sync import Progress
 
 _DRAIN_SECONDS = 8  # what is in flight may finish; the process ends within 10
@@ -65,13 +66,18 @@ def serve(
     settings: ServerSettings,
     *,
     progress: Callable[[str], Progress],
-    ready: Callable[[str], None],
+    ready: Callable[[str, ServerSettings], None],
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` gets the URL once the socket is bound and everything
-    is in sync; it is called before the first request is answered."""
+    """Serve until SIGTERM or SIGINT. `ready` gets the URL, and the settings with the ports that were
+    taken, once everything is bound and in sync, before the first request is answered."""
     log.configure(settings.log_level, settings.log_format)
-    with listen(settings.host, settings.port) as bound:
-        settings = replace(settings, port=bound.getsockname()[1])
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(listen(settings.host, settings.port))]
+        settings = replace(settings, port=sockets[0].getsockname()[1])
+        if settings.metrics_addr:
+            sockets.append(stack.enter_context(listen(*metrics_address(settings))))
+            address = "{}:{}".format(*sockets[1].getsockname()[:2])
+            settings = replace(settings, metrics_addr=address)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         with sidecar(settings, progress=progress) as application:
             config = uvicorn.Config(
@@ -89,6 +95,6 @@ def serve(
                 backlog=2048,
             )
             server = _Server(config)
-            ready(f"http://{host}:{settings.port}")
-            server.run(sockets=[bound])
+            ready(f"http://{host}:{settings.port}", settings)
+            server.run(sockets=sockets)
         log.info("stopped", pid=os.getpid())

@@ -21,6 +21,7 @@ from gitprompt.errors import GitpromptError, NotFound
 from gitprompt.git.refs import Refs
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
+from gitprompt.metrics import Metrics
 from gitprompt.sync import Outcome, Progress, Source, Sync
 
 _TIDY_SECONDS = 60.0
@@ -46,6 +47,7 @@ class Workspaces:
         sync: Sync,
         driver: Driver,
         clock: Clock,
+        metrics: Metrics,
         in_place: Repository | None = None,
         on_tampering: Callable[[str, str], None] = lambda _workspace, _ref: None,
     ) -> None:
@@ -53,6 +55,7 @@ class Workspaces:
         self._sync = sync
         self._driver = driver
         self._clock = clock
+        self._metrics = metrics
         self._in_place = in_place
         self._on_tampering = on_tampering
         self._sources: dict[str, Source] = {}
@@ -135,8 +138,12 @@ class Workspaces:
             if state.last_error != said:
                 log.error("sync failed", workspace=source.workspace, error=said)
             state.last_error = said
+            self._metrics.record_sync(self._driver.name, "error", time.perf_counter() - begin)
             raise
         state.seconds = time.perf_counter() - begin
+        self._metrics.record_sync(self._driver.name, "success", state.seconds)
+        for label, number in outcome.moves.items():
+            self._metrics.record_label_moves(source.workspace, label, number)
         state.last_success, state.last_error = self._clock(), None
         for ref in outcome.tampered:
             log.warning("a version tag was moved or deleted", workspace=source.workspace, ref=ref)

@@ -37,10 +37,19 @@ class ListedPrompt(NamedTuple):
     labels: dict[str, str]
 
 
+class Counts(NamedTuple):
+    """Of all workspaces together."""
+
+    versions: int
+    rejected: int
+    tampered: int
+
+
 class IndexReader:
     """Reads for the server. One thread uses it."""
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self._db = sqlite.connect(path, "index", durability="NORMAL")
 
     def close(self) -> None:
@@ -258,6 +267,19 @@ class IndexReader:
             (workspace, limit),
         )
         return [Tampering(*row) for row in rows]
+
+    def counts(self) -> Counts:
+        tables = ("version", "rejected", "tampered")
+        return Counts(*(self._count(f"SELECT count(*) FROM {table}") for table in tables))
+
+    def labelled_versions(self, limit: int) -> list[tuple[str, str, str, str]]:
+        """(workspace, name, label, version) of the labels of all workspaces, by workspace and name."""
+        return sqlite.query(
+            self._db,
+            "SELECT workspace, name, label, version FROM label WHERE version IS NOT NULL"
+            " ORDER BY workspace, name, label LIMIT ?",
+            (limit,),
+        )
 
     def workspaces(self) -> list[str]:
         rows = sqlite.query(self._db, "SELECT workspace FROM workspace ORDER BY workspace")

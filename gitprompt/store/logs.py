@@ -47,21 +47,29 @@ class NewLog(NamedTuple):
     audit: AuditRow
 
 
+class StoredLog(NamedTuple):
+    """`spanned`: what a span of the same call had counted until now."""
+
+    id: int
+    is_new: bool
+    spanned: Usage | None = None
+
+
 COLUMNS = ", ".join(LogRow._fields)
 DOCUMENTS = ("ollama_options", "ollama_keep_alive", "ollama_format", "metadata")
 
 
-def insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[int | GitpromptError]:
-    """The id of each log. The same `log_id` with the same content is the same log."""
+def insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog | GitpromptError]:
+    """What became of each log. The same `log_id` with the same content is the same log."""
     known = [_known(db, item) if item.row.log_id else None for item in items]
     fresh = [item for item, found in zip(items, known, strict=True) if found is None]
     if len(fresh) > 1 and any(item.row.log_id for item in fresh):
         return [outcome for item in items for outcome in insert(db, [item])]
-    ids = iter(_insert(db, fresh))
-    return [next(ids) if found is None else found for found in known]
+    stored = iter(_insert(db, fresh))
+    return [next(stored) if found is None else found for found in known]
 
 
-def _insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[int]:
+def _insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog]:
     if not items:
         return []
     rows.insert(db, "log", COLUMNS, [item.row for item in items])
@@ -69,12 +77,17 @@ def _insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[int]:
     rows.add_to_tally(db, "log", [item.row.workspace for item in items])
     audit.insert(db, [item.audit for item in items])
     rollups.add(db, [item.usage for item in items])
-    _count_once(db, [item.row for item in items if item.row.trace_id and item.row.span_id])
-    return list(range(last - len(items) + 1, last + 1))
+    spanned = _count_once(
+        db, [item.row for item in items if item.row.trace_id and item.row.span_id]
+    )
+    return [
+        StoredLog(number, True, spanned.pop(_call(item.row), None) if spanned else None)
+        for number, item in enumerate(items, start=last - len(items) + 1)
+    ]
 
 
-def _known(db: apsw.Connection, item: NewLog) -> int | GitpromptError | None:
-    """The id of the log with this `log_id`, or a Conflict where it says something else."""
+def _known(db: apsw.Connection, item: NewLog) -> StoredLog | GitpromptError | None:
+    """The log with this `log_id`, or a Conflict where it says something else."""
     found = sqlite.row(
         db,
         f"SELECT id, {COLUMNS} FROM log WHERE workspace = ? AND log_id = ?",
@@ -85,12 +98,21 @@ def _known(db: apsw.Connection, item: NewLog) -> int | GitpromptError | None:
     fields = LogRow._fields[:-1]
     if rows.differs(found[1:-1], item.row[:-1], fields, DOCUMENTS):
         return Conflict(f"Log {item.row.log_id} exists with other content")
-    return int(found[0])
+    return StoredLog(int(found[0]), False)
 
 
-def _count_once(db: apsw.Connection, logged: Sequence[LogRow]) -> None:
-    """Take back what a span of the same call has counted already: the log says it better."""
-    calls = Counter((row.workspace, rollups.trace_key(row.trace_id), row.span_id) for row in logged)
+def _call(row: LogRow) -> tuple[str, str, str | None]:
+    """What a log and a span of the same call have in common."""
+    return row.workspace, rollups.trace_key(row.trace_id), row.span_id
+
+
+def _count_once(
+    db: apsw.Connection, logged: Sequence[LogRow]
+) -> dict[tuple[str, str, str | None], Usage]:
+    """Take back what a span of the same call has counted already: the log says it better. Returns
+    what was taken back, by call."""
+    taken: dict[tuple[str, str, str | None], Usage] = {}
+    calls = Counter(_call(row) for row in logged)
     for call, number in calls.items():
         found = sqlite.query(
             db,
@@ -107,6 +129,18 @@ def _count_once(db: apsw.Connection, logged: Sequence[LogRow]) -> None:
         )
         if sqlite.query(db, sql, call)[0][0] == number:
             rollups.add(db, usages, sign=-1)
+            taken[call] = usages[0]
+    return taken
+
+
+def lately(db: apsw.Connection, limit: int) -> list[tuple[str | None, str | None]]:
+    """(provider, model) of the newest logs of calls that did not fail."""
+    return sqlite.query(
+        db,
+        "SELECT DISTINCT provider, model FROM (SELECT provider, model, status FROM log"
+        " ORDER BY id DESC LIMIT ?) WHERE status IS NOT 'error'",
+        (limit,),
+    )
 
 
 def page(

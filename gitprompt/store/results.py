@@ -36,11 +36,19 @@ class ResultRow(NamedTuple):
 
 
 class NewResult(NamedTuple):
-    """A result; where its run's trace names a prompt version, that is what was scored."""
+    """A result of a suite; where its run's trace names a prompt version, that is what was scored.
+    `min_score` is what passes, None where the suite does not say."""
 
     workspace: str
     row: ResultRow
     audit: AuditRow
+    suite_name: str = ""
+    min_score: float | None = None
+
+
+class StoredResult(NamedTuple):
+    id: int
+    is_new: bool
 
 
 COLUMNS = ", ".join(ResultRow._fields)
@@ -66,12 +74,12 @@ def numbered(db: apsw.Connection, workspace: str) -> Mapping[str, NumberedSuite]
     return {row[1]: NumberedSuite(*row) for row in found}
 
 
-def insert(db: apsw.Connection, items: Sequence[NewResult]) -> list[int | GitpromptError]:
-    """The id of each result. The same `result_id` with the same content is the same result."""
+def insert(db: apsw.Connection, items: Sequence[NewResult]) -> list[StoredResult | GitpromptError]:
+    """What became of each result. The same `result_id` with the same content is the same result."""
     return [_insert(db, item) for item in items]
 
 
-def _insert(db: apsw.Connection, item: NewResult) -> int | GitpromptError:
+def _insert(db: apsw.Connection, item: NewResult) -> StoredResult | GitpromptError:
     row = item.row
     if sqlite.row(db, "SELECT 1 FROM suite WHERE id = ?", (row.suite,)) is None:
         return NotFound("Evaluation not found")
@@ -84,7 +92,7 @@ def _insert(db: apsw.Connection, item: NewResult) -> int | GitpromptError:
         if found is not None:
             if rows.differs(found[1:], row[:5], _SAID, ["metadata"]):
                 return Conflict(f"Result {row.result_id} exists with other content")
-            return int(found[0])
+            return StoredResult(int(found[0]), is_new=False)
     scored = _scored(db, item.workspace, row.run_id)
     if scored is not None:
         row = row._replace(prompt_name=scored[0], version_tag=scored[1])
@@ -95,7 +103,7 @@ def _insert(db: apsw.Connection, item: NewResult) -> int | GitpromptError:
         hour = row.created_at // HOUR
         prompt, version = row.prompt_name or "", row.version_tag or ""
         rollups.add_scores(db, [Score(item.workspace, prompt, version, hour, row.score)])
-    return result
+    return StoredResult(result, is_new=True)
 
 
 def _scored(db: apsw.Connection, workspace: str, run_id: str | None) -> tuple[Any, ...] | None:

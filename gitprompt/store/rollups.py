@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from gitprompt.core.usage import HOUR, Usage, bucket_of, nano, of_span, percentile
+from gitprompt.core.usage import HOUR, Usage, bucket_of, facts_of, nano, of_span, percentile
 from gitprompt.store import sqlite
 
 _MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
@@ -261,7 +261,7 @@ def of_traced(row: Sequence[Any]) -> Usage | None:
         status=status,
         start_time=start,
         end_time=end,
-        metadata=json.loads(metadata) if metadata else None,
+        facts=facts_of(json.loads(metadata)) if metadata else {},
     )
 
 

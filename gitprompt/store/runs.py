@@ -52,6 +52,13 @@ class RunChange(NamedTuple):
     audit: AuditRow
 
 
+class ChangedRun(NamedTuple):
+    """A run after a change; `has_ended`: by this change, and never before."""
+
+    row: RunRow
+    has_ended: bool
+
+
 class RunDeletion(NamedTuple):
     workspace: str
     run_id: str
@@ -63,12 +70,13 @@ _DOCUMENTS = ("input", "output", "metadata")
 FINISHED = ("completed", "failed")
 
 
-def insert(db: apsw.Connection, items: Sequence[NewRun]) -> list[GitpromptError | None]:
-    """A run's trace must exist. The same id with the same content is the same run."""
+def insert(db: apsw.Connection, items: Sequence[NewRun]) -> list[GitpromptError | bool]:
+    """Whether each is new. A run's trace must exist. The same id with the same content is the same
+    run."""
     return [_insert(db, item) for item in items]
 
 
-def _insert(db: apsw.Connection, item: NewRun) -> GitpromptError | None:
+def _insert(db: apsw.Connection, item: NewRun) -> GitpromptError | bool:
     row = item.row
     before = one(db, row.workspace, row.run_id)
     if before is not None:
@@ -76,26 +84,29 @@ def _insert(db: apsw.Connection, item: NewRun) -> GitpromptError | None:
         size = len(compared)
         if rows.differs(before[:size], row[:size], compared, _DOCUMENTS):
             return Conflict(f"Run {row.run_id} exists with other content")
-        return None
+        return False
     if row.trace_id is not None:
         sql = "SELECT 1 FROM trace WHERE workspace = ? AND trace_id = ?"
         if sqlite.row(db, sql, (row.workspace, row.trace_id)) is None:
             return NotFound("Trace not found")
-    rows.insert(db, "run", COLUMNS, [row])
+    rows.insert(db, "run", f"{COLUMNS}, has_ended", [(*row, int(row.status in FINISHED))])
     rows.add_to_tally(db, "run", [row.workspace])
     audit.insert(db, [item.audit])
-    return None
+    return True
 
 
-def change(db: apsw.Connection, items: Sequence[RunChange]) -> list[GitpromptError | None]:
+def change(db: apsw.Connection, items: Sequence[RunChange]) -> list[GitpromptError | ChangedRun]:
     return [_change(db, item) for item in items]
 
 
-def _change(db: apsw.Connection, item: RunChange) -> GitpromptError | None:
+def _change(db: apsw.Connection, item: RunChange) -> GitpromptError | ChangedRun:
     before = one(db, item.workspace, item.run_id)
     if before is None:
         return NotFound("Run not found")
+    status = item.status or before.status
     end_time = before.end_time if before.end_time is not None else item.end_time
+    if status not in FINISHED:
+        end_time = None
     db.execute(
         "UPDATE run SET status = coalesce(?, status), output = coalesce(?, output),"
         " metadata = coalesce(?, metadata), end_time = ?, updated_at = max(?, updated_at)"
@@ -104,14 +115,31 @@ def _change(db: apsw.Connection, item: RunChange) -> GitpromptError | None:
             item.status,
             item.output,
             item.metadata,
-            end_time if (item.status or before.status) in FINISHED else None,
+            end_time,
             item.now,
             item.workspace,
             item.run_id,
         ),
     )
     audit.insert(db, [item.audit])
-    return None
+    changed = before._replace(status=status, end_time=end_time)
+    if status in FINISHED and before.status not in FINISHED:
+        db.execute(
+            "UPDATE run SET has_ended = 1 WHERE workspace = ? AND run_id = ? AND has_ended = 0",
+            (item.workspace, item.run_id),
+        )
+        return ChangedRun(changed, db.changes() > 0)
+    return ChangedRun(changed, False)
+
+
+def running(db: apsw.Connection, since: int, limit: int) -> list[tuple[str, str, int]]:
+    """(workspace, run_id, start_time) of the newest runs that are running since a time (ms)."""
+    return sqlite.query(
+        db,
+        "SELECT workspace, run_id, start_time FROM run WHERE status = 'running'"
+        " AND start_time >= ? ORDER BY id DESC LIMIT ?",
+        (since, limit),
+    )
 
 
 def delete(db: apsw.Connection, items: Sequence[RunDeletion]) -> list[GitpromptError | None]:

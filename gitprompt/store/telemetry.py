@@ -19,7 +19,7 @@ from gitprompt.core.publication import Pin, Version
 from gitprompt.store import audit, sqlite
 from gitprompt.store.audit import AuditRow
 from gitprompt.store.generation import Generation
-from gitprompt.store.writer import Apply, Writer
+from gitprompt.store.writer import Apply, OnCommit, Writer
 
 Result = TypeVar("Result")
 _READERS = 2
@@ -49,9 +49,10 @@ _PIN = "name, version, tag, commit_oid, blob, created_at, author, path, first_se
 
 
 class Telemetry:
-    """Opens the file, which is made or migrated first. Raises Corrupt or SetupError."""
+    """Opens the file, which is made or migrated first. Raises Corrupt or SetupError. `on_commit` is
+    called in the writer's thread, before anybody is answered, and must not raise."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, on_commit: OnCommit | None = None) -> None:
         self.path = path
         self._known_keys: dict[str, KeyRecord] = {}
         self._generation = Generation(os.path.join(os.path.dirname(path), "keys.generation"))
@@ -59,7 +60,7 @@ class Telemetry:
         connection = sqlite.connect(path, "telemetry", durability="FULL")
         connection.pragma("cache_size", -_CACHE_KIB)
         connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
-        self.writer = Writer(connection, name="telemetry-writer")
+        self.writer = Writer(connection, name="telemetry-writer", on_commit=on_commit)
         self._reader = sqlite.connect(path, "telemetry", durability="FULL")
         self._read_lock = threading.Lock()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="telemetry-reader")

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import apsw
 
-from gitprompt.core.usage import Usage
+from gitprompt.core.usage import Told, Usage, facts_of, told_of
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store import audit, rollups, rows, sqlite
 from gitprompt.store.audit import AuditRow
@@ -44,13 +47,22 @@ class NewTrace(NamedTuple):
 
 class NewSpans(NamedTuple):
     """Spans of one trace, all or none. `usages` has what an LLM's span used, None for others; its
-    prompt is the trace's to say."""
+    prompt is the trace's to say. `told` is what else their metadata tells."""
 
     workspace: str
     trace_id: str
     spans: Sequence[SpanRow]
     usages: Sequence[Usage | None]
     audit: AuditRow
+    told: Sequence[Told | None] = ()
+
+
+class StoredSpans(NamedTuple):
+    """Those of an item's spans that were not there yet; `logged` are the ids of calls that a log has
+    counted already."""
+
+    item: NewSpans
+    logged: AbstractSet[str] = frozenset()
 
 
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
@@ -58,15 +70,16 @@ SPAN_COLUMNS = ", ".join(SpanRow._fields)
 _CHILD_COLUMNS = f"trace, {SPAN_COLUMNS}"
 
 
-def insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> list[GitpromptError | None]:
-    """The same id with the same content is the same trace; with other content a Conflict."""
+def insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> list[GitpromptError | bool]:
+    """Whether each is new. The same id with the same content is the same trace; with other content a
+    Conflict."""
     try:
         with db:  # a savepoint
             _insert_traces(db, items)
-        return [None] * len(items)
+        return [True] * len(items)
     except apsw.ConstraintError:
         pass
-    outcomes: list[GitpromptError | None] = []
+    outcomes: list[GitpromptError | bool] = []
     for item in items:
         row = item.row
         found = sqlite.row(
@@ -76,21 +89,23 @@ def insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> list[Gitpro
         )
         if found is None:
             _insert_traces(db, [item])
-            outcomes.append(None)
+            outcomes.append(True)
         elif rows.differs(found[:-1], row[:-1], TraceRow._fields[:-1], ["metadata"]):
             outcomes.append(Conflict(f"Trace {row.trace_id} exists with other content"))
         else:
-            outcomes.append(None)
+            outcomes.append(False)
     return outcomes
 
 
-def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[None]:
-    """Insert the traces that are not there yet; one that names no prompt takes the name of a later
-    export, and what it has counted goes with it."""
+def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[bool]:
+    """Insert the traces that are not there yet, and say which those are; one that names no prompt
+    takes the name of a later export, and what it has counted goes with it."""
+    outcomes: list[bool] = []
     for item in items:
         row = item.row
         sql = "SELECT id, prompt_name FROM trace WHERE workspace = ? AND trace_id = ?"
         found = sqlite.row(db, sql, (row.workspace, row.trace_id))
+        outcomes.append(found is None)
         if found is None:
             _insert_traces(db, [item])
         elif found[1] is None and row.prompt_name is not None:
@@ -100,7 +115,7 @@ def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[None]:
                 (row.prompt_name, row.version_tag, found[0]),
             )
             count_spans(db, [found[0]], sign=1)
-    return [None] * len(items)
+    return outcomes
 
 
 def _insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> None:
@@ -109,7 +124,9 @@ def _insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> None:
     audit.insert(db, [item.audit for item in items])
 
 
-def insert_spans(db: apsw.Connection, items: Sequence[NewSpans]) -> list[GitpromptError | None]:
+def insert_spans(
+    db: apsw.Connection, items: Sequence[NewSpans]
+) -> list[GitpromptError | StoredSpans]:
     """Spans of traces that exist; the same id with the same content is the same span."""
     traces: dict[tuple[str, str], tuple[Any, ...] | None] = {}
     for item in items:
@@ -121,65 +138,61 @@ def insert_spans(db: apsw.Connection, items: Sequence[NewSpans]) -> list[Gitprom
     known = [(item, trace) for item, trace in found if trace is not None]
     try:
         with db:  # a savepoint
-            _insert_spans(db, known)
-        conflicts: dict[int, GitpromptError | None] = {}
+            stored: list[GitpromptError | StoredSpans] = [*_insert_spans(db, known)]
     except apsw.ConstraintError:
-        conflicts = {id(item): _insert_new(db, item, trace) for item, trace in known}
-    missing = NotFound("Trace not found")
-    return [
-        missing if trace is None else conflicts.get(id(item))
-        for item, trace in found
-    ]  # fmt: skip
+        stored = [_insert_new(db, item, trace) for item, trace in known]
+    outcomes = iter(stored)
+    return [NotFound("Trace not found") if trace is None else next(outcomes) for _, trace in found]
 
 
-def _insert_spans(db: apsw.Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]) -> None:
+def _insert_spans(
+    db: apsw.Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]
+) -> list[StoredSpans]:
     children = [(trace[0], *span) for item, trace in items for span in item.spans]
     rows.insert(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
+    stored = [StoredSpans(item, _logged(db, item)) for item, _ in items]
     rollups.add_for(
         db,
         (
             (usage.prompt_name, usage.version_tag, usage)
             if usage.prompt_name
             else (trace[1] or "", trace[2] or "", usage)
-            for item, trace in items
-            for usage in _usages(db, item)
+            for (item, trace), (_, logged) in zip(items, stored, strict=True)
+            for span, usage in zip(item.spans, item.usages, strict=True)
+            if usage is not None and span.span_id not in logged
         ),
     )
+    return stored
 
 
-def _usages(db: apsw.Connection, item: NewSpans) -> Sequence[Usage]:
-    """What the item's LLM spans used, as far as no log has counted the same calls."""
+def _logged(db: apsw.Connection, item: NewSpans) -> AbstractSet[str]:
+    """The item's calls that a log has counted already."""
     if not any(item.usages):
-        return ()
+        return frozenset()
     sql = (
         f"SELECT span_id FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ?"
         " AND span_id IS NOT NULL"
     )
     key = item.workspace, rollups.trace_key(item.trace_id)
-    logged = {row[0] for row in sqlite.query(db, sql, key)}
-    return [
-        usage
-        for span, usage in zip(item.spans, item.usages, strict=True)
-        if usage is not None and span.span_id not in logged
-    ]
+    return {row[0] for row in sqlite.query(db, sql, key)}
 
 
 def _insert_new(
     db: apsw.Connection, item: NewSpans, trace: tuple[Any, ...]
-) -> GitpromptError | None:
+) -> GitpromptError | StoredSpans:
     """Those of the item's spans that are not there yet; a Conflict where one says otherwise."""
-    fresh: dict[str, tuple[SpanRow, Usage | None]] = {}
-    for span, usage in zip(item.spans, item.usages, strict=True):
+    fresh: dict[str, tuple[SpanRow, Usage | None, Told | None]] = {}
+    for span, usage, told in zip_longest(item.spans, item.usages, item.told):
         before = fresh[span.span_id][0] if span.span_id in fresh else _span(db, trace[0], span)
         if before is None:
-            fresh[span.span_id] = span, usage
+            fresh[span.span_id] = span, usage, told
         elif rows.differs(before[:-1], span[:-1], SpanRow._fields[:-1], ["metadata"]):
             return Conflict(f"Span {span.span_id} exists with other content")
-    if fresh:
-        spans, usages = zip(*fresh.values(), strict=True)
-        _insert_spans(db, [(item._replace(spans=spans, usages=usages), trace)])
-    return None
+    if not fresh:
+        return StoredSpans(item._replace(spans=(), usages=(), told=()))
+    spans, usages, tolds = zip(*fresh.values(), strict=True)
+    return _insert_spans(db, [(item._replace(spans=spans, usages=usages, told=tolds), trace)])[0]
 
 
 def _span(db: apsw.Connection, trace: int, span: SpanRow) -> SpanRow | None:
@@ -225,6 +238,23 @@ def count_spans(db: apsw.Connection, traces: Sequence[int], *, sign: int) -> Non
 
 
 # reading
+
+
+def lately(db: apsw.Connection, limit: int) -> set[tuple[str, Told]]:
+    """The newest spans, but for the calls of models that failed: their names, and what their
+    metadata tells, without costs."""
+    found = sqlite.query(
+        db, "SELECT name, status, metadata FROM span ORDER BY id DESC LIMIT ?", (limit,)
+    )
+    told = (
+        (name, status, told_of(facts_of(json.loads(metadata) if metadata else {})))
+        for name, status, metadata in found
+    )
+    return {
+        (name, one._replace(cost_usd=None, passed=True))
+        for name, status, one in told
+        if one.kind != "llm" or status != "error"
+    }
 
 
 def page(

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
@@ -25,11 +26,16 @@ Result = TypeVar("Result")
 # For each item its result, or the error that refuses it; a refused item has written nothing.
 Apply = Callable[[apsw.Connection, Sequence[Any]], Sequence[Any]]
 
+# Told after each transaction: its jobs, the outcome of each, and the seconds that it took.
+OnCommit = Callable[[Sequence["Job"], Sequence[Any], float], None]
+
 MAX_WAITING = 20_000  # jobs; more are refused, so that memory stays bounded
 _MAX_GROUP = 1_000  # jobs to one transaction
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
+    """What waits; the future gets the outcome."""
+
     apply: Apply
     item: Any
     future: asyncio.Future[Any] | Future[Any]
@@ -39,9 +45,16 @@ class _Job(NamedTuple):
 class Writer:
     """Owns a connection and the thread that uses it. `close` writes what waits, then ends."""
 
-    def __init__(self, connection: apsw.Connection, *, name: str) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        *,
+        name: str,
+        on_commit: OnCommit | None = None,
+    ) -> None:
         self._connection = connection
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._on_commit = on_commit
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -61,13 +74,13 @@ class Writer:
         if loop is None or loop.is_closed():
             loop = self._loop = asyncio.get_running_loop()  # a system call: not for every job
         future: asyncio.Future[Any] = loop.create_future()
-        self._put(_Job(apply, item, future, loop))
+        self._put(Job(apply, item, future, loop))
         return future
 
     def run(self, apply: Apply, item: Any) -> Any:
         """Queue a job from any other thread, and wait until it is on disk."""
         future: Future[Any] = Future()
-        self._put(_Job(apply, item, future, None))
+        self._put(Job(apply, item, future, None))
         return future.result()
 
     def call(self, function: Callable[[apsw.Connection], Result]) -> Result:
@@ -75,7 +88,7 @@ class Writer:
         result: Result = self.run(_each, function)
         return result
 
-    def _put(self, job: _Job) -> None:
+    def _put(self, job: Job) -> None:
         if self._closed:
             raise Unavailable("the server is stopping", retry_after=5)
         if self._queue.qsize() >= MAX_WAITING:
@@ -93,7 +106,7 @@ class Writer:
     def _work(self) -> None:
         stop = False
         while not stop:
-            jobs: list[_Job] = []
+            jobs: list[Job] = []
             job = self._queue.get()
             while job is not None:
                 jobs.append(job)
@@ -102,9 +115,13 @@ class Writer:
                 job = self._queue.get()
             stop = job is None
             if jobs:
-                _deliver(jobs, self._write(jobs))
+                begin = perf_counter()
+                outcomes = self._write(jobs)
+                if self._on_commit is not None:
+                    self._on_commit(jobs, outcomes, perf_counter() - begin)
+                _deliver(jobs, outcomes)
 
-    def _write(self, jobs: Sequence[_Job]) -> list[Any]:
+    def _write(self, jobs: Sequence[Job]) -> list[Any]:
         """The outcome of each job, after the commit."""
         try:
             with sqlite.connection_transaction(self._connection):
@@ -114,7 +131,7 @@ class Writer:
                 return [_told()]
         return self._apart(jobs)
 
-    def _apart(self, jobs: Sequence[_Job]) -> list[Any]:
+    def _apart(self, jobs: Sequence[Job]) -> list[Any]:
         """One by one, so that a job that fails takes nobody with it."""
         outcomes: list[Any] = []
         try:
@@ -134,7 +151,7 @@ def _each(db: apsw.Connection, functions: Sequence[Callable[[apsw.Connection], A
     return [function(db) for function in functions]
 
 
-def _together(db: apsw.Connection, jobs: Sequence[_Job]) -> list[Any]:
+def _together(db: apsw.Connection, jobs: Sequence[Job]) -> list[Any]:
     """Apply jobs, those of one function by one call; outcomes in the order of the jobs."""
     families: dict[Apply, list[int]] = {}
     for at, job in enumerate(jobs):
@@ -156,7 +173,7 @@ def _told() -> GitpromptError | Exception:
     return sqlite.told(error)
 
 
-def _deliver(jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
+def _deliver(jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:
     """One wake-up of the event loop for a whole group."""
     waiting: list[tuple[asyncio.Future[Any], Any]] = []
     loop = None

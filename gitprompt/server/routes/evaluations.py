@@ -88,7 +88,9 @@ def endpoints(context: Context) -> list[Endpoint]:
             version_tag=suite.document.get("version_tag"),
             created_at=0,
         )
-        result, created_at = await context.ingest.result(call.actor, row)
+        result, created_at = await context.ingest.result(
+            call.actor, row, suite_name=suite.name, min_score=suite.min_score
+        )
         return _result((result, *row._replace(created_at=created_at)))
 
     async def list_results(call: Call) -> Any:
@@ -99,7 +101,7 @@ def endpoints(context: Context) -> list[Endpoint]:
     results_path = "/v1/evaluations/{evaluation_id:path}/results"
     return [
         Endpoint(
-            method="POST", path=results_path, scope="write", status=201, handler=add_result,
+            method="POST", path=results_path, kind="result", scope="write", status=201, handler=add_result,
             summary="Store the result of an evaluation", body=shapes.NewResult,
             answer=shapes.Result, errors=(400, 404, 409),
             example={"run_id": "run_7a3fe2c", "score": 0.95, "metadata": {"judge": "gpt-4"}},

@@ -38,11 +38,18 @@ PREFIX = "/git/"
 _PATH = re.compile(
     r"/git/([A-Za-z0-9_-]{1,128})\.git/(info/refs|git-upload-pack|git-receive-pack)\Z"
 )
+OTHER = "/git/other"
 _PROTOCOL = re.compile(r"version=[012]\Z")
 _CHUNK = 1 << 16
 
 Unpack = Callable[[bytes], Iterable[bytes]]
 _SCOPES = {"git-upload-pack": "read", "git-receive-pack": "write"}
+
+
+def template(path: str) -> str:
+    """The path without its workspace, for the metrics."""
+    match = _PATH.match(path)
+    return f"/git/{{workspace}}.git/{match[2]}" if match else OTHER
 
 
 class GitEndpoint:

@@ -16,6 +16,7 @@ from gitprompt.server.context import Context
 from gitprompt.server.endpoints import Endpoint
 from gitprompt.server.wire import Json
 
+PATH = "/health"
 _TIMEOUT = 2.0  # seconds, for each check by itself
 
 
@@ -69,7 +70,7 @@ def routes(context: Context) -> list[Route]:
         }
         return Json(body, status_code=200 if healthy else 503)
 
-    return [Route("/health", health), Route("/health/deep", deep)]
+    return [Route(PATH, health), Route("/health/deep", deep)]
 
 
 async def _checked(check: Callable[[], None]) -> str:

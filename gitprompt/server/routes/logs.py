@@ -38,7 +38,7 @@ def endpoints(context: Context) -> list[Endpoint]:
 
     return [
         Endpoint(
-            method="POST", path="/v1/logs", scope="write", status=202,
+            method="POST", path="/v1/logs", kind="log", scope="write", status=202,
             summary="Store the log of a model call", handler=create,
             body=shapes.NewLog, answer=shapes.Accepted, errors=(409,),
             example={

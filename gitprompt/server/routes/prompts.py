@@ -21,7 +21,8 @@ from gitprompt.core.names import is_name
 from gitprompt.core.template import ENGINE
 from gitprompt.core.variables import render
 from gitprompt.core.versions import is_version, precedence, version_id
-from gitprompt.errors import BadRequest, Invalid, NotFound
+from gitprompt.errors import BadRequest, GitpromptError, Invalid, NotFound
+from gitprompt.metrics import OTHER
 from gitprompt.server import shapes
 from gitprompt.server.auth import Principal, read_headers
 from gitprompt.server.context import Context
@@ -41,17 +42,33 @@ from gitprompt.store import rollups
 from gitprompt.store.index_reader import StoredVersion
 
 PREFIX = "/v1/prompts"
+ROUTE = "gitprompt.route"  # in the scope: the template of an answered prompt's path
+_ONE = f"{PREFIX}/{{name}}"
 _MAX_ANSWERS = 10_000
 _MAX_ANSWER_BYTES = 64_000_000
 _MAX_DOCUMENTS = 2_000
 
 
 class Answer(NamedTuple):
-    """A finished answer; an empty `etag` means that it has none."""
+    """A finished answer; an empty `etag` means that it has none. `prompt`: the one that it is, where
+    it is one prompt."""
 
     headers: RawHeaders
     body: bytes
     etag: bytes
+    prompt: str = ""
+
+
+def template(path: str) -> str:
+    """The path without its names, for the metrics."""
+    rest = path[len(PREFIX) + 1 :].rstrip("/")
+    if rest in ("", "count"):
+        return f"{PREFIX}/{rest}".rstrip("/")
+    tail = split_path(rest)[1].split("/")
+    if tail[0] == "labels" and len(tail) > 1:
+        tail[1] = "{label}"
+    found = "/".join((PREFIX, "{name}", *tail)).rstrip("/")
+    return found if found in _TEMPLATES else f"{PREFIX}/other"
 
 
 class _Kept:
@@ -139,6 +156,9 @@ def endpoints() -> list[Endpoint]:
     ]  # fmt: skip
 
 
+_TEMPLATES = frozenset(endpoint.path for endpoint in endpoints())
+
+
 class Prompts:
     """GET below /v1/prompts."""
 
@@ -166,19 +186,39 @@ class Prompts:
         answer = kept.answers.get(key)
         if answer is None:
             query = parse_query(scope["query_string"])
-            answer = self._answer(principal, scope["path"], query)
+            try:
+                answer = self._answer(principal, scope["path"], query)
+            except GitpromptError as error:
+                self._count_refusal(scope, principal.workspace, error)
+                raise
             if query.params.get("stats") == "true" and scope["path"].endswith("/versions"):
                 answer = await self._with_statistics(principal.workspace, answer)
             else:
                 kept.keep(key, answer)
         own = [*answer.headers, (b"x-request-id", request_id(headers.request_id)), *limits]
         if answer.etag and headers.if_none_match and _matches(headers.if_none_match, answer.etag):
+            self._count(scope, principal.workspace, answer.prompt, "not_modified")
             unsized = [header for header in own if header[0] != b"content-length"]
             await send_bytes(send, 304, unsized, b"")
             return
+        self._count(scope, principal.workspace, answer.prompt, "ok")
         await send({"type": "http.response.start", "status": 200, "headers": own})
         body = answer.body if scope["method"] == "GET" else b""
         await send({"type": "http.response.body", "body": body})
+
+    def _count(self, scope: Scope, workspace: str, prompt: str, result: str) -> None:
+        if prompt:
+            scope[ROUTE] = _ONE
+            self._context.metrics.record_prompt_request(workspace, prompt, result)
+
+    def _count_refusal(self, scope: Scope, workspace: str, error: GitpromptError) -> None:
+        """A prompt that does not exist has no series of its own."""
+        path = scope["path"]
+        if template(path) == _ONE:
+            name = path[len(PREFIX) + 1 :].rstrip("/")
+            exists = is_name(name) and self._index.latest(workspace, name) is not None
+            result = "not_found" if error.status == 404 else "invalid"
+            self._count(scope, workspace, name if exists else OTHER, result)
 
     def _answer(self, principal: Principal, path: str, query: Query) -> Answer:
         rest = path[len(PREFIX) + 1 :].rstrip("/") if path != PREFIX else ""
@@ -217,7 +257,7 @@ class Prompts:
         tag.update(
             encode((found.version.blob, name, version, found.version.commit, ENGINE, inputs))
         )
-        return _built(body, b'"' + tag.hexdigest().encode() + b'"')
+        return _built(body, b'"' + tag.hexdigest().encode() + b'"')._replace(prompt=name)
 
     def _resolve(self, workspace: str, name: str, version: str | None, label: str | None) -> str:
         """The version that a selector names. Nothing but the index is ever asked."""

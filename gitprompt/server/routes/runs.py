@@ -84,7 +84,7 @@ def endpoints(context: Context) -> list[Endpoint]:
 
     return [
         Endpoint(
-            method="POST", path="/v1/runs", scope="write", status=201, summary="Create a run",
+            method="POST", path="/v1/runs", kind="run", scope="write", status=201, summary="Create a run",
             handler=create, body=shapes.NewRun, answer=shapes.CreatedRun, errors=(404, 409),
             example={
                 "workflow_name": "headline-generator", "input": {"topic": "AI"},
@@ -100,7 +100,7 @@ def endpoints(context: Context) -> list[Endpoint]:
             handler=one, answer=shapes.Run, errors=(404,),
         ),
         Endpoint(
-            method="PATCH", path="/v1/runs/{run_id:path}", scope="write",
+            method="PATCH", path="/v1/runs/{run_id:path}", kind="run_change", scope="write",
             summary="Replace status, output or metadata of a run", handler=change,
             body=shapes.RunChange, answer=shapes.UpdatedRun, errors=(404,),
             example={"status": "completed", "output": {"headline": "It works"}},

@@ -64,6 +64,8 @@ def endpoints(context: Context) -> list[Endpoint]:
                 await ingest.spans(call.actor, trace.trace_id, trace.spans)
             except Conflict:
                 rejected += await each(call, trace)
+        if rejected:
+            context.metrics.record_ingest("span", "rejected", len(rejected))
         return otlp.answer(body, rejected)
 
     async def each(call: Call, trace: otlp.OtlpTrace) -> list[str]:
@@ -116,7 +118,7 @@ def endpoints(context: Context) -> list[Endpoint]:
 
     return [
         Endpoint(
-            method="POST", path="/v1/traces/{trace_id}/spans", scope="write", status=201,
+            method="POST", path="/v1/traces/{trace_id}/spans", kind="span", scope="write", status=201,
             summary="Add a span, or an array of spans, to a trace", handler=add_spans, body=Spans,
             answer=shapes.CreatedSpan | list[shapes.CreatedSpan], errors=(404, 409),
             example={
@@ -129,7 +131,7 @@ def endpoints(context: Context) -> list[Endpoint]:
             summary="Get a span", handler=one_span, answer=shapes.Span, errors=(404,),
         ),
         Endpoint(
-            method="POST", path="/v1/traces", scope="write", status=201, handler=create,
+            method="POST", path="/v1/traces", kind="trace", scope="write", status=201, handler=create,
             reader=_read_trace,
             summary="Create a trace; OTLP (JSON or protobuf) is taken here too",
             body=shapes.NewTrace, answer=shapes.CreatedTrace, errors=(409,),

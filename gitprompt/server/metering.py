@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sidecar's metrics: made from its settings, and what of them is looked up only when scraped."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, TypeVar
+
+from gitprompt import __version__, log, prices
+from gitprompt.config import ServerSettings
+from gitprompt.errors import UsageError
+from gitprompt.metrics import Metrics, families
+from gitprompt.metrics.exporter import split_address
+
+if TYPE_CHECKING:
+    from gitprompt.server.context import Context
+
+Value = TypeVar("Value")
+_LABELS = 5_000  # labels that are looked at; the cap on prompts leaves fewer
+
+
+def make_metrics(settings: ServerSettings) -> Metrics:
+    """Raises UsageError for a setting that is wrong, and what `prices.load` raises."""
+    table = prices.load(settings.prices)
+    if table is not None and not settings.prices:
+        log.info("costs come from the table that ships with gitprompt", as_of=table.as_of)
+    try:
+        metrics = Metrics(
+            namespace=settings.metrics_namespace,
+            buckets=dict(_pairs(settings.metrics_buckets, _bounds)),
+            caps=dict(_pairs(settings.metrics_caps, int)),
+            prices=table,
+            run_expiry=settings.metrics_run_expiry,
+            only=families.FAMILIES,
+        )
+    except ValueError as error:
+        raise UsageError(f"metrics: {error}") from None
+    metrics.know_driver(settings.driver)
+    metrics.set(families.BUILD_INFO, 1, __version__)
+    return metrics
+
+
+def _bounds(text: str) -> list[float]:
+    return [float(bound) for bound in text.split(",")]
+
+
+def _pairs(text: str, read: Callable[[str], Value]) -> Iterator[tuple[str, Value]]:
+    """name=value;name=value. Raises ValueError."""
+    for pair in text.split(";"):
+        name, equals, value = pair.partition("=")
+        if pair.strip() and not equals:
+            raise ValueError(f"'{pair}' is not of the form name=value")
+        if equals:
+            yield name.strip(), read(value)
+
+
+def metrics_address(settings: ServerSettings) -> tuple[str, int]:
+    """Where /metrics is served. Raises UsageError for what is no address."""
+    if not settings.metrics_addr:
+        return settings.host, settings.port
+    try:
+        host, port = split_address(settings.metrics_addr)
+    except ValueError as error:
+        raise UsageError(f"--metrics-addr: {error}") from None
+    return host or "0.0.0.0", port  # noqa: S104 - that is what ":9090" asks for
+
+
+def wants_token(settings: ServerSettings) -> bool:
+    """Whether a scrape needs a token: where the setting says so, else anywhere but on loopback."""
+    if settings.metrics_auth:
+        return settings.metrics_auth == "token"
+    host, _ = metrics_address(settings)
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+class Gauges:
+    """Brings up to date what is not counted as it happens. What the index says is read again only
+    when the index has changed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._generation = -1
+
+    def refresh(self) -> None:
+        context, metrics = self._context, self._context.metrics
+        if self._generation != context.workspaces.generation:
+            self._generation = context.workspaces.generation
+            self._read_index()
+        states = [context.workspaces.state(name) for name in context.workspaces.names]
+        last = min((state.last_success or 0 for state in states), default=int(time.time()))
+        metrics.set(families.INDEX_LAST_SUCCESS, last)
+        metrics.set(families.INGEST_QUEUE, context.telemetry.writer.waiting)
+        for name, path in (("index", context.index.path), ("telemetry", context.telemetry.path)):
+            metrics.set(families.DB_SIZE, _size([path, f"{path}-wal"]), name)
+
+    def _read_index(self) -> None:
+        metrics, index = self._context.metrics, self._context.index
+        counts = index.counts()
+        metrics.set(families.INDEX_VERSIONS, counts.versions)
+        metrics.set(families.REJECTED_REFS, counts.rejected)
+        metrics.set(families.MOVED_TAGS, counts.tampered)
+        metrics.set_label_versions(index.labelled_versions(_LABELS))
+
+
+def _size(paths: Sequence[str]) -> int:
+    """Bytes of the files that there are."""
+    total = 0
+    for path in paths:
+        try:
+            total += os.stat(path).st_size
+        except OSError:
+            continue
+    return total
