@@ -30,7 +30,7 @@ from gitprompt.store import backup, logs, retention, rollups, rows, sqlite, trac
 from gitprompt.store.audit import Actor
 from gitprompt.store.logs import LogRow, NewLog
 from gitprompt.store.telemetry import Telemetry
-from gitprompt.store.traces import NewSpans, NewTrace, SpanRow, TraceRow
+from gitprompt.store.traces import NewSpans, NewTrace, SpanRow, StoredSpans, TraceRow
 from tests.world import Refused, Server, eventually, run
 
 # The crash
@@ -351,10 +351,10 @@ def test_a_job_that_fails_takes_nobody_with_it(telemetry: Telemetry) -> None:
             outcomes[name] = type(error).__name__
 
     jobs = {
-        "good": lambda db: logs.insert(db, [new_log()])[0],
+        "good": lambda db: logs.insert(db, [new_log()])[0].id,
         "bad": lambda db: db.execute("INSERT INTO log (id) VALUES ('x')"),
         "worse": lambda _db: 1 / 0,
-        "fine": lambda db: logs.insert(db, [new_log()])[0],
+        "fine": lambda db: logs.insert(db, [new_log()])[0].id,
     }
     threads = [threading.Thread(target=attempt, args=job) for job in jobs.items()]
     for thread in threads:
@@ -410,7 +410,7 @@ def test_spans_of_one_group_are_refused_apart(telemetry: Telemetry) -> None:
             ],
         )
     )
-    assert [type(outcome) for outcome in outcomes] == [type(None), NotFound, Conflict, type(None)]
+    assert [type(outcome) for outcome in outcomes] == [StoredSpans, NotFound, Conflict, StoredSpans]
     found = telemetry.read_now(traces.one, "default", "t")
     assert found is not None
     assert [span.span_id for span in found[1]] == ["a", "b", "c"]
