@@ -128,6 +128,7 @@ class Ingest:
             for span in spans
         ]
         facts = [facts_of(span.metadata) if span.metadata else None for span in spans]
+        told = [told_of(known) if known else None for known in facts]
         usages = [
             of_span(
                 workspace=actor.workspace,
@@ -139,11 +140,10 @@ class Ingest:
                 end_time=span.end_time,
                 facts=known,
             )
-            if known
+            if known and about is not None and about.kind == "llm"
             else None
-            for span, known in zip(spans, facts, strict=True)
+            for span, known, about in zip(spans, facts, told, strict=True)
         ]
-        told = [told_of(known) if known else None for known in facts]
         entry = actor.did("span:create", now, target_id=trace_id)
         item = NewSpans(actor.workspace, trace_id, rows, usages, entry, told)
         await self._telemetry.write(traces.insert_spans, item)

@@ -144,12 +144,8 @@ def told_of(facts: Mapping[str, Any]) -> Told:
     kind = kind_of(facts)
     if kind == "llm":
         cost: Any = facts.get("cost")
-        return Told(
-            kind,
-            provider=_text(facts.get("provider")),
-            model=_text(facts.get("model")),
-            cost_usd=cost if _is_cost(cost) else None,
-        )
+        provider, model = _text(facts.get("provider")), _text(facts.get("model"))
+        return Told(kind, None, None, provider, model, cost if _is_cost(cost) else None)
     if kind == "tool":
         return Told(kind, _text(facts.get("tool")))
     if kind == "validator":
@@ -173,11 +169,9 @@ def of_span(
     start_time: int | None,
     end_time: int | None,
     facts: Mapping[str, Any],
-) -> Usage | None:
-    """The usage of an LLM's span, None for any other. What is not a sane number counts as 0. A span
-    that names a prompt counts for that one, whatever its trace names."""
-    if not facts or kind_of(facts) != "llm":
-        return None
+) -> Usage:
+    """The usage of an LLM's span, from its facts. What is not a sane number counts as 0. A span that
+    names a prompt counts for that one, whatever its trace names."""
     own_name, own_version = prompt_of(facts)
     if own_name is not None:
         prompt_name, version_tag = own_name, own_version

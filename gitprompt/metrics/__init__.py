@@ -28,11 +28,12 @@ from gitprompt.metrics.clean import OTHER
 from gitprompt.metrics.exporter import Exporter
 from gitprompt.metrics.exposition import Collector, Registry
 from gitprompt.metrics.instruments import Instrument
-from gitprompt.metrics.recorder import METRICS, Metrics
+from gitprompt.metrics.recorder import METRICS, Calls, Metrics
 
 __all__ = [
     "METRICS",
     "OTHER",
+    "Calls",
     "Collector",
     "Event",
     "EventBus",

@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from prometheus_client import Metric
@@ -32,6 +33,21 @@ PROMPT_RESULTS = ("ok", "not_modified", "not_found", "invalid")
 _NAMESPACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 
+@dataclass(slots=True)
+class Calls:
+    """Calls of a model that went alike: all failed or none, all with a cost (USD) or none. Tokens are
+    disjoint sums; `seconds` has the durations that are known, `trace_id` is one of theirs."""
+
+    failed: bool
+    number: int = 0
+    input: float = 0
+    output: float = 0
+    cached: float = 0
+    cost: float | None = None
+    trace_id: str | None = None
+    seconds: list[float] = field(default_factory=list)
+
+
 class _Outcomes(NamedTuple):
     """The series of a tool, a validator, or a stage of one type."""
 
@@ -40,7 +56,7 @@ class _Outcomes(NamedTuple):
     bad: Cell
 
 
-class _Calls(NamedTuple):
+class _Model(NamedTuple):
     """The series of a model."""
 
     duration: Histogram
@@ -88,7 +104,7 @@ class Metrics:
         }
         self._caps = Caps(caps or {}, self._of(families.LABEL_OVERFLOW))
         self._stages: dict[str, tuple[Cell, Cell]] = {}
-        self._calls: dict[tuple[str | None, str | None], _Calls] = {}
+        self._calls: dict[tuple[str | None, str | None], _Model] = {}
         self._outcomes: dict[tuple[str, str, str], _Outcomes] = {}
         self._http: dict[tuple[str, str, int], Histogram] = {}
         self._prompts: dict[tuple[str, str], dict[str, Cell]] = {}
@@ -142,15 +158,31 @@ class Metrics:
         self, stage: str, stage_type: str, seconds: float | None, *, failed: bool
     ) -> None:
         """One element went through a stage."""
-        self._outcome("stage", stage, stage_type, seconds, failed)
+        self.record_stages(stage, stage_type, [seconds], failed=failed)
+
+    def record_stages(
+        self, stage: str, stage_type: str, seconds: Sequence[float | None], *, failed: bool
+    ) -> None:
+        """Elements went through a stage: how long each took, None where nobody measured."""
+        with self._lock:
+            series = self._outcomes_of("stage", clean.label(stage), clean.label(stage_type))
+            (series.bad if failed else series.good).value += len(seconds)
+            for one in seconds:
+                observed = clean.observed(one)
+                if observed is not None:
+                    series.duration.observe(observed)
 
     def record_provider_request(
         self, provider: str, model: str, status: str, seconds: float, *, trace_id: str | None = None
     ) -> None:
         """A call of a model; what it used is for the next two."""
         observed, trace = clean.observed(seconds), clean.trace_id(trace_id)
+        failed = clean.failed(status)
         with self._lock:
-            self._call(provider, model, clean.failed(status), observed, trace)
+            series = self._calls_of(provider, model, failed=failed)
+            (series.bad if failed else series.good).value += 1
+            if observed is not None:
+                series.duration.observe(observed, trace)
 
     def record_provider_tokens(
         self, provider: str, model: str, input: int = 0, output: int = 0, cached: int = 0
@@ -178,17 +210,30 @@ class Metrics:
     ) -> None:
         """A whole call of a model. `cost` None: the price table's, or else it counts as unpriced.
         A failed call that used nothing costs nothing."""
+        calls = Calls(failed, 1, input, output, cached, cost, trace_id)
+        if seconds is not None:
+            calls.seconds.append(seconds)
+        self.record_provider_calls(provider, model, calls)
+
+    def record_provider_calls(self, provider: str | None, model: str | None, calls: Calls) -> None:
+        """Calls that went alike, for the price of one."""
+        input, output, cached, cost = calls.input, calls.output, calls.cached, calls.cost
         is_unpriced = False
-        if cost is None and (input or output or cached or not failed):
+        if cost is None and (input or output or cached or not calls.failed):
             table = self._prices
             cost = table.cost(provider, model, input, output, cached) if table else None
             is_unpriced = cost is None
-        observed, trace = clean.observed(seconds), clean.trace_id(trace_id)
+        trace_id = clean.trace_id(calls.trace_id)
         with self._lock:
-            calls = self._call(provider, model, failed, observed, trace)
-            _use(calls, input, output, cached, cost)
+            series = self._calls_of(provider, model, failed=calls.failed)
+            (series.bad if calls.failed else series.good).value += calls.number
+            for seconds in calls.seconds:
+                observed = clean.observed(seconds)
+                if observed is not None:
+                    series.duration.observe(observed, trace_id)
+            _use(series, input, output, cached, cost, calls.number)
             if is_unpriced:
-                calls.unpriced.value += 1
+                series.unpriced.value += calls.number
 
     def add_to_provider_call(
         self,
@@ -309,7 +354,7 @@ class Metrics:
         if run_id is not None:
             self._open.pop(run_id, None)
 
-    def _calls_of(self, provider: str | None, model: str | None, *, failed: bool) -> _Calls:
+    def _calls_of(self, provider: str | None, model: str | None, *, failed: bool) -> _Model:
         """The series of a model, all of them; a model that only ever failed has none of its own."""
         known = self._calls.get((provider, model))
         if known is not None:
@@ -323,7 +368,7 @@ class Metrics:
         if calls is None:
             tokens = self._of(families.PROVIDER_TOKENS)
             requests = self._of(families.PROVIDER_REQUESTS)
-            calls = self._calls[made, name] = _Calls(
+            calls = self._calls[made, name] = _Model(
                 self._of(families.PROVIDER_DURATION).at(made, name),
                 requests.cell(made, name, "success"),
                 requests.cell(made, name, "error"),
@@ -333,20 +378,6 @@ class Metrics:
                 self._of(families.PROVIDER_COST).cell(made, name),
                 self._of(families.PROVIDER_UNPRICED).cell(made, name),
             )
-        return calls
-
-    def _call(
-        self,
-        provider: str | None,
-        model: str | None,
-        failed: bool,
-        observed: float | None,
-        trace: str | None,
-    ) -> _Calls:
-        calls = self._calls_of(provider, model, failed=failed)
-        (calls.bad if failed else calls.good).value += 1
-        if observed is not None:
-            calls.duration.observe(observed, trace)
         return calls
 
     def _elements_of(self, stage: str) -> tuple[Cell, Cell]:
@@ -448,16 +479,18 @@ class Metrics:
         self._of(families.PIPELINES_ACTIVE).cell().value = float(len(self._open))
 
 
-def _use(calls: _Calls, input: float, output: float, cached: float, cost: float | None) -> None:
-    """What a call used. Most use nothing of something."""
+def _use(
+    series: _Model, input: float, output: float, cached: float, cost: float | None, number: int = 1
+) -> None:
+    """What so many calls used. Most use nothing of something."""
     if input:
-        calls.input.value += clean.amount(input, MAX_COUNT)
+        series.input.value += clean.amount(input, MAX_COUNT * number)
     if output:
-        calls.output.value += clean.amount(output, MAX_COUNT)
+        series.output.value += clean.amount(output, MAX_COUNT * number)
     if cached:
-        calls.cached.value += clean.amount(cached, MAX_COUNT)
+        series.cached.value += clean.amount(cached, MAX_COUNT * number)
     if cost:
-        calls.cost.value += clean.amount(cost, MAX_COST)
+        series.cost.value += clean.amount(cost, MAX_COST * number)
 
 
 METRICS = Metrics()  # of this process, where a program names no other

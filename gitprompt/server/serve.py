@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -62,6 +63,14 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+def _settle_memory() -> None:
+    """What is here stays: no collection need look at it again. Requests make hardly a cycle, so that
+    looking for some every 700 objects, as is the default, costs a tenth of ingest for nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def serve(
     settings: ServerSettings,
     *,
@@ -96,5 +105,6 @@ def serve(
             )
             server = _Server(config)
             ready(f"http://{host}:{settings.port}", settings)
+            _settle_memory()
             server.run(sockets=sockets)
         log.info("stopped", pid=os.getpid())

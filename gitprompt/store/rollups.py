@@ -13,7 +13,16 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from gitprompt.core.usage import HOUR, Usage, bucket_of, facts_of, nano, of_span, percentile
+from gitprompt.core.usage import (
+    HOUR,
+    Usage,
+    bucket_of,
+    facts_of,
+    kind_of,
+    nano,
+    of_span,
+    percentile,
+)
 from gitprompt.store import sqlite
 
 _MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
@@ -253,6 +262,9 @@ def trace_key(trace_id: str | None) -> str:
 def of_traced(row: Sequence[Any]) -> Usage | None:
     """The usage of a span, from the columns TRACED; None where it is no LLM's."""
     workspace, prompt, version, created_at, status, start, end, metadata = row
+    facts = facts_of(json.loads(metadata)) if metadata else {}
+    if kind_of(facts) != "llm":
+        return None
     return of_span(
         workspace=workspace,
         prompt_name=prompt,
@@ -261,7 +273,7 @@ def of_traced(row: Sequence[Any]) -> Usage | None:
         status=status,
         start_time=start,
         end_time=end,
-        facts=facts_of(json.loads(metadata)) if metadata else {},
+        facts=facts,
     )
 
 
