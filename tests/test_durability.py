@@ -28,7 +28,7 @@ from gitprompt.core.usage import Usage, bucket_of, percentile
 from gitprompt.errors import Conflict, NotFound, SetupError, Unavailable
 from gitprompt.store import backup, logs, retention, rollups, rows, sqlite, traces, writer
 from gitprompt.store.audit import Actor
-from gitprompt.store.logs import LogRow, NewLog
+from gitprompt.store.logs import LogRow, NewLog, StoredLog
 from gitprompt.store.telemetry import Telemetry
 from gitprompt.store.traces import NewSpans, NewTrace, SpanRow, StoredSpans, TraceRow
 from tests.world import Refused, Server, eventually, run
@@ -322,6 +322,11 @@ def test_a_full_disk_is_503_and_reads_go_on(tmp_path: Path) -> None:
 # The writer
 
 
+def stored_id(outcome: Any) -> int:
+    assert isinstance(outcome, StoredLog)
+    return outcome.id
+
+
 def new_log(workspace: str = "default", **fields: Any) -> NewLog:
     empty = dict.fromkeys(LogRow._fields)
     row = LogRow(**{**empty, "workspace": workspace, "prompt_name": "p", "version_tag": "1",
@@ -351,10 +356,10 @@ def test_a_job_that_fails_takes_nobody_with_it(telemetry: Telemetry) -> None:
             outcomes[name] = type(error).__name__
 
     jobs = {
-        "good": lambda db: logs.insert(db, [new_log()])[0].id,
+        "good": lambda db: stored_id(logs.insert(db, [new_log()])[0]),
         "bad": lambda db: db.execute("INSERT INTO log (id) VALUES ('x')"),
         "worse": lambda _db: 1 / 0,
-        "fine": lambda db: logs.insert(db, [new_log()])[0].id,
+        "fine": lambda db: stored_id(logs.insert(db, [new_log()])[0]),
     }
     threads = [threading.Thread(target=attempt, args=job) for job in jobs.items()]
     for thread in threads:

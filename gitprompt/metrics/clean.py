@@ -17,7 +17,7 @@ MAX_OBSERVED = (
     1e9  # seconds, 31 years; what is more is a mistake, and many of them would overflow the sum
 )
 _MAX_LABEL = 128  # characters
-_TRACE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}\Z")  # an exemplar may have 128 characters in all
+_TRACE_ID = re.compile(r"[0-9A-Za-z_-]{1,120}\Z")  # an exemplar may have 128 characters in all
 _FAILED = frozenset(("error", "failed"))
 
 
