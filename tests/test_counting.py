@@ -422,17 +422,20 @@ def test_settings_reach_the_metrics(small: Server) -> None:
     eventually(lambda: scrape(small, namespace="promptkit")("pipelines_active") == 0)
 
 
-def test_exemplars_lead_to_traces_that_fit(posting: Posting) -> None:
-    for trace in ("0af7651916cd43dd8448eb211c80319c", "l" * 200):
-        posting.post("/v1/logs", {**LOG, "trace_id": trace, "model": f"m-{len(trace)}"})
+def test_exemplars_lead_to_traces_and_an_id_that_would_not_fit_is_refused(
+    posting: Posting,
+) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    posting.post("/v1/logs", {**LOG, "trace_id": trace, "model": "traced"})
+    assert posting.refused("/v1/logs", {**LOG, "trace_id": "l" * 200}) == 422
+    posting.post("/v1/runs", {"workflow_name": "w", "status": "completed"})
     found = scrape(posting.server, accept=OPENMETRICS)
     traces = {
         dict(key[1])["model"]: exemplar.labels["trace_id"]
         for key, exemplar in found.exemplars.items()
         if key[0] == "provider_request_duration_seconds_bucket"
     }
-    assert traces["m-32"] == "0af7651916cd43dd8448eb211c80319c"
-    assert "m-200" not in traces
+    assert traces["traced"] == trace
 
 
 def test_after_a_restart_runs_are_active_and_series_are_at_0(tmp_path: Path) -> None:
