@@ -59,6 +59,7 @@ class Workspaces:
         self._in_place = in_place
         self._on_tampering = on_tampering
         self._sources: dict[str, Source] = {}
+        self._unusable: set[str] = set()
         self._states: dict[str, State] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
@@ -76,13 +77,21 @@ class Workspaces:
             source = Source(DEFAULT_WORKSPACE, self._in_place, owned=False)
             self._sources.setdefault(DEFAULT_WORKSPACE, source)
         for name in self._hosting.workspaces():
-            if name not in self._sources:
-                with suppress(NotFound):
-                    self._sources[name] = Source(name, self._hosting.open(name), owned=True)
+            if name in self._sources:
+                continue
+            try:
+                self._sources[name] = Source(name, self._hosting.open(name), owned=True)
+                self._unusable.discard(name)
+            except NotFound:
+                self._unusable.discard(name)
+            except GitpromptError as error:  # it stops no other
+                self._unusable.add(name)
+                self._failed(name, error.message, 0.0)
 
     @property
     def names(self) -> list[str]:
-        return sorted(self._sources)
+        """Those that cannot be opened too: `source` is None for them."""
+        return sorted({*self._sources, *self._unusable})
 
     def source(self, workspace: str) -> Source | None:
         return self._sources.get(workspace)
@@ -135,10 +144,7 @@ class Workspaces:
             outcome = self._sync.reconcile(source, progress=progress)
         except Exception as error:
             said = error.message if isinstance(error, GitpromptError) else repr(error)
-            if state.last_error != said:
-                log.error("sync failed", workspace=source.workspace, error=said)
-            state.last_error = said
-            self._metrics.record_sync(self._driver.name, "error", time.perf_counter() - begin)
+            self._failed(source.workspace, said, time.perf_counter() - begin)
             raise
         state.seconds = time.perf_counter() - begin
         self._metrics.record_sync(self._driver.name, "success", state.seconds)
@@ -161,6 +167,14 @@ class Workspaces:
             )
         return outcome
 
+    def _failed(self, workspace: str, said: str, seconds: float) -> None:
+        """Remember and count a failure; what is told already is not told again."""
+        state = self.state(workspace)
+        if state.last_error != said:
+            log.error("sync failed", workspace=workspace, error=said)
+        state.last_error = said
+        self._metrics.record_sync(self._driver.name, "error", seconds)
+
     def sync_all(self, progress: Callable[[str], Progress]) -> None:
         """Before serving: bring every workspace up to date; a broken one stops no other."""
         for source in list(self._sources.values()):
@@ -170,7 +184,7 @@ class Workspaces:
 
     async def poke(self) -> None:
         """Sync all workspaces; failures are logged and shown in their states."""
-        for workspace in self.names:
+        for workspace in sorted(self._sources):
             with suppress(Exception):  # told already; the next workspace has nothing to do with it
                 await self.reconcile(workspace)
 
