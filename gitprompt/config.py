@@ -82,6 +82,14 @@ class ServerSettings:
         "GITPROMPT_METRICS_RUN_EXPIRY",
         "Seconds after which a run that never ended is not counted as active.",
     )
+    otlp_endpoint: str = _setting(
+        "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTLP over HTTP: export the sidecar's own spans to <URL>/v1/traces; needs the extra 'otel'.",
+    )
+    forward_traces: str = _setting(
+        "no", "GITPROMPT_FORWARD_TRACES", "yes: pass ingested spans on to the OTLP endpoint too."
+    )
     log_level: str = _setting("info", "LOG_LEVEL", "debug (each request), info, warning or error.")
     log_format: str = _setting("text", "LOG_FORMAT", "text or json.")
     salt: str = _setting(
@@ -139,6 +147,10 @@ def server_settings(
         raise UsageError(f"log level '{settings.log_level}' is not debug, info, warning or error")
     if settings.metrics_auth not in ("", "none", "token"):
         raise UsageError(f"metrics auth '{settings.metrics_auth}' is neither none nor token")
+    if settings.forward_traces not in ("yes", "no"):
+        raise UsageError(f"forward traces '{settings.forward_traces}' is neither yes nor no")
+    if settings.forward_traces == "yes" and not settings.otlp_endpoint:
+        raise UsageError("there is nowhere to forward traces to", hint="Give --otlp-endpoint URL.")
     if not 1 <= settings.metrics_run_expiry <= 31_536_000:
         raise UsageError("metrics run expiry must be between 1 and 31536000 seconds")
     if settings.workers != 1:

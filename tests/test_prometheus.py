@@ -265,8 +265,8 @@ def test_every_panel_shows_what_was_posted(tmp_path: Path, namespace: str, numbe
                 table.append((panel, found))
             exact = real.value(f"sum({namespace}_provider_requests_total)")
             assert exact == 4 * (N + 1) * number
-            if os.environ.get("GITPROMPT_TABLE") and (namespace, number) == ("gitprompt", 1):
-                write_table(table, Path(os.environ["GITPROMPT_TABLE"]))
+            if os.environ.get("PANEL_TABLE") and (namespace, number) == ("gitprompt", 1):
+                write_table(table, Path(os.environ["PANEL_TABLE"]))
             values = {name: real.query(filled(expr, namespace)) for name, expr in ALERTS.items()}
             assert list(values["HighPipelineErrorRate"].values()) == [pytest.approx(0.5)]
             assert values["HighProviderLatency"] == dict(

@@ -57,6 +57,7 @@ from gitprompt.server.routes import (
 )
 from gitprompt.server.routes import keys as key_routes
 from gitprompt.server.routes import sync as sync_routes
+from gitprompt.server.tracing import Tracing, both
 from gitprompt.server.turns import Turns
 from gitprompt.server.wire import RawHeaders, error_response, request_id, send_bytes
 from gitprompt.server.workspaces import Workspaces
@@ -81,12 +82,14 @@ def sidecar(
     """Everything, open and in sync; closed again at the end. Holds the data directory meanwhile."""
     require_git()
     metrics = make_metrics(settings)
+    tracing = _tracing(settings)
     os.umask(0o077)
     url = f"http://{settings.host}:{settings.port}"
     with hosting.hold(settings.data, f"process {os.getpid()} at {url}"):
         salt = keys.salt(settings.data, settings.salt)
         counting = Counting(metrics)
-        telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"), on_commit=counting)
+        on_commit = both(counting, tracing.committed) if tracing else counting
+        telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"), on_commit=on_commit)
         index = open_index(os.path.join(settings.data, "index.db"))
         reader = IndexReader(index.path)
         sync = Sync(index, telemetry, clock)
@@ -102,6 +105,7 @@ def sidecar(
                 driver=driver,
                 clock=clock,
                 metrics=metrics,
+                tracing=tracing,
                 in_place=_in_place(settings),
                 on_tampering=partial(note_tampering, telemetry, clock),
             )
@@ -132,6 +136,7 @@ def sidecar(
                         clock=clock,
                     ),
                     metrics=metrics,
+                    tracing=tracing,
                 )
             )
             authenticator.write_down_use()
@@ -140,6 +145,14 @@ def sidecar(
             reader.close()
             index.close()
             telemetry.close()
+            if tracing is not None:
+                tracing.close()
+
+
+def _tracing(settings: ServerSettings) -> Tracing | None:
+    if not settings.otlp_endpoint:
+        return None
+    return Tracing(settings.otlp_endpoint, forwards=settings.forward_traces == "yes")
 
 
 def _in_place(settings: ServerSettings) -> Repository | None:
@@ -206,7 +219,10 @@ class Sidecar:
         await self._http(scope, receive, watched)
         seconds = perf_counter() - begin
         method = scope["method"] if scope["method"] in _METHODS else OTHER
-        self.context.metrics.record_http(method, self._template(scope), status, seconds)
+        route = self._template(scope)
+        self.context.metrics.record_http(method, route, status, seconds)
+        if self.context.tracing is not None:
+            self.context.tracing.request(scope["headers"], method, route, status, seconds)
         if log.logger.isEnabledFor(10):
             ms = round(seconds * 1000, 2)
             log.event(10, "request", method=scope["method"], path=scope["path"], ms=ms)

@@ -13,6 +13,7 @@ from gitprompt.ingest import Ingest
 from gitprompt.metrics import Metrics
 from gitprompt.server.auth import Authenticator
 from gitprompt.server.limits import Limiter
+from gitprompt.server.tracing import Tracing
 from gitprompt.server.workspaces import Workspaces
 from gitprompt.server.writes import Writes
 from gitprompt.store.index_reader import IndexReader
@@ -34,3 +35,4 @@ class Context:
     suites: Suites
     writes: Writes
     metrics: Metrics
+    tracing: Tracing | None

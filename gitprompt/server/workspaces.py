@@ -22,6 +22,7 @@ from gitprompt.git.refs import Refs
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.metrics import Metrics
+from gitprompt.server.tracing import Tracing
 from gitprompt.sync import Outcome, Progress, Source, Sync
 
 _TIDY_SECONDS = 60.0
@@ -48,6 +49,7 @@ class Workspaces:
         driver: Driver,
         clock: Clock,
         metrics: Metrics,
+        tracing: Tracing | None,
         in_place: Repository | None = None,
         on_tampering: Callable[[str, str], None] = lambda _workspace, _ref: None,
     ) -> None:
@@ -56,6 +58,7 @@ class Workspaces:
         self._driver = driver
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing
         self._in_place = in_place
         self._on_tampering = on_tampering
         self._sources: dict[str, Source] = {}
@@ -157,6 +160,14 @@ class Workspaces:
         if outcome.changed:
             state.revision += 1
             self.generation += 1
+            if self._tracing is not None:
+                self._tracing.sync(
+                    source.workspace,
+                    state.seconds,
+                    versions=outcome.versions,
+                    labels=outcome.labels,
+                    rejected=outcome.rejected,
+                )
             log.info(
                 "synced",
                 workspace=source.workspace,
@@ -174,6 +185,8 @@ class Workspaces:
             log.error("sync failed", workspace=workspace, error=said)
         state.last_error = said
         self._metrics.record_sync(self._driver.name, "error", seconds)
+        if self._tracing is not None:
+            self._tracing.failed_sync(workspace, seconds, said)
 
     def sync_all(self, progress: Callable[[str], Progress]) -> None:
         """Before serving: bring every workspace up to date; a broken one stops no other."""
