@@ -17,6 +17,7 @@ import click
 from gitprompt import checks, errors
 from gitprompt.cli.main import COMMANDS, cli
 from gitprompt.config import ServerSettings
+from gitprompt.metrics import families
 from gitprompt.server.app import all_endpoints, sidecar
 from gitprompt.server.endpoints import Endpoint
 
@@ -119,12 +120,28 @@ def _endpoints() -> list[Endpoint]:
     return sorted(found, key=lambda endpoint: (endpoint.path, endpoint.method))
 
 
+def metrics_page() -> Iterator[str]:
+    yield "# All metrics\n\nNames begin with the namespace, `gitprompt_` by default. [What they count](metrics.md).\n"
+    groups = {
+        "Of applications: from telemetry, or recorded in a Python program": families.APPLICATION,
+        "Of the sidecar": families.SERVER,
+    }
+    for title, rows in groups.items():
+        yield f"\n## {title}\n\n| metric | type | labels | what | buckets |\n| --- | --- | --- | --- | --- |\n"
+        for family in rows:
+            labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
+            buckets = " ".join(f"{bound:g}" for bound in family.buckets)
+            yield f"| `{family.name}` | {family.kind} | {labels} | {family.about} | {buckets} |\n"
+    yield "\nThe sidecar has `process_*` besides, as every client of Prometheus does.\n"
+
+
 PAGES = {
     "api.md": api_page,
     "cli.md": command_page,
     "configuration.md": configuration_page,
     "checks.md": checks_page,
     "errors.md": errors_page,
+    "metrics-reference.md": metrics_page,
 }
 
 

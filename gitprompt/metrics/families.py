@@ -142,5 +142,5 @@ FAMILIES = APPLICATION + SERVER
 # as model with provider, the pairs are counted.
 CAPS = {
     "provider": 30, "model": 200, "stage": 200, "tool": 200, "validator": 200, "suite": 200,
-    "prompt": 200,
+    "prompt": 200, "label": 200, "workspace": 200,
 }  # fmt: skip

@@ -13,23 +13,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from prometheus_client import Metric
 
 from gitprompt.core.prices import PriceTable
 from gitprompt.core.usage import MAX_COST, MAX_COUNT
 from gitprompt.metrics import clean, families
-from gitprompt.metrics.caps import Caps, check_buckets
-from gitprompt.metrics.clean import OTHER
+from gitprompt.metrics.caps import check_buckets
 from gitprompt.metrics.families import Family
-from gitprompt.metrics.series import Cell, Histogram, Series
+from gitprompt.metrics.known import Known, Model, Outcomes
 
 NAMESPACE = "gitprompt"
 RUN_EXPIRY = 3_600.0  # seconds after which a run that never ended is not running any more
 _MAX_OPEN = 100_000  # runs
 _PART = 8  # series of a histogram to one part of an exposition: about a millisecond
-PROMPT_RESULTS = ("ok", "not_modified", "not_found", "invalid")
 _NAMESPACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 
@@ -46,27 +43,6 @@ class Calls:
     cost: float | None = None
     trace_id: str | None = None
     seconds: list[float] = field(default_factory=list)
-
-
-class _Outcomes(NamedTuple):
-    """The series of a tool, a validator, or a stage of one type."""
-
-    duration: Histogram
-    good: Cell
-    bad: Cell
-
-
-class _Model(NamedTuple):
-    """The series of a model."""
-
-    duration: Histogram
-    good: Cell
-    bad: Cell
-    input: Cell
-    output: Cell
-    cached: Cell
-    cost: Cell
-    unpriced: Cell
 
 
 class Metrics:
@@ -96,22 +72,10 @@ class Metrics:
         self.run_expiry = run_expiry
         self._clock = clock
         self._lock = threading.Lock()
-        bounds = check_buckets(buckets or {})
         self._only = only
-        self._series = {
-            family.name: Series(family, bounds.get(family.name, family.buckets))
-            for family in families.FAMILIES
-        }
-        self._caps = Caps(caps or {}, self._of(families.LABEL_OVERFLOW))
-        self._stages: dict[str, tuple[Cell, Cell]] = {}
-        self._calls: dict[tuple[str | None, str | None], _Model] = {}
-        self._outcomes: dict[tuple[str, str, str], _Outcomes] = {}
-        self._http: dict[tuple[str, str, int], Histogram] = {}
-        self._prompts: dict[tuple[str, str], dict[str, Cell]] = {}
+        self._known = Known(check_buckets(buckets or {}), caps or {})
         self._open: dict[str, float] = {}  # run → when it expires, oldest first
         self._anonymous = itertools.count(1)
-        for status in ("success", "error"):
-            self._of(families.PIPELINE_DURATION).at(status)
 
     # recording, as an application sees it
 
@@ -137,7 +101,7 @@ class Metrics:
         outcome = "error" if clean.failed(status) else "success"
         with self._lock:
             self._close(run_id)
-            self._of(families.PIPELINE_DURATION).at(outcome).observe(
+            self._known.of(families.PIPELINE_DURATION).at(outcome).observe(
                 observed, clean.trace_id(trace_id)
             )
 
@@ -147,11 +111,15 @@ class Metrics:
             self._close(run_id)
 
     def record_stage_duration(self, stage: str, stage_type: str, seconds: float) -> None:
-        self._outcome("stage", stage, stage_type, seconds, None)
+        observed = clean.observed(seconds)
+        with self._lock:
+            series = self._known.stage(stage, stage_type)
+            if observed is not None:
+                series.duration.observe(observed)
 
     def record_stage_element(self, stage: str, status: str, number: int = 1) -> None:
         with self._lock:
-            cells = self._elements_of(clean.label(stage))
+            cells = self._known.elements(stage)
             cells[clean.failed(status)].value += clean.amount(number, MAX_COUNT)
 
     def record_stage(
@@ -165,7 +133,7 @@ class Metrics:
     ) -> None:
         """Elements went through a stage: how long each took, None where nobody measured."""
         with self._lock:
-            series = self._outcomes_of("stage", clean.label(stage), clean.label(stage_type))
+            series = self._known.stage(stage, stage_type)
             (series.bad if failed else series.good).value += len(seconds)
             for one in seconds:
                 observed = clean.observed(one)
@@ -179,7 +147,7 @@ class Metrics:
         observed, trace = clean.observed(seconds), clean.trace_id(trace_id)
         failed = clean.failed(status)
         with self._lock:
-            series = self._calls_of(provider, model, failed=failed)
+            series = self._known.model(provider, model, failed=failed)
             (series.bad if failed else series.good).value += 1
             if observed is not None:
                 series.duration.observe(observed, trace)
@@ -189,11 +157,11 @@ class Metrics:
     ) -> None:
         """Tokens by type. The three are disjoint: `input` does not count what was cached."""
         with self._lock:
-            _use(self._calls_of(provider, model, failed=False), input, output, cached, None)
+            _use(self._known.model(provider, model, failed=False), input, output, cached, None)
 
     def record_provider_cost(self, provider: str, model: str, usd: float) -> None:
         with self._lock:
-            _use(self._calls_of(provider, model, failed=False), 0, 0, 0, usd)
+            _use(self._known.model(provider, model, failed=False), 0, 0, 0, usd)
 
     def record_provider_call(
         self,
@@ -225,7 +193,7 @@ class Metrics:
             is_unpriced = cost is None
         trace_id = clean.trace_id(calls.trace_id)
         with self._lock:
-            series = self._calls_of(provider, model, failed=calls.failed)
+            series = self._known.model(provider, model, failed=calls.failed)
             (series.bad if calls.failed else series.good).value += calls.number
             for seconds in calls.seconds:
                 observed = clean.observed(seconds)
@@ -247,106 +215,98 @@ class Metrics:
     ) -> None:
         """What a call that is counted already has used besides."""
         with self._lock:
-            _use(self._calls_of(provider, model, failed=False), input, output, cached, cost)
+            _use(self._known.model(provider, model, failed=False), input, output, cached, cost)
 
     def record_tool_call(
         self, tool: str, status: str, seconds: float | None, *, trace_id: str | None = None
     ) -> None:
-        self._outcome("tool", tool, "", seconds, clean.failed(status), trace_id)
+        with self._lock:
+            _note(self._known.tool(tool), seconds, clean.failed(status), trace_id)
 
     def record_validation(
         self, validator: str, validator_type: str, status: str, seconds: float | None
     ) -> None:
         """`status` is passed or failed; `seconds` None where nobody measured."""
-        self._outcome("validator", validator, validator_type, seconds, clean.failed(status))
+        with self._lock:
+            _note(self._known.validator(validator, validator_type), seconds, clean.failed(status))
 
     def record_eval(self, suite: str, score: float | None, passed: bool | None) -> None:
         """The result of an evaluation; `passed` None where nothing says what passes."""
         number = clean.observed(score)
         with self._lock:
-            name = self._caps.capped("suite", clean.label(suite))
-            evals = self._of(families.EVALS)
-            cells = [evals.cell(name, status) for status in ("passed", "failed", "unjudged")]
-            cells[2 if passed is None else int(not passed)].value += 1
-            histogram = self._of(families.EVAL_SCORE).at(name)
+            series = self._known.suite(suite)
             if number is not None:
-                histogram.observe(number)
-        if passed is not None:
-            self._outcome("validator", suite, "eval", None, not passed)
+                series.score.observe(number)
+            if passed is None:
+                series.unjudged.value += 1
+                return
+            (series.passed if passed else series.failed).value += 1
+            _note(self._known.validator(suite, "eval"), None, not passed)
 
     def know(self, kind: str, name: str | None, type: str | None) -> None:
         """Have the series of a model (`name` is its provider, `type` the model), tool, stage or
         validator at 0."""
         with self._lock:
             if kind == "llm":
-                self._calls_of(name, type, failed=False)
+                self._known.model(name, type, failed=False)
+            elif kind == "tool":
+                self._known.tool(name)
+            elif kind == "validator":
+                self._known.validator(name, type)
             else:
-                self._outcomes_of(kind, clean.label(name), clean.label(type))
+                self._known.stage(name, type)
 
     # recording, as the sidecar sees it
 
     def record_http(self, method: str, route: str, status: int, seconds: float) -> None:
         """`method` and `route` (a template) are of a fixed set."""
         with self._lock:
-            key = method, route, status
-            found = self._http.get(key)
-            if found is None:
-                found = self._of(families.HTTP_DURATION).at(method, route, str(status))
-                self._http[key] = found
-            found.observe(seconds)
+            self._known.http(method, route, status).observe(seconds)
 
     def record_prompt_request(self, workspace: str, prompt: str, result: str) -> None:
         with self._lock:
-            cells = self._prompts.get((workspace, prompt))
-            if cells is None:
-                cells = self._prompt_cells(workspace, prompt)
-            cells[result].value += 1
+            self._known.prompt(workspace, prompt)[result].value += 1
 
     def record_ingest(self, kind: str, result: str, number: int = 1) -> None:
         """`kind` and `result` are of a fixed set."""
         with self._lock:
-            self._of(families.INGEST_EVENTS).cell(kind, result).value += number
+            self._known.of(families.INGEST_EVENTS).cell(kind, result).value += number
 
     def record_commit(self, seconds: float) -> None:
         with self._lock:
-            self._of(families.INGEST_COMMIT).at().observe(seconds)
+            self._known.of(families.INGEST_COMMIT).at().observe(seconds)
 
     def record_sync(self, driver: str, result: str, seconds: float) -> None:
         with self._lock:
-            self._of(families.SYNC_RUNS).cell(driver, result).value += 1
-            self._of(families.SYNC_DURATION).at().observe(seconds)
+            self._known.of(families.SYNC_RUNS).cell(driver, result).value += 1
+            self._known.of(families.SYNC_DURATION).at().observe(seconds)
 
     def record_label_moves(self, workspace: str, label: str, number: int) -> None:
         with self._lock:
-            moves = self._of(families.LABEL_MOVES)
-            moves.cell(clean.label(workspace), clean.label(label)).value += number
+            self._known.moves(workspace, label).value += number
 
     def know_driver(self, driver: str) -> None:
         """Have the counters of a driver's syncs at 0."""
         with self._lock:
             for result in ("success", "error"):
-                self._of(families.SYNC_RUNS).cell(driver, result)
+                self._known.of(families.SYNC_RUNS).cell(driver, result)
 
     def set(self, gauge: Family, value: float, *labels: str) -> None:
         with self._lock:
-            self._of(gauge).cell(*labels).value = value
+            self._known.of(gauge).cell(*labels).value = value
 
     def set_label_versions(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         """All labels: (workspace, prompt, label, version). What is not among them is gone; prompts
         beyond the cap are left out."""
         with self._lock:
-            info = self._of(families.LABEL_VERSION)
-            info.cells.clear()
-            moves = self._of(families.LABEL_MOVES)
+            self._known.of(families.LABEL_VERSION).cells.clear()
             for workspace, prompt, label, version in rows:
-                if self._caps.admit("prompt", (workspace, prompt)):
-                    info.cell(workspace, prompt, label, version).value = 1.0
-                    moves.cell(workspace, label)
+                cell = self._known.pointing(workspace, prompt, label, version)
+                if cell is not None:
+                    cell.value = 1.0
+                    self._known.moves(workspace, label)
 
-    # inside the lock
-
-    def _of(self, family: Family) -> Series:
-        return self._series[family.name]
+    # the open ones, inside the lock
 
     def _close(self, run_id: str | None) -> None:
         if run_id is None:
@@ -354,106 +314,12 @@ class Metrics:
         if run_id is not None:
             self._open.pop(run_id, None)
 
-    def _calls_of(self, provider: str | None, model: str | None, *, failed: bool) -> _Model:
-        """The series of a model, all of them; a model that only ever failed has none of its own."""
-        known = self._calls.get((provider, model))
-        if known is not None:
-            return known
-        made = self._caps.capped("provider", clean.label(provider))
-        name = clean.label(model)
-        has_own = self._caps.knows if failed else self._caps.admit
-        if made == OTHER or name == OTHER or not has_own("model", (made, name)):
-            name = OTHER
-        calls = self._calls.get((made, name))
-        if calls is None:
-            tokens = self._of(families.PROVIDER_TOKENS)
-            requests = self._of(families.PROVIDER_REQUESTS)
-            calls = self._calls[made, name] = _Model(
-                self._of(families.PROVIDER_DURATION).at(made, name),
-                requests.cell(made, name, "success"),
-                requests.cell(made, name, "error"),
-                tokens.cell(made, name, "input"),
-                tokens.cell(made, name, "output"),
-                tokens.cell(made, name, "cached"),
-                self._of(families.PROVIDER_COST).cell(made, name),
-                self._of(families.PROVIDER_UNPRICED).cell(made, name),
-            )
-        return calls
-
-    def _elements_of(self, stage: str) -> tuple[Cell, Cell]:
-        return self._stages.get(stage) or self._elements(self._caps.capped("stage", stage))
-
-    def _elements(self, name: str) -> tuple[Cell, Cell]:
-        known = self._stages.get(name)
-        if known is None:
-            series = self._of(families.STAGE_ELEMENTS)
-            known = series.cell(name, "success"), series.cell(name, "error")
-            self._stages[name] = known
-        return known
-
-    def _outcomes_of(self, kind: str, name: str, type: str) -> _Outcomes:
-        """The series of a tool, a validator or a stage (`kind` is the label's name)."""
-        known = self._outcomes.get((kind, name, type))
-        if known is not None:
-            return known
-        if name != OTHER and not self._caps.admit(kind, name if kind == "tool" else (name, type)):
-            name = type = OTHER
-        if kind == "tool":
-            calls = self._of(families.TOOL_CALLS)
-            made = _Outcomes(
-                self._of(families.TOOL_DURATION).at(name),
-                calls.cell(name, "success"),
-                calls.cell(name, "error"),
-            )
-        elif kind == "validator":
-            validations = self._of(families.VALIDATIONS)
-            made = _Outcomes(
-                self._of(families.VALIDATION_DURATION).at(name, type),
-                validations.cell(name, type, "passed"),
-                validations.cell(name, type, "failed"),
-            )
-        else:
-            duration = self._of(families.STAGE_DURATION).at(name, type)
-            made = _Outcomes(duration, *self._elements(name))
-        self._outcomes[kind, name, type] = made
-        return made
-
-    def _prompt_cells(self, workspace: str, prompt: str) -> dict[str, Cell]:
-        admitted = prompt != OTHER and self._caps.admit("prompt", (workspace, prompt))
-        key = (workspace, prompt) if admitted else (clean.label(workspace), OTHER)
-        cells = self._prompts.get(key)
-        if cells is None:
-            series = self._of(families.PROMPT_REQUESTS)
-            cells = {result: series.cell(*key, result) for result in PROMPT_RESULTS}
-            self._prompts[key] = cells
-        return cells
-
-    # outside of it
-
-    def _outcome(
-        self,
-        kind: str,
-        name: str | None,
-        type: str | None,
-        seconds: float | None,
-        failed: bool | None,
-        trace_id: str | None = None,
-    ) -> None:
-        observed, trace = clean.observed(seconds), clean.trace_id(trace_id)
-        label, type_label = clean.label(name), clean.label(type)
-        with self._lock:
-            outcomes = self._outcomes_of(kind, label, type_label)
-            if failed is not None:
-                (outcomes.bad if failed else outcomes.good).value += 1
-            if observed is not None:
-                outcomes.duration.observe(observed, trace)
-
     # collecting
 
     def describe(self) -> Iterator[Metric]:
         """The names, for a registry that refuses duplicates."""
         for family in self._only:
-            yield next(self._of(family).metrics(self._name(family), (), 1))
+            yield next(self._known.of(family).metrics(self._name(family), (), 1))
 
     def collect(self) -> Iterator[Metric]:
         """Every family, whole."""
@@ -465,9 +331,9 @@ class Metrics:
             with self._lock:
                 if family is families.PIPELINES_ACTIVE:
                     self._count_open()
-                copies = self._of(family).copies()
+                copies = self._known.of(family).copies()
             step = size if size is not None else max(len(copies), 1)
-            yield from self._of(family).metrics(self._name(family), copies, step)
+            yield from self._known.of(family).metrics(self._name(family), copies, step)
 
     def _name(self, family: Family) -> str:
         return f"{self.namespace}_{family.name}"
@@ -476,11 +342,21 @@ class Metrics:
         now = self._clock()
         for key in [key for key, expires in self._open.items() if expires <= now]:
             del self._open[key]
-        self._of(families.PIPELINES_ACTIVE).cell().value = float(len(self._open))
+        self._known.of(families.PIPELINES_ACTIVE).cell().value = float(len(self._open))
+
+
+def _note(
+    series: Outcomes, seconds: float | None, failed: bool, trace_id: str | None = None
+) -> None:
+    """One outcome, and how long it took where somebody measured."""
+    (series.bad if failed else series.good).value += 1
+    observed = clean.observed(seconds)
+    if observed is not None:
+        series.duration.observe(observed, clean.trace_id(trace_id))
 
 
 def _use(
-    series: _Model, input: float, output: float, cached: float, cost: float | None, number: int = 1
+    series: Model, input: float, output: float, cached: float, cost: float | None, number: int = 1
 ) -> None:
     """What so many calls used. Most use nothing of something."""
     if input:

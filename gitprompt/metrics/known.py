@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which series there are. All that belong together are made together, at 0, and found by one
+look-up; what is beyond a cap is 'other'. Not locked: `Metrics` holds its lock meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from gitprompt.metrics import clean, families
+from gitprompt.metrics.caps import Caps
+from gitprompt.metrics.clean import OTHER
+from gitprompt.metrics.families import Family
+from gitprompt.metrics.series import Cell, Histogram, Series
+
+PROMPT_RESULTS = ("ok", "not_modified", "not_found", "invalid")
+
+
+class Outcomes(NamedTuple):
+    """The series of a tool, a validator, or a stage of one type."""
+
+    duration: Histogram
+    good: Cell
+    bad: Cell
+
+
+class Model(NamedTuple):
+    """The series of a model."""
+
+    duration: Histogram
+    good: Cell
+    bad: Cell
+    input: Cell
+    output: Cell
+    cached: Cell
+    cost: Cell
+    unpriced: Cell
+
+
+class Suite(NamedTuple):
+    """The series of a suite."""
+
+    score: Histogram
+    passed: Cell
+    failed: Cell
+    unjudged: Cell
+
+
+class Known:
+    """The series of a `Metrics`, by what they are about."""
+
+    def __init__(self, buckets: Mapping[str, Sequence[float]], caps: Mapping[str, int]) -> None:
+        self._series = {
+            family.name: Series(family, buckets.get(family.name, family.buckets))
+            for family in families.FAMILIES
+        }
+        self._caps = Caps(caps, self.of(families.LABEL_OVERFLOW))
+        self._models: dict[tuple[str | None, str | None], Model] = {}
+        self._stages: dict[str, tuple[Cell, Cell]] = {}
+        self._outcomes: dict[tuple[str, str, str], Outcomes] = {}
+        self._http: dict[tuple[str, str, int], Histogram] = {}
+        self._prompts: dict[tuple[str, str], Mapping[str, Cell]] = {}
+        for status in ("success", "error"):
+            self.of(families.PIPELINE_DURATION).at(status)
+
+    def of(self, family: Family) -> Series:
+        return self._series[family.name]
+
+    def model(self, provider: str | None, model: str | None, *, failed: bool) -> Model:
+        """The series of a model; one that only ever failed has none of its own."""
+        known = self._models.get((provider, model))
+        if known is not None:
+            return known
+        made, name = self._caps.capped("provider", clean.label(provider)), clean.label(model)
+        has_own = self._caps.knows if failed else self._caps.admit
+        if made == OTHER or name == OTHER or not has_own("model", (made, name)):
+            name = OTHER
+        found = self._models.get((made, name))
+        if found is None:
+            tokens, requests = (
+                self.of(families.PROVIDER_TOKENS),
+                self.of(families.PROVIDER_REQUESTS),
+            )
+            found = self._models[made, name] = Model(
+                self.of(families.PROVIDER_DURATION).at(made, name),
+                requests.cell(made, name, "success"),
+                requests.cell(made, name, "error"),
+                tokens.cell(made, name, "input"),
+                tokens.cell(made, name, "output"),
+                tokens.cell(made, name, "cached"),
+                self.of(families.PROVIDER_COST).cell(made, name),
+                self.of(families.PROVIDER_UNPRICED).cell(made, name),
+            )
+        return found
+
+    def tool(self, tool: str | None) -> Outcomes:
+        name = clean.label(tool)
+        known = self._outcomes.get(("tool", name, ""))
+        if known is None:
+            name = self._caps.capped("tool", name)
+            calls = self.of(families.TOOL_CALLS)
+            known = self._outcomes["tool", name, ""] = Outcomes(
+                self.of(families.TOOL_DURATION).at(name),
+                calls.cell(name, "success"),
+                calls.cell(name, "error"),
+            )
+        return known
+
+    def validator(self, validator: str | None, type: str | None) -> Outcomes:
+        name, kind = clean.label(validator), clean.label(type)
+        known = self._outcomes.get(("validator", name, kind))
+        if known is None:
+            name, kind = self._pair("validator", name, kind)
+            validations = self.of(families.VALIDATIONS)
+            known = self._outcomes["validator", name, kind] = Outcomes(
+                self.of(families.VALIDATION_DURATION).at(name, kind),
+                validations.cell(name, kind, "passed"),
+                validations.cell(name, kind, "failed"),
+            )
+        return known
+
+    def stage(self, stage: str | None, type: str | None) -> Outcomes:
+        name, kind = clean.label(stage), clean.label(type)
+        known = self._outcomes.get(("stage", name, kind))
+        if known is None:
+            name, kind = self._pair("stage", name, kind)
+            known = self._outcomes["stage", name, kind] = Outcomes(
+                self.of(families.STAGE_DURATION).at(name, kind), *self._elements(name)
+            )
+        return known
+
+    def elements(self, stage: str | None) -> tuple[Cell, Cell]:
+        """What a stage has processed, well and badly; its type is not known."""
+        name = clean.label(stage)
+        return self._stages.get(name) or self._elements(self._caps.capped("stage", name))
+
+    def _elements(self, name: str) -> tuple[Cell, Cell]:
+        known = self._stages.get(name)
+        if known is None:
+            series = self.of(families.STAGE_ELEMENTS)
+            known = self._stages[name] = series.cell(name, "success"), series.cell(name, "error")
+        return known
+
+    def _pair(self, label: str, name: str, kind: str) -> tuple[str, str]:
+        """A name and its type, where the pair is within the cap of the name."""
+        if name == OTHER or not self._caps.admit(label, (name, kind)):
+            return OTHER, OTHER
+        return name, kind
+
+    def suite(self, suite: str | None) -> Suite:
+        name = self._caps.capped("suite", clean.label(suite))
+        evals = self.of(families.EVALS)
+        statuses = (evals.cell(name, status) for status in ("passed", "failed", "unjudged"))
+        return Suite(self.of(families.EVAL_SCORE).at(name), *statuses)
+
+    # of the sidecar
+
+    def http(self, method: str, route: str, status: int) -> Histogram:
+        known = self._http.get((method, route, status))
+        if known is None:
+            known = self.of(families.HTTP_DURATION).at(method, route, str(status))
+            self._http[method, route, status] = known
+        return known
+
+    def prompt(self, workspace: str, prompt: str) -> Mapping[str, Cell]:
+        """The requests for a prompt by result."""
+        known = self._prompts.get((workspace, prompt))
+        if known is not None:
+            return known
+        if prompt == OTHER or not self._caps.admit("prompt", (workspace, prompt)):
+            workspace, prompt = self._caps.capped("workspace", workspace), OTHER
+        known = self._prompts.get((workspace, prompt))
+        if known is None:
+            series = self.of(families.PROMPT_REQUESTS)
+            known = {result: series.cell(workspace, prompt, result) for result in PROMPT_RESULTS}
+            self._prompts[workspace, prompt] = known
+        return known
+
+    def moves(self, workspace: str, label: str) -> Cell:
+        """The moves of the labels of a name."""
+        moves = self.of(families.LABEL_MOVES)
+        if self._caps.admit("label", (workspace, label)):
+            return moves.cell(workspace, label)
+        return moves.cell(OTHER, OTHER)
+
+    def pointing(self, workspace: str, prompt: str, label: str, version: str) -> Cell | None:
+        """What a label points at; None for a prompt beyond the cap."""
+        if not self._caps.admit("prompt", (workspace, prompt)):
+            return None
+        return self.of(families.LABEL_VERSION).cell(workspace, prompt, label, version)
