@@ -52,6 +52,27 @@ def test_every_shell_block_of_the_readme_runs_in_order(tmp_path: Path) -> None:
     assert "1.0.1 → 1.0.0" in said
 
 
+def python_blocks(page: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_every_python_block_of_the_metrics_page_runs() -> None:
+    """The first, which serves until it is told to stop, is scraped in test_prometheus."""
+    first, *others = python_blocks("docs/metrics.md")
+    assert "serve_forever" in first
+    assert len(others) >= 5
+    for block in others:
+        program = block + (
+            "\nimport asyncio\nassert asyncio.run(answer('hi')) == 'HI'\n"
+            if "async def answer" in block
+            else ""
+        )
+        command = [sys.executable, "-W", "error", "-c", program]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        assert (done.returncode, done.stderr) == (0, ""), block
+
+
 def test_the_generated_pages_are_current() -> None:
     command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

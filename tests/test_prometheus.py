@@ -7,15 +7,26 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
-from tests.prometheus import PROMETHEUS, Panel, filled, needs_prometheus, panels, prometheus
+from tests.prometheus import (
+    PROMETHEUS,
+    Panel,
+    filled,
+    free_port,
+    needs_prometheus,
+    panels,
+    prometheus,
+)
 from tests.scraping import OPENMETRICS
+from tests.test_docs import python_blocks
 from tests.world import WELCOME, Clone, Server, eventually, run
 
 pytestmark = needs_prometheus
@@ -265,9 +276,10 @@ def test_every_panel_shows_what_was_posted(tmp_path: Path, namespace: str, numbe
                 table.append((panel, found))
             exact = real.value(f"sum({namespace}_provider_requests_total)")
             assert exact == 4 * (N + 1) * number
-            if os.environ.get("PANEL_TABLE") and (namespace, number) == ("gitprompt", 1):
-                write_table(table, Path(os.environ["PANEL_TABLE"]))
             values = {name: real.query(filled(expr, namespace)) for name, expr in ALERTS.items()}
+            alerts = [(Panel(name, "alert", ALERTS[name]), found) for name, found in values.items()]
+            if os.environ.get("PANEL_TABLE") and (namespace, number) == ("gitprompt", 1):
+                write_table(table + alerts, Path(os.environ["PANEL_TABLE"]))
             assert list(values["HighPipelineErrorRate"].values()) == [pytest.approx(0.5)]
             assert values["HighProviderLatency"] == dict(
                 [labelled(pytest.approx(30 + 30 * 0.95), provider="slow", model="snail")]
@@ -294,7 +306,9 @@ def write_table(table: list[tuple[Panel, Found]], path: Path) -> None:
                 for key, number in sorted(found.items(), key=lambda one: sorted(one[0]))
                 if number
             )
-            file.write(f"| {panel.title} {panel.ref} | `{panel.expr}` | {values or 0} |\n")
+            file.write(
+                f"| {panel.title} ({panel.ref}) | `{' '.join(panel.expr.split())}` | {values or 0} |\n"
+            )
 
 
 def test_every_alert_goes_pending_under_the_failure_it_is_for(clone: Clone, tmp_path: Path) -> None:
@@ -333,6 +347,33 @@ def test_every_alert_goes_pending_under_the_failure_it_is_for(clone: Clone, tmp_
         server.stop()
 
 
+def test_a_program_with_only_the_library_is_scraped(tmp_path: Path) -> None:
+    """The example of docs/metrics.md, as it is printed but for its port."""
+    port = free_port()
+    program = python_blocks("docs/metrics.md")[0].replace(":9090", f"127.0.0.1:{port}", 1)
+    process = subprocess.Popen([sys.executable, "-W", "error", "-c", program])
+    try:
+        with prometheus(tmp_path / "prometheus", [f"127.0.0.1:{port}"]) as real:
+            eventually(lambda: real.value("sum(gitprompt_provider_requests_total)") == 2)
+            assert real.value("gitprompt_pipelines_active") == 0
+            assert real.value('gitprompt_pipeline_duration_seconds_count{status="success"}') == 1
+            tokens = 'gitprompt_provider_tokens_total{type="cached",model="gpt-4o"}'
+            assert real.value(tokens) == 20
+            assert real.value("sum(gitprompt_provider_cost_total)") == 0.05
+            assert (
+                real.value('gitprompt_provider_request_duration_seconds_sum{model="claude-3"}')
+                == 2.5
+            )
+            assert (
+                real.value('gitprompt_stage_elements_total{stage="retrieve",status="success"}') == 1
+            )
+            for panel in panels():
+                real.query(filled(panel.expr))  # those of the application show it too
+    finally:
+        process.terminate()
+    assert process.wait() == 0
+
+
 def promtool(*command: str, stdin: str = "", cwd: Path | None = None) -> str:
     done = subprocess.run(
         ["promtool", *command], input=stdin, capture_output=True, text=True, check=False, cwd=cwd
@@ -362,8 +403,6 @@ def test_promtool_finds_nothing_wrong_with_a_scrape(tmp_path: Path) -> None:
 
 
 def test_a_scrape_while_the_server_stops_is_whole_or_refused(tmp_path: Path) -> None:
-    import httpx
-
     server = Server(tmp_path / "data").start()
     texts: list[str] = []
     headers = {"Accept": OPENMETRICS}
