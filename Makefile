@@ -34,6 +34,7 @@ bench: $(READY)
 	$(BIN)/python bench/ingest.py
 	$(BIN)/python bench/publish.py
 	$(BIN)/python bench/mixed.py
+	$(BIN)/python bench/metrics.py
 
 soak: $(READY)
 	$(BIN)/pytest -m soak

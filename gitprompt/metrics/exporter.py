@@ -21,7 +21,7 @@ _METRICS, _HEALTH = "/metrics", "/health"
 _PLAIN = "text/plain; charset=utf-8"
 _SLOW_CLIENT = 10.0  # seconds without a byte after which a client is let go
 _POLL = 0.1  # seconds until `shutdown` is noticed
-_TURN = 0.002  # seconds of encoding until an event loop runs others in between
+_TURN = 0.001  # seconds of encoding until an event loop runs others in between
 _Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -192,7 +192,7 @@ class AsgiApp:
 
 
 async def send_parts(send: Callable[[Any], Awaitable[None]], body: Iterator[bytes]) -> None:
-    """Send a body while it is made, and let others run every 2 ms."""
+    """Send a body while it is made, and let others run every millisecond."""
     import asyncio
 
     done = False

@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from gitprompt import log
 
 _OPENMETRICS = "application/openmetrics-text"
-_SAMPLES = 150  # of a collector that is not ours, to one part
+_SAMPLES = 60  # of a collector that is not ours, to one part
 _EOF = b"# EOF\n"
 
 

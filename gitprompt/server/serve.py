@@ -63,7 +63,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What is here stays: no collection need look at it again. Requests make hardly a cycle, so that
     looking for some every 700 objects, as is the default, costs a tenth of ingest for nothing."""
     gc.collect()
@@ -105,6 +105,6 @@ def serve(
             )
             server = _Server(config)
             ready(f"http://{host}:{settings.port}", settings)
-            _settle_memory()
+            settle_memory()
             server.run(sockets=sockets)
         log.info("stopped", pid=os.getpid())
