@@ -33,9 +33,10 @@ LOG = {
 class Posting:
     """Posts to a server of its own, and says what a post has added to a series."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, namespace: str = "gitprompt") -> None:
         self.server = server
-        self.before = scrape(server)
+        self.namespace = namespace
+        self.before = scrape(server, namespace=namespace)
 
     def post(self, path: str, body: Any, method: str = "POST") -> Any:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -61,7 +62,7 @@ class Posting:
 
     def added(self) -> Added:
         """What there is more than at the last call."""
-        before, self.before = self.before, scrape(self.server)
+        before, self.before = self.before, scrape(self.server, namespace=self.namespace)
         return Added(before, self.before)
 
 
@@ -362,8 +363,7 @@ def test_names_that_cannot_be_labels_are_cleaned(posting: Posting) -> None:
 
 
 def test_10000_models_become_as_many_as_the_cap(small: Server) -> None:
-    posting = Posting.__new__(Posting)
-    posting.server = small
+    posting = Posting(small, "promptkit")
     trace = posting.trace()
     for at in range(0, 10_000, 1_000):
         batch = [
@@ -397,23 +397,18 @@ def test_a_model_that_only_ever_failed_has_no_series(posting: Posting) -> None:
 
 
 def test_costs_come_from_the_table_where_nobody_sent_them(small: Server) -> None:
+    posting = Posting(small, "promptkit")
     log = {**LOG, "provider": "Acme", "model": "Large-2026-01-01"}
     del log["cost_usd"]
-    before = scrape(small, namespace="promptkit").total("provider_cost_total")
-    unpriced = scrape(small, namespace="promptkit").total("provider_unpriced_requests_total")
-    small.request("/v1/logs", method="POST", headers={"Content-Type": "application/json"},
-                  content=json.dumps(log).encode())  # fmt: skip
-    small.request("/v1/logs", method="POST", headers={"Content-Type": "application/json"},
-                  content=json.dumps({**log, "model": "unknown"}).encode())  # fmt: skip
-    found = scrape(small, namespace="promptkit")
-    cost = found.total("provider_cost_total") - before
-    assert round(cost * 1_000_000) == 100 * 10 + 340 * 20 + 20 * 1
-    assert found.total("provider_unpriced_requests_total") - unpriced == 1
+    posting.post("/v1/logs", log)
+    posting.post("/v1/logs", {**log, "model": "unknown"})
+    changed = posting.added().changed
+    assert changed["provider_cost_total"] == (100 * 10 + 340 * 20 + 20 * 1) / 1_000_000
+    assert changed["provider_unpriced_requests_total"] == 1
 
 
 def test_settings_reach_the_metrics(small: Server) -> None:
-    posting = Posting.__new__(Posting)
-    posting.server = small
+    posting = Posting(small, "promptkit")
     posting.span(posting.trace(), "t", metadata={"kind": "tool"}, start_time=0, end_time=6_000)
     posting.post("/v1/runs", {"workflow_name": "w"})
     found = scrape(small, namespace="promptkit")
@@ -635,3 +630,9 @@ def test_retention_lowers_no_counter(tmp_path: Path) -> None:
     telemetry.close()
     found = read(b"".join(expose(registry, "").body).decode())
     assert found("provider_cost_total", provider="a", model="m") == 0.5
+
+
+def test_a_port_for_the_metrics_that_is_in_use_is_told(server: Server, tmp_path: Path) -> None:
+    taken = server.url.removeprefix("http://")
+    with pytest.raises(Refused, match=r"in use[\s\S]*--metrics-addr"):
+        Server(tmp_path / "data", "--metrics-addr", taken).start()

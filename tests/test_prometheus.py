@@ -35,22 +35,11 @@ N = 10  # of everything that is posted, after one of each
 PROVIDERS = "openai|acme"  # what the dashboard's variable is set to: the slow one is not looked at
 
 
-class Load:
-    """Posts known numbers of everything."""
+class Posts:
+    """What an application posts."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.trace = self.post("/v1/traces", {"prompt_name": "welcome"})["trace_id"]
-        self.moves = 0
-        for version in ("1.0.0", "1.1.0"):
-            self.post("/v1/prompts", {
-                "name": "welcome", "version": version,
-                "messages": [{"role": "user", "content": f"Hello {version}!"}],
-            })  # fmt: skip
-        self.post("/v1/evaluations", {
-            "name": "strict", "prompt_name": "welcome", "criteria": {"min_score": 0.8},
-        })  # fmt: skip
-        self.post("/v1/runs", {"workflow_name": "stays"})
 
     def send(self, path: str, body: Any, method: str = "POST") -> Any:
         return self.server.request(
@@ -68,6 +57,24 @@ class Load:
             "prompt_name": "welcome", "version_tag": "1.0.0", "provider": "openai",
             "model": "gpt-4o", "latency_ms": 2_000, "cost_usd": 0, **fields,
         })  # fmt: skip
+
+
+class Load(Posts):
+    """Posts known numbers of everything."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.trace = self.post("/v1/traces", {"prompt_name": "welcome"})["trace_id"]
+        self.moves = 0
+        for version in ("1.0.0", "1.1.0"):
+            self.post("/v1/prompts", {
+                "name": "welcome", "version": version,
+                "messages": [{"role": "user", "content": f"Hello {version}!"}],
+            })  # fmt: skip
+        self.post("/v1/evaluations", {
+            "name": "strict", "prompt_name": "welcome", "criteria": {"min_score": 0.8},
+        })  # fmt: skip
+        self.post("/v1/runs", {"workflow_name": "stays"})
 
     def go(self, number: int) -> None:
         for status in ("completed", "failed") * number:
@@ -323,8 +330,7 @@ def test_every_alert_goes_pending_under_the_failure_it_is_for(clone: Clone, tmp_
     target = server.url.removeprefix("http://")
     try:
         with prometheus(tmp_path / "prometheus", [target]) as real:
-            load = Load.__new__(Load)
-            load.server = server
+            load = Posts(server)
             for number in (1, N):
                 for _ in range(number):
                     load.post("/v1/runs", {"workflow_name": "w", "status": "failed"})

@@ -24,8 +24,8 @@ from gitprompt.sync import Progress
 _DRAIN_SECONDS = 8  # what is in flight may finish; the process ends within 10
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket, or SetupError that says what is wrong."""
+def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """A bound socket, or SetupError that says what is wrong; `option` is what says otherwise."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -34,15 +34,15 @@ def listen(host: str, port: int) -> socket.socket:
         found.listen(2048)
     except OSError as error:
         found.close()
-        raise _cannot_listen(host, port, error) from error
+        raise _cannot_listen(host, port, option, error) from error
     return found
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> SetupError:
+def _cannot_listen(host: str, port: int, option: str, error: OSError) -> SetupError:
     if error.errno == errno.EADDRINUSE:
         return SetupError(
             f"port {port} on {host} is in use",
-            hint="Choose another with --port, or stop the other.",
+            hint=f"Choose another with {option}, or stop the other.",
         )
     if error.errno == errno.EACCES:
         return SetupError(f"port {port} may not be used by this user", hint="Use one above 1023.")
@@ -84,7 +84,8 @@ def serve(
         sockets = [stack.enter_context(listen(settings.host, settings.port))]
         settings = replace(settings, port=sockets[0].getsockname()[1])
         if settings.metrics_addr:
-            sockets.append(stack.enter_context(listen(*metrics_address(settings))))
+            bound = listen(*metrics_address(settings), option="--metrics-addr")
+            sockets.append(stack.enter_context(bound))
             address = "{}:{}".format(*sockets[1].getsockname()[:2])
             settings = replace(settings, metrics_addr=address)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
