@@ -49,10 +49,10 @@ class ServerSettings:
         0, "GITPROMPT_KEEP_DAYS", "Days that telemetry is kept, rollups excepted; 0 keeps it all."
     )
     prices: str = _setting(
-        "",
+        "shipped",
         "GITPROMPT_PRICES",
-        "Price table for calls that come without a cost: a prices.yaml, or 'none'; a small dated one"
-        " where absent.",
+        "Price table for calls that come without a cost: a prices.yaml, 'none', or the small dated"
+        " one that is 'shipped'.",
     )
     metrics_namespace: str = _setting(
         "gitprompt", "GITPROMPT_METRICS_NAMESPACE", "What the names of metrics begin with."
@@ -63,9 +63,9 @@ class ServerSettings:
         "host:port to serve /metrics on, and there alone; with the rest where absent.",
     )
     metrics_auth: str = _setting(
-        "",
+        "auto",
         "GITPROMPT_METRICS_AUTH",
-        "none or token (for /metrics); none on loopback and token elsewhere where absent.",
+        "What /metrics asks for: none, token, or auto: a token where one is set, and off loopback.",
     )
     metrics_buckets: str = _setting(
         "",
@@ -145,8 +145,8 @@ def server_settings(
         raise UsageError(f"log format '{settings.log_format}' is neither text nor json")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise UsageError(f"log level '{settings.log_level}' is not debug, info, warning or error")
-    if settings.metrics_auth not in ("", "none", "token"):
-        raise UsageError(f"metrics auth '{settings.metrics_auth}' is neither none nor token")
+    if settings.metrics_auth not in ("auto", "none", "token"):
+        raise UsageError(f"metrics auth '{settings.metrics_auth}' is not auto, none or token")
     if settings.forward_traces not in ("yes", "no"):
         raise UsageError(f"forward traces '{settings.forward_traces}' is neither yes nor no")
     if settings.forward_traces == "yes" and not settings.otlp_endpoint:

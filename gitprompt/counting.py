@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from gitprompt import log
-from gitprompt.clock import now_ms
-from gitprompt.core.usage import NANO, Told, Usage
-from gitprompt.metrics import Calls, Metrics
-from gitprompt.store import logs, metrics, results, runs, traces
-from gitprompt.store.logs import LogRow, NewLog, StoredLog
+from gitprompt.clock import Clock
+from gitprompt.core.usage import Call, SpanFacts, Usage
+from gitprompt.metrics import OTHER, Calls, Metrics, SidecarMetrics, Status
+from gitprompt.store import logs, results, runs, traces
+from gitprompt.store import metrics as points
+from gitprompt.store.logs import NewLog, StoredLog
 from gitprompt.store.metrics import NewPoints
 from gitprompt.store.results import NewResult, StoredResult
-from gitprompt.store.runs import ChangedRun, NewRun, RunChange, RunDeletion, RunRow
+from gitprompt.store.runs import ChangedRun, NewRun, RunChange, RunDeletion
 from gitprompt.store.telemetry import Telemetry
 from gitprompt.store.traces import NewSpans, NewTrace, SpanRow, StoredSpans
 from gitprompt.store.writer import Apply, Job
@@ -29,7 +29,6 @@ KINDS = ("log", "trace", "span", "run", "run_change", "result", "metric")
 RESULTS = ("stored", "duplicate", "rejected", "failed")
 _LATELY = 1_000  # rows of the database whose labels are known from the start
 _MAX_RUNNING = 100_000  # runs
-_PLAIN = Told("other")
 
 
 class _Batch:
@@ -37,39 +36,35 @@ class _Batch:
 
     def __init__(self) -> None:
         self.events: Counter[tuple[str, str]] = Counter()
-        self._calls: dict[tuple[str | None, str | None, bool, bool], Calls] = {}
+        self._calls: dict[tuple[object, ...], tuple[str | None, str | None, Calls]] = {}
         self._stages: dict[tuple[str, str, bool], list[float | None]] = {}
 
-    def call(
-        self,
-        provider: str | None,
-        model: str | None,
-        usage: Usage,
-        seconds: float | None,
-        cost: float | None,
-        trace_id: str | None,
-    ) -> None:
+    def call(self, call: Call, trace_id: str | None) -> None:
         """A call of a model."""
+        provider, model, cost, usage = call
         failed = usage.errors > 0
-        key = provider, model, failed, cost is None
-        calls = self._calls.get(key)
-        if calls is None:
-            calls = self._calls[key] = Calls(failed, cost=None if cost is None else 0.0)
+        used = usage.tokens_in > 0 or usage.tokens_out > 0
+        key = provider, model, failed, used, cost is None
+        found = self._calls.get(key)
+        if found is None:
+            calls = Calls(failed, cost=None if cost is None else 0.0)
+            self._calls[key] = provider, model, calls
+        else:
+            calls = found[2]
         calls.number += 1
-        calls.input += max(usage.tokens_in - usage.tokens_cached, 0)
+        calls.input += _uncached(usage)
         calls.output += usage.tokens_out
         calls.cached += usage.tokens_cached
-        calls.trace_id = trace_id
-        if seconds is not None:
-            calls.seconds.append(seconds)
+        if usage.latency_ms is not None:
+            calls.seconds.append((usage.latency_ms / 1000, trace_id))
         if cost is not None:
             calls.cost = (calls.cost or 0.0) + cost
 
     def stage(self, name: str, type: str, failed: bool, seconds: float | None) -> None:
         self._stages.setdefault((name, type, failed), []).append(seconds)
 
-    def flush(self, metrics: Metrics) -> None:
-        for (provider, model, _, _), calls in self._calls.items():
+    def flush(self, metrics: SidecarMetrics) -> None:
+        for provider, model, calls in self._calls.values():
             metrics.record_provider_calls(provider, model, calls)
         for (name, type, failed), seconds in self._stages.items():
             metrics.record_stages(name, type, seconds, failed=failed)
@@ -80,8 +75,9 @@ class _Batch:
 class Counting:
     """What the writer of telemetry calls after each transaction."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: SidecarMetrics, clock: Clock) -> None:
         self._metrics = metrics
+        self._clock = clock
         for kind in KINDS:
             for result in RESULTS:
                 metrics.record_ingest(kind, result, 0)
@@ -102,123 +98,154 @@ class Counting:
     def recall(self, telemetry: Telemetry) -> None:
         """At the start: the runs that are running, and the series of lately at 0, so that the first
         failure after a restart is an increase."""
-        now = now_ms()
-        since = now - round(self._metrics.run_expiry * 1000)
-        for workspace, run_id, start in telemetry.read_now(runs.running, since, _MAX_RUNNING):
-            age = max(now - start, 0) / 1000
-            self._metrics.record_pipeline_start(_run(workspace, run_id), age=age)
+        metrics, now = self._metrics, self._clock()
+        since = now - round(metrics.run_expiry)
+        for workspace, run_id, came in telemetry.read_now(runs.running, since, _MAX_RUNNING):
+            metrics.record_pipeline_start(_run_key(workspace, run_id), age=now - came)
+        for suite in telemetry.read_now(results.suite_names, _LATELY):
+            metrics.know_suite(suite)
         for provider, model in telemetry.read_now(logs.lately, _LATELY):
-            self._metrics.know("llm", provider, model)
-        for name, told in telemetry.read_now(traces.lately, _LATELY):
-            if told.kind == "llm":
-                self._metrics.know("llm", told.provider, told.model)
+            metrics.know_model(provider, model)
+        for name, facts in telemetry.read_now(traces.lately, _LATELY):
+            if facts.kind == "llm":
+                metrics.know_model(facts.provider, facts.model)
+            elif facts.kind == "tool":
+                metrics.know_tool(facts.name or name)
+            elif facts.kind == "validator":
+                metrics.know_validator(facts.name or name, facts.type or OTHER)
             else:
-                kind = "stage" if told.kind == "other" else told.kind
-                self._metrics.know(kind, told.name or name, told.type or "other")
+                metrics.know_stage(name, facts.type or OTHER)
 
 
 def _result(is_new: bool) -> str:
     return "stored" if is_new else "duplicate"
 
 
-def _log(metrics: Metrics, batch: _Batch, item: NewLog, stored: StoredLog) -> None:
+def _count_log(metrics: Metrics, batch: _Batch, item: NewLog, stored: StoredLog) -> None:
     batch.events["log", _result(stored.is_new)] += 1
     if not stored.is_new:
         return
-    row, usage = item.row, item.usage
-    if stored.spanned is not None:
-        _top_up(metrics, row, usage, stored.spanned)
-        return
-    seconds = None if row.latency_ms is None else row.latency_ms / 1000
-    batch.call(row.provider, row.model, usage, seconds, row.cost_usd, row.trace_id)
+    row = item.row
+    call = Call(row.provider, row.model, row.cost_usd, item.usage)
+    if stored.spanned is None:
+        batch.call(call, row.trace_id)
+    else:
+        _top_up(metrics, stored.spanned, call, row.trace_id)
 
 
-def _top_up(metrics: Metrics, row: LogRow, said: Usage, spanned: Usage) -> None:
-    """Count what a log says beyond the span that has counted the call."""
-    metrics.add_to_provider_call(
-        row.provider,
-        row.model,
-        input=max(
-            said.tokens_in - said.tokens_cached - spanned.tokens_in + spanned.tokens_cached, 0
-        ),
-        output=max(said.tokens_out - spanned.tokens_out, 0),
-        cached=max(said.tokens_cached - spanned.tokens_cached, 0),
-        cost=max(said.cost_nano - spanned.cost_nano, 0) / NANO,
+def _top_up(metrics: Metrics, counted: Call, more: Call, trace_id: str | None) -> None:
+    """Count what the second to tell of a call says beyond the first, under the names of the first:
+    the greater number of tokens, the cost where one sent it, the duration where it was missing."""
+    usage, said = counted.usage, more.usage
+    input = max(_uncached(usage), _uncached(said))
+    output = max(usage.tokens_out, said.tokens_out)
+    cached = max(usage.tokens_cached, said.tokens_cached)
+    provider, model = counted.provider, counted.model
+    already = counted.cost_usd
+    if already is None:
+        already = metrics.price(
+            provider, model, _uncached(usage), usage.tokens_out, usage.tokens_cached
+        )
+    costs = more.cost_usd if more.cost_usd is not None else counted.cost_usd
+    if costs is None:
+        costs = metrics.price(provider, model, input, output, cached)
+    calls = Calls(
+        usage.errors > 0,
+        input=input - _uncached(usage),
+        output=output - usage.tokens_out,
+        cached=cached - usage.tokens_cached,
+        cost=max((costs or 0.0) - (already or 0.0), 0.0),
     )
+    if usage.latency_ms is None and said.latency_ms is not None:
+        calls.seconds.append((said.latency_ms / 1000, trace_id))
+    metrics.record_provider_calls(provider, model, calls)
 
 
-def _spans(metrics: Metrics, batch: _Batch, item: NewSpans, stored: StoredSpans) -> None:
+def _uncached(usage: Usage) -> int:
+    """Input tokens that no cache has answered."""
+    return max(usage.tokens_in - usage.tokens_cached, 0)
+
+
+def _count_spans(metrics: Metrics, batch: _Batch, item: NewSpans, stored: StoredSpans) -> None:
     new = stored.item
     batch.events["span", "stored"] += len(new.spans)
     batch.events["span", "duplicate"] += len(item.spans) - len(new.spans)
-    for span, usage, told in zip_longest(new.spans, new.usages, new.told):
-        if span.span_id in stored.logged:
+    for row, usage, facts in new.spans:
+        if usage is not None:
+            call = Call(facts.provider, facts.model, facts.cost_usd, usage)
+            if row.span_id in stored.logged:
+                _top_up(metrics, stored.logged[row.span_id], call, new.trace_id)
+            else:
+                batch.call(call, new.trace_id)
             continue
         seconds = None
-        if span.start_time is not None and span.end_time is not None:
-            seconds = (span.end_time - span.start_time) / 1000
-        if usage is not None and told is not None:
-            batch.call(told.provider, told.model, usage, seconds, told.cost_usd, new.trace_id)
+        if row.start_time is not None and row.end_time is not None:
+            seconds = (row.end_time - row.start_time) / 1000
+        if facts.kind == "other":
+            batch.stage(row.name, facts.type or OTHER, row.status == "error", seconds)
         else:
-            _span(metrics, batch, new.trace_id, span, told or _PLAIN, seconds)
+            _count_span(metrics, new.trace_id, row, facts, seconds)
 
 
-def _span(
-    metrics: Metrics, batch: _Batch, trace_id: str, span: SpanRow, told: Told, seconds: float | None
+def _count_span(
+    metrics: Metrics, trace_id: str, row: SpanRow, facts: SpanFacts, seconds: float | None
 ) -> None:
-    """A span that is no call of a model."""
-    failed = span.status == "error"
-    if told.kind == "tool":
-        status = "error" if failed else "success"
-        metrics.record_tool_call(told.name or span.name, status, seconds, trace_id=trace_id)
-    elif told.kind == "validator":
-        status = "passed" if told.passed and not failed else "failed"
-        metrics.record_validation(told.name or span.name, told.type or "other", status, seconds)
+    """The span of a tool or a validator."""
+    name, failed = facts.name or row.name, row.status == "error"
+    if facts.kind == "tool":
+        status: Status = "error" if failed else "success"
+        metrics.record_tool_call(name, status, seconds, trace_id=trace_id)
     else:
-        batch.stage(span.name, told.type or "other", failed, seconds)
+        passed = facts.passed and not failed
+        metrics.record_validation(
+            name, facts.type or OTHER, "passed" if passed else "failed", seconds
+        )
 
 
-def _trace(metrics: Metrics, batch: _Batch, item: NewTrace, is_new: bool) -> None:
+def _count_trace(metrics: Metrics, batch: _Batch, item: NewTrace, is_new: bool) -> None:
     batch.events["trace", _result(is_new)] += 1
 
 
-def _ensured(metrics: Metrics, batch: _Batch, item: NewTrace, is_new: bool) -> None:
+def _count_ensured(metrics: Metrics, batch: _Batch, item: NewTrace, is_new: bool) -> None:
     if is_new:  # an exporter names its trace in every request
         batch.events["trace", "stored"] += 1
 
 
-def _run(workspace: str, run_id: str) -> str:
+def _run_key(workspace: str, run_id: str) -> str:
     return f"{workspace}\0{run_id}"
 
 
-def _new_run(metrics: Metrics, batch: _Batch, item: NewRun, is_new: bool) -> None:
+def _count_run(metrics: Metrics, batch: _Batch, item: NewRun, is_new: bool) -> None:
     batch.events["run", _result(is_new)] += 1
     if is_new:
-        _now(metrics, item.row, has_ended=item.row.status in runs.FINISHED)
+        row = item.row
+        ended = row.status in runs.FINISHED
+        run = ChangedRun(row.status, row.start_time, row.end_time, row.trace_id, ended)
+        _follow(metrics, _run_key(row.workspace, row.run_id), run)
 
 
-def _changed_run(metrics: Metrics, batch: _Batch, item: RunChange, changed: ChangedRun) -> None:
+def _count_change(metrics: Metrics, batch: _Batch, item: RunChange, run: ChangedRun) -> None:
     batch.events["run_change", "stored"] += 1
-    _now(metrics, changed.row, has_ended=changed.has_ended)
+    _follow(metrics, _run_key(item.workspace, item.run_id), run)
 
 
-def _now(metrics: Metrics, row: RunRow, *, has_ended: bool) -> None:
-    """How a run is now: running, ended by this, or ended before."""
-    key = _run(row.workspace, row.run_id)
-    if row.status not in runs.FINISHED:
+def _follow(metrics: Metrics, key: str, run: ChangedRun) -> None:
+    """A run is running now, or has just ended, or had ended before."""
+    if run.status not in runs.FINISHED:
         metrics.record_pipeline_start(key)
-    elif has_ended and row.end_time is not None:
-        seconds = (row.end_time - row.start_time) / 1000
-        metrics.record_pipeline_end(row.status, seconds, key, trace_id=row.trace_id)
+    elif run.ends_first and run.end_time is not None:
+        status: Status = "success" if run.status == "completed" else "error"
+        seconds = (run.end_time - run.start_time) / 1000
+        metrics.record_pipeline_end(status, seconds, key, trace_id=run.trace_id)
     else:
         metrics.forget_pipeline(key)
 
 
-def _deleted_run(metrics: Metrics, batch: _Batch, item: RunDeletion, _: None) -> None:
-    metrics.forget_pipeline(_run(item.workspace, item.run_id))
+def _forget_run(metrics: Metrics, batch: _Batch, item: RunDeletion, _: None) -> None:
+    metrics.forget_pipeline(_run_key(item.workspace, item.run_id))
 
 
-def _eval(metrics: Metrics, batch: _Batch, item: NewResult, stored: StoredResult) -> None:
+def _count_result(metrics: Metrics, batch: _Batch, item: NewResult, stored: StoredResult) -> None:
     batch.events["result", _result(stored.is_new)] += 1
     if stored.is_new:
         score, least = item.row.score, item.min_score
@@ -226,18 +253,18 @@ def _eval(metrics: Metrics, batch: _Batch, item: NewResult, stored: StoredResult
         metrics.record_eval(item.suite_name, score, passed)
 
 
-def _points(metrics: Metrics, batch: _Batch, item: NewPoints, number: int) -> None:
+def _count_points(metrics: Metrics, batch: _Batch, item: NewPoints, number: int) -> None:
     batch.events["metric", "stored"] += number
 
 
 _COUNTS: dict[Apply, Callable[[Metrics, _Batch, Any, Any], None]] = {
-    logs.insert: _log,
-    traces.insert_traces: _trace,
-    traces.ensure: _ensured,
-    traces.insert_spans: _spans,
-    runs.insert: _new_run,
-    runs.change: _changed_run,
-    runs.delete: _deleted_run,
-    results.insert: _eval,
-    metrics.insert: _points,
+    logs.insert: _count_log,
+    traces.insert_traces: _count_trace,
+    traces.ensure: _count_ensured,
+    traces.insert_spans: _count_spans,
+    runs.insert: _count_run,
+    runs.change: _count_change,
+    runs.delete: _forget_run,
+    results.insert: _count_result,
+    points.insert: _count_points,
 }

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.clock import Clock
-from gitprompt.core.usage import facts_of, of_span, told_of
+from gitprompt.core.usage import facts_of, of_span, span_facts
 from gitprompt.store import logs, metrics, results, rollups, runs, traces
 from gitprompt.store.audit import Actor
 from gitprompt.store.logs import LogRow, NewLog, StoredLog
@@ -22,7 +22,7 @@ from gitprompt.store.metrics import NewPoints, PointRow
 from gitprompt.store.results import NewResult, ResultRow, StoredResult
 from gitprompt.store.runs import NewRun, RunChange, RunDeletion, RunRow
 from gitprompt.store.telemetry import Telemetry
-from gitprompt.store.traces import Deletion, NewSpans, NewTrace, SpanRow, TraceRow
+from gitprompt.store.traces import Deletion, NewSpan, NewSpans, NewTrace, SpanRow, TraceRow
 
 
 class Span(NamedTuple):
@@ -114,40 +114,11 @@ class Ingest:
     async def spans(self, actor: Actor, trace_id: str, spans: Sequence[Span]) -> list[str]:
         """Store spans of a trace that exists, all or none; returns their ids."""
         now = self._clock()
-        rows = [
-            SpanRow(
-                span.span_id or new_span_id(),
-                span.parent_id,
-                span.name,
-                span.status,
-                span.start_time,
-                span.end_time,
-                span.document,
-                now,
-            )
-            for span in spans
-        ]
-        facts = [facts_of(span.metadata) if span.metadata else None for span in spans]
-        told = [told_of(known) if known else None for known in facts]
-        usages = [
-            of_span(
-                workspace=actor.workspace,
-                prompt_name=None,
-                version_tag=None,
-                created_at=now,
-                status=span.status,
-                start_time=span.start_time,
-                end_time=span.end_time,
-                facts=known,
-            )
-            if known and about is not None and about.kind == "llm"
-            else None
-            for span, known, about in zip(spans, facts, told, strict=True)
-        ]
+        made = [_new_span(actor.workspace, span, now) for span in spans]
         entry = actor.did("span:create", now, target_id=trace_id)
-        item = NewSpans(actor.workspace, trace_id, rows, usages, entry, told)
+        item = NewSpans(actor.workspace, trace_id, made, entry)
         await self._telemetry.write(traces.insert_spans, item)
-        return [row.span_id for row in rows]
+        return [span.row.span_id for span in made]
 
     async def delete_trace(self, actor: Actor, trace_id: str) -> None:
         entry = actor.did("trace:delete", self._clock(), target_id=trace_id)
@@ -231,3 +202,33 @@ class Ingest:
         entry = actor.did("metric:create", self._clock(), target_id=points[0].name)
         stored: int = await self._telemetry.write(metrics.insert, NewPoints(points, entry))
         return stored
+
+
+def _new_span(workspace: str, span: Span, now: int) -> NewSpan:
+    row = SpanRow(
+        span.span_id or new_span_id(),
+        span.parent_id,
+        span.name,
+        span.status,
+        span.start_time,
+        span.end_time,
+        span.document,
+        now,
+    )
+    found = facts_of(span.metadata) if span.metadata else None
+    if not found:
+        return NewSpan(row)
+    facts = span_facts(found)
+    if facts.kind != "llm":
+        return NewSpan(row, None, facts)
+    usage = of_span(
+        workspace=workspace,
+        prompt_name=None,
+        version_tag=None,
+        created_at=now,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        facts=found,
+    )
+    return NewSpan(row, usage, facts)

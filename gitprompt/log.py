@@ -20,6 +20,13 @@ def configure(level: str, style: str) -> None:
     logger.propagate = False
 
 
+def adopt(name: str) -> None:
+    """Have another library's messages in our form."""
+    other = logging.getLogger(name)
+    other.handlers[:] = logger.handlers
+    other.propagate = not logger.handlers
+
+
 def event(level: int, message: str, **fields: object) -> None:
     """Log one event. Never pass a secret, a key or a body."""
     if logger.isEnabledFor(level):

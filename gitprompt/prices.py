@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
-from gitprompt import checks, resources
+from gitprompt import checks, formats, resources
 from gitprompt.core.model import Finding
-from gitprompt.core.prices import Price, PriceTable
+from gitprompt.core.prices import ANY, Price, PriceTable
 from gitprompt.errors import Invalid, SetupError
+from gitprompt.formats.text import Path
 
-NONE = "none"  # as a setting: no prices at all
+# Settings that are no files: the table that ships, and no prices at all.
+SHIPPED = "shipped"
+NONE = "none"
 
 
 def load(setting: str) -> PriceTable | None:
-    """The table that the setting names: a file, 'none', or empty for the one that ships. Raises
-    SetupError for a file that cannot be read, and Invalid for one that is wrong."""
+    """The table that the setting names: a file, 'shipped' or 'none'. Raises SetupError for a file
+    that cannot be read, and Invalid for one that is wrong."""
     if setting == NONE:
         return None
-    table, findings = read(setting or resources.path("deploy", "prices.yaml"))
+    table, findings = read(shipped() if setting == SHIPPED else setting)
     if table is None:
         first = findings[0]
         raise Invalid(
@@ -27,6 +31,11 @@ def load(setting: str) -> PriceTable | None:
             hint=f"`gitprompt prices check {first.path}` says all that is wrong.",
         )
     return table
+
+
+def shipped() -> str:
+    """The file of the table that ships."""
+    return resources.path("deploy", "prices.yaml")
 
 
 def read(path: str) -> tuple[PriceTable | None, list[Finding]]:
@@ -37,9 +46,32 @@ def read(path: str) -> tuple[PriceTable | None, list[Finding]]:
     except OSError as error:
         raise SetupError(f"the prices {path} cannot be read: {error.strerror}") from error
     document, findings = checks.examine(data, path=path, kind="prices", name="")
-    if checks.errors(findings):
-        return None, findings
-    return _table(document), findings
+    if not checks.errors(findings):
+        findings += [_placed(data, path, *problem) for problem in _problems(document)]
+    return (None if checks.errors(findings) else _table(document)), findings
+
+
+def _problems(document: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
+    """What a schema cannot say: where, what, and what to do."""
+    try:
+        date.fromisoformat(document["as_of"])
+    except ValueError as error:
+        yield ("as_of",), f"as_of: {error}", "Use the day on which you looked: YYYY-MM-DD."
+    owners: dict[tuple[str, ...], str] = {}
+    for provider, models in document["prices"].items():
+        for place in ((provider,), *((provider, model) for model in models)):
+            name = place[-1]
+            if owners.setdefault(tuple(part.lower() for part in place), name) != name:
+                yield ("prices", *place), f"'{name}' stands twice, in other letters", "Keep one."
+            elif name != name.strip():
+                yield ("prices", *place), f"'{name}' has spaces around it", "Take them away."
+            elif "*" in name and place[1:] != (ANY,):
+                hint = "A model '*' is any other of its provider; there are no other patterns."
+                yield ("prices", *place), f"'{name}' is no name", hint
+
+
+def _placed(data: bytes, path: str, where: Path, message: str, hint: str) -> Finding:
+    return Finding("schema", "error", message, hint, path, *formats.locate(data, where))
 
 
 def _table(document: Mapping[str, Any]) -> PriceTable:

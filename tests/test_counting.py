@@ -14,7 +14,7 @@ import pytest
 
 from gitprompt.counting import Counting
 from gitprompt.ingest import Ingest
-from gitprompt.metrics import Metrics, Registry
+from gitprompt.metrics import Registry, SidecarMetrics
 from gitprompt.metrics.exposition import expose
 from gitprompt.store import retention
 from gitprompt.store.audit import Actor
@@ -568,8 +568,9 @@ def test_metrics_can_have_an_address_of_their_own(tmp_path: Path) -> None:
         ("--metrics-buckets", "pipeline_duration_seconds", "name=value"),
         ("--metrics-caps", "model=0", "between 1 and"),
         ("--metrics-caps", "user=5", "no capped label"),
-        ("--metrics-caps", "model=many", "many"),
-        ("--metrics-auth", "maybe", "neither none nor token"),
+        ("--metrics-caps", "model=many", "Such as model=300"),
+        ("--metrics-caps", "model=1;model=2", "stands twice"),
+        ("--metrics-auth", "maybe", "not auto, none or token"),
         ("--metrics-addr", "here", "host:port"),
         ("--prices", "nowhere.yaml", "cannot be read"),
     ],
@@ -614,10 +615,12 @@ def test_an_otlp_export_counts_its_spans_once(posting: Posting) -> None:
 
 def test_retention_lowers_no_counter(tmp_path: Path) -> None:
     """What is forgotten was counted; a counter that falls would read as a restart."""
-    metrics = Metrics()
+    metrics = SidecarMetrics()
     registry = Registry()
     registry.register(metrics)
-    telemetry = Telemetry(str(tmp_path / "telemetry.db"), on_commit=Counting(metrics))
+    telemetry = Telemetry(
+        str(tmp_path / "telemetry.db"), on_commit=[Counting(metrics, lambda: 1_000)]
+    )
     row = LogRow("default", None, "p", "1", "a", "m", 1, 1, 0, 10, 0.5, None, None, None, "ok",
                  None, None, None, None, 0)  # fmt: skip
 

@@ -30,7 +30,7 @@ from gitprompt.store import backup, logs, retention, rollups, rows, sqlite, trac
 from gitprompt.store.audit import Actor
 from gitprompt.store.logs import LogRow, NewLog, StoredLog
 from gitprompt.store.telemetry import Telemetry
-from gitprompt.store.traces import NewSpans, NewTrace, SpanRow, StoredSpans, TraceRow
+from gitprompt.store.traces import NewSpan, NewSpans, NewTrace, SpanRow, StoredSpans, TraceRow
 from tests.world import Refused, Server, eventually, run
 
 # The crash
@@ -397,10 +397,8 @@ def test_a_full_queue_refuses_and_stores_nothing(
 
 def test_spans_of_one_group_are_refused_apart(telemetry: Telemetry) -> None:
     def spans(trace: str, *ids: str, name: str = "n") -> NewSpans:
-        made = [SpanRow(one, None, name, "ok", 1, 2, None, 7_200) for one in ids]
-        return NewSpans(
-            "default", trace, made, [None] * len(made), Actor("default", "t").did("x", 1)
-        )
+        made = [NewSpan(SpanRow(one, None, name, "ok", 1, 2, None, 7_200)) for one in ids]
+        return NewSpans("default", trace, made, Actor("default", "t").did("x", 1))
 
     trace = TraceRow("default", "t", None, None, None, 7_200)
     telemetry.writer.run(traces.insert_traces, NewTrace(trace, Actor("default", "t").did("x", 1)))
@@ -451,7 +449,7 @@ def test_rollups_that_were_kept_equal_rollups_that_are_rebuilt(
             metadata = {"kind": "llm", "model": "m", "tokens_in": 3, "cost_usd": 0.2}
             made = SpanRow(span or "", None, "n", "error", 0, ms, json.dumps(metadata), 7_200)
             usage = Usage("default", "", "", 2, 1, 3, 0, 0, 200_000_000, ms)
-            traces.insert_spans(db, [NewSpans("default", trace, [made], [usage], entry)])
+            traces.insert_spans(db, [NewSpans("default", trace, [NewSpan(made, usage)], entry)])
         else:
             traces.delete(db, [traces.Deletion("default", trace, entry)])
     kept = rollups.statistics(db, "default")

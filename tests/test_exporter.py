@@ -9,7 +9,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -85,7 +85,7 @@ class Wild:
 # recording
 
 
-def test_the_functions_of_the_seed_record_what_they_say(metrics: Metrics) -> None:
+def test_the_functions_of_promptkit_record_what_they_say(metrics: Metrics) -> None:
     metrics.record_stage_duration("my_stage", "transform", 0.5)
     metrics.record_stage_element("my_stage", "success")
     metrics.record_provider_request("anthropic", "claude-3", "success", 2.5)
@@ -113,7 +113,7 @@ def test_the_functions_of_the_seed_record_what_they_say(metrics: Metrics) -> Non
     assert found("pipeline_duration_seconds_sum", status="error") == 3
 
 
-def test_the_module_has_every_function_of_the_seed() -> None:
+def test_the_module_has_every_function_of_promptkit() -> None:
     for name in ("stage_duration", "stage_element", "pipeline_start", "pipeline_end", "provider_request",
                  "provider_tokens", "provider_cost", "tool_call", "validation"):  # fmt: skip
         assert callable(getattr(library, f"record_{name}"))
@@ -121,7 +121,7 @@ def test_the_module_has_every_function_of_the_seed() -> None:
 
 
 def test_buckets_are_those_of_the_specification(metrics: Metrics) -> None:
-    seed = {
+    promised = {
         "pipeline_duration_seconds": [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
         "stage_duration_seconds":
             [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
@@ -131,18 +131,19 @@ def test_buckets_are_those_of_the_specification(metrics: Metrics) -> None:
         "eval_score": [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1],
     }  # fmt: skip
     rows = {family.name: list(family.buckets) for family in families.FAMILIES}
-    assert {name: rows[name] for name in seed} == seed
+    assert {name: rows[name] for name in promised} == promised
 
 
 @given(
     values=st.lists(
         st.one_of(
-            st.none(), st.floats(), st.integers(), st.text(), st.booleans(), st.just(-1), st.just(1e308)
+            st.none(), st.floats(), st.integers(), st.text(), st.booleans(), st.just(-1), st.just(1e308),
+            st.decimals(), st.just([1]),
         ),
         max_size=30,
     ),
     names=st.lists(
-        st.one_of(st.none(), st.text(st.characters(), max_size=200), st.integers(), st.just("\ud800")),
+        st.one_of(st.none(), st.text(st.characters(), max_size=200), st.integers(), st.just("\ud800"), st.just(["a"])),
         min_size=1,
         max_size=30,
     ),
@@ -332,6 +333,46 @@ def test_instruments_work_in_async_code_and_as_decorators(metrics: Metrics) -> N
     assert later.__name__ == "later"
 
 
+def test_an_instrument_may_be_used_again_and_around_streams(metrics: Metrics) -> None:
+    call = instruments.ProviderCall(metrics, "a", "m")
+    with call:
+        call.tokens(input=5)
+    with call:
+        pass
+    validation = instruments.Validator(metrics, "v")
+    with validation:
+        validation.fail()
+    with validation:
+        pass
+
+    @instruments.ToolCall(metrics, "stream")
+    def stream(size: int) -> Iterator[int]:
+        yield from range(size)
+        raise ZeroDivisionError
+
+    @instruments.ToolCall(metrics, "later")
+    async def later(size: int) -> AsyncIterator[int]:
+        for number in range(size):
+            await asyncio.sleep(0.01)
+            yield number
+
+    async def story() -> list[int]:
+        async for _ in later(3):
+            break  # who reads may stop: that is no error
+        return [number async for number in later(3)]
+
+    with pytest.raises(ZeroDivisionError):
+        list(stream(2))
+    assert next(stream(2)) == 0
+    assert asyncio.run(story()) == [0, 1, 2]
+    found = told(metrics)
+    assert found("provider_tokens_total", provider="a", model="m", type="input") == 5
+    assert found("validations_total", validator="v", validator_type="other", status="passed") == 1
+    assert found("tool_calls_total", tool="stream", status="error") == 1
+    assert found("tool_calls_total", tool="later", status="success") == 2
+    assert found("tool_call_duration_seconds_sum", tool="later") >= 0.04
+
+
 # the bus
 
 
@@ -383,6 +424,38 @@ def test_a_listener_that_raises_stops_nobody_else(
     assert told(metrics)("tool_calls_total", tool="t", status="success") == 3
     assert told(metrics).total("stage_elements_total") == 0
     assert [record.message for record in caplog.records] == ["a listener of events failed"]
+
+
+def test_a_listener_may_raise_anything_and_close_the_bus(metrics: Metrics) -> None:
+    bus = EventBus()
+
+    def broken(event: Any) -> None:
+        bus.close()
+        raise asyncio.CancelledError
+
+    bus.subscribe_all(broken)
+    bus.subscribe_all(MetricsListener(metrics))
+    bus.publish(ToolCallEnded(tool="t"))
+    assert bus.flush()
+    assert bus.close()
+    assert bus.flush()
+    assert told(metrics)("tool_calls_total", tool="t", status="success") == 1
+
+
+def test_a_bus_that_could_not_close_closes_later() -> None:
+    release = threading.Event()
+
+    def stuck(event: Any) -> None:
+        release.wait()
+
+    bus = EventBus(capacity=1)
+    bus.subscribe_all(stuck)
+    bus.publish(1)
+    eventually(lambda: bus.publish(2))
+    assert not bus.close(timeout=0.05)
+    release.set()
+    assert bus.close()
+    assert bus.flush(timeout=1)
 
 
 def test_a_full_bus_drops_and_counts() -> None:
@@ -466,6 +539,16 @@ def test_a_port_in_use_is_told_at_the_start(exporter: Exporter, metrics: Metrics
     assert second.shutdown()
 
 
+def test_what_is_none_is_refused_at_once(metrics: Metrics) -> None:
+    nothing: Any = 1
+    with pytest.raises(TypeError, match="no collector"):
+        Exporter(metrics=metrics).register(nothing)
+    with pytest.raises(TypeError, match="PriceTable"):
+        Metrics(prices=nothing)
+    with pytest.raises(ValueError, match="one event"):
+        EventBus(capacity=0)
+
+
 @pytest.mark.parametrize("address", ["", "9090", ":", ":x", ":70000", "host:", "a:1:b"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="no address"):
@@ -524,7 +607,15 @@ def test_serve_forever_ends_with_shutdown(metrics: Metrics) -> None:
 def test_a_client_that_says_nothing_keeps_nobody_waiting(exporter: Exporter) -> None:
     with socket.create_connection(("127.0.0.1", exporter.port)):
         assert fetch(exporter).status_code == 200
-        assert not exporter.shutdown(timeout=0.3)
+        assert exporter.shutdown()
+
+
+def test_it_may_start_again_at_once_on_the_same_port(metrics: Metrics) -> None:
+    with Exporter("127.0.0.1:0", metrics=metrics) as first:
+        assert fetch(first).status_code == 200
+        address = f"127.0.0.1:{first.port}"
+    with Exporter(address, metrics=metrics) as second:
+        assert fetch(second).status_code == 200
 
 
 def test_it_is_an_asgi_application_under_any_path(metrics: Metrics) -> None:
@@ -544,7 +635,7 @@ def test_it_is_an_asgi_application_under_any_path(metrics: Metrics) -> None:
         "/monitoring/",
     )
     assert asyncio.run(ask(site, *paths)) == [200, 200, 200, 404, 200]
-    assert asyncio.run(ask(app, "/metrics", "/health", "/x")) == [200, 200, 404]
+    assert asyncio.run(ask(app, "/metrics", "/health", "/x", "/")) == [200, 200, 404, 404]
 
 
 def test_it_is_a_wsgi_application(metrics: Metrics) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -39,9 +39,11 @@ def test_a_table_is_read_by_provider_and_model(tmp_path: Path) -> None:
     assert table.price("openai", "o3-20250416") == Price(2, 8, 2)
     assert table.price("openai", "gpt-4o-mini") is None
     assert table.price("openai", None) is None
+    assert table.price(None, "o3-2025-04-16") == Price(2, 8, 2)
+    assert table.price(None, "whatever") is None
     assert table.price("ollama", "whatever") == Price(0, 0, 0)
     assert table.cost("openai", "gpt-4o", 1_000_000, 100_000, 2_000_000) == 2.5 + 1 + 2.5
-    assert table.cost(None, "gpt-4o", 1, 1, 1) is None
+    assert table.cost("azure", "gpt-4o", 1, 1, 1) is None
 
 
 @given(st.text(), st.text(), st.integers(0), st.integers(0), st.integers(0))
@@ -52,9 +54,9 @@ def test_no_name_breaks_a_table(provider: str, model: str, a: int, b: int, c: in
 
 
 def test_the_table_that_ships_is_dated_and_right() -> None:
-    table = prices.load("")
+    table = prices.load("shipped")
     assert table is not None
-    assert date.fromisoformat(table.as_of) < date(2026, 1, 1)
+    assert date.fromisoformat(table.as_of) <= datetime.now(UTC).date()
     assert all(price.cached <= price.input <= price.output for price in table.prices.values())
     assert prices.load("none") is None
 
@@ -76,6 +78,14 @@ def test_a_table_that_cannot_be_read_says_so(tmp_path: Path) -> None:
         (GOOD.replace("input: 2.5", "inptu: 2.5"), "unknown key"),
         (GOOD.replace("output: 8", "output: .nan"), "syntax"),
         (GOOD + "  openai:\n    a: {input: 1, output: 1}\n  OpenAI: {}\n", "stands twice"),
+        (GOOD + "  openai:\n    a: {input: 1, output: 1}\n", "in other letters"),
+        (GOOD.replace("2026-01-31", "2026-02-30"), "as_of"),
+        (GOOD.replace("gpt-4o:", '"gpt-4*":'), "no other patterns"),
+        (GOOD.replace("gpt-4o:", '" gpt-4o":'), "spaces"),
+        (
+            GOOD.replace("gpt-4o: {input: 2.5, output: 10, cached: 1.25}", "x: {}"),
+            "'output' is required",
+        ),
         ("- 1\n", "expected object"),
         ("a: [", "syntax"),
     ],
@@ -101,11 +111,11 @@ def test_check_shows_a_table_and_its_age(cli: Callable[..., Outcome], tmp_path: 
     assert outcome.code == 0
     assert "openai\tgpt-4o\t2.5\t10\t1.25" in outcome.out
     assert "3 prices in USD for a million tokens, as of 2026-01-31" in outcome.out
-    shipped = cli("prices", "check")
-    assert shipped.code == 0
-    assert "days old" in shipped.err
+    path.write_text(GOOD.replace("2026", "2020"))
+    assert "days old" in cli("prices", "check", str(path)).err
+    assert cli("prices", "check").code == 0
     told = json.loads(cli("prices", "check", "--json").out)
-    assert told["age_days"] > 180
+    assert told["as_of"] in cli("prices", "check").out
     assert {
         "provider": "openai",
         "model": "gpt-4o",

@@ -62,7 +62,7 @@ def _worded(subject: Subject) -> Iterator[Problem]:
     from jsonschema import Draft7Validator
 
     if subject.document is None:
-        yield Problem("schema", "the file is empty", f"A {subject.kind} is a mapping of keys.")
+        yield Problem("schema", "the file is empty", "It is a mapping of keys.")
         return
     failures = Draft7Validator(load(subject.kind)).iter_errors(subject.document)
     for _, failure in zip(range(_MAX_PROBLEMS), failures, strict=False):
@@ -87,7 +87,7 @@ def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[s
     rule: Any = failure.validator_value
     match failure.validator:
         case "required":
-            missing = next(key for key in rule if key not in value)
+            missing = next(key for key in rule if failure.message.startswith(repr(key)))
             return f"{at}: '{missing}' is required", _description(failure, missing)
         case "type":
             hint = ""

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 import click
 
 from gitprompt import prices as tables
-from gitprompt import resources
 from gitprompt.cli.output import done, json_option, write_json, write_table
 from gitprompt.cli.validation import text_of
 from gitprompt.core.prices import PriceTable
@@ -42,7 +41,7 @@ def check(file: str | None, as_json: bool) -> int:
         ollama:
           "*": {input: 0, output: 0}
     """
-    path = file or resources.path("deploy", "prices.yaml")
+    path = file or tables.shipped()
     table, findings = tables.read(path)
     if as_json:
         write_json(
@@ -76,8 +75,4 @@ def check(file: str | None, as_json: bool) -> int:
 
 def _age(table: PriceTable) -> int:
     """Days since the prices were true."""
-    try:
-        then = date.fromisoformat(table.as_of)
-    except ValueError:  # February 30
-        return 0
-    return (datetime.now(UTC).date() - then).days
+    return (datetime.now(UTC).date() - date.fromisoformat(table.as_of)).days

@@ -23,7 +23,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     for setting in reversed(fields(ServerSettings)):
         if setting.metadata["secret"]:
             continue
-        default = setting.default if setting.default != "" else "none"
+        default = setting.default if setting.default != "" else "unset"
         function = click.option(
             f"--{setting.name.replace('_', '-')}",
             setting.name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 MILLION = 1_000_000
@@ -21,19 +23,36 @@ class Price(NamedTuple):
     cached: float
 
 
-class PriceTable(NamedTuple):
-    """`as_of`: the day (YYYY-MM-DD) on which the prices were true. A model '*' is any of its
-    provider's. Names are in lower case."""
+@dataclass(frozen=True)
+class PriceTable:
+    """`as_of`: the day (YYYY-MM-DD) on which the prices were true. `prices` by provider and model, in
+    lower case; a model '*' is any other of its provider's."""
 
     as_of: str
     prices: Mapping[tuple[str, str], Price]
 
+    @cached_property
+    def _by_model(self) -> Mapping[str, Price]:
+        """The models that cost the same wherever they are listed."""
+        found: dict[str, set[Price]] = {}
+        for (_, model), price in self.prices.items():
+            found.setdefault(model, set()).add(price)
+        return {
+            model: prices.pop()
+            for model, prices in found.items()
+            if len(prices) == 1 and model != ANY
+        }
+
     def price(self, provider: str | None, model: str | None) -> Price | None:
-        """The price of a model by its name, with or without a release date."""
+        """The price of a model by its name, with or without a release date; without a provider, if
+        all agree."""
         provider, model = (provider or "").lower(), (model or "").lower()
+        undated = _DATED.sub("", model)
+        if not provider:
+            return self._by_model.get(model) or self._by_model.get(undated)
         return (
             self.prices.get((provider, model))
-            or self.prices.get((provider, _DATED.sub("", model)))
+            or self.prices.get((provider, undated))
             or self.prices.get((provider, ANY))
         )
 

@@ -37,6 +37,15 @@ class Usage(NamedTuple):
     latency_ms: int | None
 
 
+class Call(NamedTuple):
+    """One call with what its metrics are about. `cost_usd` None: nobody sent one."""
+
+    provider: str | None
+    model: str | None
+    cost_usd: float | None
+    usage: Usage
+
+
 def bucket_of(latency_ms: int) -> int:
     """The lower bound of the latency's bucket in milliseconds: 11 significant bits."""
     if latency_ms < _EXACT:
@@ -125,8 +134,8 @@ def kind_of(facts: Mapping[str, Any]) -> SpanKind:
     )
 
 
-class Told(NamedTuple):
-    """What the metadata of a span tells that its usage does not. `name` is the tool's or the
+class SpanFacts(NamedTuple):
+    """What the metadata of a span say that its usage does not. `name` is the tool's or the
     validator's, `type` the stage's or the validator's; None where nothing says so. `cost_usd` None:
     it was not sent, or is no sane number."""
 
@@ -139,20 +148,23 @@ class Told(NamedTuple):
     passed: bool = True
 
 
-def told_of(facts: Mapping[str, Any]) -> Told:
-    """What the facts of a span's metadata tell."""
-    kind = kind_of(facts)
+PLAIN = SpanFacts("other")
+
+
+def span_facts(found: Mapping[str, Any]) -> SpanFacts:
+    """What a span is, from what `facts_of` found."""
+    kind = kind_of(found)
     if kind == "llm":
-        cost: Any = facts.get("cost")
-        provider, model = _text(facts.get("provider")), _text(facts.get("model"))
-        return Told(kind, None, None, provider, model, cost if _is_cost(cost) else None)
+        cost: Any = found.get("cost")
+        provider, model = _text(found.get("provider")), _text(found.get("model"))
+        return SpanFacts(kind, None, None, provider, model, cost if _is_cost(cost) else None)
     if kind == "tool":
-        return Told(kind, _text(facts.get("tool")))
+        return SpanFacts(kind, _text(found.get("tool")))
     if kind == "validator":
-        passed = facts.get("passed") is not False
-        named = _text(facts.get("validator")), _text(facts.get("validator_type"))
-        return Told(kind, *named, passed=passed)
-    return Told(kind, type=_text(facts.get("stage_type")) or _text(facts.get("kind")))
+        passed = found.get("passed") is not False
+        named = _text(found.get("validator")), _text(found.get("validator_type"))
+        return SpanFacts(kind, *named, passed=passed)
+    return SpanFacts(kind, type=_text(found.get("stage_type")) or _text(found.get("kind")))
 
 
 def _text(value: Any) -> str | None:

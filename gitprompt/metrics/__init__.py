@@ -28,7 +28,8 @@ from gitprompt.metrics.clean import OTHER
 from gitprompt.metrics.exporter import Exporter
 from gitprompt.metrics.exposition import Collector, Registry
 from gitprompt.metrics.instruments import Instrument
-from gitprompt.metrics.recorder import METRICS, Calls, Metrics
+from gitprompt.metrics.recorder import METRICS, Calls, Metrics, Status
+from gitprompt.metrics.sidecar import SidecarMetrics
 
 __all__ = [
     "METRICS",
@@ -45,7 +46,9 @@ __all__ = [
     "PipelineStarted",
     "ProviderCallEnded",
     "Registry",
+    "SidecarMetrics",
     "StageEnded",
+    "Status",
     "ToolCallEnded",
     "ValidationEnded",
     "pipeline",

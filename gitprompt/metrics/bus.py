@@ -15,9 +15,8 @@ from queue import Full, Queue
 from typing import Any, Literal
 
 from gitprompt import log
-from gitprompt.metrics.recorder import METRICS, Metrics
-
-Status = Literal["success", "error"]
+from gitprompt.metrics import clean
+from gitprompt.metrics.recorder import METRICS, Metrics, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,8 @@ class PipelineStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineEnded:
-    """`seconds` from start to end, here and below; None where nobody measured."""
+    """`seconds` from start to end, here and below; None where nobody measured, which of a pipeline
+    counts as 0: the number of its durations is that of the pipelines that ended."""
 
     run_id: str | None = None
     status: Status = "success"
@@ -94,12 +94,16 @@ class EventBus:
     """
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
+        if capacity < 1:
+            raise ValueError("a bus has room for one event at least")
         self._queue: Queue[Any] = Queue(capacity)
         self._listeners: list[tuple[type | None, Listener]] = []
         self._told: set[int] = set()
         self._closed = False
         self.dropped = 0  # events that found no place, or came after the end
         self._lock = threading.Lock()
+        self._ending = threading.Lock()
+        self._has_end = False
         self._thread = threading.Thread(target=self._deliver, name="metrics-events", daemon=True)
         self._thread.start()
 
@@ -147,15 +151,21 @@ class EventBus:
 
     def close(self, timeout: float = 5.0) -> bool:
         """Take no more events, and deliver what waits; False where that took too long."""
-        end = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         with self._lock:
-            first, self._closed = not self._closed, True
-        if first:
-            try:
-                self._queue.put(_END, timeout=timeout)
-            except Full:
-                return False
-        self._thread.join(max(end - time.monotonic(), 0.0))
+            self._closed = True
+        with self._ending:
+            if not self._has_end:
+                try:
+                    self._queue.put(_END, timeout=timeout)
+                except Full:
+                    return False
+                self._has_end = True
+        if (
+            threading.current_thread() is self._thread
+        ):  # a listener closes: it cannot wait for itself
+            return False
+        self._thread.join(max(deadline - time.monotonic(), 0.0))
         return not self._thread.is_alive()
 
     def __enter__(self) -> EventBus:
@@ -170,11 +180,12 @@ class EventBus:
                 if kind is None or isinstance(event, kind):
                     self._call(listener, event)
             self._queue.task_done()
+        self._queue.task_done()
 
     def _call(self, listener: Listener, event: Any) -> None:
         try:
             listener(event)
-        except Exception:
+        except BaseException:  # this thread belongs to all of them
             if id(listener) not in self._told:
                 self._told.add(id(listener))
                 log.error("a listener of events failed", exc_info=True, event=type(event).__name__)
@@ -196,13 +207,13 @@ class MetricsListener:
                     event.status, event.seconds, event.run_id, trace_id=event.trace_id
                 )
             case StageEnded():
-                failed = event.status == "error"
+                failed = clean.failed(event.status)
                 metrics.record_stage(event.stage, event.stage_type, event.seconds, failed=failed)
             case ProviderCallEnded():
                 metrics.record_provider_call(
                     event.provider,
                     event.model,
-                    failed=event.status == "error",
+                    failed=clean.failed(event.status),
                     seconds=event.seconds,
                     input=event.input,
                     output=event.output,

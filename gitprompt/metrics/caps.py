@@ -16,29 +16,48 @@ _MOST = 100_000
 
 
 class Caps:
-    """What is admitted, by label. `overflow` counts what is not. Not locked."""
+    """What is admitted, by label. `overflow` counts how often something is not. Not locked."""
 
     def __init__(self, given: Mapping[str, int], overflow: Series) -> None:
         self._caps = {**CAPS, **check_caps(given)}
         self._known: dict[str, set[Key]] = {name: set() for name in self._caps}
+        self._pairs: dict[str, set[tuple[str, str]]] = {name: set() for name in self._caps}
         self._overflow = {name: overflow.cell(name) for name in self._caps}
 
     def knows(self, label: str, key: Key) -> bool:
         return key in self._known[label]
 
-    def admit(self, label: str, key: Key) -> bool:
-        """Whether a value, or a pair of values, has series of its own."""
+    def is_half_full(self, label: str) -> bool:
+        return len(self._known[label]) >= self._caps[label] / 2
+
+    def admit(self, label: str, key: Key, *, number: int = 1) -> bool:
+        """Whether a value, or a value with that of its workspace or provider, has series of its own.
+        `number`: for how many recordings this is asked."""
         known = self._known[label]
         if key in known:
             return True
         if len(known) < self._caps[label]:
             known.add(key)
             return True
-        self._overflow[label].value += 1
+        self._overflow[label].value += number
         return False
 
-    def capped(self, label: str, value: str) -> str:
-        return value if value == OTHER or self.admit(label, value) else OTHER
+    def capped(self, label: str, value: str, *, number: int = 1) -> str:
+        return value if value == OTHER or self.admit(label, value, number=number) else OTHER
+
+    def typed(self, label: str, name: str, type: str, *, number: int = 1) -> tuple[str, str]:
+        """A name and its type. There may be twice as many pairs as names; after that the types of
+        further ones are 'other'."""
+        name = self.capped(label, name, number=number)
+        pairs = self._pairs[label]
+        if name == OTHER:
+            return OTHER, OTHER
+        if (name, type) not in pairs:
+            if len(pairs) >= 2 * self._caps[label]:
+                self._overflow[label].value += number
+                return name, OTHER
+            pairs.add((name, type))
+        return name, type
 
 
 def check_buckets(given: Mapping[str, Sequence[float]]) -> Mapping[str, Sequence[float]]:

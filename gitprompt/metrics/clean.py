@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, SupportsFloat
 
 OTHER = "other"
 UNKNOWN = "unknown"
@@ -18,14 +18,17 @@ MAX_OBSERVED = (
 )
 _MAX_LABEL = 128  # characters
 _TRACE_ID = re.compile(r"[0-9A-Za-z_-]{1,120}\Z")  # an exemplar may have 128 characters in all
-_FAILED = frozenset(("error", "failed"))
+_GOOD = frozenset(("success", "passed", "ok", "completed"))
 
 
 def label(value: Any) -> str:
     """A label's value: text that can be encoded, neither empty nor long."""
     if value is None:
         return UNKNOWN
-    text = value if isinstance(value, str) else str(value)
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception:  # whatever it is
+        return UNKNOWN
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
     return text.replace("\0", "")[:_MAX_LABEL] or UNKNOWN
@@ -34,19 +37,26 @@ def label(value: Any) -> str:
 def observed(value: Any) -> float | None:
     """A duration or a score: what is below 0, as after a jump of the clock, is 0; what is no sane
     number is None."""
-    if type(value) is float or type(value) is int:
-        if 0 <= value <= MAX_OBSERVED:
-            return value
-        if -math.inf < value < 0:
-            return 0.0
-    return None
+    number = value if type(value) is float or type(value) is int else _number(value)
+    if number is None or not -math.inf < number <= MAX_OBSERVED:
+        return None
+    return max(number, 0.0)
 
 
 def amount(value: Any, most: float) -> float:
     """What is added to a counter: 0 for what is no number, negative, or above `most`."""
-    if (type(value) is float or type(value) is int) and 0 <= value <= most:  # NaN is not
-        return value
-    return 0.0
+    number = value if type(value) is float or type(value) is int else _number(value)
+    return number if number is not None and 0 <= number <= most else 0.0  # NaN is not
+
+
+def _number(value: Any) -> float | None:
+    """A number of another type, such as a Decimal's or numpy's."""
+    if isinstance(value, SupportsFloat) and not isinstance(value, bool | str):
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return None
 
 
 def trace_id(value: Any) -> str | None:
@@ -55,5 +65,5 @@ def trace_id(value: Any) -> str | None:
 
 
 def failed(status: Any) -> bool:
-    """Whether a status says error, in the words of a run, a span or a log."""
-    return status in _FAILED if isinstance(status, str) else False
+    """Whether a status is none of those that say that something went well."""
+    return not isinstance(status, str) or status not in _GOOD

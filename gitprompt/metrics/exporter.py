@@ -6,22 +6,22 @@ By itself it listens on an address; inside another server it is an ASGI or a WSG
 
 from __future__ import annotations
 
-import hmac
+import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from socketserver import ThreadingMixIn
 from typing import Any, NamedTuple, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from gitprompt.metrics.exposition import Collector, Registry, expose
+from gitprompt.metrics.http import bears, send_parts, split_address
 from gitprompt.metrics.recorder import METRICS, Metrics
 
 _METRICS, _HEALTH = "/metrics", "/health"
 _PLAIN = "text/plain; charset=utf-8"
 _SLOW_CLIENT = 10.0  # seconds without a byte after which a client is let go
 _POLL = 0.1  # seconds until `shutdown` is noticed
-_TURN = 0.001  # seconds of encoding until an event loop runs others in between
 _Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -126,20 +126,24 @@ class Exporter:
                 environ.get("PATH_INFO", ""),
                 environ.get("HTTP_ACCEPT", ""),
                 environ.get("HTTP_AUTHORIZATION", ""),
+                mounted=bool(environ.get("SCRIPT_NAME")),
             )
             start(answer.status, [("Content-Type", answer.content_type), *answer.headers])
             return answer.body
 
         return app
 
-    def answer(self, method: str, path: str, accept: str, authorization: str) -> Answer:
-        """What a request gets; an empty path is that of the metrics."""
-        if path.rstrip("/") not in ("", _METRICS, _HEALTH):
+    def answer(
+        self, method: str, path: str, accept: str, authorization: str, *, mounted: bool = False
+    ) -> Answer:
+        """What a request gets. Of an application that is mounted somewhere, the path of the metrics
+        may be empty."""
+        if path not in (_METRICS, _HEALTH, *(("", "/") if mounted else ())):
             found = Answer("404 Not Found", _PLAIN, (b"not found: try /metrics or /health\n",))
         elif method not in ("GET", "HEAD"):
             allow = (("Allow", "GET, HEAD"),)
             found = Answer("405 Method Not Allowed", _PLAIN, (b"method not allowed\n",), allow)
-        elif path.rstrip("/") == _HEALTH:
+        elif path == _HEALTH:
             found = Answer("200 OK", _PLAIN, (b"ok\n",))
         elif not self._may(authorization):
             said = b"metrics need the token: Authorization: Bearer <token>\n"
@@ -151,12 +155,7 @@ class Exporter:
         return found._replace(body=()) if method == "HEAD" else found
 
     def _may(self, authorization: str) -> bool:
-        if self._token is None:
-            return True
-        scheme, _, given = authorization.partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(
-            given.strip().encode("utf-8", "replace"), self._token.encode()
-        )
+        return self._token is None or bears(self._token, authorization)
 
 
 class AsgiApp:
@@ -176,9 +175,13 @@ class AsgiApp:
         if scope["type"] != "http":
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        prefix = scope.get("root_path", "")
         answer = self._exporter.answer(
-            scope["method"], path, headers.get(b"accept", ""), headers.get(b"authorization", "")
+            scope["method"],
+            scope["path"].removeprefix(prefix),
+            headers.get(b"accept", ""),
+            headers.get(b"authorization", ""),
+            mounted=bool(prefix),
         )
         raw = [("content-type", answer.content_type), *answer.headers]
         await send(
@@ -189,22 +192,6 @@ class AsgiApp:
             }
         )
         await send_parts(send, iter(answer.body))
-
-
-async def send_parts(send: Callable[[Any], Awaitable[None]], body: Iterator[bytes]) -> None:
-    """Send a body while it is made, and let others run every millisecond."""
-    import asyncio
-
-    done = False
-    while not done:
-        parts, end = [], time.perf_counter() + _TURN
-        while not done and time.perf_counter() < end:
-            part = next(body, None)
-            done = part is None
-            parts.append(part or b"")
-        message = {"type": "http.response.body", "body": b"".join(parts), "more_body": not done}
-        await send(message)
-        await asyncio.sleep(0)
 
 
 async def _lifespan(
@@ -218,6 +205,21 @@ async def _lifespan(
 
 class _Handler(WSGIRequestHandler):
     timeout = _SLOW_CLIENT
+    server: _Server
+    _is_counted = False
+
+    def parse_request(self) -> bool:
+        """A scrape begins when its request is read, not when somebody connects."""
+        self._is_counted = True
+        self.server.count(1)
+        return super().parse_request()
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            if self._is_counted:
+                self.server.count(-1)
 
     def log_message(self, format: str, *args: object) -> None:
         """A scrape every few seconds is not worth a line."""
@@ -230,8 +232,6 @@ class _Server(ThreadingMixIn, WSGIServer):
     request_queue_size = 128
 
     def __init__(self, host: str, port: int, app: Any) -> None:
-        import socket
-
         if ":" in host:
             self.address_family = socket.AF_INET6
         self._scrapes = 0
@@ -241,23 +241,16 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def server_bind(self) -> None:
         # WSGIServer's would look the host's name up, which can take seconds.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def count(self, step: int) -> None:
         with self._idle:
-            self._scrapes += 1
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._idle:
-                self._scrapes -= 1
-                self._idle.notify_all()
+            self._scrapes += step
+            self._idle.notify_all()
 
     def drain(self, timeout: float) -> bool:
         """Wait until nobody is being answered."""
@@ -266,11 +259,3 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever scraped has gone away."""
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of "host:port", "[::1]:port" or ":port". Raises ValueError."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f"'{address}' is no address: host:port or :port, such as 127.0.0.1:9090")
-    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -8,11 +8,12 @@ left out and told once; the rest is served.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.samples import Sample
 
 from gitprompt import log
 
@@ -21,60 +22,105 @@ _SAMPLES = 60  # of a collector that is not ours, to one part
 _EOF = b"# EOF\n"
 
 
+Encoder = Callable[[CollectorRegistry], bytes]
+
+
 class Collector(Protocol):
     """What the client library calls a collector."""
 
     def collect(self) -> Iterable[Metric]: ...
 
 
+@runtime_checkable
+class PartedCollector(Protocol):
+    """A collector that hands its families out in parts."""
+
+    def collect(self) -> Iterable[Metric]: ...
+
+    def parts(self) -> Iterable[Metric]:
+        """Families, some of them several times in a row with further samples."""
+        ...
+
+
 class _Guarded:
     """A collector that cannot break a scrape, and that keeps no `_created` series."""
 
     def __init__(self, collector: Collector) -> None:
-        self.collector = collector
-        self._told = False
+        if not hasattr(collector, "collect"):
+            raise TypeError(f"{collector!r} is no collector")
+        self._collector = collector
+        self._is_logged = False
         describe = getattr(collector, "describe", None) or collector.collect
         try:
-            self._described = [_nameless(metric) for metric in describe()]
+            self._described = [_with(metric, ()) for metric in describe()]
         except Exception:
-            self.tell()
+            self._log()
             self._described = []
 
     def describe(self) -> Sequence[Metric]:
         return self._described
 
     def collect(self) -> Iterator[Metric]:
-        return self._guarded()
+        """Whole families, for the client library's own encoders."""
+        return self._guarded(self._whole)
 
-    def parts(self) -> Iterator[Metric]:
-        parts = getattr(self.collector, "parts", None)
-        return parts() if parts else self._guarded(_SAMPLES)
+    def encoded(self, encoder: Encoder) -> Iterator[tuple[str, bytes]]:
+        """Each part with the name of its family; one that cannot be encoded is left out."""
+        for metric in self._guarded(self._parts):
+            try:
+                yield metric.name, encoder(_One(metric))
+            except Exception:
+                self._log()
 
-    def _guarded(self, size: int | None = None) -> Iterator[Metric]:
+    def _guarded(self, collect: Callable[[], Iterable[Metric]]) -> Iterator[Metric]:
         try:
-            metrics = list(self.collector.collect())
+            yield from collect()
         except Exception:
-            self.tell()
-            return
-        for metric in metrics:
-            samples = [one for one in metric.samples if not one.name.endswith("_created")]
-            step = size or max(len(samples), 1)
-            for at in range(0, max(len(samples), 1), step):
-                part = _nameless(metric)
-                part.samples = samples[at : at + step]
-                yield part
+            self._log()
 
-    def tell(self) -> None:
+    def _whole(self) -> list[Metric]:
+        return [
+            _with(metric, [one for one in metric.samples if not _is_created(metric, one)])
+            for metric in self._collector.collect()
+        ]
+
+    def _parts(self) -> Iterator[Metric]:
+        if isinstance(self._collector, PartedCollector):
+            yield from self._collector.parts()
+            return
+        for metric in self._whole():
+            for at in range(0, max(len(metric.samples), 1), _SAMPLES):
+                yield _with(metric, metric.samples[at : at + _SAMPLES])
+
+    def _log(self) -> None:
         """Log the exception that is being handled, the first time."""
-        if not self._told:
-            self._told = True
-            name = type(self.collector).__name__
+        if not self._is_logged:
+            self._is_logged = True
+            name = type(self._collector).__name__
             log.error("a collector of metrics is left out", exc_info=True, collector=name)
 
 
-def _nameless(metric: Metric) -> Metric:
-    """The family without its samples."""
-    return Metric(metric.name, metric.documentation, metric.type, metric.unit)
+def _is_created(metric: Metric, sample: Sample) -> bool:
+    """Whether a sample says since when a series is there: one more for each, which nobody asks."""
+    kinds = ("counter", "histogram", "summary")
+    return metric.type in kinds and sample.name == f"{metric.name}_created"
+
+
+def _with(metric: Metric, samples: Sequence[Sample]) -> Metric:
+    """The same family with other samples."""
+    made = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+    made.samples = list(samples)
+    return made
+
+
+class _One(CollectorRegistry):
+    """A registry with one part of one family, for an encoder."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._metric
 
 
 class Registry(CollectorRegistry):
@@ -95,10 +141,10 @@ class Registry(CollectorRegistry):
         super().unregister(self._guards[id(collector)])
         del self._guards[id(collector)]
 
-    def parts(self) -> Iterator[tuple[_Guarded, Metric]]:
+    def encoded(self, encoder: Encoder) -> Iterator[tuple[str, bytes]]:
+        """Parts of all families, each with the name of its family."""
         for guarded in list(self._guards.values()):
-            for metric in guarded.parts():
-                yield guarded, metric
+            yield from guarded.encoded(encoder)
 
 
 class Exposition(NamedTuple):
@@ -108,35 +154,17 @@ class Exposition(NamedTuple):
     body: Iterator[bytes]
 
 
-class _One:
-    """A registry with one part of one family."""
-
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-
-    def collect(self) -> Iterator[Metric]:
-        yield self._metric
-
-
 def expose(registry: Registry, accept: str) -> Exposition:
     """OpenMetrics where `accept` (the header) names it, else the text format 0.0.4."""
     wants = any(kind.split(";")[0].strip() == _OPENMETRICS for kind in accept.split(","))
     encoder, content_type = choose_encoder(f"{_OPENMETRICS}; version=1.0.0" if wants else "")
 
     def body() -> Iterator[bytes]:
-        name = ""
-        for guarded, metric in registry.parts():
-            try:
-                encoded = encoder(_One(metric))
-            except (UnicodeError, ValueError, TypeError, AttributeError):
-                guarded.tell()
-                continue
-            if wants:
-                encoded = encoded.removesuffix(_EOF)
-            if metric.name == name:
-                encoded = _without_head(encoded)
-            name = metric.name
-            yield encoded
+        last = ""
+        for name, encoded in registry.encoded(encoder):
+            part = encoded.removesuffix(_EOF)
+            yield _without_head(part) if name == last else part
+            last = name
         if wants:
             yield _EOF
 

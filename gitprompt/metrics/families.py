@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every metric, as a literal row. Names are without the namespace; durations are in seconds.
 
-A superset of another's buckets keeps every query on them valid, so bounds are only ever added.
+Queries name bounds of buckets: a bound may be added, and is never taken away.
 """
 
 from __future__ import annotations
@@ -12,21 +12,19 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 
 class Family(NamedTuple):
-    """`buckets` are the upper bounds of a histogram without +Inf; `traced`: its buckets keep the
-    trace of their latest observation as an exemplar."""
+    """`buckets` are the upper bounds of a histogram, without +Inf."""
 
     name: str
     kind: Kind
     about: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
-    traced: bool = False
 
 
 PIPELINES_ACTIVE = Family("pipelines_active", "gauge", "Pipelines (runs) that are running.")
 PIPELINE_DURATION = Family(
     "pipeline_duration_seconds", "histogram", "From start to end of a pipeline (run).", ("status",),
-    (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600), traced=True,
+    (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
 )  # fmt: skip
 STAGE_DURATION = Family(
     "stage_duration_seconds", "histogram", "Time in a stage of a pipeline.", ("stage", "stage_type"),
@@ -37,7 +35,7 @@ STAGE_ELEMENTS = Family(
 )
 PROVIDER_DURATION = Family(
     "provider_request_duration_seconds", "histogram", "Time of a call of a model, failed or not.",
-    ("provider", "model"), (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600), traced=True,
+    ("provider", "model"), (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
 )  # fmt: skip
 PROVIDER_REQUESTS = Family(
     "provider_requests_total", "counter", "Calls of a model.", ("provider", "model", "status")
@@ -57,7 +55,7 @@ PROVIDER_UNPRICED = Family(
 )  # fmt: skip
 TOOL_DURATION = Family(
     "tool_call_duration_seconds", "histogram", "Time of a call of a tool.", ("tool",),
-    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60), traced=True,
+    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )  # fmt: skip
 TOOL_CALLS = Family("tool_calls_total", "counter", "Calls of a tool.", ("tool", "status"))
 VALIDATION_DURATION = Family(
@@ -99,7 +97,7 @@ INGEST_EVENTS = Family(
 )  # fmt: skip
 INGEST_QUEUE = Family("ingest_queue_size", "gauge", "Writes that wait for the next transaction.")
 INGEST_COMMIT = Family(
-    "ingest_commit_duration_seconds", "histogram", "Time of a transaction, its fsync included.", (),
+    "ingest_commit_duration_seconds", "histogram", "Time of a transaction, failed or not, its fsync included.", (),
     (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )  # fmt: skip
 SYNC_RUNS = Family(
@@ -119,7 +117,7 @@ MOVED_TAGS = Family("moved_tags", "gauge", "Version tags that somebody moved or 
 DB_SIZE = Family("db_size_bytes", "gauge", "Size of a database's files.", ("db",))
 LABEL_OVERFLOW = Family(
     "metrics_label_overflow_total", "counter",
-    "Values of a label that became 'other', because there are too many.", ("name",),
+    "How often a value of a label became 'other', because there are too many.", ("name",),
 )  # fmt: skip
 BUILD_INFO = Family("build_info", "gauge", "1; the label says what runs.", ("version",))
 

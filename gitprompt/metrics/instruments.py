@@ -1,34 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wraps what an application does, and records how it went: `with tool_call("search"): …`.
 
-Each works in `with` and `async with`, and around a function, async or not, as a decorator. An
-exception that leaves the block is recorded as an error and goes on; a cancelled task is one too.
+Each works in `with` and `async with`, and as a decorator around a function, async or not, and one
+that yields, which is measured from its first step to its last. An exception that leaves the block is recorded as an error and goes on; a cancelled task is one too.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import aclosing
 from functools import wraps
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from gitprompt.metrics.recorder import Metrics
+from gitprompt.metrics.recorder import Metrics, Status
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Instrument:
-    """What the five have in common. One instance measures one block at a time; a decorator makes
-    one for each call. `trace_id` may be set inside, for the exemplar."""
+    """What the five have in common. One instance measures one block after the other; a decorator
+    makes one for each call. `trace_id` may be set inside, for the exemplar."""
 
     __slots__ = ("_begin", "_metrics", "trace_id")
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._begin = 0.0
-        self.trace_id: str | None = None
 
     def _again(self) -> Self:
         """The same, for another call."""
@@ -38,6 +38,7 @@ class Instrument:
         raise NotImplementedError
 
     def __enter__(self) -> Self:
+        self.trace_id: str | None = None
         self._begin = perf_counter()
         return self
 
@@ -47,7 +48,8 @@ class Instrument:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._record(perf_counter() - self._begin, kind is not None)
+        failed = kind is not None and kind is not GeneratorExit  # who reads a stream may stop
+        self._record(perf_counter() - self._begin, failed)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -61,21 +63,53 @@ class Instrument:
         self.__exit__(kind, error, traceback)
 
     def __call__(self, function: Function) -> Function:
-        if inspect.iscoroutinefunction(function):
+        kind = next(wrap for suits, wrap in _DECORATORS if suits(function))
+        return wraps(function)(kind(self._again, function))  # type: ignore[return-value]
 
-            @wraps(function)
-            async def later(*args: Any, **options: Any) -> Any:
-                with self._again():
-                    return await function(*args, **options)
 
-            return later  # type: ignore[return-value]
+_Again = Callable[[], Instrument]
 
-        @wraps(function)
-        def now(*args: Any, **options: Any) -> Any:
-            with self._again():
-                return function(*args, **options)
 
-        return now  # type: ignore[return-value]
+def _async_generator(again: _Again, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def stream(*args: Any, **options: Any) -> AsyncIterator[Any]:
+        with again():
+            async with aclosing(function(*args, **options)) as items:
+                async for item in items:
+                    yield item
+
+    return stream
+
+
+def _generator(again: _Again, function: Callable[..., Any]) -> Callable[..., Any]:
+    def stream(*args: Any, **options: Any) -> Generator[Any, Any, Any]:
+        with again():
+            return (yield from function(*args, **options))
+
+    return stream
+
+
+def _coroutine(again: _Again, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def call(*args: Any, **options: Any) -> Any:
+        with again():
+            return await function(*args, **options)
+
+    return call
+
+
+def _function(again: _Again, function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **options: Any) -> Any:
+        with again():
+            return function(*args, **options)
+
+    return call
+
+
+_DECORATORS: Sequence[tuple[Callable[[Any], bool], Any]] = (
+    (inspect.isasyncgenfunction, _async_generator),
+    (inspect.isgeneratorfunction, _generator),
+    (inspect.iscoroutinefunction, _coroutine),
+    (callable, _function),
+)
 
 
 class ProviderCall(Instrument):
@@ -86,11 +120,15 @@ class ProviderCall(Instrument):
     def __init__(self, metrics: Metrics, provider: str, model: str) -> None:
         super().__init__(metrics)
         self._provider, self._model = provider, model
+
+    def __enter__(self) -> Self:
         self._input = self._output = self._cached = 0
         self._cost: float | None = None
+        return super().__enter__()
 
     def tokens(self, *, input: int = 0, output: int = 0, cached: int = 0) -> None:
-        """Tokens by type. The three are disjoint: `input` does not count what was cached."""
+        """Tokens by type; said again, the last is right. The three are disjoint: `input` does not
+        count what was cached."""
         self._input, self._output, self._cached = input, output, cached
 
     def cost(self, usd: float) -> None:
@@ -141,7 +179,7 @@ class ToolCall(Instrument):
         return type(self)(self._metrics, self._tool)
 
     def _record(self, seconds: float, failed: bool) -> None:
-        status = "error" if failed else "success"
+        status: Status = "error" if failed else "success"
         self._metrics.record_tool_call(self._tool, status, seconds, trace_id=self.trace_id)
 
 
@@ -153,7 +191,10 @@ class Validator(Instrument):
     def __init__(self, metrics: Metrics, validator: str, validator_type: str = "other") -> None:
         super().__init__(metrics)
         self._validator, self._type = validator, validator_type
+
+    def __enter__(self) -> Self:
         self._failed = False
+        return super().__enter__()
 
     def fail(self) -> None:
         self._failed = True
@@ -162,8 +203,10 @@ class Validator(Instrument):
         return type(self)(self._metrics, self._validator, self._type)
 
     def _record(self, seconds: float, failed: bool) -> None:
-        status = "failed" if failed or self._failed else "passed"
-        self._metrics.record_validation(self._validator, self._type, status, seconds)
+        failed = failed or self._failed
+        self._metrics.record_validation(
+            self._validator, self._type, "failed" if failed else "passed", seconds
+        )
 
 
 class Pipeline(Instrument):
@@ -184,5 +227,5 @@ class Pipeline(Instrument):
         return type(self)(self._metrics, self.run_id)
 
     def _record(self, seconds: float, failed: bool) -> None:
-        status = "error" if failed else "success"
+        status: Status = "error" if failed else "success"
         self._metrics.record_pipeline_end(status, seconds, self._key, trace_id=self.trace_id)

@@ -17,19 +17,20 @@ PROMPT_RESULTS = ("ok", "not_modified", "not_found", "invalid")
 
 
 class Outcomes(NamedTuple):
-    """The series of a tool, a validator, or a stage of one type."""
+    """The series of a tool, a validator, or a stage of one type. A validation that passed is a
+    success."""
 
     duration: Histogram
-    good: Cell
-    bad: Cell
+    success: Cell
+    error: Cell
 
 
 class Model(NamedTuple):
     """The series of a model."""
 
     duration: Histogram
-    good: Cell
-    bad: Cell
+    success: Cell
+    error: Cell
     input: Cell
     output: Cell
     cached: Cell
@@ -55,25 +56,36 @@ class Known:
             for family in families.FAMILIES
         }
         self._caps = Caps(caps, self.of(families.LABEL_OVERFLOW))
-        self._models: dict[tuple[str | None, str | None], Model] = {}
+        self._models: dict[tuple[str, str], Model] = {}
         self._stages: dict[str, tuple[Cell, Cell]] = {}
         self._outcomes: dict[tuple[str, str, str], Outcomes] = {}
         self._http: dict[tuple[str, str, int], Histogram] = {}
         self._prompts: dict[tuple[str, str], Mapping[str, Cell]] = {}
         for status in ("success", "error"):
-            self.of(families.PIPELINE_DURATION).at(status)
+            self.of(families.PIPELINE_DURATION).histogram(status)
 
     def of(self, family: Family) -> Series:
         return self._series[family.name]
 
-    def model(self, provider: str | None, model: str | None, *, failed: bool) -> Model:
-        """The series of a model; one that only ever failed has none of its own."""
+    def model(
+        self, provider: str | None, model: str | None, *, failed: bool, number: int = 1
+    ) -> Model:
+        """The series of a model; one that only ever failed has none of its own. `number`, here and
+        below: for how many recordings."""
+        if type(provider) is not str or type(model) is not str:
+            provider, model = clean.label(provider), clean.label(model)
         known = self._models.get((provider, model))
         if known is not None:
             return known
-        made, name = self._caps.capped("provider", clean.label(provider)), clean.label(model)
-        has_own = self._caps.knows if failed else self._caps.admit
-        if made == OTHER or name == OTHER or not has_own("model", (made, name)):
+        made, name = clean.label(provider), clean.label(model)
+        if (
+            failed
+            and self._caps.is_half_full("provider")
+            and not self._caps.knows("provider", made)
+        ):
+            made = OTHER  # the rest is for those that do not only fail
+        made = self._caps.capped("provider", made, number=number)
+        if made == OTHER or name == OTHER or not self._has_own(made, name, failed, number):
             name = OTHER
         found = self._models.get((made, name))
         if found is None:
@@ -82,7 +94,7 @@ class Known:
                 self.of(families.PROVIDER_REQUESTS),
             )
             found = self._models[made, name] = Model(
-                self.of(families.PROVIDER_DURATION).at(made, name),
+                self.of(families.PROVIDER_DURATION).histogram(made, name),
                 requests.cell(made, name, "success"),
                 requests.cell(made, name, "error"),
                 tokens.cell(made, name, "input"),
@@ -93,6 +105,11 @@ class Known:
             )
         return found
 
+    def _has_own(self, provider: str, model: str, failed: bool, number: int) -> bool:
+        if failed:
+            return self._caps.knows("model", (provider, model))
+        return self._caps.admit("model", (provider, model), number=number)
+
     def tool(self, tool: str | None) -> Outcomes:
         name = clean.label(tool)
         known = self._outcomes.get(("tool", name, ""))
@@ -100,7 +117,7 @@ class Known:
             name = self._caps.capped("tool", name)
             calls = self.of(families.TOOL_CALLS)
             known = self._outcomes["tool", name, ""] = Outcomes(
-                self.of(families.TOOL_DURATION).at(name),
+                self.of(families.TOOL_DURATION).histogram(name),
                 calls.cell(name, "success"),
                 calls.cell(name, "error"),
             )
@@ -110,22 +127,22 @@ class Known:
         name, kind = clean.label(validator), clean.label(type)
         known = self._outcomes.get(("validator", name, kind))
         if known is None:
-            name, kind = self._pair("validator", name, kind)
+            name, kind = self._caps.typed("validator", name, kind)
             validations = self.of(families.VALIDATIONS)
             known = self._outcomes["validator", name, kind] = Outcomes(
-                self.of(families.VALIDATION_DURATION).at(name, kind),
+                self.of(families.VALIDATION_DURATION).histogram(name, kind),
                 validations.cell(name, kind, "passed"),
                 validations.cell(name, kind, "failed"),
             )
         return known
 
-    def stage(self, stage: str | None, type: str | None) -> Outcomes:
+    def stage(self, stage: str | None, type: str | None, *, number: int = 1) -> Outcomes:
         name, kind = clean.label(stage), clean.label(type)
         known = self._outcomes.get(("stage", name, kind))
         if known is None:
-            name, kind = self._pair("stage", name, kind)
+            name, kind = self._caps.typed("stage", name, kind, number=number)
             known = self._outcomes["stage", name, kind] = Outcomes(
-                self.of(families.STAGE_DURATION).at(name, kind), *self._elements(name)
+                self.of(families.STAGE_DURATION).histogram(name, kind), *self._elements(name)
             )
         return known
 
@@ -141,24 +158,18 @@ class Known:
             known = self._stages[name] = series.cell(name, "success"), series.cell(name, "error")
         return known
 
-    def _pair(self, label: str, name: str, kind: str) -> tuple[str, str]:
-        """A name and its type, where the pair is within the cap of the name."""
-        if name == OTHER or not self._caps.admit(label, (name, kind)):
-            return OTHER, OTHER
-        return name, kind
-
     def suite(self, suite: str | None) -> Suite:
         name = self._caps.capped("suite", clean.label(suite))
         evals = self.of(families.EVALS)
         statuses = (evals.cell(name, status) for status in ("passed", "failed", "unjudged"))
-        return Suite(self.of(families.EVAL_SCORE).at(name), *statuses)
+        return Suite(self.of(families.EVAL_SCORE).histogram(name), *statuses)
 
     # of the sidecar
 
     def http(self, method: str, route: str, status: int) -> Histogram:
         known = self._http.get((method, route, status))
         if known is None:
-            known = self.of(families.HTTP_DURATION).at(method, route, str(status))
+            known = self.of(families.HTTP_DURATION).histogram(method, route, str(status))
             self._http[method, route, status] = known
         return known
 
@@ -177,7 +188,7 @@ class Known:
         return known
 
     def moves(self, workspace: str, label: str) -> Cell:
-        """The moves of the labels of a name."""
+        """How often labels of this name have moved."""
         moves = self.of(families.LABEL_MOVES)
         if self._caps.admit("label", (workspace, label)):
             return moves.cell(workspace, label)
@@ -185,6 +196,10 @@ class Known:
 
     def pointing(self, workspace: str, prompt: str, label: str, version: str) -> Cell | None:
         """What a label points at; None for a prompt beyond the cap."""
-        if not self._caps.admit("prompt", (workspace, prompt)):
+        if not self._caps.admit("prompt", (workspace, prompt), number=0):  # asked again and again
             return None
         return self.of(families.LABEL_VERSION).cell(workspace, prompt, label, version)
+
+    def forget_pointing(self) -> None:
+        """What labels pointed at until now."""
+        self.of(families.LABEL_VERSION).cells.clear()

@@ -11,18 +11,20 @@ import itertools
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from prometheus_client import Metric
 
 from gitprompt.core.prices import PriceTable
 from gitprompt.core.usage import MAX_COST, MAX_COUNT
-from gitprompt.metrics import clean, families
+from gitprompt.metrics import clean
 from gitprompt.metrics.caps import check_buckets
-from gitprompt.metrics.families import Family
+from gitprompt.metrics.families import APPLICATION, PIPELINE_DURATION, PIPELINES_ACTIVE, Family
 from gitprompt.metrics.known import Known, Model, Outcomes
 
+Status = Literal["success", "error"]  # anything else counts as an error
 NAMESPACE = "gitprompt"
 RUN_EXPIRY = 3_600.0  # seconds after which a run that never ended is not running any more
 _MAX_OPEN = 100_000  # runs
@@ -33,7 +35,8 @@ _NAMESPACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 @dataclass(slots=True)
 class Calls:
     """Calls of a model that went alike: all failed or none, all with a cost (USD) or none. Tokens are
-    disjoint sums; `seconds` has the durations that are known, `trace_id` is one of theirs."""
+    disjoint sums; `seconds` has the durations that are known, each with its trace. `number` 0: what
+    is more of calls that are counted already."""
 
     failed: bool
     number: int = 0
@@ -41,15 +44,14 @@ class Calls:
     output: float = 0
     cached: float = 0
     cost: float | None = None
-    trace_id: str | None = None
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[tuple[float, str | None]] = field(default_factory=list)
 
 
 class Metrics:
     """All series of a process: a collector for any `CollectorRegistry`.
 
-    `buckets` (by metric name without namespace) and `caps` (by label) take the place of what
-    `families` says. Raises ValueError for a bad namespace, bucket or cap. Safe for threads.
+    `buckets` (by metric name without namespace) and `caps` (by label) take the place of the usual
+    ones; `families` are those that are shown. Raises ValueError for a bad namespace, bucket or cap. Safe for threads.
     """
 
     def __init__(
@@ -60,28 +62,28 @@ class Metrics:
         caps: Mapping[str, int] | None = None,
         prices: PriceTable | None = None,
         run_expiry: float = RUN_EXPIRY,
-        only: Sequence[Family] = families.APPLICATION,
+        families: Sequence[Family] = APPLICATION,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not _NAMESPACE.match(namespace):
             raise ValueError(
-                f"'{namespace}' cannot be a namespace: letters, digits and _ are taken"
+                f"'{namespace}' cannot be a namespace: letters, digits and _, no digit first"
             )
+        if prices is not None and not isinstance(prices, PriceTable):
+            raise TypeError("prices are a PriceTable: gitprompt.prices.load(path)")
         self.namespace = namespace
         self._prices = prices
         self.run_expiry = run_expiry
         self._clock = clock
         self._lock = threading.Lock()
-        self._only = only
+        self._families = families
         self._known = Known(check_buckets(buckets or {}), caps or {})
         self._open: dict[str, float] = {}  # run → when it expires, oldest first
         self._anonymous = itertools.count(1)
 
-    # recording, as an application sees it
-
     def record_pipeline_start(self, run_id: str | None = None, *, age: float = 0.0) -> str:
         """A pipeline runs, since `age` seconds; returns its id, made where none is given."""
-        key = run_id if run_id is not None else f"\0{next(self._anonymous)}"
+        key = str(run_id) if run_id is not None else f"\0{next(self._anonymous)}"
         with self._lock:
             self._open.setdefault(key, self._clock() + self.run_expiry - age)
             if len(self._open) > _MAX_OPEN:
@@ -90,18 +92,19 @@ class Metrics:
 
     def record_pipeline_end(
         self,
-        status: str,
+        status: Status,
         seconds: float | None,
         run_id: str | None = None,
         *,
         trace_id: str | None = None,
     ) -> None:
-        """A pipeline ended. Without an id the oldest that was started without one is meant."""
+        """A pipeline ended. Without an id the oldest that was started without one is meant. Without
+        a duration it counts as 0 s: the histogram's count is that of the pipelines that ended."""
         observed = clean.observed(seconds) or 0.0
         outcome = "error" if clean.failed(status) else "success"
         with self._lock:
             self._close(run_id)
-            self._known.of(families.PIPELINE_DURATION).at(outcome).observe(
+            self._known.of(PIPELINE_DURATION).histogram(outcome).observe(
                 observed, clean.trace_id(trace_id)
             )
 
@@ -117,7 +120,7 @@ class Metrics:
             if observed is not None:
                 series.duration.observe(observed)
 
-    def record_stage_element(self, stage: str, status: str, number: int = 1) -> None:
+    def record_stage_element(self, stage: str, status: Status, number: int = 1) -> None:
         with self._lock:
             cells = self._known.elements(stage)
             cells[clean.failed(status)].value += clean.amount(number, MAX_COUNT)
@@ -133,22 +136,28 @@ class Metrics:
     ) -> None:
         """Elements went through a stage: how long each took, None where nobody measured."""
         with self._lock:
-            series = self._known.stage(stage, stage_type)
-            (series.bad if failed else series.good).value += len(seconds)
+            series = self._known.stage(stage, stage_type, number=len(seconds))
+            (series.error if failed else series.success).value += len(seconds)
             for one in seconds:
                 observed = clean.observed(one)
                 if observed is not None:
                     series.duration.observe(observed)
 
     def record_provider_request(
-        self, provider: str, model: str, status: str, seconds: float, *, trace_id: str | None = None
+        self,
+        provider: str,
+        model: str,
+        status: Status,
+        seconds: float,
+        *,
+        trace_id: str | None = None,
     ) -> None:
         """A call of a model; what it used is for the next two."""
         observed, trace = clean.observed(seconds), clean.trace_id(trace_id)
         failed = clean.failed(status)
         with self._lock:
             series = self._known.model(provider, model, failed=failed)
-            (series.bad if failed else series.good).value += 1
+            (series.error if failed else series.success).value += 1
             if observed is not None:
                 series.duration.observe(observed, trace)
 
@@ -178,9 +187,9 @@ class Metrics:
     ) -> None:
         """A whole call of a model. `cost` None: the price table's, or else it counts as unpriced.
         A failed call that used nothing costs nothing."""
-        calls = Calls(failed, 1, input, output, cached, cost, trace_id)
+        calls = Calls(failed, 1, input, output, cached, cost)
         if seconds is not None:
-            calls.seconds.append(seconds)
+            calls.seconds.append((seconds, trace_id))
         self.record_provider_calls(provider, model, calls)
 
     def record_provider_calls(self, provider: str | None, model: str | None, calls: Calls) -> None:
@@ -188,43 +197,42 @@ class Metrics:
         input, output, cached, cost = calls.input, calls.output, calls.cached, calls.cost
         is_unpriced = False
         if cost is None and (input or output or cached or not calls.failed):
-            table = self._prices
-            cost = table.cost(provider, model, input, output, cached) if table else None
+            cost = self.price(provider, model, input, output, cached)
             is_unpriced = cost is None
-        trace_id = clean.trace_id(calls.trace_id)
         with self._lock:
-            series = self._known.model(provider, model, failed=calls.failed)
-            (series.bad if calls.failed else series.good).value += calls.number
-            for seconds in calls.seconds:
+            series = self._known.model(provider, model, failed=calls.failed, number=calls.number)
+            (series.error if calls.failed else series.success).value += calls.number
+            for seconds, trace_id in calls.seconds:
                 observed = clean.observed(seconds)
                 if observed is not None:
-                    series.duration.observe(observed, trace_id)
-            _use(series, input, output, cached, cost, calls.number)
+                    series.duration.observe(observed, clean.trace_id(trace_id))
+            _use(series, input, output, cached, cost, max(calls.number, 1))
             if is_unpriced:
                 series.unpriced.value += calls.number
 
-    def add_to_provider_call(
-        self,
-        provider: str | None,
-        model: str | None,
-        *,
-        input: float,
-        output: float,
-        cached: float,
-        cost: float,
-    ) -> None:
-        """What a call that is counted already has used besides."""
-        with self._lock:
-            _use(self._known.model(provider, model, failed=False), input, output, cached, cost)
+    def price(
+        self, provider: str | None, model: str | None, input: float, output: float, cached: float
+    ) -> float | None:
+        """What the price table says, in USD; None where it does not have the model."""
+        if self._prices is None:
+            return None
+        try:
+            return self._prices.cost(provider, model, input, output, cached)
+        except (TypeError, AttributeError, OverflowError):  # names or numbers that are none
+            return None
 
     def record_tool_call(
-        self, tool: str, status: str, seconds: float | None, *, trace_id: str | None = None
+        self, tool: str, status: Status, seconds: float | None, *, trace_id: str | None = None
     ) -> None:
         with self._lock:
             _note(self._known.tool(tool), seconds, clean.failed(status), trace_id)
 
     def record_validation(
-        self, validator: str, validator_type: str, status: str, seconds: float | None
+        self,
+        validator: str,
+        validator_type: str,
+        status: Literal["passed", "failed"],
+        seconds: float | None,
     ) -> None:
         """`status` is passed or failed; `seconds` None where nobody measured."""
         with self._lock:
@@ -243,68 +251,27 @@ class Metrics:
             (series.passed if passed else series.failed).value += 1
             _note(self._known.validator(suite, "eval"), None, not passed)
 
-    def know(self, kind: str, name: str | None, type: str | None) -> None:
-        """Have the series of a model (`name` is its provider, `type` the model), tool, stage or
-        validator at 0."""
+    def know_model(self, provider: str | None, model: str | None) -> None:
+        """Have the series of a model at 0, as if it had been called before; the same below."""
         with self._lock:
-            if kind == "llm":
-                self._known.model(name, type, failed=False)
-            elif kind == "tool":
-                self._known.tool(name)
-            elif kind == "validator":
-                self._known.validator(name, type)
-            else:
-                self._known.stage(name, type)
+            self._known.model(provider, model, failed=False)
 
-    # recording, as the sidecar sees it
-
-    def record_http(self, method: str, route: str, status: int, seconds: float) -> None:
-        """`method` and `route` (a template) are of a fixed set."""
+    def know_tool(self, tool: str) -> None:
         with self._lock:
-            self._known.http(method, route, status).observe(seconds)
+            self._known.tool(tool)
 
-    def record_prompt_request(self, workspace: str, prompt: str, result: str) -> None:
+    def know_validator(self, validator: str, validator_type: str) -> None:
         with self._lock:
-            self._known.prompt(workspace, prompt)[result].value += 1
+            self._known.validator(validator, validator_type)
 
-    def record_ingest(self, kind: str, result: str, number: int = 1) -> None:
-        """`kind` and `result` are of a fixed set."""
+    def know_suite(self, suite: str) -> None:
         with self._lock:
-            self._known.of(families.INGEST_EVENTS).cell(kind, result).value += number
+            self._known.suite(suite)
+            self._known.validator(suite, "eval")
 
-    def record_commit(self, seconds: float) -> None:
+    def know_stage(self, stage: str, stage_type: str) -> None:
         with self._lock:
-            self._known.of(families.INGEST_COMMIT).at().observe(seconds)
-
-    def record_sync(self, driver: str, result: str, seconds: float) -> None:
-        with self._lock:
-            self._known.of(families.SYNC_RUNS).cell(driver, result).value += 1
-            self._known.of(families.SYNC_DURATION).at().observe(seconds)
-
-    def record_label_moves(self, workspace: str, label: str, number: int) -> None:
-        with self._lock:
-            self._known.moves(workspace, label).value += number
-
-    def know_driver(self, driver: str) -> None:
-        """Have the counters of a driver's syncs at 0."""
-        with self._lock:
-            for result in ("success", "error"):
-                self._known.of(families.SYNC_RUNS).cell(driver, result)
-
-    def set(self, gauge: Family, value: float, *labels: str) -> None:
-        with self._lock:
-            self._known.of(gauge).cell(*labels).value = value
-
-    def set_label_versions(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
-        """All labels: (workspace, prompt, label, version). What is not among them is gone; prompts
-        beyond the cap are left out."""
-        with self._lock:
-            self._known.of(families.LABEL_VERSION).cells.clear()
-            for workspace, prompt, label, version in rows:
-                cell = self._known.pointing(workspace, prompt, label, version)
-                if cell is not None:
-                    cell.value = 1.0
-                    self._known.moves(workspace, label)
+            self._known.stage(stage, stage_type)
 
     # the open ones, inside the lock
 
@@ -312,13 +279,13 @@ class Metrics:
         if run_id is None:
             run_id = next((key for key in self._open if key.startswith("\0")), None)
         if run_id is not None:
-            self._open.pop(run_id, None)
+            self._open.pop(str(run_id), None)
 
     # collecting
 
     def describe(self) -> Iterator[Metric]:
         """The names, for a registry that refuses duplicates."""
-        for family in self._only:
+        for family in self._families:
             yield next(self._known.of(family).metrics(self._name(family), (), 1))
 
     def collect(self) -> Iterator[Metric]:
@@ -327,9 +294,9 @@ class Metrics:
 
     def parts(self, size: int | None = _PART) -> Iterator[Metric]:
         """Every family, in parts of so many series, so that a scrape holds nobody up."""
-        for family in self._only:
+        for family in self._families:
             with self._lock:
-                if family is families.PIPELINES_ACTIVE:
+                if family is PIPELINES_ACTIVE:
                     self._count_open()
                 copies = self._known.of(family).copies()
             step = size if size is not None else max(len(copies), 1)
@@ -342,14 +309,14 @@ class Metrics:
         now = self._clock()
         for key in [key for key, expires in self._open.items() if expires <= now]:
             del self._open[key]
-        self._known.of(families.PIPELINES_ACTIVE).cell().value = float(len(self._open))
+        self._known.of(PIPELINES_ACTIVE).cell().value = float(len(self._open))
 
 
 def _note(
     series: Outcomes, seconds: float | None, failed: bool, trace_id: str | None = None
 ) -> None:
     """One outcome, and how long it took where somebody measured."""
-    (series.bad if failed else series.good).value += 1
+    (series.error if failed else series.success).value += 1
     observed = clean.observed(seconds)
     if observed is not None:
         series.duration.observe(observed, clean.trace_id(trace_id))

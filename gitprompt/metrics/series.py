@@ -36,26 +36,27 @@ class Cell:
 
 
 class Histogram:
-    """One series of a histogram: cells by bucket (not cumulative), their sum, and exemplars."""
+    """One series of a histogram: counts by bucket (not cumulative), the sum, and for each bucket the
+    trace of its latest observation."""
 
-    __slots__ = ("bounds", "cells", "exemplars", "sum")
+    __slots__ = ("bounds", "counts", "exemplars", "sum")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
-        self.cells = [0] * (len(bounds) + 1)
+        self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
         self.exemplars: dict[int, Exemplar] = {}
 
     def observe(self, value: float, trace_id: str | None = None) -> None:
         at = bisect_left(self.bounds, value)
-        self.cells[at] += 1
+        self.counts[at] += 1
         self.sum += value
         if trace_id is not None:
             self.exemplars[at] = Exemplar({"trace_id": trace_id}, value, time.time())
 
     def copy(self) -> Histogram:
         made = Histogram(self.bounds)
-        made.cells = self.cells.copy()
+        made.counts = self.counts.copy()
         made.sum = self.sum
         made.exemplars = self.exemplars.copy()
         return made
@@ -71,7 +72,7 @@ class Series:
         self.cells: dict[Labels, Cell] = {}
         self.histograms: dict[Labels, Histogram] = {}
         if not family.labels:
-            self.at() if family.kind == "histogram" else self.cell()
+            self.histogram() if family.kind == "histogram" else self.cell()
 
     def cell(self, *labels: str) -> Cell:
         """The series with these labels, at 0 where it is new."""
@@ -80,7 +81,7 @@ class Series:
             found = self.cells[labels] = Cell()
         return found
 
-    def at(self, *labels: str) -> Histogram:
+    def histogram(self, *labels: str) -> Histogram:
         """The histogram with these labels, empty where it is new."""
         found = self.histograms.get(labels)
         if found is None:
@@ -106,7 +107,7 @@ class Series:
             made = HistogramMetricFamily(name, family.about, labels=family.labels)
             for labels, one in copies:
                 assert isinstance(one, Histogram)
-                counts = zip(self._les, accumulate(one.cells), strict=True)
+                counts = zip(self._les, accumulate(one.counts), strict=True)
                 buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = [
                     (le, float(count), one.exemplars[at])
                     if at in one.exemplars

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -57,7 +57,6 @@ from gitprompt.server.routes import (
 )
 from gitprompt.server.routes import keys as key_routes
 from gitprompt.server.routes import sync as sync_routes
-from gitprompt.server.tracing import Tracing, both
 from gitprompt.server.turns import Turns
 from gitprompt.server.wire import RawHeaders, error_response, request_id, send_bytes
 from gitprompt.server.workspaces import Workspaces
@@ -65,7 +64,11 @@ from gitprompt.server.writes import Writes
 from gitprompt.store.index import open_index
 from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
+from gitprompt.store.writer import OnCommit
 from gitprompt.sync import Progress, Sync
+
+if TYPE_CHECKING:
+    from gitprompt.server.tracing import Tracing
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _GONE = 499  # what the field calls it when a client went before it was answered
@@ -87,8 +90,10 @@ def sidecar(
     url = f"http://{settings.host}:{settings.port}"
     with hosting.hold(settings.data, f"process {os.getpid()} at {url}"):
         salt = keys.salt(settings.data, settings.salt)
-        counting = Counting(metrics)
-        on_commit = both(counting, tracing.committed) if tracing else counting
+        counting = Counting(metrics, clock)
+        on_commit: list[OnCommit] = [counting]
+        if tracing is not None:
+            on_commit.append(tracing.committed)
         telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"), on_commit=on_commit)
         index = open_index(os.path.join(settings.data, "index.db"))
         reader = IndexReader(index.path)
@@ -152,6 +157,13 @@ def sidecar(
 def _tracing(settings: ServerSettings) -> Tracing | None:
     if not settings.otlp_endpoint:
         return None
+    try:
+        from gitprompt.server.tracing import Tracing
+    except ImportError as error:
+        raise SetupError(
+            "an OTLP endpoint is set, but the OpenTelemetry SDK is not installed",
+            hint="pip install 'gitprompt-registry[otel]', or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
+        ) from error
     return Tracing(settings.otlp_endpoint, forwards=settings.forward_traces == "yes")
 
 
@@ -232,7 +244,7 @@ class Sidecar:
         try:
             if self._metrics_at is not None and not self._may_be_here(scope):
                 raise NotFound("Route not found")
-            if path.startswith(prompts.PREFIX) and path[len(prompts.PREFIX) :][:1] in ("", "/"):
+            if prompts.owns(path):
                 self._turns.since_read = 0
                 await self._prompts(scope, receive, send)
             elif path.startswith(git.PREFIX):
@@ -269,7 +281,7 @@ class Sidecar:
         if known is not None:
             return known
         path = scope["path"]
-        if path.startswith(prompts.PREFIX):
+        if prompts.owns(path):
             return prompts.template(path)
         if path.startswith(git.PREFIX):
             return git.template(path)

@@ -4,20 +4,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gitprompt.clock import Clock
 from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
 from gitprompt.evals import Suites
 from gitprompt.ingest import Ingest
-from gitprompt.metrics import Metrics
+from gitprompt.metrics import SidecarMetrics
 from gitprompt.server.auth import Authenticator
 from gitprompt.server.limits import Limiter
-from gitprompt.server.tracing import Tracing
 from gitprompt.server.workspaces import Workspaces
 from gitprompt.server.writes import Writes
 from gitprompt.store.index_reader import IndexReader
 from gitprompt.store.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from gitprompt.server.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +37,5 @@ class Context:
     ingest: Ingest
     suites: Suites
     writes: Writes
-    metrics: Metrics
+    metrics: SidecarMetrics
     tracing: Tracing | None

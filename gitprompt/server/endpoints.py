@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gitprompt.errors import GitpromptError, MethodNotAllowed
-from gitprompt.metrics import Metrics
+from gitprompt.metrics import SidecarMetrics
 from gitprompt.server.auth import Principal
 from gitprompt.server.bodies import read_json
 from gitprompt.server.turns import Turns
@@ -96,7 +96,7 @@ class Resource:
         gate: Gate,
         max_bytes: int,
         turns: Turns,
-        metrics: Metrics,
+        metrics: SidecarMetrics,
     ) -> None:
         self._turns = turns
         self._metrics = metrics
@@ -158,7 +158,7 @@ async def respond(
 
 
 def routes(
-    endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: Turns, metrics: Metrics
+    endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: Turns, metrics: SidecarMetrics
 ) -> list[Route]:
     """One route for each path, whatever its methods; without those that are only described."""
     by_path: dict[str, list[Endpoint]] = {}

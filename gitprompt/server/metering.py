@@ -5,41 +5,48 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
 from gitprompt import __version__, log, prices
 from gitprompt.config import ServerSettings
 from gitprompt.errors import UsageError
-from gitprompt.metrics import Metrics, families
-from gitprompt.metrics.exporter import split_address
+from gitprompt.metrics import SidecarMetrics, families
+from gitprompt.metrics.http import split_address
 
 if TYPE_CHECKING:
     from gitprompt.server.context import Context
 
 Value = TypeVar("Value")
+_FORMS = {
+    "--metrics-buckets": "Such as tool_call_duration_seconds=1,10,60;eval_score=0.5,1",
+    "--metrics-caps": "Such as model=300;prompt=500",
+}
 _LABELS = 5_000  # labels that are looked at; the cap on prompts leaves fewer
 
 
-def make_metrics(settings: ServerSettings) -> Metrics:
+def make_metrics(settings: ServerSettings) -> SidecarMetrics:
     """Raises UsageError for a setting that is wrong, and what `prices.load` raises."""
     table = prices.load(settings.prices)
-    if table is not None and not settings.prices:
+    if table is not None and settings.prices == prices.SHIPPED:
         log.info("costs come from the table that ships with gitprompt", as_of=table.as_of)
+    buckets = _pairs("--metrics-buckets", settings.metrics_buckets, _bounds)
+    caps = _pairs("--metrics-caps", settings.metrics_caps, int)
     try:
-        metrics = Metrics(
+        metrics = SidecarMetrics(
             namespace=settings.metrics_namespace,
-            buckets=dict(_pairs(settings.metrics_buckets, _bounds)),
-            caps=dict(_pairs(settings.metrics_caps, int)),
+            buckets=buckets,
+            caps=caps,
             prices=table,
             run_expiry=settings.metrics_run_expiry,
-            only=families.FAMILIES,
         )
     except ValueError as error:
         raise UsageError(f"metrics: {error}") from None
     metrics.know_driver(settings.driver)
-    metrics.set(families.BUILD_INFO, 1, __version__)
+    metrics.set_gauge(families.BUILD_INFO, 1, __version__)
+    if wants_token(settings) and not settings.metrics_token:
+        log.warning("scrapes need a key of all workspaces: GITPROMPT_METRICS_TOKEN is not set")
     return metrics
 
 
@@ -47,14 +54,20 @@ def _bounds(text: str) -> list[float]:
     return [float(bound) for bound in text.split(",")]
 
 
-def _pairs(text: str, read: Callable[[str], Value]) -> Iterator[tuple[str, Value]]:
-    """name=value;name=value. Raises ValueError."""
-    for pair in text.split(";"):
-        name, equals, value = pair.partition("=")
-        if pair.strip() and not equals:
-            raise ValueError(f"'{pair}' is not of the form name=value")
-        if equals:
-            yield name.strip(), read(value)
+def _pairs(option: str, text: str, read: Callable[[str], Value]) -> dict[str, Value]:
+    """name=value;name=value. Raises UsageError."""
+    found: dict[str, Value] = {}
+    for pair in filter(str.strip, text.split(";")):
+        name, _, value = (part.strip() for part in pair.partition("="))
+        try:
+            known = found.setdefault(name, made := read(value))
+        except ValueError:
+            raise UsageError(
+                f"{option}: '{pair}' is not of the form name=value", hint=_FORMS[option]
+            ) from None
+        if known is not made:
+            raise UsageError(f"{option}: {name} stands twice")
+    return found
 
 
 def metrics_address(settings: ServerSettings) -> tuple[str, int]:
@@ -69,9 +82,12 @@ def metrics_address(settings: ServerSettings) -> tuple[str, int]:
 
 
 def wants_token(settings: ServerSettings) -> bool:
-    """Whether a scrape needs a token: where the setting says so, else anywhere but on loopback."""
-    if settings.metrics_auth:
+    """Whether a scrape needs a token: where the setting says so, else where there is one, and
+    anywhere but on loopback."""
+    if settings.metrics_auth != "auto":
         return settings.metrics_auth == "token"
+    if settings.metrics_token:
+        return True
     host, _ = metrics_address(settings)
     try:
         return not ip_address(host).is_loopback
@@ -89,22 +105,26 @@ class Gauges:
 
     def refresh(self) -> None:
         context, metrics = self._context, self._context.metrics
-        if self._generation != context.workspaces.generation:
-            self._generation = context.workspaces.generation
-            self._read_index()
+        generation = context.workspaces.generation
+        if self._generation != generation:
+            try:
+                self._read_index()
+                self._generation = generation
+            except Exception as error:  # the last numbers stay; a sync that fails is counted
+                log.error("the index cannot be read for its metrics", error=str(error))
         states = [context.workspaces.state(name) for name in context.workspaces.names]
         last = min((state.last_success or 0 for state in states), default=int(time.time()))
-        metrics.set(families.INDEX_LAST_SUCCESS, last)
-        metrics.set(families.INGEST_QUEUE, context.telemetry.writer.waiting)
+        metrics.set_gauge(families.INDEX_LAST_SUCCESS, last)
+        metrics.set_gauge(families.INGEST_QUEUE, context.telemetry.writer.waiting)
         for name, path in (("index", context.index.path), ("telemetry", context.telemetry.path)):
-            metrics.set(families.DB_SIZE, _size([path, f"{path}-wal"]), name)
+            metrics.set_gauge(families.DB_SIZE, _size([path, f"{path}-wal"]), name)
 
     def _read_index(self) -> None:
         metrics, index = self._context.metrics, self._context.index
         counts = index.counts()
-        metrics.set(families.INDEX_VERSIONS, counts.versions)
-        metrics.set(families.REJECTED_REFS, counts.rejected)
-        metrics.set(families.MOVED_TAGS, counts.tampered)
+        metrics.set_gauge(families.INDEX_VERSIONS, counts.versions)
+        metrics.set_gauge(families.REJECTED_REFS, counts.rejected)
+        metrics.set_gauge(families.MOVED_TAGS, counts.tampered)
         metrics.set_label_versions(index.labelled_versions(_LABELS))
 
 

@@ -17,6 +17,7 @@ import uvicorn
 from gitprompt import log
 from gitprompt.config import ServerSettings
 from gitprompt.errors import SetupError
+from gitprompt.metrics.http import join_address
 from gitprompt.server.app import sidecar
 from gitprompt.server.metering import metrics_address
 from gitprompt.sync import Progress
@@ -86,9 +87,8 @@ def serve(
         if settings.metrics_addr:
             bound = listen(*metrics_address(settings), option="--metrics-addr")
             sockets.append(stack.enter_context(bound))
-            address = "{}:{}".format(*sockets[1].getsockname()[:2])
+            address = join_address(*sockets[1].getsockname()[:2])
             settings = replace(settings, metrics_addr=address)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         with sidecar(settings, progress=progress) as application:
             config = uvicorn.Config(
                 application,
@@ -105,7 +105,7 @@ def serve(
                 backlog=2048,
             )
             server = _Server(config)
-            ready(f"http://{host}:{settings.port}", settings)
+            ready(f"http://{join_address(settings.host, settings.port)}", settings)
             settle_memory()
             server.run(sockets=sockets)
         log.info("stopped", pid=os.getpid())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sidecar's own OpenTelemetry spans, and those of others that it passes on.
 
-Only with an OTLP endpoint is the SDK (the extra `otel`) imported at all. A span is made when what it
+Imports the SDK (the extra `otel`), so that it is itself imported only with an OTLP endpoint. A span is made when what it
 tells of has ended, so that nothing waits for it; the SDK's own thread exports, and drops what it
 cannot keep. A commit serves many requests and a sync many pokes: they have spans of their own.
 """
@@ -13,16 +13,21 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from gitprompt import __version__, log
-from gitprompt.errors import SetupError, UsageError
+from gitprompt.errors import UsageError
 from gitprompt.store import traces
 from gitprompt.store.traces import SpanRow, StoredSpans
-from gitprompt.store.writer import Job, OnCommit
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
+from gitprompt.store.writer import Job
 
 _FLUSH_SECONDS = 3.0
 _QUEUE = 20_000  # spans of others that wait to be passed on; more are dropped
@@ -31,23 +36,13 @@ _NS = 1_000_000_000
 
 class Tracing:
     """Exports spans to `endpoint`, the base URL of OTLP over HTTP. `forwards`: spans that are
-    ingested too. Raises SetupError without the SDK, and UsageError for no URL."""
+    ingested too. Raises UsageError for what is no URL."""
 
     def __init__(self, endpoint: str, *, forwards: bool) -> None:
         if not endpoint.startswith(("http://", "https://")):
             raise UsageError(f"the OTLP endpoint '{endpoint}' is no http:// or https:// URL")
-        try:
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-            from opentelemetry.sdk.resources import Resource
-            from opentelemetry.sdk.trace import TracerProvider
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor
-            from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-        except ImportError as error:
-            raise SetupError(
-                "an OTLP endpoint is set, but the OpenTelemetry SDK is not installed",
-                hint="pip install 'gitprompt-registry[otel]', or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
-            ) from error
-        url = endpoint.rstrip("/") + "/v1/traces"
+        log.adopt("opentelemetry")
+        url = endpoint.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
         resource = Resource.create(_named({"service.version": __version__}))
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._own = BatchSpanProcessor(OTLPSpanExporter(endpoint=url))
@@ -85,8 +80,6 @@ class Tracing:
         seconds: float,
     ) -> None:
         """A request was answered; its `traceparent` is the parent."""
-        from opentelemetry.trace import SpanKind
-
         sent = {b"traceparent", b"tracestate"}
         carrier = {
             name.decode(): value.decode("latin-1") for name, value in headers if name in sent
@@ -114,8 +107,8 @@ class Tracing:
         self._span("sync", seconds, attributes, failed=True)
 
     def committed(self, jobs: Sequence[Job], outcomes: Sequence[Any], seconds: float) -> None:
-        """Telemetry was written. Called by the writer, for which this never raises; its spans are
-        passed on from here."""
+        """Telemetry was written: exports that, and passes the spans in it on. Never raises, as the
+        writer asks."""
         try:
             self._committed(jobs, outcomes, seconds)
         except Exception:
@@ -141,9 +134,6 @@ class Tracing:
         context: Any = None,
     ) -> None:
         """A span of what has just ended."""
-        from opentelemetry.context import Context
-        from opentelemetry.trace import SpanKind, StatusCode
-
         end = time.time_ns()
         span = self._tracer.start_span(
             name,
@@ -159,24 +149,18 @@ class Tracing:
 
 def _named(attributes: Mapping[str, str]) -> dict[str, str]:
     """The SDK's own variables (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) win over this name."""
-    from opentelemetry.sdk.resources import OTELResourceDetector
-
     return {"service.name": "gitprompt", **attributes, **OTELResourceDetector().detect().attributes}  # type: ignore[dict-item]
 
 
 def _foreign(stored: StoredSpans) -> Iterator[ReadableSpan]:
     """Ingested spans as the SDK has them; ids that are not OpenTelemetry's are hashed into some."""
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
-
     item = stored.item
     trace_id = _number(item.trace_id.replace("-", ""), 16)
 
     def context(span_id: str) -> SpanContext:
         return SpanContext(trace_id, _number(span_id, 8), True, TraceFlags(TraceFlags.SAMPLED))
 
-    for span in item.spans:
+    for span, _, _ in item.spans:
         metadata = json.loads(span.metadata) if span.metadata else {}
         about = metadata.pop("resource", None)
         start, end = _times(span)
@@ -216,23 +200,10 @@ def _times(span: SpanRow) -> tuple[int, int]:
 
 def _attributes(values: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes that OTLP can carry: scalars as they are, the rest as JSON."""
-    return {name: value for name, value in _plain(values) if value is not None}
+    return {name: _attribute(value) for name, value in values.items() if value is not None}
 
 
-def _plain(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-            yield name, str(value)
-        else:
-            scalar = value is None or isinstance(value, str | bool | int | float)
-            yield name, value if scalar else json.dumps(value)
-
-
-def both(first: OnCommit, second: OnCommit) -> OnCommit:
-    """Tells two of each commit."""
-
-    def told(jobs: Sequence[Job], outcomes: Sequence[Any], seconds: float) -> None:
-        first(jobs, outcomes, seconds)
-        second(jobs, outcomes, seconds)
-
-    return told
+def _attribute(value: Any) -> Any:
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        return str(value)
+    return value if isinstance(value, str | bool | int | float) else json.dumps(value)

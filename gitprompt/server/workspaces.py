@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gitprompt import hosting, log
 from gitprompt.clock import Clock
@@ -21,9 +22,11 @@ from gitprompt.errors import GitpromptError, NotFound
 from gitprompt.git.refs import Refs
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
-from gitprompt.metrics import Metrics
-from gitprompt.server.tracing import Tracing
+from gitprompt.metrics import SidecarMetrics
 from gitprompt.sync import Outcome, Progress, Source, Sync
+
+if TYPE_CHECKING:
+    from gitprompt.server.tracing import Tracing
 
 _TIDY_SECONDS = 60.0
 
@@ -48,7 +51,7 @@ class Workspaces:
         sync: Sync,
         driver: Driver,
         clock: Clock,
-        metrics: Metrics,
+        metrics: SidecarMetrics,
         tracing: Tracing | None,
         in_place: Repository | None = None,
         on_tampering: Callable[[str, str], None] = lambda _workspace, _ref: None,
@@ -79,17 +82,18 @@ class Workspaces:
         if self._in_place is not None:
             source = Source(DEFAULT_WORKSPACE, self._in_place, owned=False)
             self._sources.setdefault(DEFAULT_WORKSPACE, source)
+        unusable: set[str] = set()
         for name in self._hosting.workspaces():
             if name in self._sources:
                 continue
             try:
                 self._sources[name] = Source(name, self._hosting.open(name), owned=True)
-                self._unusable.discard(name)
             except NotFound:
-                self._unusable.discard(name)
+                continue
             except GitpromptError as error:  # it stops no other
-                self._unusable.add(name)
-                self._failed(name, error.message, 0.0)
+                unusable.add(name)
+                self._failed(name, error.message, None)
+        self._unusable = unusable
 
     @property
     def names(self) -> list[str]:
@@ -178,15 +182,17 @@ class Workspaces:
             )
         return outcome
 
-    def _failed(self, workspace: str, said: str, seconds: float) -> None:
-        """Remember and count a failure; what is told already is not told again."""
-        state = self.state(workspace)
-        if state.last_error != said:
-            log.error("sync failed", workspace=workspace, error=said)
-        state.last_error = said
+    def _failed(self, workspace: str, said: str, seconds: float | None) -> None:
+        """Count a failure, and tell of it where it is another than the last. `seconds` None: it
+        could not even begin."""
         self._metrics.record_sync(self._driver.name, "error", seconds)
+        state = self.state(workspace)
+        if state.last_error == said:
+            return
+        state.last_error = said
+        log.error("sync failed", workspace=workspace, error=said)
         if self._tracing is not None:
-            self._tracing.failed_sync(workspace, seconds, said)
+            self._tracing.failed_sync(workspace, seconds or 0.0, said)
 
     def sync_all(self, progress: Callable[[str], Progress]) -> None:
         """Before serving: bring every workspace up to date; a broken one stops no other."""

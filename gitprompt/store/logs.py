@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import apsw
 
-from gitprompt.core.usage import Usage
+from gitprompt.core.usage import Call, Usage
 from gitprompt.errors import Conflict, GitpromptError
 from gitprompt.store import audit, rollups, rows, sqlite
 from gitprompt.store.audit import AuditRow
@@ -48,11 +48,11 @@ class NewLog(NamedTuple):
 
 
 class StoredLog(NamedTuple):
-    """`spanned`: what a span of the same call had counted until now."""
+    """`spanned`: the same call as a span had told it until now."""
 
     id: int
     is_new: bool
-    spanned: Usage | None = None
+    spanned: Call | None = None
 
 
 COLUMNS = ", ".join(LogRow._fields)
@@ -81,7 +81,7 @@ def _insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog]:
         db, [item.row for item in items if item.row.trace_id and item.row.span_id]
     )
     return [
-        StoredLog(number, True, spanned.pop(_call(item.row), None) if spanned else None)
+        StoredLog(number, True, spanned.pop(_call_key(item.row), None) if spanned else None)
         for number, item in enumerate(items, start=last - len(items) + 1)
     ]
 
@@ -101,18 +101,18 @@ def _known(db: apsw.Connection, item: NewLog) -> StoredLog | GitpromptError | No
     return StoredLog(int(found[0]), False)
 
 
-def _call(row: LogRow) -> tuple[str, str, str | None]:
+def _call_key(row: LogRow) -> tuple[str, str, str | None]:
     """What a log and a span of the same call have in common."""
     return row.workspace, rollups.trace_key(row.trace_id), row.span_id
 
 
 def _count_once(
     db: apsw.Connection, logged: Sequence[LogRow]
-) -> dict[tuple[str, str, str | None], Usage]:
+) -> dict[tuple[str, str, str | None], Call]:
     """Take back what a span of the same call has counted already: the log says it better. Returns
     what was taken back, by call."""
-    taken: dict[tuple[str, str, str | None], Usage] = {}
-    calls = Counter(_call(row) for row in logged)
+    taken: dict[tuple[str, str, str | None], Call] = {}
+    calls = Counter(_call_key(row) for row in logged)
     for call, number in calls.items():
         found = sqlite.query(
             db,
@@ -120,17 +120,28 @@ def _count_once(
             f" WHERE trace.workspace = ? AND {rollups.TRACE_KEY} = ? AND span.span_id = ?",
             call,
         )
-        usages = [usage for row in found if (usage := rollups.of_traced(row))]
-        if not usages:
+        traced = [one for row in found if (one := rollups.of_traced(row))]
+        if not traced:
             continue
         sql = (
             f"SELECT count(*) FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ?"
             " AND span_id = ?"
         )
         if sqlite.query(db, sql, call)[0][0] == number:
-            rollups.add(db, usages, sign=-1)
-            taken[call] = usages[0]
+            rollups.add(db, [one.usage for one in traced], sign=-1)
+            taken[call] = traced[0]
     return taken
+
+
+def of_spans(db: apsw.Connection, workspace: str, trace_id: str) -> Mapping[str, Call]:
+    """The calls of a trace that are logged, by the id of their span; of several logs the first."""
+    found = sqlite.query(
+        db,
+        f"SELECT span_id, provider, model, cost_usd, {rollups.LOGGED} FROM log"
+        f" WHERE workspace = ? AND {rollups.LOG_KEY} = ? AND span_id IS NOT NULL ORDER BY id DESC",
+        (workspace, rollups.trace_key(trace_id)),
+    )
+    return {row[0]: Call(row[1], row[2], row[3], rollups.of_log(row[4:])) for row in found}
 
 
 def lately(db: apsw.Connection, limit: int) -> list[tuple[str | None, str | None]]:

@@ -42,8 +42,8 @@ class NewResult(NamedTuple):
     workspace: str
     row: ResultRow
     audit: AuditRow
-    suite_name: str = ""
-    min_score: float | None = None
+    suite_name: str
+    min_score: float | None
 
 
 class StoredResult(NamedTuple):
@@ -131,6 +131,12 @@ def forget(db: apsw.Connection, suites: Sequence[tuple[str, int]]) -> list[None]
         rollups.add_scores(db, [Score(workspace, *row) for row in scores], sign=-1)
         db.execute("DELETE FROM suite WHERE id = ?", (suite,))
     return [None] * len(suites)
+
+
+def suite_names(db: apsw.Connection, limit: int) -> list[str]:
+    """Names of suites, those of all workspaces together, newest first."""
+    found = sqlite.query(db, "SELECT name FROM suite ORDER BY id DESC LIMIT ?", (limit,))
+    return [row[0] for row in found]
 
 
 def page(

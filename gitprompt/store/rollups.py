@@ -15,13 +15,14 @@ import apsw
 
 from gitprompt.core.usage import (
     HOUR,
+    Call,
     Usage,
     bucket_of,
     facts_of,
-    kind_of,
     nano,
     of_span,
     percentile,
+    span_facts,
 )
 from gitprompt.store import sqlite
 
@@ -259,13 +260,14 @@ def trace_key(trace_id: str | None) -> str:
     return (trace_id or "").replace("-", "").lower()
 
 
-def of_traced(row: Sequence[Any]) -> Usage | None:
-    """The usage of a span, from the columns TRACED; None where it is no LLM's."""
+def of_traced(row: Sequence[Any]) -> Call | None:
+    """The call that a span tells of, from the columns TRACED; None where it is no LLM's."""
     workspace, prompt, version, created_at, status, start, end, metadata = row
-    facts = facts_of(json.loads(metadata)) if metadata else {}
-    if kind_of(facts) != "llm":
+    found = facts_of(json.loads(metadata)) if metadata else {}
+    facts = span_facts(found)
+    if facts.kind != "llm":
         return None
-    return of_span(
+    usage = of_span(
         workspace=workspace,
         prompt_name=prompt,
         version_tag=version,
@@ -273,8 +275,9 @@ def of_traced(row: Sequence[Any]) -> Usage | None:
         status=status,
         start_time=start,
         end_time=end,
-        facts=facts,
+        facts=found,
     )
+    return Call(facts.provider, facts.model, facts.cost_usd, usage)
 
 
 def _traced(db: apsw.Connection, since: int) -> Iterator[Usage]:
@@ -284,6 +287,6 @@ def _traced(db: apsw.Connection, since: int) -> Iterator[Usage]:
         (since,),
     )
     for row in found:
-        usage = of_traced(row)
-        if usage is not None:
-            yield usage
+        call = of_traced(row)
+        if call is not None:
+            yield call.usage

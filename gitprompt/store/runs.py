@@ -53,10 +53,13 @@ class RunChange(NamedTuple):
 
 
 class ChangedRun(NamedTuple):
-    """A run after a change; `has_ended`: by this change, and never before."""
+    """How a run stands after a change. `ends_first`: by this change, and never before."""
 
-    row: RunRow
-    has_ended: bool
+    status: str
+    start_time: int
+    end_time: int | None
+    trace_id: str | None
+    ends_first: bool
 
 
 class RunDeletion(NamedTuple):
@@ -122,22 +125,22 @@ def _change(db: apsw.Connection, item: RunChange) -> GitpromptError | ChangedRun
         ),
     )
     audit.insert(db, [item.audit])
-    changed = before._replace(status=status, end_time=end_time)
+    ends_first = False
     if status in FINISHED and before.status not in FINISHED:
         db.execute(
             "UPDATE run SET has_ended = 1 WHERE workspace = ? AND run_id = ? AND has_ended = 0",
             (item.workspace, item.run_id),
         )
-        return ChangedRun(changed, db.changes() > 0)
-    return ChangedRun(changed, False)
+        ends_first = db.changes() > 0
+    return ChangedRun(status, before.start_time, end_time, before.trace_id, ends_first)
 
 
 def running(db: apsw.Connection, since: int, limit: int) -> list[tuple[str, str, int]]:
-    """(workspace, run_id, start_time) of the newest runs that are running since a time (ms)."""
+    """(workspace, run_id, created_at) of the newest runs that are running, and came since a time."""
     return sqlite.query(
         db,
-        "SELECT workspace, run_id, start_time FROM run WHERE status = 'running'"
-        " AND start_time >= ? ORDER BY id DESC LIMIT ?",
+        "SELECT workspace, run_id, created_at FROM run WHERE status = 'running'"
+        " AND created_at >= ? ORDER BY created_at DESC LIMIT ?",
         (since, limit),
     )
 

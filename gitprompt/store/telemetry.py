@@ -49,10 +49,9 @@ _PIN = "name, version, tag, commit_oid, blob, created_at, author, path, first_se
 
 
 class Telemetry:
-    """Opens the file, which is made or migrated first. Raises Corrupt or SetupError. `on_commit` is
-    called in the writer's thread, before anybody is answered, and must not raise."""
+    """Opens the file, which is made or migrated first. Raises Corrupt or SetupError."""
 
-    def __init__(self, path: str, *, on_commit: OnCommit | None = None) -> None:
+    def __init__(self, path: str, *, on_commit: Sequence[OnCommit] = ()) -> None:
         self.path = path
         self._known_keys: dict[str, KeyRecord] = {}
         self._generation = Generation(os.path.join(os.path.dirname(path), "keys.generation"))

@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from itertools import zip_longest
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import apsw
 
-from gitprompt.core.usage import Told, Usage, facts_of, told_of
+from gitprompt.core.usage import PLAIN, Call, SpanFacts, Usage, facts_of, span_facts
 from gitprompt.errors import Conflict, GitpromptError, NotFound
-from gitprompt.store import audit, rollups, rows, sqlite
+from gitprompt.store import audit, logs, rollups, rows, sqlite
 from gitprompt.store.audit import AuditRow
 from gitprompt.store.rows import Condition, Window
 
@@ -45,24 +43,29 @@ class NewTrace(NamedTuple):
     audit: AuditRow
 
 
+class NewSpan(NamedTuple):
+    """`usage` is what an LLM's span used, None for others; its prompt is the trace's to say."""
+
+    row: SpanRow
+    usage: Usage | None = None
+    facts: SpanFacts = PLAIN
+
+
 class NewSpans(NamedTuple):
-    """Spans of one trace, all or none. `usages` has what an LLM's span used, None for others; its
-    prompt is the trace's to say. `told` is what else their metadata tells."""
+    """Spans of one trace, all or none."""
 
     workspace: str
     trace_id: str
-    spans: Sequence[SpanRow]
-    usages: Sequence[Usage | None]
+    spans: Sequence[NewSpan]
     audit: AuditRow
-    told: Sequence[Told | None] = ()
 
 
 class StoredSpans(NamedTuple):
-    """Those of an item's spans that were not there yet; `logged` are the ids of calls that a log has
-    counted already."""
+    """Those of an item's spans that were not there yet; `logged` are the calls of a model among them
+    that a log has told already, by the span's id."""
 
     item: NewSpans
-    logged: AbstractSet[str] = frozenset()
+    logged: Mapping[str, Call] = {}
 
 
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
@@ -148,7 +151,7 @@ def insert_spans(
 def _insert_spans(
     db: apsw.Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]
 ) -> list[StoredSpans]:
-    children = [(trace[0], *span) for item, trace in items for span in item.spans]
+    children = [(trace[0], *span.row) for item, trace in items for span in item.spans]
     rows.insert(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
     stored = [StoredSpans(item, _logged(db, item)) for item, _ in items]
@@ -159,40 +162,36 @@ def _insert_spans(
             if usage.prompt_name
             else (trace[1] or "", trace[2] or "", usage)
             for (item, trace), (_, logged) in zip(items, stored, strict=True)
-            for span, usage in zip(item.spans, item.usages, strict=True)
-            if usage is not None and span.span_id not in logged
+            for row, usage, _ in item.spans
+            if usage is not None and row.span_id not in logged
         ),
     )
     return stored
 
 
-def _logged(db: apsw.Connection, item: NewSpans) -> AbstractSet[str]:
-    """The item's calls that a log has counted already."""
-    if not any(item.usages):
-        return frozenset()
-    sql = (
-        f"SELECT span_id FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ?"
-        " AND span_id IS NOT NULL"
-    )
-    key = item.workspace, rollups.trace_key(item.trace_id)
-    return {row[0] for row in sqlite.query(db, sql, key)}
+def _logged(db: apsw.Connection, item: NewSpans) -> Mapping[str, Call]:
+    """The item's calls of a model that a log has told already."""
+    calls = {span.row.span_id for span in item.spans if span.usage is not None}
+    if not calls:
+        return {}
+    logged = logs.of_spans(db, item.workspace, item.trace_id)
+    return {span_id: call for span_id, call in logged.items() if span_id in calls}
 
 
 def _insert_new(
     db: apsw.Connection, item: NewSpans, trace: tuple[Any, ...]
 ) -> GitpromptError | StoredSpans:
     """Those of the item's spans that are not there yet; a Conflict where one says otherwise."""
-    fresh: dict[str, tuple[SpanRow, Usage | None, Told | None]] = {}
-    for span, usage, told in zip_longest(item.spans, item.usages, item.told):
-        before = fresh[span.span_id][0] if span.span_id in fresh else _span(db, trace[0], span)
+    fresh: dict[str, NewSpan] = {}
+    for span in item.spans:
+        row = span.row
+        before = fresh[row.span_id].row if row.span_id in fresh else _span(db, trace[0], row)
         if before is None:
-            fresh[span.span_id] = span, usage, told
-        elif rows.differs(before[:-1], span[:-1], SpanRow._fields[:-1], ["metadata"]):
-            return Conflict(f"Span {span.span_id} exists with other content")
-    if not fresh:
-        return StoredSpans(item._replace(spans=(), usages=(), told=()))
-    spans, usages, tolds = zip(*fresh.values(), strict=True)
-    return _insert_spans(db, [(item._replace(spans=spans, usages=usages, told=tolds), trace)])[0]
+            fresh[row.span_id] = span
+        elif rows.differs(before[:-1], row[:-1], SpanRow._fields[:-1], ["metadata"]):
+            return Conflict(f"Span {row.span_id} exists with other content")
+    new = item._replace(spans=list(fresh.values()))
+    return _insert_spans(db, [(new, trace)])[0] if fresh else StoredSpans(new)
 
 
 def _span(db: apsw.Connection, trace: int, span: SpanRow) -> SpanRow | None:
@@ -234,27 +233,25 @@ def count_spans(db: apsw.Connection, traces: Sequence[int], *, sign: int) -> Non
             f" WHERE span.trace = ? AND span.metadata IS NOT NULL AND {rollups.UNLOGGED}",
             (trace,),
         )
-        rollups.add(db, [usage for row in spans if (usage := rollups.of_traced(row))], sign=sign)
+        rollups.add(
+            db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=sign
+        )
 
 
 # reading
 
 
-def lately(db: apsw.Connection, limit: int) -> set[tuple[str, Told]]:
-    """The newest spans, but for the calls of models that failed: their names, and what their
-    metadata tells, without costs."""
-    found = sqlite.query(
+def lately(db: apsw.Connection, limit: int) -> set[tuple[str, SpanFacts]]:
+    """The names and facts of the newest spans, but for calls of models that failed; without costs."""
+    newest = sqlite.query(
         db, "SELECT name, status, metadata FROM span ORDER BY id DESC LIMIT ?", (limit,)
     )
-    told = (
-        (name, status, told_of(facts_of(json.loads(metadata) if metadata else {})))
-        for name, status, metadata in found
-    )
-    return {
-        (name, one._replace(cost_usd=None, passed=True))
-        for name, status, one in told
-        if one.kind != "llm" or status != "error"
-    }
+    found: set[tuple[str, SpanFacts]] = set()
+    for name, status, metadata in newest:
+        facts = span_facts(facts_of(json.loads(metadata))) if metadata else PLAIN
+        if facts.kind != "llm" or status != "error":
+            found.add((name, facts._replace(cost_usd=None, passed=True)))
+    return found
 
 
 def page(

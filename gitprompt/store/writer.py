@@ -26,7 +26,8 @@ Result = TypeVar("Result")
 # For each item its result, or the error that refuses it; a refused item has written nothing.
 Apply = Callable[[apsw.Connection, Sequence[Any]], Sequence[Any]]
 
-# Told after each transaction: its jobs, the outcome of each, and the seconds that it took.
+# Called after each transaction, one that failed too: its jobs, the outcome of each, and the seconds
+# that it took. In the writer's thread, before anybody is answered; must not raise.
 OnCommit = Callable[[Sequence["Job"], Sequence[Any], float], None]
 
 MAX_WAITING = 20_000  # jobs; more are refused, so that memory stays bounded
@@ -50,7 +51,7 @@ class Writer:
         connection: apsw.Connection,
         *,
         name: str,
-        on_commit: OnCommit | None = None,
+        on_commit: Sequence[OnCommit] = (),
     ) -> None:
         self._connection = connection
         self._on_commit = on_commit
@@ -117,8 +118,9 @@ class Writer:
             if jobs:
                 begin = perf_counter()
                 outcomes = self._write(jobs)
-                if self._on_commit is not None:
-                    self._on_commit(jobs, outcomes, perf_counter() - begin)
+                seconds = perf_counter() - begin
+                for call in self._on_commit:
+                    call(jobs, outcomes, seconds)
                 _deliver(jobs, outcomes)
 
     def _write(self, jobs: Sequence[Job]) -> list[Any]:

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import hmac
-
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gitprompt import keys
 from gitprompt.errors import MethodNotAllowed, Unauthorized
 from gitprompt.metrics import process_collectors
-from gitprompt.metrics.exporter import send_parts
 from gitprompt.metrics.exposition import Registry, expose
+from gitprompt.metrics.http import bears, send_parts
 from gitprompt.server.auth import read_headers
 from gitprompt.server.context import Context
 from gitprompt.server.endpoints import Endpoint
@@ -59,12 +57,7 @@ class Scrape:
         """The token of the setting, or a key of all workspaces: names of all are in the labels."""
         token = self._context.settings.metrics_token
         headers = read_headers(scope["headers"])
-        scheme, _, given = headers.authorization.partition(b" ")
-        if (
-            token
-            and scheme.lower() == b"bearer"
-            and hmac.compare_digest(given.strip(), token.encode())
-        ):
+        if token and bears(token, headers.authorization.decode("latin-1")):
             return
         try:
             principal = self._context.authenticator.authenticate(headers)

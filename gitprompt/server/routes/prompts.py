@@ -59,6 +59,11 @@ class Answer(NamedTuple):
     prompt: str = ""
 
 
+def owns(path: str) -> bool:
+    """Whether a path is answered here."""
+    return path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")
+
+
 def template(path: str) -> str:
     """The path without its names, for the metrics."""
     rest = path[len(PREFIX) + 1 :].rstrip("/")
