@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,72 +21,14 @@ from gitprompt.store import retention
 from gitprompt.store.audit import Actor
 from gitprompt.store.logs import LogRow
 from gitprompt.store.telemetry import Telemetry
-from tests.scraping import OPENMETRICS, Samples, read, scrape
-from tests.world import WELCOME, Clone, Refused, Server, eventually
+from tests.scraping import OPENMETRICS, Posting, read, scrape
+from tests.world import Server, eventually
 
 LOG = {
     "prompt_name": "welcome", "version_tag": "1.0.0", "provider": "openai", "model": "gpt-4o",
     "tokens_in": 120, "tokens_out": 340, "tokens_cached": 20, "latency_ms": 1500,
     "cost_usd": 0.25, "status": "ok",
 }  # fmt: skip
-
-
-class Posting:
-    """Posts to a server of its own, and says what a post has added to a series."""
-
-    def __init__(self, server: Server, namespace: str = "gitprompt") -> None:
-        self.server = server
-        self.namespace = namespace
-        self.before = scrape(server, namespace=namespace)
-
-    def post(self, path: str, body: Any, method: str = "POST") -> Any:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        response = self.server.request(path, method=method, headers=headers, content=content)
-        assert response.status_code < 300, response.text
-        return response.json()
-
-    def refused(self, path: str, body: Any) -> int:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        response = self.server.request(path, method="POST", headers=headers, content=content)
-        assert response.status_code >= 400, response.text
-        return response.status_code
-
-    def trace(self, **more: Any) -> str:
-        made: str = self.post("/v1/traces", {"prompt_name": "welcome", **more})["trace_id"]
-        return made
-
-    def span(self, trace: str, name: str, **more: Any) -> Any:
-        body = {"name": name, "status": "ok", "start_time": 1000, "end_time": 1500, **more}
-        return self.post(f"/v1/traces/{trace}/spans", body)
-
-    def added(self) -> Added:
-        """What there is more than at the last call."""
-        before, self.before = self.before, scrape(self.server, namespace=self.namespace)
-        return Added(before, self.before)
-
-
-class Added:
-    def __init__(self, before: Samples, after: Samples) -> None:
-        self.before = before
-        self.after = after
-
-    def __call__(self, name: str, /, **labels: str) -> float:
-        key = name, frozenset(labels.items())
-        return round(self.after.values[key] - self.before.values.get(key, 0.0), 9)
-
-    @property
-    def changed(self) -> dict[str, float]:
-        """Totals by name, of the application's metrics that changed at all."""
-        names = {name for name, _ in self.after.values}
-        totals = {name: self.after.total(name) - self.before.total(name) for name in names}
-        families = ("pipeline", "stage", "provider", "tool", "validation", "eval")
-        return {
-            name: round(total, 9)
-            for name, total in totals.items()
-            if total and name.startswith(families) and not name.endswith("_bucket")
-        }
 
 
 @pytest.fixture
@@ -108,21 +51,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )  # fmt: skip
     yield server.start()
     server.stop()
-
-
-def test_a_new_server_has_everything_at_0(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data").start()
-    found = scrape(server)
-    server.stop()
-    for status in ("success", "error"):
-        assert found("pipeline_duration_seconds_count", status=status) == 0
-        assert found("sync_runs_total", driver="filesystem", result=status) >= 0
-    assert found("pipelines_active") == 0
-    assert found("moved_tags") == found("rejected_refs") == found("index_versions") == 0
-    assert found("metrics_label_overflow_total", name="model") == 0
-    assert found("ingest_events_total", kind="span", result="rejected") == 0
-    assert found("db_size_bytes", db="telemetry") > 0
-    assert found("process_open_fds") > 0
 
 
 def test_a_log_counts_as_a_call_of_its_model(posting: Posting) -> None:
@@ -227,6 +155,98 @@ def test_a_call_that_is_logged_and_traced_counts_once(posting: Posting) -> None:
         assert added("provider_cost_total", **labels) == 0.25
 
 
+SPAN = {"span_id": "call", "name": "call", "status": "ok", "start_time": 0, "end_time": 2_000}
+
+
+@pytest.mark.parametrize("first", ["log", "span"])
+@pytest.mark.parametrize(
+    ("log", "span", "expected"),
+    [
+        # the price table's cost of the first, the cost sent with the second, and neither twice
+        ({"tokens_in": 1_000_000, "cost_usd": 2.5}, {"tokens_in": 1_000_000},
+         {"provider_cost_total": 2.5}),
+        ({"tokens_in": 1_000_000}, {}, {"provider_cost_total": 2.5}),
+        ({}, {"tokens_in": 500, "tokens_out": 7, "cost_usd": 1.5},
+         {"provider_cost_total": 1.5, "provider_tokens_total": 507}),
+        ({"tokens_in": 10, "latency_ms": 3_000}, {"tokens_in": 4, "tokens_cached": 4},
+         {"provider_tokens_total": 14}),
+    ],
+)  # fmt: skip
+def test_the_second_to_tell_of_a_call_adds_what_it_knows_more(
+    posting: Posting, first: str, log: Any, span: Any, expected: Mapping[str, float]
+) -> None:
+    trace = posting.trace()
+    model = {"provider": "openai", "model": "gpt-4o"}
+    steps = {
+        "log": ("/v1/logs", {"prompt_name": "p", "version_tag": "1", "trace_id": trace,
+                             "span_id": "call", "status": "ok", **model, **log}),
+        "span": (f"/v1/traces/{trace}/spans", {**SPAN, "metadata": {"kind": "llm", **model, **span}}),
+    }  # fmt: skip
+    for name in sorted(steps, key=lambda name: name != first):
+        posting.post(*steps[name])
+    changed = posting.added().changed
+    assert changed["provider_requests_total"] == 1
+    assert changed["provider_request_duration_seconds_count"] == 1
+    for name, value in expected.items():
+        assert changed[name] == pytest.approx(value), name
+
+
+def test_a_tool_that_contains_a_logged_call_counts_all_the_same(posting: Posting) -> None:
+    """A log that is written inside a tool's span carries the id of that span."""
+    trace = posting.trace()
+    posting.post("/v1/logs", {**LOG, "trace_id": trace, "span_id": "outer"})
+    spans = [
+        {"span_id": "outer", "name": "outer", "status": "error", "metadata": {"kind": "tool"}},
+        {"span_id": "inner", "name": "inner", "metadata": {"kind": "llm", "model": "gpt-4o"}},
+    ]
+    posting.post(f"/v1/traces/{trace}/spans", spans)
+    added = posting.added()
+    assert added("tool_calls_total", tool="outer", status="error") == 1
+    assert added.changed["provider_requests_total"] == 2
+
+
+def test_a_call_that_failed_twice_makes_no_series(posting: Posting) -> None:
+    trace = posting.trace()
+    failed = {"provider": "openai", "model": "typo-1", "status": "error"}
+    posting.post(
+        f"/v1/traces/{trace}/spans",
+        {**SPAN, "status": "error", "metadata": {"kind": "llm", **failed}},
+    )
+    posting.post("/v1/logs", {**LOG, **failed, "trace_id": trace, "span_id": "call"})
+    added = posting.added()
+    assert added.changed["provider_requests_total"] == 1
+    assert "typo-1" not in added.after.labels("provider_requests_total", "model")
+
+
+def test_failures_cannot_take_all_places_of_providers(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data").start()
+    posting = Posting(server)
+    for number in range(40):
+        posting.post("/v1/logs", {**LOG, "provider": f"junk{number}", "status": "error"})
+    posting.post("/v1/logs", {**LOG, "provider": "mistral", "model": "large"})
+    added = posting.added()
+    server.stop()
+    labels = {"provider": "mistral", "model": "large", "status": "success"}
+    assert added("provider_requests_total", **labels) == 1
+
+
+def test_each_exemplar_has_the_trace_of_its_own_call(posting: Posting) -> None:
+    """Many calls of one transaction, quick and slow ones: a dot must lead to what it shows."""
+    calls = {str(uuid.uuid4()): seconds for seconds in (0.1, 400.0) * 10}
+
+    def post(call: tuple[str, float]) -> None:
+        trace, seconds = call
+        latency = round(seconds * 1000)
+        posting.post("/v1/logs", {**LOG, "model": "dots", "trace_id": trace, "latency_ms": latency})
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(post, calls.items()))
+    found = scrape(posting.server, accept=OPENMETRICS)
+    dots = [one for key, one in found.exemplars.items() if ("model", "dots") in key[1]]
+    assert len(dots) == 2
+    assert all(calls[one.labels["trace_id"]] == one.value for one in dots)
+
+
 def test_a_run_counts_once_however_often_it_ends(posting: Posting) -> None:
     run = posting.post("/v1/runs", {"workflow_name": "w", "start_time": 10_000})["run_id"]
     assert posting.added()("pipelines_active") == 1
@@ -329,9 +349,10 @@ def test_no_number_poisons_a_sum(posting: Posting, number: str) -> None:
         (f"/v1/traces/{trace}/spans", '{"name":"s","metadata":{"kind":"llm","cost_usd":%s}}'),
     ):
         content = body.replace("%s", number).encode()
-        posting.server.request(
+        response = posting.server.request(
             path, method="POST", headers={"Content-Type": "application/json"}, content=content
         )
+        assert response.status_code < 500
     after = posting.added().after
     assert all(value == value and 0 <= value < 1e12 for value in after.values.values())
     assert scrape(posting.server, accept=OPENMETRICS)("pipelines_active") >= 0
@@ -449,141 +470,6 @@ def test_after_a_restart_runs_are_active_and_series_are_at_0(tmp_path: Path) -> 
     assert found("tool_calls_total", tool="search", status="error") == 0
 
 
-def test_prompts_labels_and_moves_are_told(clone: Clone, tmp_path: Path) -> None:
-    server = Server(tmp_path / "data").start()
-    clone.commit("Add welcome", welcome=WELCOME)
-    clone.tag("welcome", "1.0.0")
-    clone.push_all(server.remote())
-    for version in ("1.0.0", "1.1.0"):
-        if version == "1.1.0":
-            clone.commit("Change", welcome=WELCOME.replace("Hello", "Hi"))
-            clone.tag("welcome", version)
-            clone.push_all(server.remote())
-        server.request("/v1/prompts/welcome/labels/production", method="PUT",
-                       headers={"Content-Type": "application/json"},
-                       content=json.dumps({"version_tag": version}).encode())  # fmt: skip
-    path = "/v1/prompts/welcome?label=production&variables[name]=A"
-    etag = server.request(path).headers["etag"]
-    assert server.request(path, headers={"If-None-Match": etag}).status_code == 304
-    assert server.request("/v1/prompts/welcome?label=production").status_code == 400
-    assert server.request("/v1/prompts/welcome?label=none").status_code == 404
-    assert server.request("/v1/prompts/ghost").status_code == 404
-    found = scrape(server)
-    where = {"workspace": "default"}
-    assert {key[1] for key in found.values if key[0] == "label_version_info"} == {
-        frozenset({**where, "prompt": "welcome", "label": "production", "version": "1.1.0"}.items())
-    }
-    assert found("label_moves_total", label="production", **where) == 2
-    results = {"ok": 1, "not_modified": 1, "invalid": 1, "not_found": 1}
-    for result, number in results.items():
-        assert found("prompt_requests_total", prompt="welcome", result=result, **where) == number
-    assert found("prompt_requests_total", prompt="other", result="not_found", **where) == 1
-    assert found("index_versions") == 2
-    assert found("http_request_duration_seconds_count",
-                 method="GET", route="/v1/prompts/{name}", status="304") == 1  # fmt: skip
-    assert found("http_request_duration_seconds_count", method="POST", status="200",
-                 route="/git/{workspace}.git/git-receive-pack") == 2  # fmt: skip
-    assert found("http_request_duration_seconds_count", method="PUT", status="200",
-                 route="/v1/prompts/{name}/labels/{label}") == 2  # fmt: skip
-    server.stop()
-    again = scrape(server.start())
-    assert again("label_moves_total", label="production", **where) == 0
-    server.stop()
-
-
-def test_routes_are_templates_whatever_is_asked(server: Server) -> None:
-    for path in ("/v1/traces/x/y/z", "/v1/runs/a/b", "/nothing", "/v1/prompts/a/labels/b/c/d",
-                 "/git/x.git/HEAD", "/v1/prompts/a/labels/b/history", "/v1/evaluations/e/results"):  # fmt: skip
-        server.request(path)
-    server.request("/health", method="BREW")
-    found = scrape(server)
-    routes = found.labels("http_request_duration_seconds_count", "route")
-    assert {"other", "/git/other", "/v1/prompts/other", "/v1/runs/{run_id}",
-            "/v1/prompts/{name}/labels/{label}/history"} <= routes  # fmt: skip
-    assert all("/a" not in route and "/x" not in route for route in routes)
-    assert found.labels("http_request_duration_seconds_count", "method") <= {
-        "GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "other",
-    }  # fmt: skip
-
-
-def test_metrics_are_answered_without_a_redirect_and_with_the_format_asked_for(
-    server: Server,
-) -> None:
-    plain = server.request("/metrics", key=None)
-    assert plain.status_code == 200
-    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
-    for accept in (OPENMETRICS, "text/html, application/openmetrics-text;q=0.5"):
-        asked = server.request("/metrics", key=None, headers={"Accept": accept})
-        assert asked.headers["content-type"].startswith(
-            "application/openmetrics-text; version=1.0.0"
-        )
-        assert asked.text.endswith("# EOF\n")
-    head = server.request("/metrics", method="HEAD", key=None)
-    assert (head.status_code, head.content) == (200, b"")
-    assert server.request("/metrics", method="POST", key=None).status_code == 405
-    assert "_created" not in plain.text
-
-
-def test_metrics_elsewhere_than_on_loopback_need_a_token(tmp_path: Path) -> None:
-    server = Server(
-        tmp_path / "data", "--host", "0.0.0.0", env={"GITPROMPT_METRICS_TOKEN": "s3cret-token"}
-    ).start()
-    refused = server.request("/metrics", key=None)
-    assert refused.status_code == 401
-    assert "GITPROMPT_METRICS_TOKEN" in refused.text
-    assert "--metrics-auth" in refused.text
-    assert server.request("/metrics", key=server.key("read")).status_code == 401
-    assert server.request("/metrics", key=server.key("read", "*")).status_code == 200
-    bearer = {"Authorization": "Bearer s3cret-token"}
-    assert server.request("/metrics", key=None, headers=bearer).status_code == 200
-    wrong = {"Authorization": "Bearer s3cret-tokem"}
-    assert server.request("/metrics", key=None, headers=wrong).status_code == 401
-    server.stop()
-    assert "s3cret" not in server.logged()
-
-
-def test_metrics_can_have_an_address_of_their_own(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data", "--metrics-addr", "127.0.0.1:0").start()
-    assert server.process is not None
-    assert server.process.stdout is not None
-    said = [server.process.stdout.readline() for _ in range(3)]
-    url = said[-1].split()[-1].removesuffix("/metrics")
-    assert url != server.url
-    assert server.request("/metrics").status_code == 404
-    apart = Server(tmp_path / "x")
-    apart.url = url
-    assert scrape(apart)("build_info", version="0.1.0") == 1
-    assert apart.request("/health", key=None).status_code == 200
-    assert apart.request("/v1/prompts", key=server.key()).status_code == 404
-    server.stop()
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "says"),
-    [
-        ("--metrics-namespace", "1x", "namespace"),
-        ("--metrics-buckets", "pipeline_duration_seconds=5,1", "ascend"),
-        ("--metrics-buckets", "pipeline_duration_seconds=1,inf", "finite"),
-        ("--metrics-buckets", "nothing=1", "no histogram"),
-        ("--metrics-buckets", "pipeline_duration_seconds", "name=value"),
-        ("--metrics-caps", "model=0", "between 1 and"),
-        ("--metrics-caps", "user=5", "no capped label"),
-        ("--metrics-caps", "model=many", "Such as model=300"),
-        ("--metrics-caps", "model=1;model=2", "stands twice"),
-        ("--metrics-auth", "maybe", "not auto, none or token"),
-        ("--metrics-addr", "here", "host:port"),
-        ("--prices", "nowhere.yaml", "cannot be read"),
-    ],
-)
-def test_a_wrong_setting_is_told_at_the_start(
-    tmp_path: Path, option: str, value: str, says: str
-) -> None:
-    with pytest.raises(Refused) as refused:
-        Server(tmp_path / "data", option, value).start()
-    assert says in refused.value.said
-    assert "Traceback" not in refused.value.said
-
-
 def test_an_otlp_export_counts_its_spans_once(posting: Posting) -> None:
     span = {
         "traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "chat",
@@ -633,9 +519,3 @@ def test_retention_lowers_no_counter(tmp_path: Path) -> None:
     telemetry.close()
     found = read(b"".join(expose(registry, "").body).decode())
     assert found("provider_cost_total", provider="a", model="m") == 0.5
-
-
-def test_a_port_for_the_metrics_that_is_in_use_is_told(server: Server, tmp_path: Path) -> None:
-    taken = server.url.removeprefix("http://")
-    with pytest.raises(Refused, match=r"in use[\s\S]*--metrics-addr"):
-        Server(tmp_path / "data", "--metrics-addr", taken).start()

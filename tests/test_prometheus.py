@@ -16,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from gitprompt import __version__
 from tests.prometheus import (
     PROMETHEUS,
     Panel,
@@ -232,8 +233,8 @@ def expectations(servers: int) -> Mapping[tuple[str, str], Callable[[Found], Non
         ("Syncs", "A"): between(0, 10 * servers, "filesystem success", "filesystem error"),
         ("Sync p95", "A"): between(0, 10),
         ("Databases", "A"): between(1_000, 1e9, "index", "telemetry"),
-        ("Memory", "A"): between(2e7, 1e9, "0.1.0"),
-        ("Processor", "A"): between(0, 4, "0.1.0"),
+        ("Memory", "A"): between(2e7, 1e9, __version__),
+        ("Processor", "A"): between(0, 4, __version__),
     }  # fmt: skip
 
 
