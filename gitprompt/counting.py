@@ -39,9 +39,15 @@ class _Batch:
         self._calls: dict[tuple[object, ...], tuple[str | None, str | None, Calls]] = {}
         self._stages: dict[tuple[str, str, bool], list[float | None]] = {}
 
-    def call(self, call: Call, trace_id: str | None) -> None:
-        """A call of a model."""
-        provider, model, cost, usage = call
+    def call(
+        self,
+        provider: str | None,
+        model: str | None,
+        cost: float | None,
+        usage: Usage,
+        trace_id: str | None,
+    ) -> None:
+        """A call of a model; its arguments are a `Call`."""
         failed = usage.errors > 0
         used = usage.tokens_in > 0 or usage.tokens_out > 0
         key = provider, model, failed, used, cost is None
@@ -128,7 +134,7 @@ def _count_log(metrics: Metrics, batch: _Batch, item: NewLog, stored: StoredLog)
     row = item.row
     call = Call(row.provider, row.model, row.cost_usd, item.usage)
     if stored.spanned is None:
-        batch.call(call, row.trace_id)
+        batch.call(*call, row.trace_id)
     else:
         _top_up(metrics, stored.spanned, call, row.trace_id)
 
@@ -172,11 +178,11 @@ def _count_spans(metrics: Metrics, batch: _Batch, item: NewSpans, stored: Stored
     batch.events["span", "duplicate"] += len(item.spans) - len(new.spans)
     for row, usage, facts in new.spans:
         if usage is not None:
-            call = Call(facts.provider, facts.model, facts.cost_usd, usage)
+            call = facts.provider, facts.model, facts.cost_usd, usage
             if row.span_id in stored.logged:
-                _top_up(metrics, stored.logged[row.span_id], call, new.trace_id)
+                _top_up(metrics, stored.logged[row.span_id], Call(*call), new.trace_id)
             else:
-                batch.call(call, new.trace_id)
+                batch.call(*call, new.trace_id)
             continue
         seconds = None
         if row.start_time is not None and row.end_time is not None:

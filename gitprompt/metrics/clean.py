@@ -37,6 +37,8 @@ def label(value: Any) -> str:
 def observed(value: Any) -> float | None:
     """A duration or a score: what is below 0, as after a jump of the clock, is 0; what is no sane
     number is None."""
+    if type(value) is float and 0.0 <= value <= MAX_OBSERVED:
+        return value  # nearly always
     number = value if type(value) is float or type(value) is int else _number(value)
     if number is None or not -math.inf < number <= MAX_OBSERVED:
         return None

@@ -202,10 +202,13 @@ class Metrics:
         with self._lock:
             series = self._known.model(provider, model, failed=calls.failed, number=calls.number)
             (series.error if calls.failed else series.success).value += calls.number
-            for seconds, trace_id in calls.seconds:
+            trace_id = known = None
+            for seconds, given in calls.seconds:
                 observed = clean.observed(seconds)
+                if given is not known:  # calls of one trace come together
+                    trace_id, known = clean.trace_id(given), given
                 if observed is not None:
-                    series.duration.observe(observed, clean.trace_id(trace_id))
+                    series.duration.observe(observed, trace_id)
             _use(series, input, output, cached, cost, max(calls.number, 1))
             if is_unpriced:
                 series.unpriced.value += calls.number

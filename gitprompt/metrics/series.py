@@ -45,14 +45,14 @@ class Histogram:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
-        self.exemplars: dict[int, Exemplar] = {}
+        self.exemplars: dict[int, tuple[str, float, float]] = {}  # trace, value, Unix time
 
     def observe(self, value: float, trace_id: str | None = None) -> None:
         at = bisect_left(self.bounds, value)
         self.counts[at] += 1
         self.sum += value
         if trace_id is not None:
-            self.exemplars[at] = Exemplar({"trace_id": trace_id}, value, time.time())
+            self.exemplars[at] = trace_id, value, time.time()
 
     def copy(self) -> Histogram:
         made = Histogram(self.bounds)
@@ -108,10 +108,8 @@ class Series:
             for labels, one in copies:
                 assert isinstance(one, Histogram)
                 counts = zip(self._les, accumulate(one.counts), strict=True)
-                buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = [
-                    (le, float(count), one.exemplars[at])
-                    if at in one.exemplars
-                    else (le, float(count))
+                buckets = [
+                    _bucket(le, count, one.exemplars.get(at))
                     for at, (le, count) in enumerate(counts)
                 ]
                 made.add_metric(labels, buckets, one.sum)
@@ -122,3 +120,13 @@ class Series:
             assert not isinstance(value, Histogram)
             plain.add_metric(labels, value)
         return plain
+
+
+_Bucket = tuple[str, float] | tuple[str, float, Exemplar]
+
+
+def _bucket(le: str, count: int, exemplar: tuple[str, float, float] | None) -> _Bucket:
+    if exemplar is None:
+        return le, float(count)
+    trace_id, value, when = exemplar
+    return le, float(count), Exemplar({"trace_id": trace_id}, value, when)

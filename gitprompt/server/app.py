@@ -290,10 +290,10 @@ class Sidecar:
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         rid = request_id(_header(scope, b"x-request-id"))
 
-        async def with_id(message: Message) -> None:
+        def with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-request-id", rid)]
-            await send(message)
+            return send(message)
 
         scope["app"] = self  # makes the router raise what it refuses
         await self._router(scope, receive, with_id)

@@ -101,6 +101,10 @@ class Resource:
         self._turns = turns
         self._metrics = metrics
         self._methods = {endpoint.method: endpoint for endpoint in endpoints}
+        self._readers: dict[str, Reader] = {
+            endpoint.method: endpoint.reader or partial(read_json, shape=endpoint.body)
+            for endpoint in endpoints
+        }
         self._gate = gate
         self._max_bytes = max_bytes
         allowed = sorted({*self._methods, *(["HEAD"] if "GET" in self._methods else [])})
@@ -113,17 +117,16 @@ class Resource:
             raise MethodNotAllowed("Method not allowed", headers={"Allow": self._allow})
         principal, limits = self._gate(scope, endpoint.scope)
         params = parse_query(scope["query_string"]).params
-        call = Call(principal, actor_of(principal, scope), scope["path_params"], params, None)
+        asked = principal, actor_of(principal, scope), scope["path_params"], params
         if endpoint.body is None:
-            answer = await endpoint.handler(call)
+            answer = await endpoint.handler(Call(*asked, None))
         else:
             body = None
             try:
                 raw = await read_body(scope, receive, self._max_bytes)  # slow senders hold no turn
                 async with self._turns:
-                    read = endpoint.reader or partial(read_json, shape=endpoint.body)
-                    body = read(scope, raw, self._max_bytes)
-                    answer = await endpoint.handler(call._replace(body=body))
+                    body = self._readers[method](scope, raw, self._max_bytes)
+                    answer = await endpoint.handler(Call(*asked, body))
             except GitpromptError as error:
                 if endpoint.kind is not None:
                     result = "failed" if error.status >= 500 else "rejected"
