@@ -135,13 +135,18 @@ def _count_once(
 
 def of_spans(db: apsw.Connection, workspace: str, trace_id: str) -> Mapping[str, Call]:
     """The calls of a trace that are logged, by the id of their span; of several logs the first."""
-    found = sqlite.query(
-        db,
-        f"SELECT span_id, provider, model, cost_usd, {rollups.LOGGED} FROM log"
-        f" WHERE workspace = ? AND {rollups.LOG_KEY} = ? AND span_id IS NOT NULL ORDER BY id DESC",
-        (workspace, rollups.trace_key(trace_id)),
-    )
+    key = workspace, rollups.trace_key(trace_id)
+    if not sqlite.query(db, _ANY_OF_TRACE, key):  # nearly always: its index answers
+        return {}
+    found = sqlite.query(db, _ALL_OF_TRACE, key)
     return {row[0]: Call(row[1], row[2], row[3], rollups.of_log(row[4:])) for row in found}
+
+
+_OF_TRACE = f"FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ? AND span_id IS NOT NULL"
+_ANY_OF_TRACE = f"SELECT 1 {_OF_TRACE} LIMIT 1"
+_ALL_OF_TRACE = (
+    f"SELECT span_id, provider, model, cost_usd, {rollups.LOGGED} {_OF_TRACE} ORDER BY id DESC"
+)
 
 
 def lately(db: apsw.Connection, limit: int) -> list[tuple[str | None, str | None]]:
