@@ -40,7 +40,7 @@ def read(data: bytes, path: str) -> Any:
         try:
             value = _decode(data)
             encoded = _encode(value)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return formats.read(data, path)
         flat = data.count(b"[") + data.count(b"{") <= formats.MAX_DEPTH
         if flat and b"\0" not in data and not formats.may_repeat_a_key(data, encoded):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gitprompt import formats, loading
@@ -118,6 +118,7 @@ def test_aliases_within_bounds_are_fine() -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b'"\x80"')
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for path in ("a.yaml", "a.json"):
         for read in (formats.read, loading.read):

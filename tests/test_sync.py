@@ -123,7 +123,9 @@ def test_what_is_not_valid_is_rejected_with_its_reason_and_stops_nothing(sidecar
     clone.write("prompts/bad.yaml", "messages: {")
     (clone.path / "prompts" / "link.yaml").symlink_to("welcome.yaml")
     clone.commit("Wrong things")
-    for name in ("two", "bad", "link"):
+    clone.write("prompts/latin.json", b'{"messages": "\xe9"}')
+    clone.commit("Not UTF-8")
+    for name in ("two", "bad", "link", "latin"):
         clone.tag(name, "1.0.0")
     clone.tag("welcome", "1.1.0")
     assert sidecar.reconcile().versions == 2
@@ -137,6 +139,7 @@ def test_what_is_not_valid_is_rejected_with_its_reason_and_stops_nothing(sidecar
         "two/1.0.0": "has both prompts/two.yaml and prompts/two.json",
         "bad/1.0.0": "not YAML",
         "link/1.0.0": "is a symbolic link",
+        "latin/1.0.0": "not valid UTF-8",
     }
     assert {ref.removeprefix("refs/tags/prompts/") for ref in reasons} == set(expected)
     for ref, part in expected.items():

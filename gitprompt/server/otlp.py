@@ -181,7 +181,7 @@ def _langfuse(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def _packed(text: Any) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(text) if isinstance(text, str) else None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
