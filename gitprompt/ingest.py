@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.clock import Clock
-from gitprompt.core.usage import facts_of, of_span, span_facts
+from gitprompt.core.usage import of_span
 from gitprompt.store import logs, metrics, results, rollups, runs, traces
 from gitprompt.store.audit import Actor
 from gitprompt.store.logs import LogRow, NewLog, StoredLog
@@ -215,13 +215,7 @@ def _new_span(workspace: str, span: Span, now: int) -> NewSpan:
         span.document,
         now,
     )
-    found = facts_of(span.metadata) if span.metadata else None
-    if not found:
-        return NewSpan(row)
-    facts = span_facts(found)
-    if facts.kind != "llm":
-        return NewSpan(row, None, facts)
-    usage = of_span(
+    facts, usage = of_span(
         workspace=workspace,
         prompt_name=None,
         version_tag=None,
@@ -229,6 +223,6 @@ def _new_span(workspace: str, span: Span, now: int) -> NewSpan:
         status=span.status,
         start_time=span.start_time,
         end_time=span.end_time,
-        facts=found,
+        metadata=span.metadata,
     )
     return NewSpan(row, usage, facts)

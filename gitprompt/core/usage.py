@@ -180,28 +180,35 @@ def of_span(
     status: str,
     start_time: int | None,
     end_time: int | None,
-    facts: Mapping[str, Any],
-) -> Usage:
-    """The usage of an LLM's span, from its facts. What is not a sane number counts as 0. A span that
-    names a prompt counts for that one, whatever its trace names."""
-    own_name, own_version = prompt_of(facts)
+    metadata: Mapping[str, Any] | None,
+) -> tuple[SpanFacts, Usage | None]:
+    """What a span is, and the usage of an LLM's, None for any other. What is not a sane number counts
+    as 0. A span that names a prompt counts for that one, whatever its trace names."""
+    found = facts_of(metadata) if metadata else None
+    if not found:
+        return PLAIN, None
+    facts = span_facts(found)
+    if facts.kind != "llm":
+        return facts, None
+    own_name, own_version = prompt_of(found)
     if own_name is not None:
         prompt_name, version_tag = own_name, own_version
     latency = None
     if start_time is not None and end_time is not None and end_time >= start_time:
         latency = min(end_time - start_time, MAX_COUNT)
-    return Usage(
+    usage = Usage(
         workspace,
         prompt_name or "",
         version_tag or "",
         created_at // HOUR,
         int(status == "error"),
-        _count(facts.get("tokens_in")),
-        _count(facts.get("tokens_out")),
-        _count(facts.get("tokens_cached")),
-        _cost(facts.get("cost")),
+        _count(found.get("tokens_in")),
+        _count(found.get("tokens_out")),
+        _count(found.get("tokens_cached")),
+        _cost(found.get("cost")),
         latency,
     )
+    return facts, usage
 
 
 def _count(value: Any) -> int:

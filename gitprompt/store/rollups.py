@@ -18,11 +18,9 @@ from gitprompt.core.usage import (
     Call,
     Usage,
     bucket_of,
-    facts_of,
     nano,
     of_span,
     percentile,
-    span_facts,
 )
 from gitprompt.store import sqlite
 
@@ -263,11 +261,7 @@ def trace_key(trace_id: str | None) -> str:
 def of_traced(row: Sequence[Any]) -> Call | None:
     """The call that a span tells of, from the columns TRACED; None where it is no LLM's."""
     workspace, prompt, version, created_at, status, start, end, metadata = row
-    found = facts_of(json.loads(metadata)) if metadata else {}
-    facts = span_facts(found)
-    if facts.kind != "llm":
-        return None
-    usage = of_span(
+    facts, usage = of_span(
         workspace=workspace,
         prompt_name=prompt,
         version_tag=version,
@@ -275,8 +269,10 @@ def of_traced(row: Sequence[Any]) -> Call | None:
         status=status,
         start_time=start,
         end_time=end,
-        facts=found,
+        metadata=json.loads(metadata) if metadata else None,
     )
+    if usage is None:
+        return None
     return Call(facts.provider, facts.model, facts.cost_usd, usage)
 
 
