@@ -51,7 +51,8 @@ class Metrics:
     """All series of a process: a collector for any `CollectorRegistry`.
 
     `buckets` (by metric name without namespace) and `caps` (by label) take the place of the usual
-    ones; `families` are those that are shown. Raises ValueError for a bad namespace, bucket or cap. Safe for threads.
+    ones; `families` are those that are shown. Raises ValueError for a bad namespace, bucket or cap.
+    Safe for threads.
     """
 
     def __init__(
@@ -153,13 +154,9 @@ class Metrics:
         trace_id: str | None = None,
     ) -> None:
         """A call of a model; what it used is for the next two."""
-        observed, trace = clean.observed(seconds), clean.trace_id(trace_id)
         failed = clean.failed(status)
         with self._lock:
-            series = self._known.model(provider, model, failed=failed)
-            (series.error if failed else series.success).value += 1
-            if observed is not None:
-                series.duration.observe(observed, trace)
+            _note(self._known.model(provider, model, failed=failed), seconds, failed, trace_id)
 
     def record_provider_tokens(
         self, provider: str, model: str, input: int = 0, output: int = 0, cached: int = 0
@@ -316,7 +313,7 @@ class Metrics:
 
 
 def _note(
-    series: Outcomes, seconds: float | None, failed: bool, trace_id: str | None = None
+    series: Outcomes | Model, seconds: float | None, failed: bool, trace_id: str | None = None
 ) -> None:
     """One outcome, and how long it took where somebody measured."""
     (series.error if failed else series.success).value += 1
