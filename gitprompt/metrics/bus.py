@@ -161,10 +161,8 @@ class EventBus:
                 except Full:
                     return False
                 self._has_end = True
-        if (
-            threading.current_thread() is self._thread
-        ):  # a listener closes: it cannot wait for itself
-            return False
+        if threading.current_thread() is self._thread:
+            return False  # a listener closes, which cannot wait for itself
         self._thread.join(max(deadline - time.monotonic(), 0.0))
         return not self._thread.is_alive()
 

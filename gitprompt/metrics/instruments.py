@@ -2,12 +2,14 @@
 """Wraps what an application does, and records how it went: `with tool_call("search"): …`.
 
 Each works in `with` and `async with`, and as a decorator around a function, async or not, and one
-that yields, which is measured from its first step to its last. An exception that leaves the block is recorded as an error and goes on; a cancelled task is one too.
+that yields, which is measured from its first step to its last. An exception that leaves the block
+is recorded as an error and goes on; a cancelled task is one too.
 """
 
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import aclosing
 from functools import wraps
@@ -20,7 +22,7 @@ from gitprompt.metrics.recorder import Metrics, Status
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Instrument:
+class Instrument(ABC):
     """What the five have in common. One instance measures one block after the other; a decorator
     makes one for each call. `trace_id` may be set inside, for the exemplar."""
 
@@ -30,12 +32,13 @@ class Instrument:
         self._metrics = metrics
         self._begin = 0.0
 
+    @abstractmethod
     def _again(self) -> Self:
         """The same, for another call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _record(self, seconds: float, failed: bool) -> None:
-        raise NotImplementedError
+        """Record how the block went."""
 
     def __enter__(self) -> Self:
         self.trace_id: str | None = None

@@ -184,7 +184,6 @@ class Sidecar:
         self._git = git.GitEndpoint(context)
         self._turns = Turns()
         answered = all_endpoints(context)
-        self._scrape = prometheus.Scrape(context)
         self._metrics_at = (
             metrics_address(context.settings) if context.settings.metrics_addr else None
         )
@@ -192,7 +191,7 @@ class Sidecar:
         self._router = Router(
             routes=[
                 *routes(answered, self._admit, max_bytes, self._turns, context.metrics),
-                *prometheus.routes(self._scrape),
+                *prometheus.routes(context),
                 *health.routes(context),
                 *webhooks.routes(context),
                 *docs.routes(answered),

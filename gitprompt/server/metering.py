@@ -7,16 +7,14 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from gitprompt import __version__, log, prices
 from gitprompt.config import ServerSettings
 from gitprompt.errors import UsageError
 from gitprompt.metrics import SidecarMetrics, families
 from gitprompt.metrics.http import split_address
-
-if TYPE_CHECKING:
-    from gitprompt.server.context import Context
+from gitprompt.server.context import Context
 
 Value = TypeVar("Value")
 _FORMS = {

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sidecar's own OpenTelemetry spans, and those of others that it passes on.
 
-Imports the SDK (the extra `otel`), so that it is itself imported only with an OTLP endpoint. A span is made when what it
-tells of has ended, so that nothing waits for it; the SDK's own thread exports, and drops what it
-cannot keep. A commit serves many requests and a sync many pokes: they have spans of their own.
+Imports the SDK (the extra `otel`), so that it is itself imported only with an OTLP endpoint. A span
+is made when what it tells of has ended, so that nothing waits for it; the SDK's own thread exports,
+and drops what it cannot keep. A commit serves many requests and a sync many pokes: they have spans
+of their own.
 """
 
 from __future__ import annotations

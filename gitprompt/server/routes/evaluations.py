@@ -101,8 +101,8 @@ def endpoints(context: Context) -> list[Endpoint]:
     results_path = "/v1/evaluations/{evaluation_id:path}/results"
     return [
         Endpoint(
-            method="POST", path=results_path, kind="result", scope="write", status=201, handler=add_result,
-            summary="Store the result of an evaluation", body=shapes.NewResult,
+            method="POST", path=results_path, scope="write", status=201, handler=add_result,
+            kind="result", summary="Store the result of an evaluation", body=shapes.NewResult,
             answer=shapes.Result, errors=(400, 404, 409),
             example={"run_id": "run_7a3fe2c", "score": 0.95, "metadata": {"judge": "gpt-4"}},
         ),

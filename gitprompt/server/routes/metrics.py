@@ -76,8 +76,8 @@ def endpoints(context: Context) -> list[Endpoint]:
 
     return [
         Endpoint(
-            method="POST", path="/v1/metrics", kind="metric", scope="write", status=201, handler=create,
-            summary="Store a metric point, or an array of them",
+            method="POST", path="/v1/metrics", scope="write", status=201, handler=create,
+            kind="metric", summary="Store a metric point, or an array of them",
             body=_POINTS, answer=shapes.Stored,
             example={"name": "thumbs_up", "value": 1, "type": "counter", "prompt_name": "welcome"},
         ),

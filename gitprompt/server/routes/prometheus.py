@@ -72,5 +72,5 @@ class Scrape:
             )
 
 
-def routes(scrape: Scrape) -> list[Route]:
-    return [Route(PATH, scrape)]
+def routes(context: Context) -> list[Route]:
+    return [Route(PATH, Scrape(context))]

@@ -84,9 +84,9 @@ def endpoints(context: Context) -> list[Endpoint]:
 
     return [
         Endpoint(
-            method="POST", path="/v1/runs", kind="run", scope="write", status=201, summary="Create a run",
+            method="POST", path="/v1/runs", scope="write", status=201, summary="Create a run",
             handler=create, body=shapes.NewRun, answer=shapes.CreatedRun, errors=(404, 409),
-            example={
+            kind="run", example={
                 "workflow_name": "headline-generator", "input": {"topic": "AI"},
                 "metadata": {"agent": "headline-v2"},
             },

@@ -118,9 +118,9 @@ def endpoints(context: Context) -> list[Endpoint]:
 
     return [
         Endpoint(
-            method="POST", path="/v1/traces/{trace_id}/spans", kind="span", scope="write", status=201,
+            method="POST", path="/v1/traces/{trace_id}/spans", scope="write", status=201,
             summary="Add a span, or an array of spans, to a trace", handler=add_spans, body=Spans,
-            answer=shapes.CreatedSpan | list[shapes.CreatedSpan], errors=(404, 409),
+            kind="span", answer=shapes.CreatedSpan | list[shapes.CreatedSpan], errors=(404, 409),
             example={
                 "name": "llm-call", "status": "ok", "start_time": 1000, "end_time": 2500,
                 "metadata": {"model": "gpt-4o", "tokens_in": 120, "tokens_out": 340},
@@ -131,8 +131,8 @@ def endpoints(context: Context) -> list[Endpoint]:
             summary="Get a span", handler=one_span, answer=shapes.Span, errors=(404,),
         ),
         Endpoint(
-            method="POST", path="/v1/traces", kind="trace", scope="write", status=201, handler=create,
-            reader=_read_trace,
+            method="POST", path="/v1/traces", scope="write", status=201, handler=create,
+            kind="trace", reader=_read_trace,
             summary="Create a trace; OTLP (JSON or protobuf) is taken here too",
             body=shapes.NewTrace, answer=shapes.CreatedTrace, errors=(409,),
             example={
