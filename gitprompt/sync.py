@@ -338,19 +338,21 @@ class _Run:
             yield item
 
     def _publish(self, chunk: Sequence[Loaded]) -> None:
-        """Keep alive, then pin, then index: what is served is remembered, and what is remembered
-        has its bytes, whenever the process dies."""
+        """Keep alive, then pin, then commit the index: what is served is remembered, and what is
+        remembered has its bytes, whenever the process dies."""
         if not chunk:
             return
         if self.source.owned:
             self._keep_alive([item.version.blob for item in chunk])
-        self.telemetry.add_pins(self.workspace, [item.version for item in chunk], self.now)
+        versions = [item.version for item in chunk]
+        pinned = self.telemetry.add_pins(self.workspace, versions, self.now)
         self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))
         for item in chunk:
             if item.ref in self.was_rejected:
                 self.index.unreject(self.workspace, item.ref)
             self._note(item.version, item.tags)
         self.added += len(chunk)
+        pinned.result()
 
     def _keep_alive(self, blobs: Sequence[str]) -> None:
         """One commit on a hidden ref holds the new documents, so that no gc can take them."""

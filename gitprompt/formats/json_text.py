@@ -61,7 +61,9 @@ def may_repeat_a_key(data: bytes, encoded: bytes) -> bool:
     Every key has its colon. Colons inside strings are the same in both, unless one is spelled
     \\u003a; so a key that was lost makes the numbers differ.
     """
-    return data.count(b":") != encoded.count(b":") or b"\\u003" in data
+    if data.count(b":") != encoded.count(b":"):
+        return True
+    return b"\\" in data and b"\\u003" in data  # one byte is sought ten times as fast as five
 
 
 class _Duplicate(Exception):

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions about a clone that need no git process: the fast path of `gitprompt validate`."""
+"""Questions about a repository that need no git process, which takes two milliseconds to start.
+
+Each answers in one direction only: where a file does not say it plainly, git has to be asked.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 
 
 def top_level(start: str) -> str | None:
@@ -31,3 +35,35 @@ def may_have_tag(top: str, name: str, version: str) -> bool:
             return b" refs/tags/prompts/%b/%b\n" % (name.encode(), version.encode()) in file.read()
     except OSError:
         return False
+
+
+def is_plain_bare(path: str) -> bool:
+    """True where `path` itself surely is a bare repository of this user's, of sha1 objects and of
+    refs in files, as `git init --bare` and `git clone --mirror` make it."""
+    try:
+        if os.stat(path).st_uid != os.geteuid() or os.path.lexists(f"{path}/commondir"):
+            return False
+        with open(f"{path}/config", "rb") as file:
+            config = file.read(_MOST_CONFIG + 1)
+        with open(f"{path}/HEAD", "rb") as file:
+            head = file.read(100)
+    except OSError:
+        return False
+    said = config.lower()
+    return (
+        len(config) <= _MOST_CONFIG
+        and _BARE.match(config) is not None
+        and said.count(b"bare") == said.count(b"repositoryformatversion") == 1
+        and _UNUSUAL.search(said) is None
+        and head.startswith(b"ref: refs/heads/")
+        and all(os.path.isdir(f"{path}/{folder}") for folder in ("objects", "refs"))
+    )
+
+
+_MOST_CONFIG = 65_536
+_LINE = rb"(?:\t\w+ = \w+\n)*"
+_BARE = re.compile(
+    rb"\[core\]\n%b\trepositoryformatversion = 0\n%b\tbare = true\n" % (_LINE, _LINE)
+)
+# What makes the format another, or brings settings from a file that is not ours.
+_UNUSUAL = re.compile(rb"worktree|extensions|include(?!\]\n\tpath = gitprompt\.config\n)")

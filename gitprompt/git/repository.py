@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 
 from gitprompt.errors import GitError, SetupError
+from gitprompt.git import peek
 from gitprompt.git.objects import ObjectReader
-from gitprompt.git.process import environment, git
+from gitprompt.git.process import LOCATION, environment, git
 from gitprompt.git.refs import Refs, list_refs
 
 
@@ -38,6 +39,9 @@ class Repository:
     def _opened(cls, path: str, env: Mapping[str, str]) -> Repository:
         if not os.path.isdir(path):
             raise SetupError(f"{path} is not a directory")
+        if not any(name in env for name in LOCATION) and peek.is_plain_bare(path):
+            folder = os.path.realpath(path)
+            return cls(folder, folder, None, env)
         facts = ("--absolute-git-dir", "--git-common-dir", "--is-bare-repository")
         try:
             answer = git(["rev-parse", *facts, "--show-object-format"], cwd=path, env=env)

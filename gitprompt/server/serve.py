@@ -22,6 +22,9 @@ from gitprompt.server.app import sidecar
 from gitprompt.server.metering import metrics_address
 from gitprompt.sync import Progress
 
+# libuv accepts one connection a round of its loop for each descriptor that listens. A round takes
+# milliseconds under load, so that the last of 64 clients that come at once would wait for 64 rounds.
+_ACCEPTS = 16
 _DRAIN_SECONDS = 8  # what is in flight may finish; the process ends within 10
 
 
@@ -107,5 +110,6 @@ def serve(
             server = _Server(config)
             ready(f"http://{join_address(settings.host, settings.port)}", settings)
             settle_memory()
-            server.run(sockets=sockets)
+            more = [stack.enter_context(sockets[0].dup()) for _ in range(_ACCEPTS - 1)]
+            server.run(sockets=[*sockets, *more])
         log.info("stopped", pid=os.getpid())

@@ -15,14 +15,21 @@ from gitprompt.store import sqlite
 _SIZES = (256, 64, 16, 4, 1)
 
 
-def insert(db: apsw.Connection, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows; `table` and `columns` are constants. Raises apsw.ConstraintError."""
+def insert(
+    db: apsw.Connection,
+    table: str,
+    columns: str,
+    rows: Sequence[Sequence[Any]],
+    *,
+    verb: str = "INSERT",
+) -> None:
+    """Insert rows; all but them are constants. Raises apsw.ConstraintError."""
     one = f"({','.join('?' * (columns.count(',') + 1))})"
     at = 0
     for size in _SIZES:
         while len(rows) - at >= size:
             values = list(chain.from_iterable(rows[at : at + size]))
-            db.execute(f"INSERT INTO {table} ({columns}) VALUES {','.join([one] * size)}", values)
+            db.execute(f"{verb} INTO {table} ({columns}) VALUES {','.join([one] * size)}", values)
             at += size
 
 

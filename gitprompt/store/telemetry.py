@@ -10,13 +10,13 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
 
 from gitprompt.core.publication import Pin, Version
-from gitprompt.store import audit, sqlite
+from gitprompt.store import audit, rows, sqlite
 from gitprompt.store.audit import AuditRow
 from gitprompt.store.generation import Generation
 from gitprompt.store.writer import Apply, OnCommit, Writer
@@ -155,12 +155,12 @@ class Telemetry:
     def keys(self, workspace: str | None = None) -> list[KeyRecord]:
         """The keys of a workspace, or all, oldest first."""
         with self._read_lock:
-            rows = sqlite.query(
+            found = sqlite.query(
                 self._reader,
                 f"SELECT {_KEY} FROM api_key WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY id",
                 (workspace,),
             )
-        return [KeyRecord(*found) for found in rows]
+        return [KeyRecord(*key) for key in found]
 
     def remove_key(self, key_id: int, entry: AuditRow, *, workspace: str | None = None) -> bool:
         """Remove a key, of one workspace or of any; False where there is none."""
@@ -192,17 +192,13 @@ class Telemetry:
 
     # pins
 
-    def add_pins(self, workspace: str, versions: Sequence[Version], first_seen: int) -> None:
-        """Remember versions as they were first seen; what is remembered already stays."""
-
-        def add(db: apsw.Connection) -> None:
-            db.executemany(
-                f"INSERT OR IGNORE INTO pin (workspace, {_PIN})"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(workspace, *version, first_seen) for version in versions],
-            )
-
-        self.writer.call(add)
+    def add_pins(
+        self, workspace: str, versions: Sequence[Version], first_seen: int
+    ) -> Future[None]:
+        """Remember versions as they were first seen; what is remembered already stays. The future
+        is done when they are on disk."""
+        pins = [(workspace, *version, first_seen) for version in versions]
+        return self.writer.start(_insert_pins, pins)
 
     def pin(self, workspace: str, name: str, version: str) -> Pin | None:
         with self._read_lock:
@@ -218,21 +214,27 @@ class Telemetry:
         after = ("", "")
         while True:
             with self._read_lock:
-                rows = sqlite.query(
+                found = sqlite.query(
                     self._reader,
                     f"SELECT {_PIN} FROM pin WHERE workspace = ? AND (name, version) > (?, ?)"
                     " ORDER BY name, version LIMIT ?",
                     (workspace, *after, chunk),
                 )
-            if not rows:
+            if not found:
                 return
-            yield [_pin(found) for found in rows]
-            after = (rows[-1][0], rows[-1][1])
+            yield [_pin(pin) for pin in found]
+            after = (found[-1][0], found[-1][1])
 
     def has_pins(self, workspace: str) -> bool:
         with self._read_lock:
             sql = "SELECT 1 FROM pin WHERE workspace = ? LIMIT 1"
             return sqlite.row(self._reader, sql, (workspace,)) is not None
+
+
+def _insert_pins(db: apsw.Connection, items: Sequence[Sequence[tuple[Any, ...]]]) -> list[None]:
+    for pins in items:
+        rows.insert(db, "pin", f"workspace, {_PIN}", pins, verb="INSERT OR IGNORE")
+    return [None] * len(items)
 
 
 def _pin(found: Sequence[Any]) -> Pin:

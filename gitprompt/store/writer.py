@@ -78,11 +78,15 @@ class Writer:
         self._put(Job(apply, item, future, loop))
         return future
 
-    def run(self, apply: Apply, item: Any) -> Any:
-        """Queue a job from any other thread, and wait until it is on disk."""
+    def start(self, apply: Apply, item: Any) -> Future[Any]:
+        """Queue a job from any other thread; its future is done when it is on disk."""
         future: Future[Any] = Future()
         self._put(Job(apply, item, future, None))
-        return future.result()
+        return future
+
+    def run(self, apply: Apply, item: Any) -> Any:
+        """Queue a job from any other thread, and wait until it is on disk."""
+        return self.start(apply, item).result()
 
     def call(self, function: Callable[[apsw.Connection], Result]) -> Result:
         """Run a function in a transaction of the writer, and wait for it."""
