@@ -342,11 +342,25 @@ def telemetry(tmp_path: Path) -> Any:
     found.close()
 
 
+def _blocked(telemetry: Telemetry, release: threading.Event) -> threading.Thread:
+    """Keep the writer busy until `release`; it has begun when this returns, so that no later job
+    joins its transaction."""
+    begun = threading.Event()
+
+    def hold(_: object) -> None:
+        begun.set()
+        release.wait()
+
+    holder = threading.Thread(target=telemetry.writer.call, args=(hold,))
+    holder.start()
+    assert begun.wait(10)
+    return holder
+
+
 def test_a_job_that_fails_takes_nobody_with_it(telemetry: Telemetry) -> None:
     """All of them wait together behind a slow one, and so share a transaction."""
     release = threading.Event()
-    blocker = threading.Thread(target=lambda: telemetry.writer.call(lambda _db: release.wait()))
-    blocker.start()
+    blocker = _blocked(telemetry, release)
     outcomes: dict[str, Any] = {}
 
     def attempt(name: str, function: Callable[[Any], Any]) -> None:
@@ -364,8 +378,10 @@ def test_a_job_that_fails_takes_nobody_with_it(telemetry: Telemetry) -> None:
     threads = [threading.Thread(target=attempt, args=job) for job in jobs.items()]
     for thread in threads:
         thread.start()
-    eventually(lambda: telemetry.writer.waiting == len(jobs))
-    release.set()
+    try:
+        eventually(lambda: telemetry.writer.waiting == len(jobs))
+    finally:
+        release.set()
     for thread in [blocker, *threads]:
         thread.join()
     assert outcomes["worse"] == "ZeroDivisionError"
@@ -379,19 +395,15 @@ def test_a_full_queue_refuses_and_stores_nothing(
 ) -> None:
     monkeypatch.setattr(writer, "MAX_WAITING", 1)
     release = threading.Event()
-    holders = [
-        threading.Thread(target=lambda: telemetry.writer.call(lambda _db: release.wait()))
-        for _ in range(2)
-    ]
-    holders[0].start()
-    eventually(lambda: telemetry.writer.waiting == 0)
-    holders[1].start()
-    eventually(lambda: telemetry.writer.waiting == 1)
-    with pytest.raises(Unavailable, match="too many writes"):
-        telemetry.writer.run(logs.insert, new_log())
-    release.set()
-    for holder in holders:
-        holder.join()
+    holder = _blocked(telemetry, release)
+    waits = telemetry.writer.start(lambda _db, items: [None] * len(items), None)
+    try:
+        with pytest.raises(Unavailable, match="too many writes"):
+            telemetry.writer.run(logs.insert, new_log())
+    finally:
+        release.set()
+    holder.join()
+    assert waits.result() is None
     assert telemetry.read_now(rows.tally, "default", "log") == 0
 
 
