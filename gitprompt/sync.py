@@ -25,7 +25,7 @@ from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, 
 from gitprompt.core.versions import TAG_PREFIX, precedence, rank, split_tag_ref, tag_ref
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import ObjectReader, Signature
-from gitprompt.git.refs import ZERO, Refs, RefUpdate
+from gitprompt.git.refs import ZERO, Packed, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.published import Loaded
 from gitprompt.store.index import IndexWriter, PromptRow, WorkspaceRow
@@ -77,7 +77,8 @@ class Sync:
             with self._reader(source) as reader:  # git gets ready while we look at the refs
                 refs = source.repository.refs(before=known)
                 if known is None:
-                    known = Refs({}, self._index.known_refs(source.workspace), "")
+                    packed = Packed(self._index.known_refs(source.workspace))
+                    known = Refs({}, packed, "")
                 outcome = Outcome()
                 row = self._index.workspace(source.workspace)
                 changed = refs.changed_since(known)

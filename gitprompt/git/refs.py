@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitprompt.errors import Conflict, GitError
@@ -46,6 +47,18 @@ class _Folder(NamedTuple):
     below: Sequence[str]
 
 
+class Packed(dict[str, str]):
+    """Ref → object of `packed-refs`, which may have 100,000."""
+
+    @cached_property
+    def branches(self) -> Sequence[str]:
+        return list(_branches(self))
+
+
+def _branches(refs: Iterable[str]) -> Iterator[str]:
+    return (ref for ref in refs if ref.startswith("refs/heads/"))
+
+
 class Refs:
     """The refs at one moment. `packed` is shared by snapshots between which it did not change."""
 
@@ -56,7 +69,7 @@ class Refs:
     def __init__(
         self,
         loose: Mapping[str, str],
-        packed: Mapping[str, str],
+        packed: Packed,
         head: str,
         *,
         packed_stamp: _Stamp | None = None,
@@ -103,9 +116,10 @@ class Refs:
         branch = self._head.removeprefix("ref: ")
         tip = self.get(branch)
         if tip is None:
-            branches = [ref for ref, _ in self.items() if ref.startswith("refs/heads/")]
+            branches = {*_branches(self.loose), *self.packed.branches}
             if len(branches) == 1:
-                return branches[0], self.get(branches[0])
+                (branch,) = branches
+                tip = self.get(branch)
         return branch, tip
 
     def is_current(self, git_dir: str, common_dir: str) -> bool:
@@ -136,7 +150,7 @@ def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> R
         packed = before.packed
     else:
         # Not splitlines(): a ref may contain characters that Python takes for line ends.
-        packed = {ref: oid for oid, ref in _PACKED.findall(_read_text(packed_path))}
+        packed = Packed({ref: oid for oid, ref in _PACKED.findall(_read_text(packed_path))})
     racy = _is_racy(packed_stamp, now) or _is_racy(head_stamp, now)
     racy = racy or any(mtime > now - _RACY_NS for mtime in folders.values())
     return Refs(
