@@ -16,7 +16,7 @@ import httpx
 import measure
 from sidecar import Running, sidecar
 
-SAMPLE = 40  # publishes that are timed at each point
+SAMPLE = 100  # publishes that are timed at each point
 
 
 async def publish(client: httpx.AsyncClient, index: int) -> None:
