@@ -62,7 +62,9 @@ def publication(writer: ObjectWriter, draft: Draft, author: Signature, message: 
         path = f"{PROMPTS}/{draft.name}.json"
         tree = writer.tree([(path, writer.blob(_json(draft.document)))])
         below = draft.newest[0].commit if draft.newest else None
-        commit = writer.commit(tree, [below] if below else [], message, author)
+        # A repository that was restored from an older copy lacks what is pinned and served.
+        parents = [below] if below and writer.has(below) else []
+        commit = writer.commit(tree, parents, message, author)
     subject = message.partition("\n")[0]
     tag = writer.tag(commit, ref.removeprefix("refs/tags/"), subject, author, kind="commit")
     return Publication(commit, (*updates, RefUpdate(ref, ZERO, tag)), bool(updates))

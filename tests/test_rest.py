@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -734,6 +735,23 @@ def test_publishing_while_refs_are_packed(server: Server) -> None:
         stop.set()
         packer.join()
     assert client.get("/v1/prompts/count") == {"count": 41}
+
+
+def test_publishing_goes_on_after_an_older_copy_of_the_repository_was_restored(
+    server: Server,
+) -> None:
+    client = Client(server, **{"X-Workspace-Id": "restored"})
+    repository, copy = (server.data / "repos" / name for name in ("restored.git", "copy.tmp"))
+    publish(client, "p", "1.0.0", "one")
+    shutil.copytree(repository, copy)
+    publish(client, "p", "1.1.0", "two")
+    shutil.rmtree(repository)
+    copy.rename(repository)
+    assert publish(client, "p", "1.2.0", "three")["on_branch"] is False
+    versions = client.get("/v1/prompts/p/versions")["items"]
+    assert {one["version_tag"] for one in versions} == {"1.0.0", "1.1.0", "1.2.0"}
+    assert client.get("/v1/prompts/p")["version"]["version_tag"] == "1.2.0"
+    assert "dangling" not in run("git", "fsck", "--strict", cwd=repository)
 
 
 # keys, audit, config

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,25 +17,28 @@ if TYPE_CHECKING:
 
 _MAX_READERS = 8  # each is a process
 
+_Key = tuple[str, int]
+
 
 class Kept:
     """Starting a reader takes half as long as a sync; a new writer reads all packed refs before it
     moves its first. For use by one thread at a time."""
 
     def __init__(self) -> None:
-        self._readers: OrderedDict[str, ObjectReader] = OrderedDict()
-        self._writers: dict[str, ObjectWriter] = {}
+        self._readers: OrderedDict[_Key, ObjectReader] = OrderedDict()
+        self._writers: dict[_Key, ObjectWriter] = {}
 
     @contextmanager
     def reader(self, repository: Repository) -> Iterator[ObjectReader]:
-        reader = self._readers.pop(repository.git_dir, None) or repository.reader()
+        key = _key(repository)
+        reader = self._readers.pop(key, None) or repository.reader()
         try:
             yield reader
         except BaseException:
             reader.close()
-            self._writers.pop(repository.git_dir, None)
+            self._writers.pop(key, None)
             raise
-        self._readers[repository.git_dir] = reader
+        self._readers[key] = reader
         if len(self._readers) > _MAX_READERS:
             oldest, reader = self._readers.popitem(last=False)
             reader.close()
@@ -42,12 +46,12 @@ class Kept:
 
     def writer(self, repository: Repository) -> ObjectWriter:
         """A durable one."""
-        found = self._writers.get(repository.git_dir)
+        key = _key(repository)
+        found = self._writers.get(key)
         if found is None:
             from gitprompt.git.writer import ObjectWriter
 
-            found = ObjectWriter(repository, durable=True)
-            self._writers[repository.git_dir] = found
+            found = self._writers[key] = ObjectWriter(repository, durable=True)
         return found
 
     def close(self) -> None:
@@ -56,3 +60,11 @@ class Kept:
             reader.close()
         self._readers.clear()
         self._writers.clear()
+
+
+def _key(repository: Repository) -> _Key:
+    """One that was put in the place of another, as a backup is, has its path but not its inode."""
+    try:
+        return repository.git_dir, os.stat(repository.git_dir).st_ino
+    except OSError:
+        return repository.git_dir, 0

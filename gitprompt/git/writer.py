@@ -56,6 +56,9 @@ class ObjectWriter:
         target = self._repository.references["HEAD"].target
         return target if isinstance(target, str) else None
 
+    def has(self, oid: str) -> bool:
+        return oid in self._repository
+
     def commit_of(self, oid: str) -> str:
         """The commit that an object is or peels to."""
         found: Any = self._repository[oid]
