@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What reads and writes the objects of a few repositories, kept from one sync to the next."""
+"""What reads and writes the objects of repositories, kept from one sync or write to the next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Key = tuple[str, int]
 
 class Kept:
     """Starting a reader takes half as long as a sync; a new writer reads all packed refs before it
-    moves its first. For use by one thread at a time."""
+    moves its first. Each repository is for one thread at a time."""
 
     def __init__(self) -> None:
         self._readers: OrderedDict[_Key, ObjectReader] = OrderedDict()
@@ -45,7 +45,7 @@ class Kept:
             self._writers.pop(oldest, None)
 
     def writer(self, repository: Repository) -> ObjectWriter:
-        """A durable one."""
+        """A durable one; it goes with the repository's reader, where there is one."""
         key = _key(repository)
         found = self._writers.get(key)
         if found is None:

@@ -20,6 +20,7 @@ from gitprompt.core.labels import Move, label_ref
 from gitprompt.core.publication import Version
 from gitprompt.drivers import Driver
 from gitprompt.errors import Conflict, NotFound
+from gitprompt.git.kept import Kept
 from gitprompt.git.objects import Signature
 from gitprompt.git.refs import ZERO, RefUpdate, update_refs
 from gitprompt.git.writer import ObjectWriter
@@ -62,7 +63,7 @@ class Writes:
         self._driver = driver
         self._clock = clock
         self._locks: dict[str, asyncio.Lock] = {}
-        self._writers: dict[str, ObjectWriter] = {}
+        self._kept = Kept()
 
     async def publish(
         self, actor: Actor, key_id: int, name: str, version: str, document: Mapping[str, Any]
@@ -194,7 +195,9 @@ class Writes:
     ) -> Made:
         """Build, say what shall be, move the refs, serve; again where only a branch moved."""
         for attempt in range(_TRIES):
-            made, updates = await asyncio.to_thread(lambda: build(self._writer(source)))
+            made, updates = await asyncio.to_thread(
+                lambda: build(self._kept.writer(source.repository))
+            )
             wanted = updates[-1]
             pending = await self._telemetry.write(
                 audit.begin, Expected(entry, wanted.ref, wanted.new)
@@ -221,19 +224,12 @@ class Writes:
 
     def _is_taken(self, source: Source, updates: Sequence[RefUpdate]) -> bool:
         """Whether a ref other than a branch moved: then somebody else was faster."""
-        writer = self._writer(source)
+        writer = self._kept.writer(source.repository)
         return any(
             (writer.ref(update.ref) or ZERO) != update.old
             for update in updates
             if not update.ref.startswith("refs/heads/")
         )
-
-    def _writer(self, source: Source) -> ObjectWriter:
-        found = self._writers.get(source.workspace)
-        if found is None:
-            found = ObjectWriter(source.repository, durable=True)
-            self._writers[source.workspace] = found
-        return found
 
     def _lock(self, source: Source) -> asyncio.Lock:
         return self._locks.setdefault(source.workspace, asyncio.Lock())
