@@ -25,13 +25,14 @@ Document = Mapping[str, Any]
 class Draft(NamedTuple):
     """A document to publish, as a client sent it. `newest` is the newest version there is, with its
     document; None for a new prompt. `branch` None: no branch may be moved (a work tree has it
-    checked out)."""
+    checked out); `tip` is where the branch is, None if nothing is committed."""
 
     name: str
     version: str
     document: Document
     newest: tuple[Version, Document] | None
     branch: str | None
+    tip: str | None
 
 
 class Publication(NamedTuple):
@@ -52,7 +53,7 @@ def publication(writer: ObjectWriter, draft: Draft, author: Signature, message: 
     ref = tag_ref(draft.name, draft.version)
     if writer.ref(ref) is not None:
         raise Conflict("Prompt already exists", hint="Versions are immutable: choose the next one.")
-    tip = writer.ref(draft.branch) if draft.branch else None
+    tip = draft.tip if draft.branch else None
     tree = _tree_on_branch(writer, draft, tip)
     updates: list[RefUpdate] = []
     if tree is not None and draft.branch is not None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from gitprompt import checks
 from gitprompt.clock import Clock
 from gitprompt.core.document import SUITES
+from gitprompt.core.model import Severity
 from gitprompt.core.names import check_suite_name
 from gitprompt.errors import BadRequest, Invalid, NotFound
 from gitprompt.store import results
@@ -77,9 +78,11 @@ class Suites:
             await self._telemetry.write(results.forget, (workspace, known.id))
 
 
-def check_suite(name: str, file: bytes) -> None:
+def check_suite(name: str, file: bytes, severities: Mapping[str, Severity]) -> None:
     """Raises Invalid with all that is wrong with the file of a suite."""
-    _, findings = checks.examine(file, path=f"{SUITES}/{name}.yaml", kind="suite", name=name)
+    _, findings = checks.examine(
+        file, path=f"{SUITES}/{name}.yaml", kind="suite", name=name, severities=severities
+    )
     problems = checks.errors(findings)
     if problems:
         raise Invalid("Validation failed", fields=[problem.message for problem in problems])

@@ -19,7 +19,7 @@ from gitprompt.checks.subject import Subject
 from gitprompt.core import labels as label_rules
 from gitprompt.core.document import SETTINGS, SUFFIXES, SUITES, stem, version_paths
 from gitprompt.core.model import Finding, Kind, Severity
-from gitprompt.core.names import check_name
+from gitprompt.core.names import check_name, fold
 from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import check_version, newest, split_tag_ref
@@ -424,20 +424,21 @@ def load_settings(reader: ObjectReader, commit: str | None) -> tuple[Settings, R
 
 
 def load_suites(
-    reader: ObjectReader, commit: str, severities: Severities
+    reader: ObjectReader, commit: str, severities: Severities, *, only: str | None = None
 ) -> Iterator[Suite | Rejection]:
-    """The suites at a commit. Of two files for one suite neither is taken."""
+    """The suites at a commit, or what is `only` one suite but for case. Of two files for one suite
+    the first is taken."""
     seen: dict[str, str] = {}
     for file in sorted(files(reader, commit, SUITES)):
         name = stem(file.path, SUITES)
-        if name is None:
+        if name is None or (only is not None and fold(name) != fold(only)):
             continue
-        if name.lower() in seen:
+        if fold(name) in seen:
             yield rejection(
-                file.path, file.oid, f"{seen[name.lower()]} is the same suite", "Keep one.", "name"
+                file.path, file.oid, f"{seen[fold(name)]} is the same suite", "Keep one.", "name"
             )
             continue
-        seen[name.lower()] = file.path
+        seen[fold(name)] = file.path
         blob = reader.get(file.oid)
         if file.mode not in ("100644", "100755") or blob is None:
             yield rejection(file.path, file.oid, "it is not a file", "Commit the file itself.")

@@ -22,7 +22,7 @@ from gitprompt.core.labels import split_label_ref
 from gitprompt.core.names import fold
 from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, Version
 from gitprompt.core.versions import TAG_PREFIX, precedence, rank, split_tag_ref, tag_ref
-from gitprompt.errors import Invalid
+from gitprompt.errors import Conflict, Invalid
 from gitprompt.git.kept import Kept
 from gitprompt.git.objects import ObjectReader, Signature
 from gitprompt.git.refs import ZERO, Packed, Refs, RefUpdate
@@ -32,6 +32,7 @@ from gitprompt.store.index import IndexWriter, PromptRow, WorkspaceRow
 from gitprompt.store.telemetry import Telemetry
 
 PIN_REF = "refs/gitprompt/pins"
+_PIN_TRIES = 5
 _CHUNK = 2_000  # versions that are loaded at once, and to one durable commit of pins
 
 Progress = Callable[[int, int], None]
@@ -344,12 +345,18 @@ class _Run:
     def _keep_alive(self, blobs: Sequence[str]) -> None:
         """One commit on a hidden ref holds the new documents, so that no gc can take them."""
         writer = self.kept.writer(self.source.repository)
-        before = next(self.reader.names((PIN_REF,)))
         tree = writer.tree([(blob, blob) for blob in dict.fromkeys(blobs)])
         author = Signature("gitprompt", "gitprompt@localhost", self.now)
-        parents = [before.oid] if before else []
-        commit = writer.commit(tree, parents, f"Pin {len(blobs)} documents\n", author)
-        writer.move_ref(RefUpdate(PIN_REF, before.oid if before else ZERO, commit))
+        for attempt in range(_PIN_TRIES):
+            before = next(self.reader.names((PIN_REF,)))
+            parents = [before.oid] if before else []
+            commit = writer.commit(tree, parents, f"Pin {len(blobs)} documents\n", author)
+            try:
+                writer.move_ref(RefUpdate(PIN_REF, before.oid if before else ZERO, commit))
+                return
+            except Conflict:  # another process, such as a restore, moved it just now
+                if attempt + 1 == _PIN_TRIES:
+                    raise
 
     # labels
 

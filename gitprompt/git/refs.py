@@ -32,7 +32,8 @@ _Stamp = tuple[int, int, int, int]
 
 
 class RefUpdate(NamedTuple):
-    """One ref from `old` to `new`; ZERO stands for a ref that does not exist."""
+    """One ref from `old` to `new`; ZERO stands for a ref that does not exist. With both the same it
+    is a condition: the ref must be there when the others move."""
 
     ref: str
     old: str
@@ -246,12 +247,7 @@ def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message
 
     `message` is the reflog's. Raises Conflict where a ref is not at its `old` any more.
     """
-    lines = b"".join(
-        b"update %b\0%b\0%b\0" % (update.ref.encode(), update.new.encode(), update.old.encode())
-        if update.new != ZERO
-        else b"delete %b\0%b\0" % (update.ref.encode(), update.old.encode())
-        for update in updates
-    )
+    lines = b"".join(map(_command, updates))
     try:
         repository.git("update-ref", "-m", message, "--stdin", "-z", stdin=lines)
     except GitError as error:
@@ -261,6 +257,16 @@ def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message
                 hint="Fetch, look at what happened, and try again.",
             ) from error
         raise
+
+
+def _command(update: RefUpdate) -> bytes:
+    """The line of `git update-ref --stdin -z` for an update."""
+    ref, old, new = os.fsencode(update.ref), update.old.encode(), update.new.encode()
+    if old == new:
+        return b"verify %b\0%b\0" % (ref, old)
+    if update.new == ZERO:
+        return b"delete %b\0%b\0" % (ref, old)
+    return b"update %b\0%b\0%b\0" % (ref, new, old)
 
 
 _LOST_RACE = re.compile(

@@ -28,6 +28,7 @@ from gitprompt.errors import (
     SetupError,
 )
 from gitprompt.evals import Suites
+from gitprompt.git.kept import Kept
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
@@ -98,6 +99,7 @@ def sidecar(
         index = open_index(os.path.join(settings.data, "index.db"))
         reader = IndexReader(index.path)
         sync = Sync(index, telemetry, clock)
+        kept = Kept()
         try:
             counting.recall(telemetry)
             hosted = Hosting(settings.data)
@@ -139,6 +141,7 @@ def sidecar(
                         telemetry=telemetry,
                         driver=driver,
                         clock=clock,
+                        kept=kept,
                     ),
                     metrics=metrics,
                     tracing=tracing,
@@ -147,6 +150,7 @@ def sidecar(
             authenticator.write_down_use()
         finally:
             sync.close()
+            kept.close()
             reader.close()
             index.close()
             telemetry.close()

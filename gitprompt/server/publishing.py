@@ -11,7 +11,9 @@ from starlette.types import Receive, Scope, Send
 from gitprompt import checks
 from gitprompt.checks import schema
 from gitprompt.core.labels import check_label
+from gitprompt.core.model import Severity
 from gitprompt.core.names import is_name
+from gitprompt.core.settings import Settings
 from gitprompt.core.versions import check_version, is_version
 from gitprompt.errors import (
     BadRequest,
@@ -120,7 +122,8 @@ class Publishing:
     async def _publish(self, request: _Request) -> shapes.PublishedVersion:
         document = await self._body(request, dict[str, Any])
         name, version = _checked_identity(document)
-        _check_document(document, name, version)
+        severities = self._index.settings(request.principal.workspace).checks
+        _check_document(document, name, version, severities)
         made = await self._context.writes.publish(
             request.actor, request.principal.key_id, name, version, document
         )
@@ -136,9 +139,9 @@ class Publishing:
         body: shapes.NewLabel = await self._body(request, shapes.NewLabel)
         check_label(body.name)
         found = self._version(request.principal, name, body.version_tag)
-        self._may_move(request.principal, body.name)
 
-        def is_new(current: str | None) -> None:
+        def is_new(settings: Settings, current: str | None) -> None:
+            _may_move(request.principal, settings, body.name)
             if current is not None:
                 raise Conflict("Label already exists", hint=f"Move it: PUT …/labels/{body.name}.")
 
@@ -158,9 +161,9 @@ class Publishing:
         body: shapes.LabelChange = await self._body(request, shapes.LabelChange)
         check_label(label)
         found = self._version(request.principal, name, body.version_tag)
-        self._may_move(request.principal, label)
 
-        def is_expected(current: str | None) -> None:
+        def is_expected(settings: Settings, current: str | None) -> None:
+            _may_move(request.principal, settings, label)
             if isinstance(body.expected, str | None) and body.expected != current:
                 raise Conflict(
                     f"The label points at {current or 'nothing'}, not at {body.expected or 'nothing'}",
@@ -180,13 +183,14 @@ class Publishing:
         )
 
     async def _remove_label(self, request: _Request, name: str, label: str) -> None:
-        if self._index.one_label(request.principal.workspace, name, label) is None:
-            raise NotFound("Label not found")
-        self._may_move(request.principal, label)
+        def may(settings: Settings, current: str | None) -> None:
+            if current is None:
+                raise NotFound("Label not found")
+            _may_move(request.principal, settings, label)
+
         await self._context.writes.move_label(
-            request.actor, request.principal.key_id, name, label, None,
-            reason="", check=lambda _current: None,
-        )  # fmt: skip
+            request.actor, request.principal.key_id, name, label, None, reason="", check=may
+        )
 
     async def _body(self, request: _Request, shape: Any) -> Any:
         limit = self._context.settings.max_body_bytes
@@ -205,14 +209,6 @@ class Publishing:
             raise BadRequest(f"Version {wanted[:80]} of {name} does not exist")
         return found
 
-    def _may_move(self, principal: Principal, label: str) -> None:
-        scope = self._index.settings(principal.workspace).scope_to_move(label)
-        if scope not in principal.scopes:
-            raise Forbidden(
-                f"Missing required scope: {scope}",
-                hint=f"The label '{label}' is protected by gitprompt.yaml.",
-            )
-
 
 class _Request:
     def __init__(self, scope: Scope, receive: Receive, principal: Principal) -> None:
@@ -220,6 +216,15 @@ class _Request:
         self.receive = receive
         self.principal = principal
         self.actor = actor_of(principal, scope)
+
+
+def _may_move(principal: Principal, settings: Settings, label: str) -> None:
+    scope = settings.scope_to_move(label)
+    if scope not in principal.scopes:
+        raise Forbidden(
+            f"Missing required scope: {scope}",
+            hint=f"The label '{label}' is protected by gitprompt.yaml.",
+        )
 
 
 def _what(method: str, name: str, tail: str, label: str) -> str:
@@ -255,15 +260,19 @@ def _checked_identity(document: Mapping[str, Any]) -> tuple[str, str]:
     return document["name"], version
 
 
-def _check_document(document: Mapping[str, Any], name: str, version: str) -> None:
-    """The error-level checks; raises Invalid with all that they found."""
+def _check_document(
+    document: Mapping[str, Any], name: str, version: str, severities: Mapping[str, Severity]
+) -> None:
+    """The error-level checks of what was sent; raises Invalid with all that they found. What is
+    built from it is read once more before it is published (`admission`)."""
     try:
         data = compact(document)
     except (ValueError, RecursionError):
         raise Invalid("Validation failed", fields=["a string or number is not valid"]) from None
     _, findings = checks.examine(
-        data, path=f"{name}.json", kind="prompt", name=name, version=version
-    )
+        data, path=f"{name}.json", kind="prompt", name=name, version=version,
+        severities=severities,
+    )  # fmt: skip
     problems = checks.errors(findings)
     if problems:
         raise Invalid(

@@ -42,8 +42,8 @@ def endpoints(context: Context) -> list[Endpoint]:
         document = {key: value for key, value in document.items() if value is not None}
         _check(body)
         file = suite_file(document)
-        check_suite(body.name, file)
         workspace = call.principal.workspace
+        check_suite(body.name, file, context.index.settings(workspace).checks)
         for name in context.index.suites(workspace):
             if fold(name) == fold(body.name):
                 same = name == body.name
