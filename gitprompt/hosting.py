@@ -7,12 +7,15 @@ hooks are the shims in `hooks/`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from gitprompt import resources
 from gitprompt.errors import BadRequest, NotFound, SetupError
@@ -37,6 +40,7 @@ _SETTINGS = {
     "uploadpack.allowAnySHA1InWant": "true",
 }
 _SERVER_HOOKS = ("pre-receive", "post-receive")
+_JUDGE_HOOKS = ("pre-receive", "proc-receive")  # of what comes through the server
 _MARK = "gitprompt hook"
 
 
@@ -49,10 +53,12 @@ def check_workspace(name: str) -> str:
 
 
 class Hosting:
-    """The folder `repos/` of a data directory. Whoever holds the directory's lock may write."""
+    """The folders `repos/` and `hooks/` of a data directory. Whoever holds the directory's lock may
+    write."""
 
     def __init__(self, data: str) -> None:
         self.root = os.path.join(data, "repos")
+        self.hooks = os.path.join(data, "hooks")
 
     def path(self, workspace: str) -> str:
         return os.path.join(self.root, f"{check_workspace(workspace)}.git")
@@ -102,8 +108,10 @@ class Hosting:
         git(["config", "--local", "include.path", "gitprompt.config"], cwd=path, env=env)
 
     def mend(self) -> list[str]:
-        """Clear what a killed process left behind: locks and quarantined pushes. Only for the
-        holder of the data directory's lock, before it serves. Returns what was removed."""
+        """Clear what a killed process left behind: locks, quarantined pushes, hooks that are made
+        anew. Only for the holder of the data directory's lock, before it serves. Returns what was
+        removed of repositories."""
+        shutil.rmtree(self.hooks, ignore_errors=True)
         removed = []
         for workspace in self.workspaces():
             path = self.path(workspace)
@@ -168,7 +176,7 @@ def install_client_hooks(repository: Repository) -> list[str]:
 def install_hooks(folder: str, names: tuple[str, ...]) -> list[str]:
     """Install our shims; a hook that is there already runs first, as `<name>.local`.
 
-    Idempotent. The shim embeds the path of this interpreter, so that it works without PATH.
+    Idempotent.
     """
     os.makedirs(folder, exist_ok=True)
     installed = []
@@ -181,21 +189,56 @@ def install_hooks(folder: str, names: tuple[str, ...]) -> list[str]:
                     hint="Merge the two by hand, then install again.",
                 )
             os.rename(path, path + ".local")
-        text = resources.read("hooks", name).replace("@PYTHON@", sys.executable)
-        _replace(path, text, executable=True)
+        _replace(path, _shim(name), executable=True)
         installed.append(path)
     return installed
 
 
-def compose_hooks(folder: str, own: str) -> None:
-    """Make `folder` a hooks directory with the hooks of `own`, and our pre-receive after its."""
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
+def composed_hooks(root: str, own: str) -> str:
+    """A hooks folder for pushes that come through the server: the hooks of `own`, which go on
+    running, and ours after them. It is made whole or not at all, is never changed, and is used again
+    for as long as `own` has the same hooks: git takes a hook that is missing for consent."""
+    links = _links(own)
+    shims = {name: _shim(name) for name in _JUDGE_HOOKS}
+    key = hashlib.sha256(repr((sorted(links.items()), shims)).encode()).hexdigest()[:16]
+    folder = os.path.join(os.path.abspath(root), key)
+    if os.path.isdir(folder):
+        return folder
+    os.makedirs(root, exist_ok=True)
+    temporary = tempfile.mkdtemp(prefix="new-", dir=root)
+    for name, target in links.items():
+        os.symlink(target, os.path.join(temporary, name))
+    for name, text in shims.items():
+        _replace(os.path.join(temporary, name), text, executable=True)
+    try:
+        os.rename(temporary, folder)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not os.path.isdir(folder):
+            raise
+    return folder
+
+
+def _links(own: str) -> dict[str, str]:
+    """What a composed folder has of `own`: name there → file. Hooks of ours give way to what they
+    would run first, `<name>.local`; a pre-receive comes before ours under that name; what git would
+    ask in place of our proc-receive is left out."""
+    links: dict[str, str] = {}
     for name in os.listdir(own) if os.path.isdir(own) else ():
-        if not name.endswith(".sample"):
-            alias = f"{name}.local" if name == "pre-receive" else name
-            os.symlink(os.path.abspath(os.path.join(own, name)), os.path.join(folder, alias))
-    install_hooks(folder, ("pre-receive",))
+        path = os.path.abspath(os.path.join(own, name))
+        stem = name.removesuffix(".local")
+        is_shadowed = stem != name and not _is_ours(os.path.join(own, stem))
+        if name.endswith(".sample") or stem == "proc-receive" or is_shadowed or _is_ours(path):
+            continue
+        links["pre-receive.local" if stem == "pre-receive" else stem] = path
+    return links
+
+
+@cache
+def _shim(name: str) -> str:
+    """The text of one of our hooks. It embeds the path of this interpreter, so that it works
+    without PATH."""
+    return resources.read("hooks", name).replace("@PYTHON@", sys.executable)
 
 
 def uninstall_hooks(folder: str, names: tuple[str, ...]) -> list[str]:

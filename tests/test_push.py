@@ -535,27 +535,6 @@ def test_a_move_says_where_it_comes_from(labelled: Clone) -> None:
     assert "comes from 1.0.0, not 1.1.0" in said
 
 
-def test_python_judges_with_the_scopes_of_the_pusher(
-    server: Server, space: str, remote: str, published: Clone
-) -> None:
-    """Where the sidecar dies before it answers, the hook asks Python, which must be as strict."""
-    published.write("gitprompt.yaml", PROTECTED)
-    published.commit("Protect production")
-    published.push_all("origin")
-    bare = server.data / "repos" / f"{space}.git"
-    oid = published.git("rev-parse", "prompts/welcome/1.0.0^{}")
-    question = f"{'0' * 40} {oid} {PRODUCTION}\n"
-    env = {"GITPROMPT_ASK": "254", "GITPROMPT_ANSWER": "255", "GITPROMPT_SCOPES": "read,write"}
-    with pytest.raises(Refused, match="needs a key with the scope admin"):
-        run(str(bare / "hooks" / "pre-receive"), cwd=bare, env=env, stdin=question)
-    run(
-        str(bare / "hooks" / "pre-receive"),
-        cwd=bare,
-        env={**env, "GITPROMPT_SCOPES": "read,write,admin"},
-        stdin=question,
-    )
-
-
 def test_bytes_after_the_end_of_a_compressed_body_are_refused(
     server: Server, space: str, remote: str
 ) -> None:

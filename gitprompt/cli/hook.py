@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from gitprompt import config
 from gitprompt.errors import GitpromptError, UsageError
 
 
@@ -60,10 +59,8 @@ def _pre_receive(arguments: Sequence[str]) -> int:
 
     text = os.fsdecode(sys.stdin.buffer.read())
     repository = Repository.discover()
-    # The sidecar says who pushes; without it the transport has decided who may write.
-    given = config.variable("GITPROMPT_SCOPES")
-    scopes = None if given is None else frozenset(given.split(","))
-    return _report(receive.judge(repository, receive.parse_updates(text), scopes=scopes))
+    # This push does not come through the sidecar: its transport has decided who may write.
+    return _report(receive.judge(repository, receive.parse_updates(text)))
 
 
 def _report(refusals: Sequence[object]) -> int:

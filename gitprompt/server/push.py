@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A git service process, and the two pipes over which its pre-receive hook asks us.
+"""A git service process, and the two pipes over which the hooks of a push ask us.
 
-The hook of a hosted repository inherits both pipes. It writes the quarantine's location and the
-refs, and reads our lines and then "ok" or "no": no interpreter starts for a push.
+The hooks inherit both pipes, and no interpreter starts for a push. pre-receive writes the
+quarantine's location and the refs, and reads our lines and then "ok" or "no". Git takes a
+pre-receive hook that is missing for consent; so proc-receive asks once more before refs move, and
+git refuses a push for which that hook is missing (ADR 10).
 """
 
 from __future__ import annotations
@@ -17,18 +19,22 @@ from functools import partial
 from typing import IO, Self
 
 from gitprompt import log, receive
-from gitprompt.errors import GitpromptError
+from gitprompt.errors import GitpromptError, PayloadTooLarge
 from gitprompt.git.process import git_path
 from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.receive import Pinned
+from gitprompt.receive import Pinned, printable
 
 Accepted = Callable[[Sequence[RefUpdate]], None]
 Judge = Callable[[list[str]], tuple[list[RefUpdate], list[str]]]
+# Reads a hook's question and writes the answer; gives the updates that may go on, if any.
+Answer = Callable[[IO[bytes], IO[bytes]], list[RefUpdate] | None]
 
 _FIRST_FD = 200  # numbers that no library of the server has taken, nor a shell uses itself
 _GRACE = 5.0  # seconds for git to end by itself
 _MAX_QUESTION = 64 << 20
+_MOVE = "move"  # what proc-receive asks: may refs move?
+_PIPE = 16_000  # bytes that any pipe takes at once
 
 
 class HookChannel:
@@ -65,8 +71,15 @@ class HookChannel:
         pinned: Pinned,
         accepted: Accepted,
     ) -> None:
-        """Wait for the hook's question without holding a thread, then judge in one. `accepted`
-        hears of the updates of a push that may go in, before git moves a ref."""
+        """Answer both hooks of a push: pre-receive is judged, proc-receive gets what was judged.
+        `accepted` hears of the updates of a push that may go in, before git moves a ref."""
+        judge = partial(_judge, repository=repository, scopes=scopes, pinned=pinned)
+        verdict = await self._next(partial(_verdict, judge=judge, accepted=accepted))
+        if verdict is not None:
+            await self._next(partial(_consent, updates=verdict))
+
+    async def _next(self, answer: Answer) -> list[RefUpdate] | None:
+        """Wait for a hook's question without holding a thread, then answer it in one."""
         loop = asyncio.get_running_loop()
         asked = asyncio.Event()
         loop.add_reader(self.ask, asked.set)
@@ -74,10 +87,9 @@ class HookChannel:
             await asked.wait()
         finally:
             loop.remove_reader(self.ask)
-        ask, reply, self.ask, self.reply = self.ask, self.reply, -1, -1
-        os.set_blocking(ask, True)  # the loop's poll has made it non-blocking
-        judge = partial(_judge, repository=repository, scopes=scopes, pinned=pinned)
-        await asyncio.shield(asyncio.to_thread(_converse, ask, reply, judge, accepted))
+        # Descriptors of its own: a cancelled push closes ours while the thread still works.
+        pipes = os.dup(self.ask), os.dup(self.reply)
+        return await asyncio.shield(asyncio.to_thread(_converse, pipes, answer))
 
 
 def _moved_up(fd: int) -> int:
@@ -86,34 +98,80 @@ def _moved_up(fd: int) -> int:
     return moved
 
 
-def _converse(ask: int, reply: int, judge: Judge, accepted: Accepted) -> None:
-    with open(ask, "rb") as question, open(reply, "wb") as answer:
-        lines: list[str] = []
-        size = 0
-        for raw in question:
-            line = raw.decode("utf-8", "surrogateescape").rstrip("\n")
-            size += len(raw)
-            if line == "end":
-                break
-            if size > _MAX_QUESTION:
-                answer.write(b"gitprompt: too many refs in one push\nno\n")
-                return
-            lines.append(line)
-        else:
-            return  # git ended without asking: there was nothing to judge
+def _converse(pipes: tuple[int, int], answer: Answer) -> list[RefUpdate] | None:
+    os.set_blocking(pipes[0], True)  # the loop's poll has made it non-blocking
+    with open(pipes[0], "rb") as question, open(pipes[1], "wb") as lines:
         try:
+            return answer(question, lines)
+        except BrokenPipeError:  # the hook is gone, and with it the push
+            return None
+
+
+def _verdict(
+    question: IO[bytes], answer: IO[bytes], *, judge: Judge, accepted: Accepted
+) -> list[RefUpdate] | None:
+    """Judge what pre-receive asks. The updates that may go in, None if the push may not."""
+    updates: list[RefUpdate] = []
+    try:
+        lines = _read(question)
+        if lines is None:
+            return None  # git ended without asking: there was nothing to judge
+        if lines == [_MOVE]:
+            log.error("a push came to its end without its pre-receive hook, and was refused")
+            refused = ["no"]
+        else:
             updates, refused = judge(lines)
-            if not refused:
-                accepted(updates)
-        except GitpromptError as error:
-            refused = [receive.printable(f"gitprompt: {error.message}")]
-        except Exception:  # a bug of ours must refuse the push, and say so, not hang it
-            log.error("judging a push failed", exc_info=True)
-            refused = ["gitprompt: the push could not be judged; see the server's log"]
-        lines = [*refused, "no" if refused else "ok"]
-        with suppress(BrokenPipeError):  # the hook is gone, and with it the push
-            answer.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-            answer.flush()
+        if not refused:
+            accepted(updates)
+    except GitpromptError as error:
+        refused = [printable(f"gitprompt: {error.message}")]
+    except Exception:  # a bug of ours must refuse the push, and say so, not hang it
+        log.error("judging a push failed", exc_info=True)
+        refused = ["gitprompt: the push could not be judged; see the server's log"]
+    _write(answer, [*refused, "no" if refused else "ok"])
+    return None if refused else updates
+
+
+def _consent(
+    question: IO[bytes], answer: IO[bytes], *, updates: Sequence[RefUpdate]
+) -> list[RefUpdate] | None:
+    """Tell proc-receive, in git's words (gitprotocol-pack, "proc-receive"), to let git go on as it
+    would without that hook. Git takes no ref that is not named."""
+    if _read(question) != [_MOVE]:
+        return None
+    parts = [_packet("version=1"), "0000"]
+    for update in updates:
+        parts += [_packet(f"ok {update.ref}"), _packet("option fall-through")]
+    report = "".join((*parts, "0000"))
+    # Git writes the commands before it reads, and a pipe that nobody empties would stop it.
+    drain = ["drain"] if len(report) > _PIPE else []
+    _write(answer, [*drain, report, "ok"])
+    return None
+
+
+def _packet(text: str) -> str:
+    line = f"{text}\n"
+    return f"{len(os.fsencode(line)) + 4:04x}{line}"
+
+
+def _read(question: IO[bytes]) -> list[str] | None:
+    """The lines of a question, without its end; None if there is none. Raises PayloadTooLarge."""
+    lines: list[str] = []
+    size = 0
+    for raw in question:
+        size += len(raw)
+        if size > _MAX_QUESTION:
+            raise PayloadTooLarge("too many refs in one push")
+        line = os.fsdecode(raw).rstrip("\n")
+        if line == "end":
+            return lines
+        lines.append(line)
+    return None
+
+
+def _write(answer: IO[bytes], lines: Sequence[str]) -> None:
+    answer.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+    answer.flush()
 
 
 def _judge(
@@ -157,22 +215,21 @@ class Rpc:
         protocol: str,
         max_bytes: int,
         hooks: str | None,
-        scopes: frozenset[str],
     ) -> Self:
-        """`hooks` None: no hook will run; '' those of the repository; else a folder of hooks."""
+        """`hooks` is the folder of a push's hooks; None if there will be no push."""
         command = [git_path(), "-c", f"receive.maxInputSize={max_bytes}"]
-        if hooks:
-            command += ["-c", f"core.hooksPath={os.path.abspath(hooks)}"]
+        if hooks is not None:
+            # With the second, git moves no ref unless the hook proc-receive says so.
+            command += ["-c", f"core.hooksPath={hooks}", "-c", "receive.procReceiveRefs=refs"]
         command += [service, "--stateless-rpc"]
         if advertise:
             command.append("--advertise-refs")
         env = repository.environment
         if protocol:
             env["GIT_PROTOCOL"] = protocol
-        channel = HookChannel() if hooks is not None and not advertise else None
+        channel = HookChannel() if hooks is not None else None
         if channel is not None:
-            # For Python's judgement, should this process die before it answers.
-            env.update(channel.environment, GITPROMPT_SCOPES=",".join(sorted(scopes)))
+            env.update(channel.environment)
         # A thread and the standard library: uvloop forks, which is slow in a large process.
         process = await asyncio.to_thread(
             subprocess.Popen,

@@ -65,14 +65,14 @@ class GitEndpoint:
         source = await self._source(workspace, service)
         unpack = _unpacker(headers.get(b"content-encoding", ""))
         protocol = headers.get(b"git-protocol", "")
+        is_push = service == "git-receive-pack" and not is_advertisement
         rpc = await Rpc.start(
             source.repository,
             service.removeprefix("git-"),
             advertise=is_advertisement,
             protocol=protocol if _PROTOCOL.match(protocol) else "",
             max_bytes=self._context.settings.max_push_bytes,
-            hooks=self._hooks(source) if service == "git-receive-pack" else None,
-            scopes=principal.scopes,
+            hooks=await self._hooks(source) if is_push else None,
         )
         answer = _Answer(send, rid, service, is_advertisement)
         if is_advertisement and protocol != "version=2":
@@ -88,7 +88,7 @@ class GitEndpoint:
                 await answer.write(chunk)
             await feeding
             code = await rpc.wait()
-            if service == "git-receive-pack" and not is_advertisement:
+            if is_push:
                 await self._publish(source)
                 refs = self._context.workspaces.refs(source.workspace)
                 await ledger.settle(refs, source.repository)
@@ -144,14 +144,13 @@ class GitEndpoint:
             source = await self._context.workspaces.create(workspace)
         return source
 
-    def _hooks(self, source: Source) -> str | None:
-        """A repository served in place is not touched: its own hooks run, and ours besides, from a
-        folder in the data directory."""
-        if source.owned:
-            return ""
-        folder = f"{self._context.settings.data}/hooks"
-        hosting.compose_hooks(folder, source.repository.hooks_dir())
-        return folder
+    async def _hooks(self, source: Source) -> str:
+        """The hooks that judge a push: those of the repository run, and ours besides, from a folder
+        in the data directory."""
+        own = f"{source.repository.git_dir}/hooks"
+        if not source.owned:  # only git knows where they are
+            own = await asyncio.to_thread(source.repository.hooks_dir)
+        return hosting.composed_hooks(f"{self._context.settings.data}/hooks", own)
 
     async def _feed(self, rpc: Rpc, receive: Receive, unpack: Unpack) -> None:
         """The request's body to git, unpacked where git has compressed it."""
