@@ -28,8 +28,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from sidecar import Running
 from starlette.types import Receive, Scope, Send
 
+from gitprompt import keys
 from gitprompt.config import ServerSettings
-from gitprompt.keys import local_token
 from gitprompt.metrics import Metrics, families, instruments
 from gitprompt.server.app import Sidecar, sidecar
 from gitprompt.server.serve import settle_memory
@@ -201,7 +201,12 @@ def server_table(rounds: int, seconds: float) -> None:
         ProcessPoolExecutor(1, mp_context=spawn) as elsewhere,
     ):
         settle_memory()
-        server = Running(url, local_token(application.context.salt), os.getpid(), data)
+        context = application.context
+        _, key = keys.create(
+            context.telemetry, context.salt, name="bench", workspace="*", scopes="read,write,admin",
+            expires_in_days=None, clock=context.clock,
+        )  # fmt: skip
+        server = Running(url, key, os.getpid(), data)
         ingest.make_trace(server)
         samples = fill(application)
         elsewhere.submit(scraped, url, 1).result()

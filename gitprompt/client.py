@@ -27,8 +27,12 @@ class Client:
     As a context manager it keeps its connection; else each request has one of its own.
     """
 
-    def __init__(self, server: str, key: str, *, workspace: str | None = None) -> None:
+    def __init__(
+        self, server: str, key: str, *, workspace: str | None = None, socket: str | None = None
+    ) -> None:
+        """`socket` is the path of a Unix socket on which the server listens."""
         self.server = server.rstrip("/")
+        self._socket = socket
         self._headers = {"X-API-Key": key}
         if workspace:
             self._headers["X-Workspace-Id"] = workspace
@@ -43,7 +47,10 @@ class Client:
             self._kept.close()
 
     def _open(self) -> httpx.Client:
-        return httpx.Client(headers=self._headers, timeout=_TIMEOUT, trust_env=False)
+        transport = httpx.HTTPTransport(uds=self._socket) if self._socket else None
+        return httpx.Client(
+            headers=self._headers, timeout=_TIMEOUT, trust_env=False, transport=transport
+        )
 
     def get(self, path: str, **params: str | int) -> Any:
         return self.send("GET", path, params=params)

@@ -31,6 +31,12 @@ class ServerSettings:
     )
     host: str = _setting("127.0.0.1", "HOST", "Address to listen on.")
     port: int = _setting(3000, "PORT", "Port to listen on; 0 takes a free one.")
+    trusted_proxies: str = _setting(
+        "",
+        "GITPROMPT_TRUSTED_PROXIES",
+        "Addresses or CIDR blocks of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto,"
+        " -Host and -Prefix are believed; nobody's by default.",
+    )
     workers: int = _setting(1, "GITPROMPT_WORKERS", "Processes that serve. Only 1 for now.")
     driver: str = _setting("filesystem", "DRIVER", "Where repositories come from.")
     poll_seconds: float = _setting(
@@ -104,6 +110,12 @@ class ServerSettings:
         "Token that a scrape of /metrics gives, where it needs one; a key of all workspaces does too.",
         secret=True,
     )
+    database_url: str = _setting(
+        "",
+        "DATABASE_URL",
+        "Not used yet: telemetry is kept in <data>/telemetry.db. One that names PostgreSQL is refused.",
+        secret=True,
+    )
     github_webhook_secret: str = _setting(
         "",
         "GITHUB_WEBHOOK_SECRET",
@@ -153,6 +165,7 @@ def server_settings(
         raise UsageError("there is nowhere to forward traces to", hint="Give --otlp-endpoint URL.")
     if not 1 <= settings.metrics_run_expiry <= 31_536_000:
         raise UsageError("metrics run expiry must be between 1 and 31536000 seconds")
+    refuse_postgres(settings.database_url)
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
     for name in ("rate_limit", "keep_days", "max_body_bytes", "max_push_bytes"):
@@ -163,11 +176,28 @@ def server_settings(
     return settings
 
 
+def refuse_postgres(url: str) -> None:
+    """Raise UsageError for a database that would be ignored: two nodes would have two of everything,
+    and nobody would know."""
+    if url.partition(":")[0].lower().partition("+")[0] in ("postgres", "postgresql"):
+        raise UsageError(
+            "DATABASE_URL names PostgreSQL, which is not supported yet",
+            hint="Unset it: keys and telemetry are kept in SQLite, in the data folder.",
+        )
+
+
 def _converted(given: Any, default: Any, source: str) -> Any:
     try:
         return type(default)(given)
     except ValueError:
         raise UsageError(f"{source}: '{given}' is not a {type(default).__name__}") from None
+
+
+def data_folder(given: str | None) -> str:
+    """The data folder of a command: its option, the environment, or the default. Raises UsageError
+    if the environment names a database that is not the one in that folder."""
+    refuse_postgres(os.environ.get("DATABASE_URL", ""))
+    return given or os.environ.get("GITPROMPT_DATA") or "data"
 
 
 def variable(name: str) -> str | None:

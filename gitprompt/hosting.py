@@ -13,9 +13,11 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import IO
 
 from gitprompt import resources
 from gitprompt.errors import BadRequest, NotFound, SetupError
@@ -25,6 +27,7 @@ from gitprompt.git.repository import Repository
 WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 DEFAULT_WORKSPACE = "default"
 LOOSE_REFS_BEFORE_PACKING = 1_000
+_GLANCES = (0.02, 0.05, 0.1)  # seconds to wait for somebody who only looks whether it is held
 
 _SETTINGS = {
     "core.filesRefLockTimeout": "5000",  # milliseconds; pack-refs holds the lock of each ref for a moment
@@ -292,27 +295,38 @@ def hold(data: str, note: str) -> Iterator[None]:
             hint="Choose another folder with --data, or mend its permissions.",
         ) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read(200).strip() or "another process"
-            raise SetupError(
-                f"{os.path.abspath(data)} is in use by {holder}",
-                hint="Stop it first, or choose another folder with --data.",
-            ) from None
+        for wait in (*_GLANCES, None):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if wait is None:
+                    raise _in_use(data, file) from None
+                time.sleep(wait)
         file.truncate(0)
         file.write(f"{note}\n")
         file.flush()
         yield
 
 
+def _in_use(data: str, file: IO[str]) -> SetupError:
+    file.seek(0)
+    return SetupError(
+        f"{os.path.abspath(data)} is in use by {file.read(200).strip() or 'another process'}",
+        hint="Stop it first, or choose another folder with --data.",
+    )
+
+
 def is_held(data: str) -> str | None:
-    """Who holds a data directory, or None."""
-    if not os.path.exists(os.path.join(data, "lock")):
-        return None
+    """Who holds a data directory, or None. Changes nothing there."""
+    import fcntl
+
     try:
-        with hold(data, ""):
-            return None
-    except SetupError as error:
-        return error.message
+        with open(os.path.join(data, "lock"), encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _in_use(data, file).message
+    except OSError:
+        pass
+    return None

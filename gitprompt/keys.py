@@ -13,7 +13,7 @@ from contextlib import suppress
 from gitprompt.clock import Clock
 from gitprompt.errors import Invalid, NotFound, SetupError
 from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
-from gitprompt.store.audit import LOCAL, Actor
+from gitprompt.store.audit import LOCAL, RESERVED, Actor
 from gitprompt.store.telemetry import KeyRecord, Telemetry
 
 SCOPES = ("read", "write", "admin")
@@ -57,12 +57,6 @@ def hashed(salt: bytes, key: str) -> str:
     return hmac.digest(salt, key.encode("utf-8", "surrogateescape"), hashlib.sha256).hex()
 
 
-def local_token(salt: bytes) -> str:
-    """What a process of the same user, such as a hook, shows to the sidecar: whoever can read the
-    salt could make a key anyway."""
-    return "local_" + hmac.digest(salt, b"gitprompt local token", hashlib.sha256).hex()
-
-
 def check_scopes(text: str) -> str:
     """The scopes of a comma-separated text, in a fixed order; raises Invalid for unknown ones."""
     wanted = {scope.strip() for scope in text.split(",") if scope.strip()}
@@ -94,6 +88,11 @@ def create(
         raise Invalid("expires_in_days: must be between 1 and 36500")
     if not 1 <= len(name) <= 128 or not name.isprintable():
         raise Invalid("name: 1 to 128 printable characters")
+    if name.strip().lower() in RESERVED:
+        raise Invalid(
+            f"name: '{name}' is what the audit log calls something else",
+            hint="Choose a name that says whose key it is, such as ci or laptop.",
+        )
     now = clock()
     key = f"pm_{secrets.token_hex(32)}"
     record = telemetry.add_key(

@@ -20,7 +20,7 @@ _data_option = click.option(
 
 
 def _database(data: str | None, *, must_exist: bool = True) -> str:
-    folder = data or config.variable("GITPROMPT_DATA") or "data"
+    folder = config.data_folder(data)
     path = os.path.join(folder, "telemetry.db")
     if must_exist and not os.path.exists(path):
         raise NotFound(f"there is no {path}", hint="Is --data right?")

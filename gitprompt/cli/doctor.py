@@ -41,7 +41,7 @@ def doctor(data: str | None, as_json: bool) -> int:
     Example:
       gitprompt doctor
     """
-    folder = data or config.variable("GITPROMPT_DATA") or "data"
+    folder = config.data_folder(data)
     found = list(_examine(folder, data))
     if as_json:
         write_json([diagnosis._asdict() for diagnosis in found])

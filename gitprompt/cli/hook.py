@@ -83,8 +83,6 @@ def _post_receive(arguments: Sequence[str]) -> int:
         if not data:  # a hosted repository is <data>/repos/<workspace>.git
             data = os.path.dirname(os.path.dirname(repository.git_dir))
             workspace = os.path.basename(repository.git_dir).removesuffix(".git")
-        if not os.path.exists(os.path.join(data, "salt")):
-            return 0
         client = connect_locally(data, workspace)
         if client is not None:
             client.post("/v1/sync")

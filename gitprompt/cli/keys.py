@@ -9,10 +9,13 @@ from contextlib import contextmanager
 
 import click
 
-from gitprompt import clock, config
+from gitprompt import clock, config, local
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import done, json_option, when, write_json, write_table
-from gitprompt.errors import NotFound, SetupError
+from gitprompt.errors import NotFound, SetupError, UsageError
+from gitprompt.hosting import DEFAULT_WORKSPACE
+from gitprompt.store import audit
+from gitprompt.store.audit import LOCAL, LOCAL_TOKEN, Actor
 from gitprompt.store.telemetry import Telemetry
 
 _data_option = click.option(
@@ -32,7 +35,7 @@ def keys() -> None:
 
 @contextmanager
 def _telemetry(data: str | None, *, make: bool = False) -> Iterator[tuple[Telemetry, str]]:
-    folder = data or config.variable("GITPROMPT_DATA") or "data"
+    folder = config.data_folder(data)
     if not make and not os.path.exists(os.path.join(folder, "telemetry.db")):
         raise NotFound(f"there are no keys in {folder}", hint="Is --data right?")
     os.umask(0o077)
@@ -127,14 +130,32 @@ def list_(data: str | None, as_json: bool) -> None:
 
 @keys.command()
 @_data_option
-@click.argument("key_id", metavar="ID", type=click.IntRange(1, 1 << 62))
-def revoke(data: str | None, key_id: int) -> None:
+@click.argument("key_id", metavar="ID")
+def revoke(data: str | None, key_id: str) -> None:
     """Revoke a key. A running server refuses it from the next request on.
 
+    The ID 'local' is the token by which hooks and `gitprompt sync` poke the running server over
+    its Unix socket; the next start makes another.
+
     \b
-    Example:
+    Examples:
       gitprompt keys revoke 3
+      gitprompt keys revoke local
     """
-    with _telemetry(data) as (telemetry, _):
-        api_keys.revoke(telemetry, key_id, clock=clock.now)
+    with _telemetry(data) as (telemetry, folder):
+        if key_id == "local":
+            _revoke_local(telemetry, folder)
+        elif key_id.isascii() and key_id.isdigit() and int(key_id) < 1 << 62:
+            api_keys.revoke(telemetry, int(key_id), clock=clock.now)
+        else:
+            raise UsageError(
+                f"'{key_id}' is neither a number nor 'local'", hint="gitprompt keys list has them."
+            )
     done(f"key {key_id} is revoked")
+
+
+def _revoke_local(telemetry: Telemetry, folder: str) -> None:
+    if not local.revoke(folder):
+        raise NotFound("there is no local token", hint="A server has one while it runs.")
+    entry = Actor(DEFAULT_WORKSPACE, LOCAL).did("key:revoke", clock.now(), target_id=LOCAL_TOKEN)
+    telemetry.writer.run(audit.insert, entry)

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from gitprompt import config, keys
+from gitprompt import config, hosting, local
 from gitprompt.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -64,15 +62,12 @@ def require(server: str | None, api_key: str | None, workspace: str | None) -> A
 
 
 def connect_locally(data: str, workspace: str | None = None) -> Any:
-    """A client of the sidecar that holds a data directory on this machine, or None."""
+    """A client of the sidecar that holds a data directory on this machine; None if none does, or
+    its token was revoked. The token goes nowhere but into the socket in that directory."""
     from gitprompt.client import Client
 
-    try:
-        with open(os.path.join(data, "lock"), encoding="utf-8") as file:
-            found = re.search(r" at (http://\S+)", file.read())
-    except OSError:
+    token = local.token(data) if hosting.is_held(data) else None
+    socket = local.address(data) if token else None
+    if token is None or socket is None:
         return None
-    if found is None:
-        return None
-    salt = keys.salt(data, config.variable("API_KEY_SALT") or "")
-    return Client(found[1], keys.local_token(salt), workspace=workspace)
+    return Client("http://localhost", token, workspace=workspace, socket=socket)

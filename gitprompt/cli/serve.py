@@ -105,9 +105,9 @@ def sync(
       gitprompt sync --data data
     """
     client = connect(server, api_key, workspace)
-    folder = data or config.variable("GITPROMPT_DATA") or "data"
-    if client is None and hosting.is_held(folder):
-        client = connect_locally(folder)
+    folder = config.data_folder(data)
+    if client is None:
+        client = connect_locally(folder, workspace)
     state = client.post("/v1/sync") if client else _sync_here(folder, repo)
     if as_json:
         write_json(state)

@@ -42,6 +42,7 @@ from gitprompt.server.housekeeping import keep_house
 from gitprompt.server.ledger import note_tampering, settle_pending
 from gitprompt.server.limits import Limiter
 from gitprompt.server.metering import make_metrics, metrics_address
+from gitprompt.server.proxies import TrustedProxies, parse_proxies
 from gitprompt.server.routes import (
     config,
     docs,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from gitprompt.server.tracing import Tracing
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+LOCALLY = "gitprompt.locally"  # in the scope of what came over the Unix socket
 _GONE = 499  # what the field calls it when a client went before it was answered
 _SILENT: Callable[[str], Progress] = lambda _workspace: lambda _done, _total: None  # noqa: E731
 
@@ -85,6 +87,10 @@ def sidecar(
 ) -> Iterator[Sidecar]:
     """Everything, open and in sync; closed again at the end. Holds the data directory meanwhile."""
     require_git()
+    driver = drivers.make(settings.driver)
+    parse_proxies(settings.trusted_proxies)  # what is wrong is said before anything is made
+    if settings.database_url:
+        log.warning("DATABASE_URL is not used: telemetry is kept in the data folder")
     metrics = make_metrics(settings)
     tracing = _tracing(settings)
     os.umask(0o077)
@@ -105,7 +111,6 @@ def sidecar(
             hosted = Hosting(settings.data)
             for leftover in hosted.mend():
                 log.warning("removed what a killed process left", path=leftover)
-            driver = drivers.make(settings.driver)
             workspaces = Workspaces(
                 hosting=hosted,
                 sync=sync,
@@ -121,7 +126,7 @@ def sidecar(
             workspaces.load()
             workspaces.sync_all(progress)
             settle_pending(telemetry, workspaces.source)
-            authenticator = Authenticator(telemetry, salt, clock)
+            authenticator = Authenticator(telemetry, salt, clock, data=settings.data)
             yield Sidecar(
                 Context(
                     settings=settings,
@@ -187,6 +192,8 @@ class Sidecar:
         self._prompts = prompts.Prompts(context)
         self._git = git.GitEndpoint(context)
         self._turns = Turns()
+        proxies = parse_proxies(context.settings.trusted_proxies)
+        self._proxies = TrustedProxies(proxies) if proxies else None
         answered = all_endpoints(context)
         self._metrics_at = (
             metrics_address(context.settings) if context.settings.metrics_addr else None
@@ -211,13 +218,29 @@ class Sidecar:
 
     def _admit(self, scope: Scope, needed: str | None) -> tuple[Principal, RawHeaders]:
         """Who asks, if they may, and what their rate limit says."""
-        principal = self.context.authenticator.authenticate(read_headers(scope["headers"]))
+        headers = read_headers(scope["headers"])
+        authenticator = self.context.authenticator
+        if LOCALLY in scope:
+            principal = authenticator.authenticate_locally(headers)
+        else:
+            principal = authenticator.authenticate(headers)
         if needed is not None:
             principal.require(needed)
         return principal, self.context.limiter.admit(principal)
 
+    async def locally(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application as it is on the Unix socket of the data directory: a poke, and no more."""
+        if scope["type"] != "http":
+            return
+        if scope["path"] in (sync_routes.PATH, health.PATH):
+            await self({**scope, LOCALLY: True}, receive, send)
+        else:
+            await _send_error(scope, send, NotFound("Route not found"))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if self._proxies is not None:
+                self._proxies.apply(scope)
             await self._measured(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 from typing import NamedTuple
 
-from gitprompt import keys
+from gitprompt import keys, local
 from gitprompt.clock import Clock
 from gitprompt.errors import Forbidden, Unauthorized
 from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
-from gitprompt.store.audit import LOCAL
+from gitprompt.store.audit import LOCAL_TOKEN
 from gitprompt.store.telemetry import Telemetry
 
 _CACHED_HASHES = 10_000
@@ -61,24 +60,17 @@ def read_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
 
 
 class Authenticator:
-    def __init__(self, telemetry: Telemetry, salt: bytes, clock: Clock) -> None:
+    def __init__(self, telemetry: Telemetry, salt: bytes, clock: Clock, *, data: str) -> None:
         self._telemetry = telemetry
         self._salt = salt
         self._clock = clock
+        self._data = data
         self._hashes: dict[str, str] = {}
-        self._local = keys.local_token(salt)
         self.used: dict[int, int] = {}  # key id → Unix seconds, since it was last written down
 
     def authenticate(self, headers: Headers, *, workspace: str | None = None) -> Principal:
         """The caller, or Unauthorized with the reason. `workspace` overrides the header's."""
-        wanted = workspace or headers.workspace.decode("latin-1") or DEFAULT_WORKSPACE
-        if wanted != DEFAULT_WORKSPACE:
-            check_workspace(wanted)
-        key = headers.api_key.decode("latin-1") or _from_authorization(headers.authorization)
-        if not key:
-            raise Unauthorized("Missing X-API-Key header")
-        if hmac.compare_digest(key.encode(), self._local.encode()):
-            return Principal(wanted, frozenset(keys.SCOPES), 0, LOCAL, True)
+        wanted, key = _asked(headers, workspace)
         record = self._telemetry.key_by_hash(self._hash(key)) if keys.KEY.match(key) else None
         if record is None:
             raise Unauthorized("Invalid API key")
@@ -90,6 +82,14 @@ class Authenticator:
             raise Unauthorized("API key does not belong to this workspace")
         self.used[record.id] = now
         return Principal(wanted, record.scope_set, record.id, record.name, is_master)
+
+    def authenticate_locally(self, headers: Headers) -> Principal:
+        """Like `authenticate`, for a request over the Unix socket of the data directory, which
+        takes its own token and nothing else."""
+        wanted, token = _asked(headers, None)
+        if not local.is_token(self._data, token):
+            raise Unauthorized("Invalid local token")
+        return Principal(wanted, frozenset(("read", "write")), 0, LOCAL_TOKEN, True)
 
     def write_down_use(self) -> None:
         """Remember when keys were last used; not with each request. Blocks."""
@@ -105,6 +105,17 @@ class Authenticator:
                 self._hashes.clear()
             found = self._hashes[key] = keys.hashed(self._salt, key)
         return found
+
+
+def _asked(headers: Headers, workspace: str | None) -> tuple[str, str]:
+    """The workspace that a request is about, and the key that it shows."""
+    wanted = workspace or headers.workspace.decode("latin-1") or DEFAULT_WORKSPACE
+    if wanted != DEFAULT_WORKSPACE:
+        check_workspace(wanted)
+    key = headers.api_key.decode("latin-1") or _from_authorization(headers.authorization)
+    if not key:
+        raise Unauthorized("Missing X-API-Key header")
+    return wanted, key
 
 
 def _from_authorization(header: bytes) -> str:

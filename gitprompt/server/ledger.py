@@ -104,7 +104,7 @@ def _forget_suite(telemetry: Telemetry, entry: AuditRow) -> None:
 def note_tampering(telemetry: Telemetry, clock: Clock, workspace: str, ref: str) -> None:
     """Write down, once, that a published tag was moved or deleted; nobody knows by whom."""
     name, version = split_tag_ref(ref)
-    row = Actor(workspace, "git").did(
+    row = Actor(workspace, audit.GIT).did(
         "tag:tampered", clock(), prompt_name=name, version_tag=version, target_id=ref
     )
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import os
@@ -13,8 +14,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from gitprompt import log
+from gitprompt import local, log
 from gitprompt.config import ServerSettings
 from gitprompt.errors import SetupError
 from gitprompt.metrics.http import join_address
@@ -54,7 +56,30 @@ def _cannot_listen(host: str, port: int, option: str, error: OSError) -> SetupEr
 
 
 class _Server(uvicorn.Server):
-    """Ends with exit code 0 when it is told to stop; uvicorn would raise the signal once more."""
+    """Listens on the Unix socket of the data directory too; ends with exit code 0 when it is told to
+    stop, where uvicorn would raise the signal once more."""
+
+    def __init__(
+        self, config: uvicorn.Config, local: uvicorn.Config, door: socket.socket | None
+    ) -> None:
+        super().__init__(config)
+        self._local = local
+        self._door = door
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._door is None:
+            return
+        self._local.load()
+
+        def protocol() -> asyncio.Protocol:
+            made: Callable[..., asyncio.Protocol] = self._local.http_protocol_class
+            return made(
+                config=self._local, server_state=self.server_state, app_state=self.lifespan.state
+            )
+
+        loop = asyncio.get_running_loop()
+        self.servers.append(await loop.create_unix_server(protocol, sock=self._door))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,6 +100,25 @@ def settle_memory() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+def _config(application: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        loop="uvloop",
+        http="httptools",
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,  # `server.proxies` believes only who is named
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        limit_concurrency=None,
+        backlog=2048,
+    )
+
+
 def serve(
     settings: ServerSettings,
     *,
@@ -93,21 +137,8 @@ def serve(
             address = join_address(*sockets[1].getsockname()[:2])
             settings = replace(settings, metrics_addr=address)
         with sidecar(settings, progress=progress) as application:
-            config = uvicorn.Config(
-                application,
-                loop="uvloop",
-                http="httptools",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=_DRAIN_SECONDS,
-                limit_concurrency=None,
-                backlog=2048,
-            )
-            server = _Server(config)
+            door = stack.enter_context(local.listening(settings.data))
+            server = _Server(_config(application), _config(application.locally), door)
             ready(f"http://{join_address(settings.host, settings.port)}", settings)
             settle_memory()
             more = [stack.enter_context(sockets[0].dup()) for _ in range(_ACCEPTS - 1)]

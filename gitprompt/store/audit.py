@@ -66,7 +66,11 @@ class Expected(NamedTuple):
     oid: str
 
 
-LOCAL = "local"
+# Who acts without an API key, and what no key may be called therefore.
+LOCAL = "local"  # the command line, on the data directory
+LOCAL_TOKEN = "local token"  # noqa: S105 - hooks and `gitprompt sync`, over the Unix socket
+GIT = "git"  # whoever moved a ref behind the server's back
+RESERVED = frozenset((LOCAL, LOCAL_TOKEN, GIT))
 COLUMNS = ", ".join(AuditRow._fields)
 
 

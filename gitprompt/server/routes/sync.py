@@ -10,6 +10,9 @@ from gitprompt.errors import NotFound
 from gitprompt.server import shapes
 from gitprompt.server.context import Context
 from gitprompt.server.endpoints import Call, Endpoint
+from gitprompt.store import audit
+
+PATH = "/v1/sync"
 
 
 def endpoints(context: Context) -> list[Endpoint]:
@@ -20,16 +23,18 @@ def endpoints(context: Context) -> list[Endpoint]:
         workspace = call.principal.workspace
         if context.workspaces.source(workspace) is None:
             raise NotFound(f"Workspace {workspace} not found", hint="Its first push makes it.")
+        entry = call.actor.did("sync", context.clock())
+        await context.telemetry.write(audit.insert, entry)
         await context.workspaces.reconcile(workspace)
         return state_of(context, workspace)
 
     return [
         Endpoint(
-            method="GET", path="/v1/sync", scope="read", handler=read, answer=shapes.SyncState,
+            method="GET", path=PATH, scope="read", handler=read, answer=shapes.SyncState,
             summary="What is indexed, what was rejected and why, which tags were tampered with",
         ),
         Endpoint(
-            method="POST", path="/v1/sync", scope="write", handler=write,
+            method="POST", path=PATH, scope="write", handler=write,
             summary="Reconcile now", answer=shapes.SyncState, errors=(404,),
         ),
     ]  # fmt: skip
