@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import httpx
 
+from gitprompt.core.printable import printable
 from gitprompt.errors import GitpromptError, SetupError
 
 _TIMEOUT = 30.0  # seconds
@@ -51,6 +52,14 @@ class Client:
         return httpx.Client(
             headers=self._headers, timeout=_TIMEOUT, trust_env=False, transport=transport
         )
+
+    def probe(self) -> None:
+        """Raise ServerRefused if the server does not know the key, SetupError if it is not there."""
+        try:
+            self.get("/v1/prompts", limit=1)
+        except ServerRefused as error:
+            if error.answered != 403:  # a key without the scope read
+                raise
 
     def get(self, path: str, **params: str | int) -> Any:
         return self.send("GET", path, params=params)
@@ -105,12 +114,15 @@ class Client:
 
 
 def _refused(url: str, status: int, answer: Any) -> ServerRefused:
+    """The error for a refusal, in the server's words: each a line at most, whoever it is."""
     said = answer if isinstance(answer, dict) else {}
+    details = said.get("details")
+    fields = details.get("fields") if isinstance(details, dict) else None
     error = ServerRefused(
-        f"{url}: {status} {said.get('error') or ''}".rstrip(), hint=str(said.get("hint") or "")
+        printable(f"{url}: {status} {said.get('error') or ''}").rstrip(),
+        hint=printable(str(said.get("hint") or "")),
     )
-    fields = (said.get("details") or {}).get("fields") or ()
-    if fields:
-        error.hint = "\n  ".join(map(str, fields))
+    if isinstance(fields, list) and fields:
+        error.hint = "\n  ".join(printable(str(field)) for field in fields)
     error.answered = status
     return error

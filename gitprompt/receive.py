@@ -15,6 +15,7 @@ from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
 from gitprompt.core.labels import Move, parse_move, split_label_ref
 from gitprompt.core.model import Finding
 from gitprompt.core.names import fold, is_name
+from gitprompt.core.printable import printable
 from gitprompt.core.publication import Rejection, Version
 from gitprompt.core.settings import NAMESPACES, Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
@@ -70,11 +71,6 @@ def report(refusals: Sequence[Refusal]) -> list[str]:
     if len(refusals) > MAX_REPORTED:
         lines.append(f"gitprompt: and {len(refusals) - MAX_REPORTED} more refs")
     return [printable(line) for line in lines]
-
-
-def printable(line: str) -> str:
-    """One line of text that cannot be taken for the end of the answer, nor steer a terminal."""
-    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 def parse_updates(text: str) -> list[RefUpdate]:

@@ -5,28 +5,158 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from gitprompt.core.versions import TAG_PREFIX, tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
 from gitprompt.git.refs import ZERO, RefUpdate, update_refs
 from gitprompt.git.repository import Repository
 
+_TAGS = f"{TAG_PREFIX}*:{TAG_PREFIX}*"
+
 
 def configure_fetch(repository: Repository, remote: str) -> list[str]:
-    """Make `git fetch` bring labels and all version tags, which Git's default refspecs leave out.
+    """Make `git fetch` bring labels and all version tags, which Git's default refspecs leave out,
+    and remember which tags the remote has.
 
     Idempotent; returns the refspecs that were added.
     """
+    # The tags of the remote stand first: `git push` keeps up to date what the first match names.
     wanted = (
-        "refs/tags/prompts/*:refs/tags/prompts/*",
+        _tracking_refspec(remote),
+        _TAGS,
         f"+refs/labels/*:refs/remotes/{remote}/labels/*",
     )
     key = f"remote.{remote}.fetch"
     known = os.fsdecode(repository.git("config", "--get-all", key, accept=(0, 1))).splitlines()
     added = [refspec for refspec in wanted if refspec not in known]
-    for refspec in added:
+    if wanted[0] in added and _TAGS in known:  # as it was written before tags were remembered
+        repository.git("config", "--unset-all", key, f"^{re.escape(_TAGS)}$")
+        for refspec in wanted[:2]:
+            repository.git("config", "--add", key, refspec)
+    for refspec in added if _TAGS not in known else added[1:]:
         repository.git("config", "--add", key, refspec)
+    if wanted[0] in added and repository.git("for-each-ref", "--count=1", f"refs/remotes/{remote}"):
+        # Fetched before, with its tags: what is here now came from there, until it is asked.
+        tags = repository.refs().items()
+        _remember(repository, remote, {r: oid for r, oid in tags if r.startswith(TAG_PREFIX)})
     return added
+
+
+def meet(repository: Repository, remote: str) -> str:
+    """Fetch from a remote whose labels and tags this clone was not set up for yet. Returns why that
+    failed, or nothing: a clone that never fetched them would begin a second history of a label, and
+    could not say what is pushed."""
+    if configure_fetch(repository, remote):
+        try:
+            repository.git("fetch", "--quiet", remote)
+            tags_there(repository, remote)
+        except GitError as error:
+            return error.message
+    return ""
+
+
+# What the remote has
+
+
+def _remote_tags(remote: str) -> str:
+    return f"refs/gitprompt/remotes/{remote}/{TAG_PREFIX.removeprefix('refs/')}"
+
+
+def _tracking_refspec(remote: str) -> str:
+    return f"+{TAG_PREFIX}*:{_remote_tags(remote)}*"
+
+
+def tags_there(repository: Repository, remote: str, names: Sequence[str] = ()) -> dict[str, str]:
+    """The version tags that a remote has now, ref → tag object; of some prompts, or all. Asks the
+    remote, and remembers the answer for `unpushed`."""
+    prefixes = [f"{TAG_PREFIX}{name}/" for name in names] or [TAG_PREFIX]
+    listed = repository.git("ls-remote", "--refs", remote, *(f"{prefix}*" for prefix in prefixes))
+    pairs = (line.partition("\t") for line in os.fsdecode(listed).splitlines())
+    there = {ref: oid for oid, _, ref in pairs}
+    known = known_tags(repository, remote)
+    gone = [ref for ref in known if ref not in there and ref.startswith(tuple(prefixes))]
+    _remember(repository, remote, there, forget=gone)
+    return there
+
+
+def _remember(
+    repository: Repository, remote: str, tags: Mapping[str, str], *, forget: Sequence[str] = ()
+) -> None:
+    """Note what a remote has, as far as the objects are here, and what it has no more."""
+    known = known_tags(repository, remote)
+    new = {ref: oid for ref, oid in tags.items() if known.get(ref) != oid}
+    with repository.reader() as reader:
+        here = [item is not None for item in reader.names(new.values())]
+    commands = [
+        b"update %b\0%b\0\0" % (os.fsencode(_tracking_tag(remote, ref)), oid.encode())
+        for (ref, oid), is_here in zip(new.items(), here, strict=True)
+        if is_here
+    ]
+    commands += [b"delete %b\0\0" % os.fsencode(_tracking_tag(remote, ref)) for ref in forget]
+    if commands:
+        repository.git("update-ref", "--stdin", "-z", stdin=b"".join(commands))
+
+
+def _tracking_tag(remote: str, ref: str) -> str:
+    return _remote_tags(remote) + ref.removeprefix(TAG_PREFIX)
+
+
+def known_tags(repository: Repository, remote: str) -> dict[str, str]:
+    """The tags that the remote had when this clone last spoke to it, ref → tag object."""
+    prefix = _remote_tags(remote)
+    lines = repository.git("for-each-ref", "--format=%(objectname) %(refname)", prefix)
+    pairs = (line.partition(" ") for line in os.fsdecode(lines).splitlines())
+    return {TAG_PREFIX + ref.removeprefix(prefix): oid for oid, _, ref in pairs}
+
+
+def unpushed(repository: Repository, tags: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """The versions of each prompt that are tagged here and were not at the remote when this clone
+    last spoke to it; `tags` is name → version → tag object. Nothing if there is no one remote, or
+    nobody has asked it yet. Asks nobody."""
+    remote = default_remote(repository)
+    if remote is None:
+        return {}
+    refspecs = repository.git("config", "--get-all", f"remote.{remote}.fetch", accept=(0, 1))
+    if _tracking_refspec(remote) not in os.fsdecode(refspecs).splitlines():
+        return {}
+    known = known_tags(repository, remote)
+    missing: dict[str, list[str]] = {}
+    for name, versions in tags.items():
+        for version, oid in versions.items():
+            if known.get(tag_ref(name, version)) != oid:
+                missing.setdefault(name, []).append(version)
+    return missing
+
+
+def unpushed_labels(repository: Repository, namespace: str) -> set[tuple[str, str]]:
+    """Prompt and label of each label that was moved here and is not so at the remote, as far as this
+    clone knows."""
+    remote = default_remote(repository)
+    if remote is None:
+        return set()
+    lines = os.fsdecode(
+        repository.git(
+            "for-each-ref", "--format=%(objectname) %(refname)", namespace,
+            f"refs/remotes/{remote}/labels",
+        )
+    )  # fmt: skip
+    oids = {ref: oid for oid, _, ref in (line.partition(" ") for line in lines.splitlines())}
+    moved = (ref for ref in oids if ref.startswith(f"{namespace}/"))
+    pairs = (
+        ref.removeprefix(f"{namespace}/").partition("@")
+        for ref in moved
+        if oids.get(tracking_ref(remote, ref)) != oids[ref]
+    )
+    return {(name, label) for name, _, label in pairs}
+
+
+def default_remote(repository: Repository) -> str | None:
+    """The remote that is meant where none is named: origin, or the only one."""
+    remotes = repository.remotes()
+    if "origin" in remotes:
+        return "origin"
+    return remotes[0] if len(remotes) == 1 else None
 
 
 def choose_remote(repository: Repository, wanted: str | None = None) -> str:
@@ -36,10 +166,9 @@ def choose_remote(repository: Repository, wanted: str | None = None) -> str:
         if wanted in remotes:
             return wanted
         raise NotFound(f"there is no remote '{wanted}'", hint=f"Remotes: {', '.join(remotes)}")
-    if "origin" in remotes:
-        return "origin"
-    if len(remotes) == 1:
-        return remotes[0]
+    found = default_remote(repository)
+    if found is not None:
+        return found
     raise SetupError(
         "there is no remote to push to" if not remotes else "there are several remotes",
         hint="git remote add origin URL" if not remotes else f"--remote {remotes[0]}",
@@ -76,6 +205,8 @@ def push(
     specs = [f"{update.new}:{update.ref}" for update in updates]
     try:
         repository.git("push", "--atomic", *leases, remote, *specs, *refs)
+        tags = {update.ref: update.new for update in updates if update.ref.startswith(TAG_PREFIX)}
+        _remember(repository, remote, tags)
     except GitError as error:
         if not _REJECTED.search(error.stderr):
             _look_again(repository, remote, updates, error)
@@ -100,8 +231,7 @@ def _look_again(
         listed = ""
     if all(f"{update.new}\t{update.ref}" in listed for update in updates):
         return
-    refs = " ".join(update.ref for update in updates[:3])
-    error.hint = f"What was made here stays. Once the remote answers: git push {remote} {refs}"
+    error.hint = "What was made here stays. Once the remote answers, say the same once more."
     raise error
 
 

@@ -294,14 +294,25 @@ def test_diff_says_the_bump(cli: Cli, story: Clone) -> None:
 # labels
 
 
-def test_a_second_rollback_undoes_the_first(cli: Cli, story: Clone) -> None:
+def test_a_second_rollback_is_refused_with_who_made_the_first(cli: Cli, story: Clone) -> None:
     assert "1.1.0 → 1.0.0" in cli("label", "rollback", "welcome", "production").out
-    assert "1.0.0 → 1.1.0" in cli("label", "rollback", "welcome", "production").out
-    assert "1.1.0 → 1.0.0" in cli("label", "rollback", "welcome", "production", "--to", "1.0.0").out
+    second = cli("label", "rollback", "welcome", "production")
+    assert second.code == 1
+    assert "went back to 1.0.0 already: Ada Test <ada@example.com>, 20" in second.err
+    assert "--to V" in second.err
+    assert "1.0.0 → 1.1.0" in cli("label", "rollback", "welcome", "production", "--to", "1.1.0").out
     log = json.loads(cli("label", "log", "welcome", "production", "--json").out)
-    assert [move["version"] for move in log] == ["1.0.0", "1.1.0", "1.0.0", "1.1.0", "1.0.0"]
+    assert [move["version"] for move in log] == ["1.1.0", "1.0.0", "1.1.0", "1.0.0"]
     assert log[-1]["reason"] == "Launch"
     assert log[0]["actor"] == "Ada Test <ada@example.com>"
+
+
+def test_a_move_back_counts_as_a_rollback_whoever_made_it_and_however(
+    cli: Cli, story: Clone
+) -> None:
+    assert cli("label", "set", "welcome", "production", "1.0.0", "-m", "Refunds").code == 0
+    refused = cli("label", "rollback", "welcome", "production")
+    assert (refused.code, "'Refunds'" in refused.err) == (1, True)
 
 
 def test_labels_are_removed_by_a_tombstone_and_come_back(cli: Cli, story: Clone) -> None:
@@ -443,7 +454,7 @@ def test_the_fast_path_of_validate_imports_little(clone: Clone) -> None:
         "gitprompt.checks.shape", "gitprompt.checks.size", "gitprompt.checks.subject", "gitprompt.checks.template",
         "gitprompt.checks.variables", "gitprompt.checks.whitespace",
         "gitprompt.core", "gitprompt.core.document", "gitprompt.core.model",
-        "gitprompt.core.names", "gitprompt.core.settings", "gitprompt.core.template",
+        "gitprompt.core.names", "gitprompt.core.printable", "gitprompt.core.settings", "gitprompt.core.template",
         "gitprompt.core.variables", "gitprompt.core.versions",
         "gitprompt.formats", "gitprompt.formats.json_text",         "gitprompt.formats.text", "gitprompt.formats.yaml_text",
         "gitprompt.git", "gitprompt.git.peek",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gitprompt.cli.output import json_option, write_json
+from gitprompt.cli.output import Styled, json_option, say, write_json
 from gitprompt.cli.read import registry
 from gitprompt.core.diff import Change, compare, deserved_bump, segments
 from gitprompt.registry import parse_selector
@@ -36,23 +36,24 @@ def diff(before: str, after: str, as_json: bool) -> None:
         write_json({"bump": bump, "changes": [change._asdict() for change in changes]})
         return
     if not changes:
-        click.echo("No differences.")
+        say("No differences.")
         return
     for change in changes:
         _write(change)
-    click.echo(f"\nThis deserves a {click.style(str(bump), bold=True)} version.")
+    say()
+    say("This deserves a ", Styled(str(bump), bold=True), " version.")
 
 
 def _write(change: Change) -> None:
     sign, color = _SIGNS[change.kind]
     reason = f"  ({change.reason}; {change.bump})" if change.reason else f"  ({change.bump})"
-    click.echo(f"{click.style(f'{sign} {change.path}', fg=color, bold=True)}{reason}")
+    say(Styled(f"{sign} {change.path}", fg=color, bold=True), reason)
     if change.area == "messages":
         _write_messages(change)
         return
     for value, mark, tint in ((change.before, "-", "red"), (change.after, "+", "green")):
         if value is not None:
-            click.echo(click.style(f"    {mark} {json.dumps(value, ensure_ascii=False)}", fg=tint))
+            say(Styled(f"    {mark} {json.dumps(value, ensure_ascii=False)}", fg=tint))
 
 
 def _write_messages(change: Change) -> None:
@@ -61,24 +62,23 @@ def _write_messages(change: Change) -> None:
         message = after or before
         mark, tint = ("+", "green") if after else ("-", "red")
         for line in f"[{message['role']}] {message['content']}".rstrip().split("\n"):
-            click.echo(click.style(f"    {mark} {line}", fg=tint))
+            say(Styled(f"    {mark} {line}", fg=tint))
         return
     pieces = segments(before["content"], after["content"])
     _side("-", "red", [(op, text) for op, text in pieces if op != "insert"])
     _side("+", "green", [(op, text) for op, text in pieces if op != "delete"])
     for key in sorted({*before, *after} - {"content", "role"}):
         if before.get(key) != after.get(key):
-            click.echo(f"    {key}: {before.get(key)!r} → {after.get(key)!r}")
+            say(f"    {key}: {before.get(key)!r} → {after.get(key)!r}")
 
 
 def _side(mark: str, tint: str, pieces: list[tuple[Any, str]]) -> None:
     """One side of a message; the words that differ are in reverse on a terminal."""
-    text = "".join(
-        click.style(piece, fg=tint, reverse=op != "equal")
-        if op != "equal"
-        else click.style(piece, fg=tint)
-        for op, piece in pieces
-    )
-    for line in text.split("\n"):
-        if click.unstyle(line):
-            click.echo(f"    {click.style(mark, fg=tint)} {line}")
+    lines: list[list[Styled]] = [[]]
+    for op, piece in pieces:
+        first, *rest = piece.split("\n")
+        lines[-1].append(Styled(first, fg=tint, reverse=op != "equal"))
+        lines += [[Styled(text, fg=tint, reverse=op != "equal")] for text in rest]
+    for line in lines:
+        if any(piece.text for piece in line):
+            say("    ", Styled(mark, fg=tint), " ", *line)

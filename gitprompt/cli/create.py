@@ -8,7 +8,7 @@ import os
 import click
 
 from gitprompt import hosting, remotes, resources
-from gitprompt.cli.output import done
+from gitprompt.cli.output import done, say, write_lines
 from gitprompt.core.document import prompt_paths
 from gitprompt.core.names import check_name
 from gitprompt.errors import Conflict, GitError, SetupError, UsageError
@@ -102,11 +102,11 @@ def init(directory: str, no_hooks: bool) -> None:
     for remote in repository.remotes():
         remotes.configure_fetch(repository, remote)
     if not written:
-        click.echo("Everything was there already.")
+        say("Everything was there already.")
         return
     here = "" if directory == "." else f"cd {directory} && "
-    click.echo(f'\nNext:\n  {here}git add . && git commit -m "Add prompts"')
-    click.echo(
+    write_lines(f'\nNext:\n  {here}git add . && git commit -m "Add prompts"')
+    write_lines(
         "  gitprompt publish welcome --version 1.0.0\n  gitprompt label set welcome production 1.0.0"
     )
 

@@ -16,6 +16,7 @@ import click
 
 from gitprompt import clock, resources
 from gitprompt import keys as api_keys
+from gitprompt.cli.output import Styled, say, write_lines
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git.process import environment, git
 from gitprompt.store.telemetry import Telemetry
@@ -110,7 +111,7 @@ class Story:
         try:
             self._server.wait()
         except KeyboardInterrupt:
-            click.echo("\nGood-bye.")
+            write_lines("\nGood-bye.")
 
     # the steps
 
@@ -205,7 +206,7 @@ class Story:
         self._git("commit", "--quiet", "--no-verify", "-m", "Break something")
         self._git("tag", "-a", "-m", "broken", "prompts/broken/1.0.0")
         said = self._refused("push", "--no-verify", "origin", "main", "prompts/broken/1.0.0")
-        click.echo(_indented("\n".join(x for x in said.splitlines() if x.startswith("remote:"))))
+        write_lines(_indented("\n".join(x for x in said.splitlines() if x.startswith("remote:"))))
         _expect("prompts/broken.yaml:3:" in said, "the author is told the file and the line")
         _expect("did you mean 'name'" in said, "and what to do")
         self._git("tag", "-d", "prompts/broken/1.0.0")
@@ -217,15 +218,17 @@ class Story:
         self._git("fetch", "--quiet", "origin")
         state = self._get("/v1/sync")
         _expect(state["rejected"] == [] and state["tampered"] == [], "nothing wrong got in")
-        click.echo(click.style("\nEverything works.", fg="green", bold=True))
+        say()
+        say(Styled("Everything works.", fg="green", bold=True))
 
     def tell_what_next(self) -> None:
-        click.echo("Lines to paste next:\n")
+        write_lines("Lines to paste next:\n")
         header = f'-H "X-API-Key: {self.key}"'
         selector = "label=production&variables[name]=Ada"
-        click.echo(f"  curl -g '{self.url}/v1/prompts/welcome?{selector}' {header}")
-        click.echo(f"  curl '{self.url}/v1/prompts/welcome/labels/production/history' {header}")
-        click.echo(f"  cd {self.clone} && {sys.executable} -m gitprompt status\n")
+        say(f"  curl -g '{self.url}/v1/prompts/welcome?{selector}' {header}")
+        say(f"  curl '{self.url}/v1/prompts/welcome/labels/production/history' {header}")
+        say(f"  cd {self.clone} && {sys.executable} -m gitprompt status")
+        say()
 
     # tools
 
@@ -235,7 +238,7 @@ class Story:
     def _get(self, path: str) -> Any:
         from gitprompt.client import Client
 
-        click.echo(f"  $ curl {self.url}{path}")
+        say(f"  $ curl {self.url}{path}")
         return Client(self.url, self.key).get(path)
 
     def _git(self, *args: str, stdin: bytes = b"") -> None:
@@ -247,7 +250,7 @@ class Story:
 
     def _refused(self, *args: str) -> str:
         """What git said to a command that must fail."""
-        click.echo(f"  $ git {' '.join(args)}")
+        say(f"  $ git {' '.join(args)}")
         try:
             self._git(*args)
         except GitpromptError as error:
@@ -255,14 +258,14 @@ class Story:
         raise DemoFailed(f"git {' '.join(args)} should have been refused")
 
     def _gitprompt(self, *args: str) -> None:
-        click.echo(f"  $ gitprompt {_shell(args)}")
+        say(f"  $ gitprompt {_shell(args)}")
         done = subprocess.run(
             [sys.executable, "-m", "gitprompt", *args],
             cwd=self.clone, env=self._env, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             raise DemoFailed(f"gitprompt {args[0]} failed:\n{done.stdout}{done.stderr}")
-        click.echo(_indented(done.stdout))
+        write_lines(_indented(done.stdout))
 
 
 def _shell(args: Sequence[str]) -> str:
@@ -276,10 +279,11 @@ def _indented(text: str) -> str:
 
 
 def _step(title: str) -> None:
-    click.echo(f"\n{click.style(title, bold=True)}")
+    say()
+    say(Styled(title, bold=True))
 
 
 def _expect(holds: bool, what: str) -> None:
     if not holds:
         raise DemoFailed(f"the demo expected that {what}")
-    click.echo(f"  {click.style('✓', fg='green')} {what}")
+    say("  ", Styled("✓", fg="green"), f" {what}")

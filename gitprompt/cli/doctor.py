@@ -13,7 +13,7 @@ from typing import NamedTuple
 import click
 
 from gitprompt import config, hosting
-from gitprompt.cli.output import json_option, write_json
+from gitprompt.cli.output import Styled, json_option, say, write_json
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git import peek
 from gitprompt.git.process import require_git
@@ -53,11 +53,11 @@ def doctor(data: str | None, as_json: bool) -> int:
 
 def _write(diagnosis: Diagnosis) -> None:
     if not diagnosis.problem:
-        click.echo(f"{click.style('ok', fg='green'):4} {diagnosis.what}")
+        say(Styled("ok", fg="green"), f"   {diagnosis.what}")
         return
-    click.echo(f"{click.style('!!', fg='red'):4} {diagnosis.what}: {diagnosis.problem}")
+    say(Styled("!!", fg="red"), f"   {diagnosis.what}: {diagnosis.problem}")
     if diagnosis.mend:
-        click.echo(f"     {diagnosis.mend}")
+        say(f"     {diagnosis.mend}")
 
 
 def _examine(folder: str, data: str | None) -> Iterator[Diagnosis]:

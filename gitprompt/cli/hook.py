@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from gitprompt.core.printable import printable
 from gitprompt.errors import GitpromptError, UsageError
 
 
@@ -87,7 +88,8 @@ def _post_receive(arguments: Sequence[str]) -> int:
         if client is not None:
             client.post("/v1/sync")
     except GitpromptError as error:
-        print(f"gitprompt: pushed; the sidecar will see it at its next poll ({error.message})")
+        problem = printable(error.message)
+        print(f"gitprompt: pushed; the sidecar will see it at its next poll ({problem})")
     return 0
 
 

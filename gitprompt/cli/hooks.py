@@ -8,7 +8,7 @@ import os
 import click
 
 from gitprompt import hosting, remotes
-from gitprompt.cli.output import done
+from gitprompt.cli.output import done, say
 from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository
 
@@ -71,7 +71,7 @@ def uninstall(server: bool) -> None:
     for path in removed:
         done(f"removed {os.path.relpath(path)}")
     if not removed:
-        click.echo("There were none of ours.")
+        say("There were none of ours.")
 
 
 def _repository(server: bool) -> Repository:

@@ -11,7 +11,7 @@ import click
 
 from gitprompt import clock, config, local
 from gitprompt import keys as api_keys
-from gitprompt.cli.output import done, json_option, when, write_json, write_table
+from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
 from gitprompt.store import audit
@@ -91,8 +91,8 @@ def create(
             expires_in_days=expires_in_days,
             clock=clock.now,
         )
-    click.echo(f"key {record.id} for {workspace}: {record.scopes}", err=True)
-    click.echo(key)
+    say(f"key {record.id} for {workspace}: {record.scopes}", err=True)
+    say(key)
 
 
 @keys.command("list")
@@ -142,15 +142,16 @@ def revoke(data: str | None, key_id: str) -> None:
       gitprompt keys revoke 3
       gitprompt keys revoke local
     """
+    is_number = key_id.isascii() and key_id.isdigit() and int(key_id) < 1 << 62
+    if not is_number and key_id != "local":
+        raise UsageError(
+            f"'{key_id}' is neither a number nor 'local'", hint="gitprompt keys list has them."
+        )
     with _telemetry(data) as (telemetry, folder):
-        if key_id == "local":
-            _revoke_local(telemetry, folder)
-        elif key_id.isascii() and key_id.isdigit() and int(key_id) < 1 << 62:
+        if is_number:
             api_keys.revoke(telemetry, int(key_id), clock=clock.now)
         else:
-            raise UsageError(
-                f"'{key_id}' is neither a number nor 'local'", hint="gitprompt keys list has them."
-            )
+            _revoke_local(telemetry, folder)
     done(f"key {key_id} is revoked")
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import click
 
 from gitprompt import release, remotes
-from gitprompt.cli.output import done, json_option, when, write_json, write_table
-from gitprompt.cli.read import registry
+from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
+from gitprompt.cli.read import meet_remotes, registry
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import Label, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version
-from gitprompt.errors import Conflict, GitError, Invalid, NotFound
+from gitprompt.errors import Conflict, Invalid, NotFound
 from gitprompt.git.objects import parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
@@ -71,23 +71,11 @@ def _open(name: str, text: str, *, push: bool, remote: str | None) -> Place:
         remotes.configure_fetch(repository, target)
         tip = remotes.fetch_label(repository, target, ref)
     else:
-        _fetch_once(repository)
+        meet_remotes(repository)
     local = repository.refs().get(ref)
     base = _base(repository, ref, local, tip) if push else found.label_refs.get(ref)
     current, is_valid = _load(found, ref, base, namespace) if base else (None, True)
     return Place(found, name, text, ref, current, is_valid, local, target, tip)
-
-
-def _fetch_once(repository: Repository) -> None:
-    """A clone that never fetched labels would begin a second history of one that exists."""
-    for remote in repository.remotes():
-        if remotes.configure_fetch(repository, remote):
-            try:
-                repository.git("fetch", "--quiet", remote)
-            except GitError as error:
-                click.echo(
-                    f"warning: the labels of {remote} are not known here: {error.message}", err=True
-                )
 
 
 def _base(repository: Repository, ref: str, local: str | None, remote: str | None) -> str | None:
@@ -148,7 +136,7 @@ def _move(place: Place, version: Version | None, reason: str, *, sign: bool) -> 
     arrow = f"{before or 'none'} → {version.version if version else 'none'}"
     done(f"{place.name} {place.label}: {arrow}")
     if place.remote is None and repository.remotes():
-        click.echo(f"Not pushed yet: git push {repository.remotes()[0]} {place.ref}")
+        say(f"Not pushed yet: git push {repository.remotes()[0]} {place.ref}")
 
 
 def _published(place: Place, version: str) -> Version:
@@ -194,7 +182,7 @@ def set_(
             hint="Somebody moved it: gitprompt label log says who and why.",
         )
     if now == version and place.is_valid:
-        click.echo(f"{name} {text} is at {version} already.")
+        say(f"{name} {text} is at {version} already.")
         return
     _move(place, wanted, reason, sign=sign)
 
@@ -210,16 +198,22 @@ def set_(
 def rollback(
     name: str, text: str, to: str | None, reason: str, sign: bool, push: bool, remote: str | None
 ) -> None:
-    """Go back to the value before the current one; a second rollback undoes the first.
+    """Go back to the value before the current one.
+
+    If the newest move went back to an earlier value already, whoever made it, nothing is moved: two
+    people who roll back at once must not undo each other. --to says outright where to go.
 
     \b
-    Example:
+    Examples:
       gitprompt label rollback welcome production -m "Refunds were promised" --push
+      gitprompt label rollback welcome production --to 1.1.0
     """
     place = _open(name, text, push=push, remote=remote)
     if place.current is None:
         raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
     moves = place.current.moves
+    if to is None:
+        _refuse_to_undo(place.current)
     version = to or (moves[1].version if len(moves) > 1 else None)
     if version is None:
         raise NotFound(
@@ -227,6 +221,19 @@ def rollback(
         )
     wanted = _published(place, version)
     _move(place, wanted, reason or f"Roll back from {moves[0].version or 'none'}", sign=sign)
+
+
+def _refuse_to_undo(label: Label) -> None:
+    """Raise Conflict if the newest move went back to a value that the label had before."""
+    newest, *older = label.moves
+    if newest.version is None or newest.version not in {move.version for move in older}:
+        return
+    raise Conflict(
+        f"{label.name} {label.label} went back to {newest.version} already:"
+        f" {newest.actor}, {when(newest.created_at)} UTC"
+        + (f", {newest.reason!r}" * bool(newest.reason)),
+        hint=f"Say where it should go: gitprompt label rollback {label.name} {label.label} --to V",
+    )
 
 
 @label.command()

@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, str] = {
     "serve": "serve:serve",
     "sync": "serve:sync",
     "keys": "keys:keys",
+    "login": "login:login",
+    "logout": "login:logout",
     "log": "telemetry:log",
     "trace": "telemetry:trace",
     "span": "telemetry:span",

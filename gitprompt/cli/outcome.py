@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from gitprompt.core.printable import printable_lines
 from gitprompt.errors import GitpromptError
 
 BUG = 3
@@ -20,21 +21,25 @@ def guarded(command: Callable[[], int]) -> int:
         sys.stdout.flush()
         return code
     except GitpromptError as error:
-        print(f"{_red('error:')} {error.message}", file=sys.stderr)
+        _tell(error.message)
         if error.hint:
-            print(f"  {error.hint}", file=sys.stderr)
+            print(f"  {printable_lines(error.hint)}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             return _nobody_reads()
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{_red('error:')} {where}{error.strerror or error}", file=sys.stderr)
+        _tell(f"{where}{error.strerror or error}")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception:  # a bug of ours: keep the evidence, and say where it is
         print(f"{_red('internal error:')} please report it with {_write_log()}", file=sys.stderr)
         return BUG
+
+
+def _tell(message: str) -> None:
+    print(f"{_red('error:')} {printable_lines(message)}", file=sys.stderr)
 
 
 def _nobody_reads() -> int:

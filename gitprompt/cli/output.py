@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person sees: tables and bars on a terminal, plain text elsewhere, JSON when asked."""
+"""What a person sees: tables and bars on a terminal, plain text elsewhere, JSON when asked.
+
+Everything that a command prints goes through here, and so through `printable`: what it names may
+come from a colleague, a server or a file, and none of them may steer the terminal.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
+
+from gitprompt.core.printable import printable, printable_json, printable_lines
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -20,18 +26,45 @@ def json_option(function: Function) -> Function:
     )
 
 
+class Styled(NamedTuple):
+    """A piece of a line in a colour."""
+
+    text: str
+    fg: str | None = None
+    bold: bool = False
+    reverse: bool = False
+
+
+def say(*pieces: str | Styled, err: bool = False) -> None:
+    """One line."""
+    click.echo("".join(map(_rendered, pieces)), err=err)
+
+
+def _rendered(piece: str | Styled) -> str:
+    if isinstance(piece, str):
+        return printable(piece)
+    return click.style(
+        printable(piece.text), fg=piece.fg, bold=piece.bold or None, reverse=piece.reverse or None
+    )
+
+
+def write_lines(text: str, *, err: bool = False) -> None:
+    """Text with line ends of its own, such as a document or our own advice."""
+    click.echo(printable_lines(text), err=err)
+
+
 def write_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(printable_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
     """A table on a terminal; tab-separated lines, without a head, elsewhere."""
     if not sys.stdout.isatty():
         for row in rows:
-            click.echo("\t".join(row))
+            click.echo("\t".join(map(printable, row)))
         return
     if not rows:
-        click.echo(empty)
+        say(empty)
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -42,7 +75,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)
 
 
@@ -82,4 +115,4 @@ def when(seconds: int) -> str:
 
 def done(text: str) -> None:
     """Something happened as asked."""
-    click.echo(f"{click.style('✓', fg='green')} {text}")
+    say(Styled("✓", fg="green"), f" {text}")

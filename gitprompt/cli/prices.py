@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import click
 
 from gitprompt import prices as tables
-from gitprompt.cli.output import done, json_option, write_json, write_table
+from gitprompt.cli.output import done, json_option, say, write_json, write_lines, write_table
 from gitprompt.cli.validation import text_of
 from gitprompt.core.prices import PriceTable
 
@@ -58,7 +58,7 @@ def check(file: str | None, as_json: bool) -> int:
         )
         return 0 if table else 1
     for finding in findings:
-        click.echo("\n".join(text_of(finding, colors=False)))
+        write_lines("\n".join(text_of(finding, colors=False)))
     if table is None:
         return 1
     rows = [
@@ -68,7 +68,7 @@ def check(file: str | None, as_json: bool) -> int:
     write_table(("provider", "model", "input", "output", "cached"), rows, empty="no prices")
     age = _age(table)
     if age > _OLD_DAYS:
-        click.echo(f"warning: these prices are {age} days old; providers change them", err=True)
+        say(f"warning: these prices are {age} days old; providers change them", err=True)
     done(f"{len(rows)} prices in USD for a million tokens, as of {table.as_of}")
     return 0
 

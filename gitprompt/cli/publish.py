@@ -4,23 +4,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import click
 
 from gitprompt import checks, formats, release, remotes
-from gitprompt.cli.output import done, json_option, progress, write_json
+from gitprompt.cli.output import done, json_option, progress, say, write_json
+from gitprompt.cli.read import meet_remotes
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
 from gitprompt.core.document import digest
 from gitprompt.core.names import check_name
-from gitprompt.core.versions import Bump, bumped, check_version, newest, precedence
-from gitprompt.errors import Conflict, Invalid, NotFound, UsageError
-from gitprompt.git.refs import RefUpdate
+from gitprompt.core.versions import (
+    Bump,
+    bumped,
+    check_version,
+    newest,
+    precedence,
+    split_tag_ref,
+    tag_ref,
+)
+from gitprompt.errors import Conflict, GitError, Invalid, NotFound, UsageError
+from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import Registry, Selector
 
 FIRST = "1.0.0"
+
+
+class Unchanged(Conflict):
+    """There is nothing new to publish; with --push, something that is there may be left to push."""
 
 
 class Plan(NamedTuple):
@@ -43,7 +58,11 @@ class Plan(NamedTuple):
 )
 @click.option("--changed", is_flag=True, help="Every prompt that differs from its newest version.")
 @click.option("--sign", is_flag=True, help="Sign the tags with your Git signing key.")
-@click.option("--push", is_flag=True, help="Push the tags, and the current branch, all or nothing.")
+@click.option(
+    "--push",
+    is_flag=True,
+    help="Push the tags that the remote lacks, and the current branch, all or nothing.",
+)
 @click.option("--remote", metavar="REMOTE", help="Where to push.  [default: origin]")
 @click.option("-m", "--message", metavar="TEXT", help="Message of the tags.")
 @json_option
@@ -56,6 +75,9 @@ def publish(
     Without --version or --bump the version is the one in the file; a file without one gets the
     bump that its change deserves, and the first version is 1.0.0.
 
+    --push pushes what is tagged here and missing at the remote, also what an earlier run has left:
+    one that was interrupted, refused, made without --push, or could not reach the remote.
+
     \b
     Examples:
       gitprompt publish welcome --bump auto --push
@@ -66,31 +88,82 @@ def publish(
     target = remotes.choose_remote(repository, remote) if push else None
     if target:
         remotes.configure_fetch(repository, target)
-    found = Registry(repository)
-    plans = _plans(found, names, version, bump, changed)
-    if not plans:
-        click.echo("Nothing has changed since it was published.", err=True)
-        if as_json:
-            write_json([])
+    else:
+        meet_remotes(repository)
+    with _interruptible(f"gitprompt publish {' '.join(names) or '--changed'} --push") as steps:
+        found = Registry(repository)
+        plans, idle = _plans(found, names, version, bump, changed)
+        if idle and not target:
+            raise idle[0]
+        updates, head = _tag(repository, plans, message, sign=sign, steps=steps)
+        pushed = _push(repository, target, names, updates, steps) if target else []
+    if not plans and not pushed:
+        if idle:
+            raise idle[0]
+        say("Nothing has changed since it was published.", err=True)
+    if as_json:
+        write_json(_items(plans, head, pushed))
         return
+    for plan in plans:
+        why = f"  ({plan.bump})" if plan.bump else ""
+        done(f"{plan.name} · {plan.version} · {head[:7]}{why}")
+    new = {update.ref for update in updates}
+    for name, tagged in (split_tag_ref(update.ref) for update in pushed if update.ref not in new):
+        done(f"{name} · {tagged} · pushed; it was tagged before")
+    if plans and not target and repository.remotes():
+        say(f"Not pushed yet: gitprompt publish {' '.join(plan.name for plan in plans)} --push")
+
+
+def _items(plans: list[Plan], head: str, pushed: list[RefUpdate]) -> list[dict[str, Any]]:
+    """What was published, and what was only pushed, for programs."""
+    there = {split_tag_ref(update.ref) for update in pushed}
+    items = [
+        {
+            "name": p.name,
+            "version": p.version,
+            "commit": head,
+            "pushed": (p.name, p.version) in there,
+        }
+        for p in plans
+    ]
+    new = {(plan.name, plan.version) for plan in plans}
+    items += [
+        {"name": name, "version": version, "commit": None, "pushed": True}
+        for name, version in sorted(there - new)
+    ]
+    return items
+
+
+@contextmanager
+def _interruptible(finish: str) -> Iterator[list[str]]:
+    """On ^C, say what is done and what is left. Gives the list of what is done."""
+    steps: list[str] = []
+    try:
+        yield steps
+    except KeyboardInterrupt:
+        so_far = "; ".join(steps) or "nothing was changed"
+        say(f"\nInterrupted: {so_far}.\n  To go on: {finish}", err=True)
+        raise
+
+
+def _tag(
+    repository: Repository, plans: list[Plan], message: str | None, *, sign: bool, steps: list[str]
+) -> tuple[list[RefUpdate], str]:
+    """Tag what is planned; returns the tags, and the commit that they are on."""
+    if not plans:
+        return [], ""
     who = release.identity(repository)
-    _rewrite(repository, [plan for plan in plans if plan.rewrite])
+    rewritten = [plan for plan in plans if plan.rewrite]
+    _rewrite(repository, rewritten)
+    if rewritten:
+        steps.append("the new versions are committed in their files")
     head = repository.line("rev-parse", "HEAD")
     releases = [
         release.Release(p.name, p.version, head, message or f"{p.name} {p.version}") for p in plans
     ]
     updates = release.publish(repository, releases, who, sign=sign)
-    if target:
-        _push(repository, target, updates)
-    if as_json:
-        write_json([{"name": p.name, "version": p.version, "commit": head} for p in plans])
-        return
-    for plan in plans:
-        why = f"  ({plan.bump})" if plan.bump else ""
-        done(f"{plan.name} · {plan.version} · {head[:7]}{why}")
-    if not target and repository.remotes():
-        short = " ".join(update.ref.removeprefix("refs/tags/") for update in updates[:3])
-        click.echo(f"Not pushed yet: git push {repository.remotes()[0]} {short}")
+    steps.append("tagged here: " + ", ".join(f"{p.name} {p.version}" for p in plans))
+    return updates, head
 
 
 def _check_usage(
@@ -110,11 +183,13 @@ def _check_usage(
 
 def _plans(
     found: Registry, names: tuple[str, ...], version: str | None, bump: str | None, changed: bool
-) -> list[Plan]:
-    """What to publish, everything checked before anything is written."""
+) -> tuple[list[Plan], list[Conflict]]:
+    """What to publish, everything checked before anything is written; and for what has nothing new,
+    the Conflict that says so."""
     copies = found.working_copies()
     wanted = list(copies) if changed else list(names)
     plans: list[Plan] = []
+    idle: list[Conflict] = []
     with progress("reading", len(wanted)) as advance:
         for name in wanted:
             advance(1)
@@ -122,10 +197,14 @@ def _plans(
                 raise NotFound(
                     f"prompts/{name}.yaml is not in the work tree", hint=f"gitprompt new {name}"
                 )
-            plan = _plan(found, name, copies[name], version, bump, only_changed=changed)
+            try:
+                plan = _plan(found, name, copies[name], version, bump, only_changed=changed)
+            except Unchanged as error:
+                idle.append(error)
+                continue
             if plan is not None:
                 plans.append(plan)
-    return plans
+    return plans, idle
 
 
 def _plan(
@@ -151,7 +230,7 @@ def _plan(
     step: Bump | None = None
     if version is None and (bump is not None or own is None) and latest is not None:
         if not differs and bump in (None, "auto"):
-            raise Conflict(
+            raise Unchanged(
                 f"{name} has not changed since {latest}", hint="There is nothing to publish."
             )
         step = deserved or "patch" if bump in (None, "auto") else bump  # type: ignore[assignment]
@@ -195,7 +274,8 @@ def _check_free(name: str, version: str, published: list[str], differs: bool) ->
                 else "Nothing has changed since."
             )
             what = "" if known == version else f", which has the same precedence as {version}"
-            raise Conflict(f"{name} {known} is published already{what}", hint=hint)
+            kind = Unchanged if known == version and not differs else Conflict
+            raise kind(f"{name} {known} is published already{what}", hint=hint)
 
 
 def _rewrite(repository: Repository, plans: list[Plan]) -> None:
@@ -214,10 +294,52 @@ def _rewrite(repository: Repository, plans: list[Plan]) -> None:
     repository.git("commit", "--quiet", "-m", subject, "--", *(plan.path for plan in plans))
 
 
-def _push(repository: Repository, remote: str, updates: list[RefUpdate]) -> None:
-    """Tags and the branch they stand on; a detached HEAD, as in CI, has no branch to push."""
+def _push(
+    repository: Repository,
+    remote: str,
+    names: tuple[str, ...],
+    made: list[RefUpdate],
+    steps: list[str],
+) -> list[RefUpdate]:
+    """Push what is tagged here and missing there, of some prompts or all: what was made now, and
+    what an earlier run has left. With it goes the branch; a detached HEAD, as in CI, has none."""
+    missing = _missing(repository, remote, names)
+    if not missing:
+        return []
     branch = repository.line("symbolic-ref", "--quiet", "HEAD")
     refs = (f"HEAD:{branch}",) if branch else ()
     if not branch:
-        click.echo("warning: HEAD is on no branch; only the tags are pushed", err=True)
-    remotes.push(repository, remote, updates, *refs, undo=updates)
+        say("warning: HEAD is on no branch; only the tags are pushed", err=True)
+    steps.append(f"whether {remote} has it is not known")
+    remotes.push(repository, remote, missing, *refs, undo=made)
+    steps[-1] = f"pushed to {remote}"
+    return missing
+
+
+def _missing(repository: Repository, remote: str, names: tuple[str, ...]) -> list[RefUpdate]:
+    """The tags of prompts that the remote does not have. Raises Conflict if it has another tag for
+    one of the versions. A remote that does not tell, as one that the first push makes, is taken to
+    have what it had when this clone last asked."""
+    unanswered: GitError | None = None
+    try:
+        there = remotes.tags_there(repository, remote, names)
+    except GitError as error:
+        there, unanswered = remotes.known_tags(repository, remote), error
+    here = {
+        tag_ref(name, version): oid
+        for name, versions in Registry(repository).tags.items()
+        if not names or name in names
+        for version, oid in versions.items()
+    }
+    for ref in sorted(here.keys() & there.keys()):
+        if here[ref] != there[ref]:
+            name, version = split_tag_ref(ref)
+            raise Conflict(
+                f"{remote} has another {name} {version} than this clone",
+                hint=f"A version never changes. If it is theirs that counts: git tag -d"
+                f" {ref.removeprefix('refs/tags/')} && git fetch {remote}",
+            )
+    missing = [RefUpdate(ref, ZERO, here[ref]) for ref in sorted(here.keys() - there.keys())]
+    if unanswered is not None and not missing:
+        raise unanswered
+    return missing

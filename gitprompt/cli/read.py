@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
-from gitprompt.cli.output import json_option, when, write_json, write_table
+from gitprompt import remotes
+from gitprompt.cli.output import json_option, say, when, write_json, write_lines, write_table
 from gitprompt.core import variables
 from gitprompt.core.document import served
 from gitprompt.core.names import check_name
+from gitprompt.core.printable import printable_lines
 from gitprompt.core.publication import Label
 from gitprompt.core.versions import newest
 from gitprompt.errors import UsageError
@@ -22,6 +24,15 @@ from gitprompt.registry import Registry, Resolved, parse_selector
 
 def registry() -> Registry:
     return Registry(Repository.discover())
+
+
+def meet_remotes(repository: Repository) -> None:
+    """Fetch from remotes that this clone was not set up for yet; one that cannot be reached stops
+    nothing that can be done here."""
+    for remote in repository.remotes():
+        problem = remotes.meet(repository, remote)
+        if problem:
+            say(f"warning: what {remote} has is not known here: {problem}", err=True)
 
 
 def labels_by_version(found: Registry, name: str | None = None) -> dict[str, dict[str, list[str]]]:
@@ -46,6 +57,7 @@ def list_command(as_json: bool) -> None:
     found = registry()
     labels = labels_by_version(found)
     copies = found.working_copies()
+    unpushed = remotes.unpushed(found.repository, found.tags)
     items: list[dict[str, Any]] = [
         {
             "name": name,
@@ -57,17 +69,23 @@ def list_command(as_json: bool) -> None:
                 for label in names
             },
             "path": copies.get(name),
+            "unpushed": unpushed.get(name, []),
         }
         for name in found.names()
     ]
     if as_json:
         write_json(items)
         return
-    rows = [
-        (item["name"], item["latest"] or "unpublished", label_pairs(item["labels"]))
-        for item in items
-    ]
+    rows = [(item["name"], _newest(item), label_pairs(item["labels"])) for item in items]
     write_table(("prompt", "newest", "labels"), rows, empty="No prompts yet: gitprompt new welcome")
+
+
+def _newest(item: Mapping[str, Any]) -> str:
+    if item["latest"] is None:
+        return "unpublished"
+    return (
+        f"{item['latest']} (not pushed)" if item["latest"] in item["unpushed"] else item["latest"]
+    )
 
 
 def label_pairs(labels: Mapping[str, str]) -> str:
@@ -130,10 +148,8 @@ def show(prompt: str, as_json: bool) -> None:
         return
     import yaml
 
-    click.echo(
-        yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100),
-        nl=False,
-    )
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    write_lines(text.rstrip("\n"))
 
 
 def _complete(resolved: Resolved) -> dict[str, Any]:
@@ -152,6 +168,9 @@ def _dumper() -> Any:
 
     def text(dumper: Any, value: str) -> Any:
         style = "|" if "\n" in value else None
+        if printable_lines(value) != value:
+            style = '"'  # in quotes, YAML has escapes for what must not be printed
+            return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
@@ -182,12 +201,12 @@ def render(prompt: str, pairs: tuple[str, ...], file: Any, as_json: bool) -> Non
     resolved = registry().resolve(parse_selector(prompt))
     unknown = sorted(given.keys() - variables.effective(resolved.document).keys())
     if unknown:
-        click.echo(f"warning: {prompt} has no variable {', '.join(unknown)}", err=True)
+        say(f"warning: {prompt} has no variable {', '.join(unknown)}", err=True)
     messages = variables.render(resolved.document, given)
     if as_json:
         write_json(messages)
         return
-    click.echo("\n\n".join(f"[{m['role']}]\n{m['content'].rstrip()}" for m in messages))
+    write_lines("\n\n".join(f"[{m['role']}]\n{m['content'].rstrip()}" for m in messages))
 
 
 def _variables(pairs: Sequence[str], file: Any) -> dict[str, Any]:

@@ -8,10 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
-from gitprompt import config, hosting, local
+from gitprompt import config, credentials, hosting, local
+from gitprompt.core.printable import printable
 from gitprompt.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class NotLoggedIn(UsageError):
+    """A cloned file names a server to which nobody has said that a key may go."""
 
 
 def server_options(function: Function) -> Function:
@@ -19,7 +24,7 @@ def server_options(function: Function) -> Function:
         click.option(
             "--server",
             metavar="URL",
-            help="The sidecar.  [env: GITPROMPT_SERVER; file: gitprompt.toml]",
+            help="The sidecar.  [env: GITPROMPT_SERVER; file: gitprompt.toml, after gitprompt login]",
         ),
         click.option(
             "--api-key",
@@ -33,21 +38,34 @@ def server_options(function: Function) -> Function:
 
 
 def connect(server: str | None, api_key: str | None, workspace: str | None) -> Any:
-    """A client, or None where no server is configured."""
+    """A client, or None if no server is configured. A key of the person's goes only to a server that
+    the person named; to one that only a gitprompt.toml names, the one stored by `gitprompt login`, or
+    that of the file itself."""
     from gitprompt.client import Client
 
     file = config.client_file()
-    server = server or config.variable("GITPROMPT_SERVER") or file.get("server")
-    if not server:
+    named = server or config.variable("GITPROMPT_SERVER")
+    url = named or file.get("server")
+    if not url:
         return None
-    api_key = api_key or config.variable("GITPROMPT_API_KEY") or file.get("api_key")
+    workspace = workspace or config.variable("GITPROMPT_WORKSPACE") or file.get("workspace")
+    if named:
+        api_key = api_key or config.variable("GITPROMPT_API_KEY") or credentials.key_for(url)
+    else:
+        api_key = credentials.key_for(url) or file.get("api_key")
+        if not api_key:
+            raise NotLoggedIn(
+                f"gitprompt.toml names the server {printable(url)}, and you are not logged in there",
+                hint=f"If you trust it: gitprompt login {printable(url)}\n"
+                "  A key in the environment goes only to a server named by --server or"
+                " GITPROMPT_SERVER.",
+            )
     if not api_key:
         raise UsageError(
             "there is a server, but no key",
-            hint="Set GITPROMPT_API_KEY; gitprompt keys create makes one.",
+            hint="Set GITPROMPT_API_KEY, or: gitprompt login URL; gitprompt keys create makes a key.",
         )
-    workspace = workspace or config.variable("GITPROMPT_WORKSPACE") or file.get("workspace")
-    return Client(server, api_key, workspace=workspace)
+    return Client(url, api_key, workspace=workspace)
 
 
 def require(server: str | None, api_key: str | None, workspace: str | None) -> Any:

@@ -11,6 +11,7 @@ from gitprompt import __version__
 from gitprompt.checks import SEVERITIES
 from gitprompt.cli.validation import Report
 from gitprompt.core.model import Finding
+from gitprompt.core.printable import printable_json, printable_lines
 
 STYLES = ("text", "json", "github", "sarif")
 
@@ -27,7 +28,7 @@ def _json(report: Report) -> str:
         "warnings": report.count("warning"),
         "findings": [finding._asdict() for finding in report.findings],
     }
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return printable_json(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _github(report: Report) -> str:
@@ -49,7 +50,7 @@ def _properties(finding: Finding) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable_lines(text.replace("%", "%25")).replace("\n", "%0A")
 
 
 def _sentence(finding: Finding) -> str:
@@ -65,7 +66,7 @@ def _sarif(report: Report) -> str:
         "version": "2.1.0",
         "runs": [run],
     }
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return printable_json(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _result(finding: Finding) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gitprompt import config, hosting
-from gitprompt.cli.output import done, json_option, write_json
+from gitprompt.cli.output import done, json_option, say, write_json
 from gitprompt.cli.remote import connect, connect_locally, server_options
 from gitprompt.config import ServerSettings, server_settings
 from gitprompt.errors import GitpromptError, NotFound
@@ -56,12 +56,12 @@ def serve(**options: str | None) -> None:
 
 
 def _greet(url: str, settings: ServerSettings) -> None:
-    click.echo(f"gitprompt serves at {url}")
+    say(f"gitprompt serves at {url}")
     if not settings.repo:
-        click.echo(f"  push to   {url}/git/default.git   (the password is an API key)")
-    click.echo(f"  make a key   gitprompt keys create --data {settings.data}")
+        say(f"  push to   {url}/git/default.git   (the password is an API key)")
+    say(f"  make a key   gitprompt keys create --data {settings.data}")
     metrics = f"http://{settings.metrics_addr}" if settings.metrics_addr else url
-    click.echo(f"  metrics      {metrics}/metrics")
+    say(f"  metrics      {metrics}/metrics")
     sys.stdout.flush()
 
 
@@ -113,9 +113,9 @@ def sync(
         write_json(state)
         return
     for item in state["rejected"]:
-        click.echo(f"rejected {item['ref']}: {item['findings'][0]['message']}")
+        say(f"rejected {item['ref']}: {item['findings'][0]['message']}")
     for item in state["tampered"]:
-        click.echo(f"{item['condition']} {item['ref']}: what was first published is served")
+        say(f"{item['condition']} {item['ref']}: what was first published is served")
     counts = state["counts"]
     done(
         f"{counts['prompts']} prompts, {counts['versions']} versions, {counts['labels']} labels; "

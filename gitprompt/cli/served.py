@@ -12,11 +12,13 @@ from typing import Any
 import click
 
 from gitprompt import formats
-from gitprompt.cli.output import done, json_option, progress, when, write_json, write_table
+from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
 from gitprompt.client import ServerRefused
 from gitprompt.core.document import PROMPTS, SUFFIXES, place
-from gitprompt.errors import NotFound, UsageError
+from gitprompt.core.names import check_name
+from gitprompt.core.versions import check_version
+from gitprompt.errors import Invalid, NotFound, UsageError
 
 _MAX_FILE = formats.MAX_BYTES
 
@@ -150,7 +152,7 @@ def get_label(
     if as_json:
         write_json(answer)
     else:
-        click.echo(answer["version_tag"])
+        say(answer["version_tag"])
 
 
 # Many at once
@@ -202,10 +204,10 @@ def _import_one(client: Any, path: str, folder: str) -> str:
     except ServerRefused as error:
         if error.answered == 409 and _is_same(client, document):
             return "there already"
-        click.echo(f"{path}: {error.message} {error.hint}".rstrip(), err=True)
+        say(f"{path}: {error.message} {error.hint}".rstrip(), err=True)
         return "failed"
     except UsageError as error:
-        click.echo(f"{path}: {error.message}", err=True)
+        say(f"{path}: {error.message}", err=True)
         return "failed"
     return "published"
 
@@ -213,7 +215,7 @@ def _import_one(client: Any, path: str, folder: str) -> str:
 def _is_same(client: Any, document: dict[str, Any]) -> bool:
     from gitprompt.core.document import digest
 
-    path = f"/v1/prompts/{document['name']}"
+    path = f"/v1/prompts/{check_name(document['name'])}"
     params = {"version": document["version"], "render": "false"}
     found = client.send("GET", path, params=params)
     return digest(found["content"]) == digest(document)
@@ -233,24 +235,44 @@ def export(
     Example:
       gitprompt export --out backup/prompts
     """
-    written = kept = 0
+    written = kept = refused = 0
     with require(server, api_key, workspace) as client:
         total = client.get("/v1/prompts/count")["count"]
         with progress("exporting", total) as step:
             for prompt in client.everything("/v1/prompts"):
-                name = prompt["name"]
-                for version in client.everything(f"/v1/prompts/{name}/versions"):
-                    path = os.path.join(folder, name, f"{version['version_tag']}.json")
+                for name, version in _versions(client, prompt):
+                    if name is None or version is None:
+                        refused += 1
+                        continue
+                    path = os.path.join(folder, name, f"{version}.json")
                     if os.path.exists(path):
                         kept += 1
                         continue
-                    _write_whole(path, _content(client, name, version["version_tag"]))
+                    _write_whole(path, _content(client, name, version))
                     written += 1
                 step(1)
     if as_json:
-        write_json({"written": written, "there already": kept})
+        write_json({"written": written, "there already": kept, "refused": refused})
     else:
-        done(f"{written} written, {kept} there already")
+        done(f"{written} written, {kept} there already" + (f", {refused} refused" * bool(refused)))
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+def _versions(client: Any, prompt: Any) -> Iterator[tuple[str | None, str | None]]:
+    """Name and version of what a server says it has of a prompt. None for what is not one: a file
+    name is made of both, and no server may choose where that leads."""
+    try:
+        name = check_name(prompt["name"])
+        for version in client.everything(f"/v1/prompts/{name}/versions"):
+            try:
+                yield name, check_version(version["version_tag"])
+            except (Invalid, KeyError, TypeError, AttributeError):
+                say(f"refused: the server names a version of {name} that is none", err=True)
+                yield name, None
+    except (Invalid, KeyError, TypeError, AttributeError):
+        say(f"refused: the server names a prompt that is none: {str(prompt)[:200]}", err=True)
+        yield None, None
 
 
 def _content(client: Any, name: str, version: str) -> str:

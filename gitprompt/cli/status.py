@@ -7,9 +7,18 @@ from typing import Any
 
 import click
 
-from gitprompt.cli.output import json_option, progress, write_json, write_table
+from gitprompt import remotes
+from gitprompt.cli.output import (
+    Styled,
+    json_option,
+    progress,
+    say,
+    write_json,
+    write_lines,
+    write_table,
+)
 from gitprompt.cli.read import label_pairs, labels_by_version, registry
-from gitprompt.cli.remote import connect, server_options
+from gitprompt.cli.remote import NotLoggedIn, connect, server_options
 from gitprompt.core.document import digest
 from gitprompt.core.versions import newest
 from gitprompt.registry import Registry, Selector
@@ -27,7 +36,7 @@ def status(server: str | None, api_key: str | None, workspace: str | None, as_js
       gitprompt status
     """
     found = registry()
-    client = connect(server, api_key, workspace)
+    client = _client(server, api_key, workspace)
     prompts = _prompts(found)
     state = client.get("/v1/sync") if client else None
     if client:
@@ -42,9 +51,21 @@ def status(server: str | None, api_key: str | None, workspace: str | None, as_js
         _write_state(state)
 
 
+def _client(server: str | None, api_key: str | None, workspace: str | None) -> Any:
+    """None too if a cloned file names a server: what is in Git can be shown without it."""
+    try:
+        return connect(server, api_key, workspace)
+    except NotLoggedIn as error:
+        say(f"note: {error.message}", err=True)
+        write_lines(f"  {error.hint}", err=True)
+        return None
+
+
 def _prompts(found: Registry) -> list[dict[str, Any]]:
     copies = found.working_copies()
     labels = labels_by_version(found)
+    unpushed = remotes.unpushed(found.repository, found.tags)
+    moved = remotes.unpushed_labels(found.repository, found.settings.namespace)
     names = found.names()
     items: list[dict[str, Any]] = []
     with progress("comparing", len(names)) as advance:
@@ -60,6 +81,8 @@ def _prompts(found: Registry) -> list[dict[str, Any]]:
                         for version, of_version in labels.get(name, {}).items()
                         for label in of_version
                     },
+                    "unpushed": unpushed.get(name, []),
+                    "unpushed_labels": sorted(label for of, label in moved if of == name),
                 }
             )
             advance(1)
@@ -88,7 +111,12 @@ def _add_served(prompts: list[dict[str, Any]], client: Any) -> None:
 
 
 def _row(item: dict[str, Any], *, with_server: bool) -> tuple[str, ...]:
-    row = (item["name"], item["state"], item["latest"] or "none", label_pairs(item["labels"]))
+    state = item["state"]
+    if item["unpushed"]:
+        state += f", not pushed: {', '.join(item['unpushed'])}"
+    if item["unpushed_labels"]:
+        state += f", labels not pushed: {', '.join(item['unpushed_labels'])}"
+    row = (item["name"], state, item["latest"] or "none", label_pairs(item["labels"]))
     if not with_server:
         return row
     served = item["served"]
@@ -100,10 +128,12 @@ def _row(item: dict[str, Any], *, with_server: bool) -> tuple[str, ...]:
 
 def _write_state(state: dict[str, Any]) -> None:
     if state["last_error"]:
-        click.echo(click.style(f"The last sync failed: {state['last_error']}", fg="red"))
+        say(Styled(f"The last sync failed: {state['last_error']}", fg="red"))
     for item in state["rejected"]:
         for finding in item["findings"]:
-            click.echo(f"{click.style('rejected', fg='red')} {item['ref']}: {finding['message']}")
+            say(Styled("rejected", fg="red"), f" {item['ref']}: {finding['message']}")
     for item in state["tampered"]:
-        condition = click.style(item["condition"], fg="red")
-        click.echo(f"{condition} {item['ref']}: what was first published goes on being served")
+        say(
+            Styled(item["condition"], fg="red"),
+            f" {item['ref']}: what was first published goes on being served",
+        )

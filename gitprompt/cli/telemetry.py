@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gitprompt.cli.output import done, json_option, when, write_json, write_table
+from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
 from gitprompt.errors import UsageError
 
@@ -116,7 +116,7 @@ def create_trace(as_json: bool, **options: Any) -> None:
     if as_json:
         write_json(answer)
     else:
-        click.echo(answer["trace_id"])
+        say(answer["trace_id"])
 
 
 @trace.command("show")
@@ -235,7 +235,7 @@ def create_run(as_json: bool, **options: Any) -> None:
     if as_json:
         write_json(answer)
     else:
-        click.echo(answer["run_id"])
+        say(answer["run_id"])
 
 
 @run.command("update")

@@ -18,6 +18,7 @@ from gitprompt.checks.subject import Publication
 from gitprompt.cli.outcome import use_color
 from gitprompt.core.document import PROMPTS, SETTINGS, SUFFIXES, SUITES, digest, place
 from gitprompt.core.model import Finding, Kind
+from gitprompt.core.printable import printable
 from gitprompt.core.settings import Settings
 from gitprompt.errors import UsageError
 from gitprompt.git import peek
@@ -233,14 +234,16 @@ def write_text(report: Report) -> None:
 
 def text_of(finding: Finding, *, colors: bool) -> list[str]:
     """file:line:column, severity, message and code on a line, and the hint below it."""
-    place = f"{finding.path}:{finding.line}:{finding.column}" if finding.line else finding.path
+    place = printable(finding.path)
+    if finding.line:
+        place += f":{finding.line}:{finding.column}"
     severity = finding.severity
     if colors:
         place = f"\x1b[1m{place}\x1b[0m"
         severity = f"\x1b[{'31' if finding.severity == 'error' else '33'}m{finding.severity}\x1b[0m"  # type: ignore[assignment]
-    lines = [f"{place}: {severity}: {finding.message} [{finding.code}]"]
+    lines = [f"{place}: {severity}: {printable(finding.message)} [{finding.code}]"]
     if finding.hint:
-        lines.append(f"    {finding.hint}")
+        lines.append(f"    {printable(finding.hint)}")
     return lines
 
 

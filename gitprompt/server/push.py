@@ -19,11 +19,12 @@ from functools import partial
 from typing import IO, Self
 
 from gitprompt import log, receive
+from gitprompt.core.printable import printable
 from gitprompt.errors import GitpromptError, PayloadTooLarge
 from gitprompt.git.process import git_path
 from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.receive import Pinned, printable
+from gitprompt.receive import Pinned
 
 Accepted = Callable[[Sequence[RefUpdate]], None]
 Judge = Callable[[list[str]], tuple[list[RefUpdate], list[str]]]
