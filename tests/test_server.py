@@ -343,7 +343,7 @@ def test_an_expired_key_is_refused(server: Server) -> None:
     from gitprompt.store.telemetry import Telemetry
 
     telemetry = Telemetry(str(server.data / "telemetry.db"))
-    _, key = keys.create(telemetry, keys.salt(str(server.data)), name="old", workspace="default",
+    _, key = keys.create(telemetry, keys.salt(str(server.data), "", telemetry), name="old", workspace="default",
                          scopes="read", expires_in_days=1, clock=lambda: 1_000_000)  # fmt: skip
     telemetry.close()
     assert error(server.request("/v1/prompts", key=key)) == (401, "UNAUTHORIZED", "API key expired")

@@ -1,103 +1,151 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt backup, restore and rollups: the durable database of a data folder."""
+"""gitprompt backup and restore: all of a data folder in one archive."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 
 import click
 
-from gitprompt import config, hosting
-from gitprompt.cli.output import done, progress
-from gitprompt.errors import NotFound, SetupError
+from gitprompt import config, hosting, recovery
+from gitprompt.cli.output import done, progress, say
+from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.store import backup as copies
-from gitprompt.store import rollups as rollup_tables
-from gitprompt.store.telemetry import Telemetry
 
 _data_option = click.option(
     "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
 )
+_passphrase_option = click.option(
+    "--passphrase-file", metavar="FILE", help="Its first line encrypts, or opens, the salt."
+)
+_without_salt_option = click.option(
+    "--without-salt", is_flag=True, help="Leave the salt out; no key is valid without it."
+)
+_PARTS = ("telemetry.db", "repos", "salt")
 
 
-def _database(data: str | None, *, must_exist: bool = True) -> str:
+@click.command()
+@click.argument("file")
+@_data_option
+@_passphrase_option
+@_without_salt_option
+def backup(file: str, data: str | None, passphrase_file: str | None, without_salt: bool) -> None:
+    """Copy everything that cannot be derived to FILE, while the server runs: keys, pins, telemetry
+    and the audit log; every hosted repository; and the salt, encrypted with a passphrase.
+
+    A salt that comes from API_KEY_SALT is never copied.
+
+    \b
+    Examples:
+      gitprompt backup gitprompt-2026-11-24.tar --passphrase-file passphrase
+      gitprompt backup gitprompt-2026-11-24.tar --without-salt
+    """
     folder = config.data_folder(data)
-    path = os.path.join(folder, "telemetry.db")
-    if must_exist and not os.path.exists(path):
-        raise NotFound(f"there is no {path}", hint="Is --data right?")
-    return path
+    if not os.path.exists(os.path.join(folder, "telemetry.db")):
+        raise NotFound(f"there is no {folder}/telemetry.db", hint="Is --data right?")
+    os.umask(0o077)
+    has_salt = os.path.exists(os.path.join(folder, "salt")) and not config.variable("API_KEY_SALT")
+    passphrase = None
+    if has_salt and not without_salt:
+        passphrase = _passphrase(passphrase_file, confirm=True)
+    with _Bars() as show:
+        contents = recovery.back_up(folder, file, passphrase=passphrase, progress=show)
+    done(
+        f"{file} has {os.path.getsize(file):,} bytes: telemetry.db,"
+        f" {len(contents.heads)} repositories, {'the salt' if contents.salt else 'no salt'}"
+    )
+    if not has_salt:
+        say(
+            "The salt comes from API_KEY_SALT and is not in it: keep that, or no key will be valid."
+        )
+    elif not contents.salt:
+        say("Without the salt of this folder no key will be valid: keep a copy elsewhere.")
+    if not contents.heads:
+        say("A repository that is served in place is not in it: git clone --mirror copies it.")
 
 
 @click.command()
 @click.argument("file")
 @_data_option
-def backup(file: str, data: str | None) -> None:
-    """Copy keys, pins, telemetry and the audit log to FILE, while the server runs.
-
-    Prompts, labels and suites are in Git: back that up with git clone --mirror.
-
-    \b
-    Example:
-      gitprompt backup telemetry-2026-11-24.db
-    """
-    path = _database(data)
-    before = 0
-    with progress("backing up", 0) as step:
-
-        def show(pages: int, _total: int) -> None:
-            nonlocal before
-            step(pages - before)
-            before = pages
-
-        copies.back_up(path, file, progress=show)
-    done(f"{file} has {os.path.getsize(file):,} bytes")
-
-
-@click.command()
-@click.argument("file")
-@_data_option
-@click.option("--force", is_flag=True, help="Replace a database that is there.")
-def restore(file: str, data: str | None, force: bool) -> None:
-    """Put a backup in the place of the database. The server must not run.
+@_passphrase_option
+@_without_salt_option
+@click.option("--force", is_flag=True, help="Replace what is there.")
+def restore(
+    file: str, data: str | None, passphrase_file: str | None, without_salt: bool, force: bool
+) -> None:
+    """Make a data folder from a backup: it serves the same and accepts the same keys. The server
+    must not run. A backup that is a database alone, as they once were, replaces that alone.
 
     \b
     Example:
-      gitprompt restore telemetry-2026-11-24.db --data data --force
+      gitprompt restore gitprompt-2026-11-24.tar --data data --passphrase-file passphrase
     """
-    path = _database(data, must_exist=False)
-    folder = os.path.dirname(path)
-    if os.path.exists(path) and not force:
-        raise SetupError(f"{path} is there", hint="--force replaces it; back it up first.")
+    folder = config.data_folder(data)
+    if not os.path.exists(file):
+        raise NotFound(f"there is no {file}", hint="Give the file that gitprompt backup wrote.")
+    os.umask(0o077)
+    is_archive = recovery.is_archive(file)
+    there = [part for part in _PARTS if os.path.lexists(os.path.join(folder, part))]
+    if not is_archive:
+        there = [part for part in there if part == "telemetry.db"]
+    if there and not force:
+        raise SetupError(
+            f"{os.path.join(folder, there[0])} is there",
+            hint="--force replaces it; back it up first.",
+        )
+    passphrase = None
+    if is_archive and recovery.contents_of(file).salt and not without_salt:
+        passphrase = _passphrase(passphrase_file, confirm=False)
     with hosting.hold(folder, f"restore by process {os.getpid()}"):
-        copies.put_back(file, path)
-    done(f"{path} is what {file} was")
+        if not is_archive:
+            path = os.path.join(folder, "telemetry.db")
+            copies.put_back(file, path)
+            done(f"{path} is what {file} was")
+            return
+        with _Bars() as show:
+            contents = recovery.restore(file, folder, passphrase=passphrase, progress=show)
+    os.chmod(folder, 0o700)
+    done(f"{folder} is what {file} was: {len(contents.heads)} repositories")
+    if passphrase is None:
+        say("The salt is not from this backup: set API_KEY_SALT, or put the file salt in place.")
 
 
-@click.group()
-def rollups() -> None:
-    """The sums that statistics are made of.
+def _passphrase(file: str | None, *, confirm: bool) -> str:
+    """From a file, or from whoever sits at the terminal. Raises UsageError if there is neither."""
+    if file is not None:
+        with open(file, encoding="utf-8") as lines:
+            text = lines.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        text = click.prompt("Passphrase for the salt", hide_input=True, confirmation_prompt=confirm)
+    else:
+        raise UsageError(
+            "the salt, by which keys are checked, goes into a backup only encrypted",
+            hint="Give --passphrase-file FILE, or leave it out: --without-salt",
+        )
+    if not text:
+        raise UsageError("the passphrase is empty", hint="Its file has it in the first line.")
+    return str(text)
 
-    \b
-    Example:
-      gitprompt rollups rebuild
-    """
 
+class _Bars:
+    """A bar for each stage of a long copy."""
 
-@rollups.command()
-@_data_option
-@click.option(
-    "--since", type=int, default=0, metavar="SECONDS",
-    help="Only hours that begin then or later (Unix seconds); needed where old rows are gone.",
-)  # fmt: skip
-def rebuild(data: str | None, since: int) -> None:
-    """Make the sums anew from the rows of telemetry, in one transaction.
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        self._stage = ""
+        self._done = 0
+        self._bar = progress("", 0)
+        self._step = self._bar.__enter__()
+        return self._show
 
-    \b
-    Example:
-      gitprompt rollups rebuild --data data
-    """
-    telemetry = Telemetry(_database(data))
-    try:
-        telemetry.writer.call(lambda db: rollup_tables.rebuild(db, since=since))
-    finally:
-        telemetry.close()
-    done("the sums are made anew")
+    def __exit__(self, *_: object) -> None:
+        self._bar.__exit__(None, None, None)
+
+    def _show(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self._bar.__exit__(None, None, None)
+            self._bar = progress(stage, total)
+            self._step, self._stage, self._done = self._bar.__enter__(), stage, 0
+        self._step(done - self._done)
+        self._done = done

@@ -129,7 +129,7 @@ class Story:
         shutil.copytree(resources.path("schemas"), os.path.join(self.clone, ".gitprompt"))
         self._git("init", "--quiet", "--initial-branch=main")
         telemetry = Telemetry(os.path.join(self.data, "telemetry.db"))
-        salt = api_keys.salt(self.data, self._env.get("API_KEY_SALT", ""))
+        salt = api_keys.salt(self.data, self._env.get("API_KEY_SALT", ""), telemetry)
         _, self.key = api_keys.create(
             telemetry, salt, name="demo", workspace="default", scopes="read,write,admin",
             expires_in_days=1, clock=clock.now,

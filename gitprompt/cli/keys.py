@@ -81,7 +81,7 @@ def create(
       gitprompt keys create --name ci --scopes read,write,admin --expires-in-days 90
     """
     with _telemetry(data, make=True) as (telemetry, folder):
-        salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "")
+        salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "", telemetry)
         record, key = api_keys.create(
             telemetry,
             salt,

@@ -39,7 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "export": "served:export",
     "backup": "backup:backup",
     "restore": "backup:restore",
-    "rollups": "backup:rollups",
+    "rollups": "rollups:rollups",
     "prices": "prices:prices",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",

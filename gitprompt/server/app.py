@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from gitprompt import drivers, hosting, keys, log
+from gitprompt import drivers, hosting, keys, log, recovery
 from gitprompt.clock import Clock, now
 from gitprompt.config import ServerSettings
 from gitprompt.counting import Counting
@@ -96,12 +96,21 @@ def sidecar(
     os.umask(0o077)
     url = f"http://{settings.host}:{settings.port}"
     with hosting.hold(settings.data, f"process {os.getpid()} at {url}"):
-        salt = keys.salt(settings.data, settings.salt)
+        if os.path.exists(os.path.join(settings.data, recovery.UNFINISHED)):
+            raise SetupError(
+                f"a restore of {settings.data} was cut short",
+                hint="Run it once more: gitprompt restore FILE --data DIR --force",
+            )
         counting = Counting(metrics, clock)
         on_commit: list[OnCommit] = [counting]
         if tracing is not None:
             on_commit.append(tracing.committed)
         telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"), on_commit=on_commit)
+        try:
+            salt = keys.salt(settings.data, settings.salt, telemetry)
+        except BaseException:
+            telemetry.close()
+            raise
         index = open_index(os.path.join(settings.data, "index.db"))
         reader = IndexReader(index.path)
         sync = Sync(index, telemetry, clock)

@@ -26,6 +26,9 @@ def back_up(source: str, target: str, *, progress: Progress) -> None:
         write = apsw.Connection(temporary)
         try:
             write.pragma("synchronous", "FULL")
+            # One snapshot: without it each write of somebody else's would begin the copy again.
+            read.execute("BEGIN")
+            read.execute("SELECT count(*) FROM schema_version").get  # noqa: B018 - runs the query
             with write.backup("main", read, "main") as backup:
                 while not backup.done:
                     backup.step(_PAGES)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt rollups: the sums of the durable database."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from gitprompt import config
+from gitprompt.cli.output import done
+from gitprompt.errors import NotFound
+from gitprompt.store import rollups as rollup_tables
+from gitprompt.store.telemetry import Telemetry
+
+
+@click.group()
+def rollups() -> None:
+    """The sums that statistics are made of.
+
+    \b
+    Example:
+      gitprompt rollups rebuild
+    """
+
+
+@rollups.command()
+@click.option(
+    "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
+)
+@click.option(
+    "--since", type=int, default=0, metavar="SECONDS",
+    help="Only hours that begin then or later (Unix seconds); needed where old rows are gone.",
+)  # fmt: skip
+def rebuild(data: str | None, since: int) -> None:
+    """Make the sums anew from the rows of telemetry, in one transaction.
+
+    \b
+    Example:
+      gitprompt rollups rebuild --data data
+    """
+    path = os.path.join(config.data_folder(data), "telemetry.db")
+    if not os.path.exists(path):
+        raise NotFound(f"there is no {path}", hint="Is --data right?")
+    telemetry = Telemetry(path)
+    try:
+        telemetry.writer.call(lambda db: rollup_tables.rebuild(db, since=since))
+    finally:
+        telemetry.close()
+    done("the sums are made anew")
