@@ -17,7 +17,8 @@ import secrets
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from gitprompt.clock import now
@@ -156,11 +157,14 @@ def contents_of(path: str) -> Contents:
         return _contents(path, archive)
 
 
-def _opened(path: str) -> tarfile.TarFile:
+@contextmanager
+def _opened(path: str) -> Iterator[tarfile.TarFile]:
+    """The archive; whatever is wrong with its bytes, wherever they are read, is a SetupError."""
     try:
-        return tarfile.open(path, "r:")
-    except (tarfile.TarError, OSError) as error:
-        raise SetupError(f"{path} is not a backup: {error}") from None
+        with tarfile.open(path, "r:") as archive:
+            yield archive
+    except (tarfile.TarError, EOFError) as error:
+        raise SetupError(f"{path} is cut short, or is not a backup: {error}") from None
 
 
 def _contents(path: str, archive: tarfile.TarFile) -> Contents:

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A publish that was begun can be finished: what is tagged here and missing there is pushed, and
+nobody is told that it is published when it is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Outcome
+from tests.world import WELCOME, Clone, run
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def shared(cli: Cli, clone: Clone, tmp_path: Path) -> Clone:
+    """A clone with a prompt, and the bare repository that it pushes to."""
+    (tmp_path / "shared.git").mkdir()
+    bare = Clone(tmp_path / "shared.git")
+    bare.git("init", "-q", "--bare", "-b", "main")
+    clone.commit("Add welcome", welcome=WELCOME)
+    clone.git("remote", "add", "origin", str(bare.path))
+    return bare
+
+
+def states(cli: Cli) -> tuple[str, str]:
+    return cli("status").out, cli("list").out
+
+
+def test_what_was_tagged_without_a_push_can_be_pushed(cli: Cli, shared: Clone) -> None:
+    assert "Not pushed yet: gitprompt publish welcome --push" in cli("publish", "welcome").out
+    assert states(cli) == (
+        "welcome\tclean, not pushed: 1.0.0\t1.0.0\t\n", "welcome\t1.0.0 (not pushed)\t\n"
+    )  # fmt: skip
+    assert cli("publish", "welcome").code == 1  # there is nothing new
+    said = cli("publish", "welcome", "--push")
+    assert (said.code, "1.0.0 · pushed; it was tagged before" in said.out) == (0, True), said
+    assert shared.git("for-each-ref", "--format=%(refname)", "refs/tags").endswith("welcome/1.0.0")
+    assert states(cli) == ("welcome\tclean\t1.0.0\t\n", "welcome\t1.0.0\t\n")
+    again = cli("publish", "welcome", "--push")
+    assert (again.code, "has not changed since 1.0.0" in again.err) == (1, True)
+    assert cli("publish", "--changed", "--push").code == 0
+
+
+def test_what_could_not_be_reached_is_pushed_later(cli: Cli, clone: Clone, shared: Clone) -> None:
+    elsewhere = shared.path.rename(shared.path.with_name("away.git"))
+    said = cli("publish", "welcome", "--push")
+    assert (said.code, "say the same once more" in said.err) == (1, True), said
+    assert "not pushed: 1.0.0" in cli("status").out
+    elsewhere.rename(shared.path)
+    pushed = json.loads(cli("publish", "--changed", "--push", "--json").out)
+    assert pushed == [{"name": "welcome", "version": "1.0.0", "commit": None, "pushed": True}]
+    assert "not pushed" not in cli("status").out
+
+
+def test_a_push_by_hand_is_noticed(cli: Cli, clone: Clone, shared: Clone) -> None:
+    cli("publish", "welcome")
+    clone.git("push", "-q", "origin", "main", "prompts/welcome/1.0.0")
+    assert "not pushed" not in "".join(states(cli))
+
+
+def test_a_fresh_clone_says_nothing_wrong(cli: Cli, clone: Clone, shared: Clone) -> None:
+    cli("publish", "welcome", "--push")
+    run("git", "clone", "-q", str(shared.path), "second", cwd=shared.path.parent)
+    second = shared.path.parent / "second"
+    for command in (("status",), ("hooks", "install"), ("status",)):
+        assert "not pushed" not in cli(*command, cwd=second).out
+
+
+def test_interrupted_it_says_what_is_done_and_what_is_left(
+    cli: Cli, clone: Clone, shared: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gitprompt.remotes.push", interrupted)
+        said = cli("publish", "welcome", "--push")
+    assert said.code == 130
+    assert "tagged here: welcome 1.0.0; whether origin has it is not known" in said.err
+    assert "To go on: gitprompt publish welcome --push" in said.err
+    assert "pushed; it was tagged before" in cli("publish", "welcome", "--push").out
+    with monkeypatch.context() as patched:
+        patched.setattr("gitprompt.release.publish", interrupted)
+        clone.commit("Change", welcome=WELCOME.replace("Hello", "Hi"))
+        said = cli("publish", "welcome", "--push")
+    assert (said.code, "nothing was changed" in said.err) == (130, True)
+
+
+def test_another_tag_at_the_remote_is_told(cli: Cli, clone: Clone, shared: Clone) -> None:
+    cli("publish", "welcome", "--push")
+    clone.git("tag", "-d", "prompts/welcome/1.0.0")
+    clone.commit("Change", welcome=WELCOME.replace("Hello", "Hi"))
+    clone.tag("welcome", "1.0.0")
+    said = cli("publish", "welcome", "--push")
+    assert (said.code, "origin has another welcome 1.0.0" in said.err) == (1, True), said
+
+
+def test_a_label_that_is_not_pushed_is_told(cli: Cli, clone: Clone, shared: Clone) -> None:
+    cli("publish", "welcome", "--push")
+    cli("label", "set", "welcome", "production", "1.0.0")
+    assert "labels not pushed: production" in cli("status").out
+    clone.git("push", "-q", "origin", "refs/labels/welcome@production")
+    assert "not pushed" not in cli("status").out
