@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.world import Server, run
+
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "gitprompt").rglob("*.py"))
 
@@ -50,6 +52,21 @@ def test_every_shell_block_of_the_readme_runs_in_order(tmp_path: Path) -> None:
     assert "This deserves a patch version." in said
     assert "1.0.0 → 1.0.1" in said
     assert "1.0.1 → 1.0.0" in said
+
+
+def test_every_shell_block_of_the_operations_page_runs(tmp_path: Path) -> None:
+    """On a data folder that is served, with a passphrase beside it."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 2
+    server = Server(tmp_path / "data").start()
+    try:
+        (tmp_path / "passphrase").write_text("a passphrase\n")
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        said = run("bash", "-euc", "\n".join(blocks), cwd=tmp_path, env={"PATH": path})
+    finally:
+        server.stop()
+    assert "restored is what gitprompt.tar was: 1 repositories" in said
 
 
 def python_blocks(page: str) -> list[str]:

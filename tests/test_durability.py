@@ -496,17 +496,33 @@ def test_a_backup_while_serving_can_be_restored(tmp_path: Path) -> None:
     body = {"prompt_name": "p", "version_tag": "1"}
     for _ in range(5):
         httpx.post(server.url + "/v1/logs", json=body, headers=headers)
-    command = ["gitprompt", "backup", str(tmp_path / "b.db"), "--data", str(server.data)]
+    command = ["gitprompt", "backup", str(tmp_path / "b.tar"), "--data", str(server.data)]
+    command += ["--without-salt"]  # the one that is there stays
     run(sys.executable, "-m", *command, cwd=tmp_path)
     httpx.post(server.url + "/v1/logs", json=body, headers=headers)
     with pytest.raises(Refused, match="in use by"):
-        run(sys.executable, "-m", "gitprompt", "restore", str(tmp_path / "b.db"),
+        run(sys.executable, "-m", "gitprompt", "restore", str(tmp_path / "b.tar"),
             "--data", str(server.data), "--force", cwd=tmp_path)  # fmt: skip
     server.stop()
-    run(sys.executable, "-m", "gitprompt", "restore", str(tmp_path / "b.db"),
+    run(sys.executable, "-m", "gitprompt", "restore", str(tmp_path / "b.tar"),
         "--data", str(server.data), "--force", cwd=tmp_path)  # fmt: skip
     server.start()
     assert httpx.get(server.url + "/v1/logs", headers=headers).json()["total"] == 5
+    server.stop()
+
+
+def test_a_backup_of_the_database_alone_is_restored_as_ever(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data").start()
+    key = server.key()
+    old = str(tmp_path / "old.db")
+    backup.back_up(str(server.data / "telemetry.db"), old, progress=lambda _done, _total: None)
+    server.key("read")  # made after the backup
+    server.stop()
+    run(sys.executable, "-m", "gitprompt", "restore", old, "--data", str(server.data), "--force",
+        cwd=tmp_path)  # fmt: skip
+    server.start()
+    assert server.request("/v1/prompts", key=key).status_code == 200
+    assert server.request("/v1/prompts", key=server.key("read")).status_code == 401
     server.stop()
 
 

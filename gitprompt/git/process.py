@@ -22,9 +22,8 @@ LOCATION = (
 _CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
 # What the names of variables with secrets have in common: our own, and those of an origin's client.
 _SECRET = re.compile(
-    r"SALT|SECRET|TOKEN|PASSWORD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL|_HEADERS\Z"
-    r"|DATABASE_URL|\APGPASS",
-    re.IGNORECASE,
+    r"(?i)SALT|SECRET|TOKEN|PASS(WORD|PHRASE)|(API|ACCESS|PRIVATE)_?KEY|CREDENTIAL|_HEADERS\Z"
+    r"|DATABASE_URL|\APGPASS"
 )
 
 
@@ -58,16 +57,12 @@ def require_git() -> str:
 
 
 def environment(extra: Mapping[str, str] | None = None, *, inherit: bool) -> dict[str, str]:
-    """The environment for a git process. `inherit` is for a person's own git, and keeps what says
-    which repository it is. Without it the process is a server's: the hooks that git starts get no
-    secret of the server's, neither ours nor another's by the name of its variable."""
+    """The environment for a git process. `inherit` is for a person's own git, and keeps which
+    repository it is. Without it the process is a server's, and its hooks get none of our secrets."""
     env = dict(os.environ)
-    if not inherit:
-        env = {
-            name: value
-            for name, value in env.items()
-            if name not in LOCATION and not _SECRET.search(name)
-        }
+    for name in () if inherit else [*env]:
+        if name in LOCATION or _SECRET.search(name):
+            del env[name]
     env.update({"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(extra or {})})
     # A replacement (refs/replace/…) would put other bytes under the name of a published object.
     env["GIT_NO_REPLACE_OBJECTS"] = "1"

@@ -46,16 +46,9 @@ class Actor(NamedTuple):
         outcome: str = "done",
     ) -> AuditRow:
         return AuditRow(
-            self.workspace,
-            action,
-            prompt_name,
-            version_tag,
-            self.key_name,
-            self.ip_address,
-            target_id,
-            now,
-            outcome,
-        )
+            self.workspace, action, prompt_name, version_tag, self.key_name, self.ip_address,
+            target_id, now, outcome,
+        )  # fmt: skip
 
 
 class Expected(NamedTuple):
