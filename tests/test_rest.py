@@ -1058,8 +1058,7 @@ def test_the_examples_of_the_documentation_work_as_printed(
 def test_the_command_line_tells_the_story_of_a_server(server: Server, tmp_path: Path) -> None:
     clone = Clone.init(tmp_path / "c")
     name = fresh("cli")
-    env = {"GITPROMPT_API_KEY": server.key()}
-    clone.write("gitprompt.toml", f'server = "{server.url}"\n')
+    env = {"GITPROMPT_API_KEY": server.key(), "GITPROMPT_SERVER": server.url}
     clone.write("welcome.json", json.dumps({**SEED, "name": name}))
 
     def gitprompt(*args: str) -> str:
