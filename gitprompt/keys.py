@@ -22,18 +22,22 @@ KEY = re.compile(r"pm_[0-9a-f]{64}\Z")
 _DAY = 86_400
 
 
-def salt(data: str, configured: str, telemetry: Telemetry) -> bytes:
+class SaltGone(SetupError):
+    """There are keys, and the salt that they need is not there."""
+
+
+def salt(data: str, configured: str, telemetry: Telemetry | None) -> bytes:
     """The salt: what is configured, else `salt` in the data directory, made (0600) if absent. Raises
-    SetupError beside keys that are there already: with another salt none of them would be valid.
+    SaltGone beside the keys of `telemetry`, if given: with another salt none of them would be valid.
 
     The file appears with its content in it or not at all, whoever else makes it at the same time.
     """
     if configured:
         return configured.encode()
     path = os.path.join(data, "salt")
-    number = 0 if os.path.exists(path) else len(telemetry.keys())
+    number = 0 if telemetry is None or os.path.exists(path) else len(telemetry.keys())
     if number:
-        raise SetupError(
+        raise SaltGone(
             f"{path} is gone, and the {number} API keys that are there need it",
             hint="Set API_KEY_SALT, or restore the file from a backup. If it is lost: gitprompt keys"
             " list, and revoke each of them.",

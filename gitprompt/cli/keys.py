@@ -81,7 +81,11 @@ def create(
       gitprompt keys create --name ci --scopes read,write,admin --expires-in-days 90
     """
     with _telemetry(data, make=True) as (telemetry, folder):
-        salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "", telemetry)
+        try:
+            salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "", telemetry)
+        except api_keys.SaltGone as error:
+            say(f"warning: {error.message}: a new salt is made, and they are not valid", err=True)
+            salt = api_keys.salt(folder, "", None)
         record, key = api_keys.create(
             telemetry,
             salt,
