@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from gitprompt import checks, formats, release, remotes
-from gitprompt.cli.output import done, json_option, progress, say, write_json
+from gitprompt.cli.output import done, json_option, progress, say, write_json, write_lines
 from gitprompt.cli.read import meet_remotes
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
@@ -142,7 +142,7 @@ def _interruptible(finish: str) -> Iterator[list[str]]:
         yield steps
     except KeyboardInterrupt:
         so_far = "; ".join(steps) or "nothing was changed"
-        say(f"\nInterrupted: {so_far}.\n  To go on: {finish}", err=True)
+        write_lines(f"\nInterrupted: {so_far}.\n  To go on: {finish}", err=True)
         raise
 
 
