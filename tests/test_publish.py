@@ -83,7 +83,7 @@ def test_interrupted_it_says_what_is_done_and_what_is_left(
         said = cli("publish", "welcome", "--push")
     assert said.code == 130
     assert "tagged here: welcome 1.0.0; whether origin has it is not known" in said.err
-    assert said.err.endswith(".\n  To go on: gitprompt publish welcome --push\n")
+    assert ".\n  To go on: gitprompt publish welcome --push\n" in said.err
     assert "pushed; it was tagged before" in cli("publish", "welcome", "--push").out
     with monkeypatch.context() as patched:
         patched.setattr("gitprompt.release.publish", interrupted)
