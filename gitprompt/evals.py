@@ -70,13 +70,6 @@ class Suites:
                 return suite
         raise NotFound("Evaluation not found")
 
-    async def forget_gone(self, workspace: str, name: str) -> None:
-        """A suite whose file went with a push keeps its number and results, for when the file comes
-        back; one that is created anew under its name starts without them."""
-        known = self._telemetry.read_now(results.numbered, workspace).get(name)
-        if known is not None:
-            await self._telemetry.write(results.forget, (workspace, known.id))
-
 
 def check_suite(name: str, file: bytes, severities: Mapping[str, Severity]) -> None:
     """Raises Invalid with all that is wrong with the file of a suite."""

@@ -634,6 +634,30 @@ def test_a_suite_created_anew_does_not_inherit_results(server: Server, tmp_path:
     assert client.get("/v1/metrics/summary")["items"] == []
 
 
+def test_a_suite_that_cannot_be_created_leaves_its_predecessors_results(
+    server: Server, tmp_path: Path
+) -> None:
+    client = Client(server, **{"X-Workspace-Id": "refused"})
+    suite = {"name": "tone", "prompt_name": "p"}
+    first = client.post("/v1/evaluations", suite)["id"]
+    client.post(f"/v1/evaluations/{first}/results", {"score": 0.25})
+    run("git", "clone", "-q", server.remote(workspace="refused"), "c", cwd=tmp_path)
+    clone = Clone(tmp_path / "c")
+    (clone.path / "evals/tone.yaml").unlink()
+    clone.commit("Remove it")
+    clone.git("push", "-q", "origin", "main")
+    hosted = Clone(server.data / "repos" / "refused.git")
+    hosted.git("update-ref", "--no-deref", "HEAD", clone.git("rev-parse", "HEAD"))
+    status, reason = client.refused("POST", "/v1/evaluations", suite)
+    assert status >= 400, reason
+    assert "HEAD is detached" in reason
+    hosted.git("symbolic-ref", "HEAD", "refs/heads/main")
+    clone.git("revert", "--no-edit", "HEAD")
+    clone.git("push", "-q", "origin", "main")
+    assert client.get("/v1/evaluations/tone")["id"] == first
+    assert client.get("/v1/evaluations/tone/results")["total"] == 1
+
+
 @pytest.mark.parametrize("scalar", ["0x_", "+_", "._", "0o_"])
 def test_yaml_that_a_library_chokes_on_is_published_over(
     server: Server, tmp_path: Path, scalar: str

@@ -51,11 +51,6 @@ class ObjectWriter:
         found = self._repository.references.get(ref)
         return None if found is None else str(found.resolve().target)
 
-    def default_branch(self) -> str | None:
-        """The branch that HEAD names, born or not; None where HEAD is detached."""
-        target = self._repository.references["HEAD"].target
-        return target if isinstance(target, str) else None
-
     def has(self, oid: str) -> bool:
         return oid in self._repository
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -28,7 +28,7 @@ from gitprompt.git.refs import ZERO, RefUpdate, update_refs
 from gitprompt.git.writer import ObjectWriter
 from gitprompt.release import label_commit
 from gitprompt.server.workspaces import Workspaces
-from gitprompt.store import audit
+from gitprompt.store import audit, results
 from gitprompt.store.audit import Actor, AuditRow, Expected
 from gitprompt.store.index_reader import IndexReader, StoredVersion
 from gitprompt.store.telemetry import Telemetry
@@ -203,7 +203,11 @@ class Writes:
         return LabelMoved(commit, previous)
 
     async def change_suite(self, actor: Actor, key_id: int, change: SuiteChange) -> None:
-        """Commit a suite's file to the default branch, or its removal."""
+        """Commit a suite's file to the default branch, or its removal.
+
+        A suite whose file went with a push keeps its number and results, for when the file comes
+        back; one that is created again under its name starts without them.
+        """
         if change.document is None:
             source = self._workspaces.source(actor.workspace)
             if source is None:
@@ -236,7 +240,14 @@ class Writes:
                 action, now, prompt_name=given.get("prompt_name"),
                 version_tag=given.get("version_tag"), target_id=change.name,
             )  # fmt: skip
-            await self._write(source, build, entry)
+
+            async def forget_predecessor() -> None:
+                number = self._telemetry.read_now(results.numbered, source.workspace)
+                if change.document is not None and change.name in number:
+                    suite = source.workspace, number[change.name].id
+                    await self._telemetry.write(results.forget, suite)
+
+            await self._write(source, build, entry, moved=forget_predecessor)
             is_served = change.name in self._index.suites(source.workspace)
             if is_served != (change.document is not None):
                 raise _overtaken(f"the suite {change.name}")
@@ -251,9 +262,15 @@ class Writes:
             yield
 
     async def _write(
-        self, source: Source, build: Callable[[Ground], Built[Made]], entry: AuditRow
+        self,
+        source: Source,
+        build: Callable[[Ground], Built[Made]],
+        entry: AuditRow,
+        *,
+        moved: Callable[[], Awaitable[None]] | None = None,
     ) -> Made:
-        """Build, say what shall be, move the refs, serve; again where only a branch moved."""
+        """Build, say what shall be, move the refs, serve; again where only a branch moved. `moved`
+        is called between the last two: what was written exists, and nobody sees it yet."""
         for attempt in range(_TRIES):
             made, updates = await asyncio.to_thread(self._build, source, build)
             wanted = updates[-1]
@@ -269,6 +286,8 @@ class Writes:
                     raise
                 continue
             try:
+                if moved is not None:
+                    await moved()
                 await self._serve(source, wanted.ref)
             finally:  # it is done even where serving it has to wait for the next sync
                 await self._telemetry.write(audit.finish, [(pending, "done")])

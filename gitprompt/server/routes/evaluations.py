@@ -50,7 +50,6 @@ def endpoints(context: Context) -> list[Endpoint]:
                 raise Conflict(
                     "Evaluation already exists" if same else f"It differs only in case from {name}"
                 )
-        await suites.forget_gone(workspace, body.name)
         change = SuiteChange(body.name, document, file)
         await context.writes.change_suite(call.actor, call.principal.key_id, change)
         return _answer(await suites.find(workspace, body.name))
