@@ -14,7 +14,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["validate"] and not any(arg[:1] == "-" for arg in arguments[1:]):
         gc.disable()  # a short life that makes no cycles: 5 ms less
-        from gitprompt.cli.validation import Request, validate
+        from gitprompt.cli.examination import Request
+        from gitprompt.cli.validation import validate
 
         code = guarded(lambda: validate(Request(paths=tuple(arguments[1:]))))
         sys.stderr.flush()

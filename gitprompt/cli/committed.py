@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from gitprompt import checks
-from gitprompt.cli.validation import Input, Request
+from gitprompt.cli.examination import Input, Request
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
 from gitprompt.core.settings import Settings
 from gitprompt.errors import GitError, NotFound

@@ -21,7 +21,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _pre_commit(arguments: Sequence[str]) -> int:
     """What is staged must be valid; warnings are shown and do not stop a commit."""
-    from gitprompt.cli.validation import Request, examine, write_text
+    from gitprompt.cli.examination import Request
+    from gitprompt.cli.validation import examine, write_text
 
     report = examine(Request(staged=True))
     if report.findings:

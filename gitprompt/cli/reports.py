@@ -9,7 +9,7 @@ from typing import Any
 
 from gitprompt import __version__
 from gitprompt.checks import SEVERITIES
-from gitprompt.cli.validation import Report
+from gitprompt.cli.examination import Report
 from gitprompt.core.model import Finding
 from gitprompt.core.printable import printable_json, printable_lines
 

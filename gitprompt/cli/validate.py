@@ -6,8 +6,9 @@ from __future__ import annotations
 import click
 
 from gitprompt.checks import SEVERITIES
+from gitprompt.cli.examination import Request
 from gitprompt.cli.reports import STYLES
-from gitprompt.cli.validation import Request, validate
+from gitprompt.cli.validation import validate
 from gitprompt.errors import UsageError
 
 _CODES = ", ".join(f"{code} ({severity})" for code, severity in SEVERITIES.items())

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
 from gitprompt import checks, formats
 from gitprompt.checks.subject import Publication
+from gitprompt.cli.examination import Input, Report, Request
 from gitprompt.cli.outcome import use_color
 from gitprompt.core.document import PROMPTS, SETTINGS, SUFFIXES, SUITES, digest, place
 from gitprompt.core.model import Finding, Kind
@@ -24,33 +24,6 @@ from gitprompt.errors import UsageError
 from gitprompt.git import peek
 
 PARALLEL_FROM = 200  # files; below that a second process costs more than it saves
-
-
-class Request(NamedTuple):
-    """What to validate. `rev` and `staged` read from Git, the rest from the work tree."""
-
-    paths: tuple[str, ...] = ()
-    staged: bool = False
-    rev: str | None = None
-    style: str = "text"
-    strict: bool = False
-
-
-class Input(NamedTuple):
-    """One file: `shown` is its path for a person, `inside` its path in the repository. `load`
-    gives its bytes, or a sentence that says why it has none."""
-
-    shown: str
-    inside: str
-    load: Callable[[], bytes | str]
-
-
-class Report(NamedTuple):
-    files: int
-    findings: list[Finding]
-
-    def count(self, severity: str) -> int:
-        return sum(finding.severity == severity for finding in self.findings)
 
 
 def validate(request: Request) -> int:
