@@ -23,9 +23,9 @@ def cold(path: str) -> None:
     """In a process of its own: build an index from nothing, print seconds and peak bytes."""
     from gitprompt import clock
     from gitprompt.git.repository import Repository
-    from gitprompt.store.index import open_index
-    from gitprompt.store.telemetry import Telemetry
-    from gitprompt.sync import Source, Sync
+    from gitprompt.registry.sync import Source, Sync
+    from gitprompt.store.database import Telemetry
+    from gitprompt.store.index.writer import open_index
 
     with tempfile.TemporaryDirectory() as data:
         begin = time.perf_counter()
@@ -82,9 +82,9 @@ def warm(path: str, size: int) -> tuple[float, float]:
     """CPU seconds of a no-op sync, and seconds of a sync that brings ten new tags."""
     from gitprompt import clock
     from gitprompt.git.repository import Repository
-    from gitprompt.store.index import open_index
-    from gitprompt.store.telemetry import Telemetry
-    from gitprompt.sync import Source, Sync
+    from gitprompt.registry.sync import Source, Sync
+    from gitprompt.store.database import Telemetry
+    from gitprompt.store.index.writer import open_index
 
     with tempfile.TemporaryDirectory() as data:
         index, telemetry = open_index(f"{data}/index.db"), Telemetry(f"{data}/telemetry.db")

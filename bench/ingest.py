@@ -92,8 +92,8 @@ class BareLoop:
     indexes. Like the server's, its database grows from round to round."""
 
     def __init__(self, folder: str) -> None:
-        from gitprompt.store import sqlite
-        from gitprompt.store.traces import SPAN_COLUMNS
+        from gitprompt.store.engines import sqlite
+        from gitprompt.store.tables.traces import SPAN_COLUMNS
 
         path = os.path.join(folder, f"{uuid.uuid4()}.db")
         self._db = sqlite.connect(path, "telemetry", durability="FULL")
@@ -119,8 +119,8 @@ class BareLoop:
 
 def fill(data: str, rows: int) -> None:
     """Logs that are there already, written straight into the database of a server that is down."""
-    from gitprompt.store import sqlite
-    from gitprompt.store.logs import COLUMNS
+    from gitprompt.store.engines import sqlite
+    from gitprompt.store.tables.logs import COLUMNS
 
     db = sqlite.connect(os.path.join(data, "telemetry.db"), "telemetry", durability="NORMAL")
     holes = ", ".join("?" * (COLUMNS.count(",") + 1))

@@ -120,8 +120,8 @@ def varied(running: Running) -> float:
 def lists(options: argparse.Namespace) -> None:
     """Telemetry lists, one connection: the first page against page 10,000, by cursor and by number;
     a trace with 100 spans."""
-    from gitprompt.store import sqlite
-    from gitprompt.store.traces import SPAN_COLUMNS
+    from gitprompt.store.engines import sqlite
+    from gitprompt.store.tables.traces import SPAN_COLUMNS
 
     trace = "550e8400-e29b-41d4-a716-446655440000"
     deep, rows = 10_000 * 50, 600_000

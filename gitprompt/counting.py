@@ -15,15 +15,14 @@ from gitprompt import log
 from gitprompt.clock import Clock
 from gitprompt.core.usage import Call, SpanFacts, Usage
 from gitprompt.metrics import OTHER, Calls, Metrics, SidecarMetrics, Status
-from gitprompt.store import logs, results, runs, traces
-from gitprompt.store import metrics as points
-from gitprompt.store.logs import NewLog, StoredLog
-from gitprompt.store.metrics import NewPoints
-from gitprompt.store.results import NewResult, StoredResult
-from gitprompt.store.runs import ChangedRun, NewRun, RunChange, RunDeletion
-from gitprompt.store.telemetry import Telemetry
-from gitprompt.store.traces import NewSpans, NewTrace, SpanRow, StoredSpans
-from gitprompt.store.writer import Apply, Job
+from gitprompt.store.database import Telemetry
+from gitprompt.store.group_commit import Apply, Job
+from gitprompt.store.tables import logs, points, results, runs, traces
+from gitprompt.store.tables.logs import NewLog, StoredLog
+from gitprompt.store.tables.points import NewPoints
+from gitprompt.store.tables.results import NewResult, StoredResult
+from gitprompt.store.tables.runs import ChangedRun, NewRun, RunChange, RunDeletion
+from gitprompt.store.tables.traces import NewSpans, NewTrace, SpanRow, StoredSpans
 
 KINDS = ("log", "trace", "span", "run", "run_change", "result", "metric")
 RESULTS = ("stored", "duplicate", "rejected", "failed")

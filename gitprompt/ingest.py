@@ -15,14 +15,15 @@ from typing import Any, NamedTuple
 
 from gitprompt.clock import Clock
 from gitprompt.core.usage import of_span
-from gitprompt.store import logs, metrics, results, rollups, runs, traces
-from gitprompt.store.audit import Actor
-from gitprompt.store.logs import LogRow, NewLog, StoredLog
-from gitprompt.store.metrics import NewPoints, PointRow
-from gitprompt.store.results import NewResult, ResultRow, StoredResult
-from gitprompt.store.runs import NewRun, RunChange, RunDeletion, RunRow
-from gitprompt.store.telemetry import Telemetry
-from gitprompt.store.traces import Deletion, NewSpan, NewSpans, NewTrace, SpanRow, TraceRow
+from gitprompt.store.database import Telemetry
+from gitprompt.store.tables import logs, results, rollups, runs, traces
+from gitprompt.store.tables import points as point_table
+from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.logs import LogRow, NewLog, StoredLog
+from gitprompt.store.tables.points import NewPoints, PointRow
+from gitprompt.store.tables.results import NewResult, ResultRow, StoredResult
+from gitprompt.store.tables.runs import NewRun, RunChange, RunDeletion, RunRow
+from gitprompt.store.tables.traces import Deletion, NewSpan, NewSpans, NewTrace, SpanRow, TraceRow
 
 
 class Span(NamedTuple):
@@ -200,7 +201,7 @@ class Ingest:
     async def points(self, actor: Actor, points: Sequence[PointRow]) -> int:
         """Store metric points; returns how many."""
         entry = actor.did("metric:create", self._clock(), target_id=points[0].name)
-        stored: int = await self._telemetry.write(metrics.insert, NewPoints(points, entry))
+        stored: int = await self._telemetry.write(point_table.insert, NewPoints(points, entry))
         return stored
 
 

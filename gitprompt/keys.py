@@ -13,8 +13,8 @@ from contextlib import suppress
 from gitprompt.clock import Clock
 from gitprompt.errors import Invalid, NotFound, SetupError
 from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
-from gitprompt.store.audit import LOCAL, RESERVED, Actor
-from gitprompt.store.telemetry import KeyRecord, Telemetry
+from gitprompt.store.database import KeyRecord, Telemetry
+from gitprompt.store.tables.audit import LOCAL, RESERVED, Actor
 
 SCOPES = ("read", "write", "admin")
 MASTER = "*"

@@ -26,7 +26,7 @@ from gitprompt.errors import GitpromptError, Invalid, SetupError, Unauthorized
 from gitprompt.git.process import environment, git
 from gitprompt.git.refs import ROOTS
 from gitprompt.hosting import WORKSPACE, Hosting
-from gitprompt.store import backup
+from gitprompt.store import snapshot
 
 FORMAT = 1
 UNFINISHED = "restoring"  # a file that is there while a folder is being replaced
@@ -56,7 +56,7 @@ def back_up(data: str, target: str, *, passphrase: str | None, progress: Progres
     folder = os.path.dirname(os.path.abspath(target))
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=folder) as work:
         database = os.path.join(work, _DATABASE)
-        backup.back_up(
+        snapshot.back_up(
             os.path.join(data, "telemetry.db"),
             database,
             progress=lambda done, total: progress("telemetry.db", done, total),
@@ -204,7 +204,7 @@ def restore(path: str, data: str, *, passphrase: str | None, progress: Progress)
             with open(os.open(f"{new}/salt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
                 file.write(salt)
         copied = _extracted(path, archive, _DATABASE, new)
-        backup.put_back(copied, f"{new}/telemetry.db.new")
+        snapshot.put_back(copied, f"{new}/telemetry.db.new")
         os.replace(f"{new}/telemetry.db.new", f"{new}/telemetry.db")
         os.mkdir(f"{new}/repos", 0o700)
         for at, (workspace, head) in enumerate(contents.heads.items()):

@@ -17,10 +17,10 @@ from gitprompt.counting import Counting
 from gitprompt.ingest import Ingest
 from gitprompt.metrics import Registry, SidecarMetrics
 from gitprompt.metrics.exposition import expose
-from gitprompt.store import retention
-from gitprompt.store.audit import Actor
-from gitprompt.store.logs import LogRow
-from gitprompt.store.telemetry import Telemetry
+from gitprompt.store.database import Telemetry
+from gitprompt.store.tables import retention
+from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.logs import LogRow
 from tests.scraping import OPENMETRICS, Posting, read, scrape
 from tests.world import Server, eventually
 

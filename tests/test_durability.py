@@ -26,11 +26,20 @@ from hypothesis import strategies as st
 
 from gitprompt.core.usage import Usage, bucket_of, percentile
 from gitprompt.errors import Conflict, NotFound, SetupError, Unavailable
-from gitprompt.store import backup, logs, retention, rollups, rows, sqlite, traces, writer
-from gitprompt.store.audit import Actor
-from gitprompt.store.logs import LogRow, NewLog, StoredLog
-from gitprompt.store.telemetry import Telemetry
-from gitprompt.store.traces import NewSpan, NewSpans, NewTrace, SpanRow, StoredSpans, TraceRow
+from gitprompt.store import group_commit, snapshot
+from gitprompt.store.database import Telemetry
+from gitprompt.store.engines import sqlite
+from gitprompt.store.tables import logs, retention, rollups, rows, traces
+from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.logs import LogRow, NewLog, StoredLog
+from gitprompt.store.tables.traces import (
+    NewSpan,
+    NewSpans,
+    NewTrace,
+    SpanRow,
+    StoredSpans,
+    TraceRow,
+)
 from tests.world import Refused, Server, eventually, run
 
 # The crash
@@ -245,7 +254,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_an_older_database_is_migrated_with_what_is_in_it(tmp_path: Path) -> None:
     path = str(tmp_path / "telemetry.db")
-    folder = Path(sqlite.__file__).parent / "migrations" / "telemetry"
+    folder = Path(sqlite.__file__).parent.parent / "migrations" / "telemetry"
     db = apsw.Connection(path)
     db.execute((folder / "0001_keys_and_pins.sql").read_text())
     db.execute("CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT")
@@ -393,7 +402,7 @@ def test_a_job_that_fails_takes_nobody_with_it(telemetry: Telemetry) -> None:
 def test_a_full_queue_refuses_and_stores_nothing(
     telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "MAX_WAITING", 1)
+    monkeypatch.setattr(group_commit, "MAX_WAITING", 1)
     release = threading.Event()
     holder = _blocked(telemetry, release)
     waits = telemetry.writer.start(lambda _db, items: [None] * len(items), None)
@@ -515,7 +524,7 @@ def test_a_backup_of_the_database_alone_is_restored_as_ever(tmp_path: Path) -> N
     server = Server(tmp_path / "data").start()
     key = server.key()
     old = str(tmp_path / "old.db")
-    backup.back_up(str(server.data / "telemetry.db"), old, progress=lambda _done, _total: None)
+    snapshot.back_up(str(server.data / "telemetry.db"), old, progress=lambda _done, _total: None)
     server.key("read")  # made after the backup
     server.stop()
     run(sys.executable, "-m", "gitprompt", "restore", old, "--data", str(server.data), "--force",
@@ -529,7 +538,7 @@ def test_a_backup_of_the_database_alone_is_restored_as_ever(tmp_path: Path) -> N
 def test_what_is_no_backup_is_not_restored(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("no")
     with pytest.raises(SetupError, match="is not a backup"):
-        backup.put_back(str(tmp_path / "x"), str(tmp_path / "telemetry.db"))
+        snapshot.put_back(str(tmp_path / "x"), str(tmp_path / "telemetry.db"))
     assert not os.path.exists(tmp_path / "telemetry.db")
 
 

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gitprompt import formats, loading
+from gitprompt import formats
 from gitprompt.core.document import digest
+from gitprompt.registry import loading
 
 TEXT = st.text(
     alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20

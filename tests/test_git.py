@@ -15,7 +15,7 @@ from gitprompt.git.objects import EMPTY_TREE, parse_tag
 from gitprompt.git.refs import ZERO, Refs, RefUpdate, list_refs, update_refs
 from gitprompt.git.repository import Repository
 from gitprompt.git.writer import ObjectWriter
-from gitprompt.release import identity
+from gitprompt.registry.refwrites import identity
 from tests.world import Clone, run
 
 

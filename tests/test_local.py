@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from gitprompt import hosting, local
+from gitprompt import hosting
 from gitprompt.errors import SetupError
+from gitprompt.server import local
 from tests.world import Clone, Refused, Server, run
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitprompt import credentials
+from gitprompt.cli import credentials
 from gitprompt.core.printable import printable, printable_json, printable_lines
 from gitprompt.errors import UsageError
 from tests.conftest import Outcome

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gitprompt.errors import UsageError
-from gitprompt.server.proxies import TrustedProxies, parse_proxies
+from gitprompt.server.http.proxies import TrustedProxies, parse_proxies
 from tests.world import Refused, Server
 
 CHAIN = "6.6.6.6, 203.0.113.9, 10.1.2.3"

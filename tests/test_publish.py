@@ -79,14 +79,14 @@ def test_interrupted_it_says_what_is_done_and_what_is_left(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("gitprompt.remotes.push", interrupted)
+        patched.setattr("gitprompt.registry.remotes.push", interrupted)
         said = cli("publish", "welcome", "--push")
     assert said.code == 130
     assert "tagged here: welcome 1.0.0; whether origin has it is not known" in said.err
     assert ".\n  To go on: gitprompt publish welcome --push\n" in said.err
     assert "pushed; it was tagged before" in cli("publish", "welcome", "--push").out
     with monkeypatch.context() as patched:
-        patched.setattr("gitprompt.release.publish", interrupted)
+        patched.setattr("gitprompt.registry.refwrites.publish", interrupted)
         clone.commit("Change", welcome=WELCOME.replace("Hello", "Hi"))
         said = cli("publish", "welcome", "--push")
     assert (said.code, "nothing was changed" in said.err) == (130, True)

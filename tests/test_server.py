@@ -340,7 +340,7 @@ def test_a_revoked_key_is_refused_at_once(server: Server, tmp_path: Path) -> Non
 
 def test_an_expired_key_is_refused(server: Server) -> None:
     from gitprompt import keys
-    from gitprompt.store.telemetry import Telemetry
+    from gitprompt.store.database import Telemetry
 
     telemetry = Telemetry(str(server.data / "telemetry.db"))
     _, key = keys.create(telemetry, keys.salt(str(server.data), "", telemetry), name="old", workspace="default",

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitprompt import release
 from gitprompt.core.publication import Label
 from gitprompt.git.repository import Repository
-from gitprompt.registry import Registry
-from gitprompt.store.index import IndexWriter, open_index
-from gitprompt.store.index_reader import IndexReader
-from gitprompt.store.telemetry import Telemetry
-from gitprompt.sync import Outcome, Source, Sync
+from gitprompt.registry import refwrites
+from gitprompt.registry.clone import Registry
+from gitprompt.registry.sync import Outcome, Source, Sync
+from gitprompt.store.database import Telemetry
+from gitprompt.store.index.reader import IndexReader
+from gitprompt.store.index.writer import IndexWriter, open_index
 from tests.world import WELCOME, Clone, Refused
 
 
@@ -209,9 +209,9 @@ def move(clone: Clone, name: str, label: str, version: str | None, reason: str =
     found = Registry(Repository.open(str(clone.path)))
     current = found.label(name, label)
     wanted = next((v for v in found.versions(name) if v.version == version), None)
-    release.move_label(
+    refwrites.move_label(
         found.repository, name, label, wanted, current=current,
-        local=current.tip if current else None, author=release.identity(found.repository), reason=reason,
+        local=current.tip if current else None, author=refwrites.identity(found.repository), reason=reason,
     )  # fmt: skip
 
 
@@ -333,7 +333,7 @@ def test_many_tags_are_loaded_in_chunks_with_the_same_outcome(
     clone.git("fast-import", "--quiet", stdin="".join(stream))
     whole = Sidecar(clone, tmp_path / "one")
     whole.reconcile()
-    monkeypatch.setattr("gitprompt.sync._CHUNK", 100)
+    monkeypatch.setattr("gitprompt.registry.sync._CHUNK", 100)
     chunked = Sidecar(clone, tmp_path / "two")
     outcome = chunked.reconcile()
     assert (outcome.versions, outcome.rejected) == (685, 114)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gitprompt.server.turns import ALONE, BESIDE_READS, Turns
+from gitprompt.server.http.turns import ALONE, BESIDE_READS, Turns
 
 
 class Crowd:

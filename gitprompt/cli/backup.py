@@ -12,7 +12,7 @@ import click
 from gitprompt import config, hosting, recovery
 from gitprompt.cli.output import done, progress, say
 from gitprompt.errors import NotFound, SetupError, UsageError
-from gitprompt.store import backup as copies
+from gitprompt.store import snapshot as copies
 
 _data_option = click.option(
     "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"

@@ -11,7 +11,7 @@ import click
 from gitprompt.cli.output import Styled, json_option, say, write_json
 from gitprompt.cli.read import registry
 from gitprompt.core.diff import Change, compare, deserved_bump, segments
-from gitprompt.registry import parse_selector
+from gitprompt.registry.clone import parse_selector
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 

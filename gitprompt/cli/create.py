@@ -7,7 +7,7 @@ import os
 
 import click
 
-from gitprompt import hosting, remotes, resources
+from gitprompt import hosting, resources
 from gitprompt.cli.output import done, say, write_lines
 from gitprompt.core.document import prompt_paths
 from gitprompt.core.names import check_name
@@ -15,6 +15,7 @@ from gitprompt.errors import Conflict, GitError, SetupError, UsageError
 from gitprompt.git import peek
 from gitprompt.git.process import git
 from gitprompt.git.repository import Repository
+from gitprompt.registry import remotes
 
 _SCHEMAS = ("prompt.schema.json", "eval-suite.schema.json", "config.schema.json")
 

@@ -19,7 +19,7 @@ from gitprompt import keys as api_keys
 from gitprompt.cli.output import Styled, say, write_lines
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git.process import environment, git
-from gitprompt.store.telemetry import Telemetry
+from gitprompt.store.database import Telemetry
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada Demo", "GIT_AUTHOR_EMAIL": "ada@example.com",
@@ -236,7 +236,7 @@ class Story:
         return self._get("/v1/prompts/welcome?label=production&variables%5Bname%5D=Ada")
 
     def _get(self, path: str) -> Any:
-        from gitprompt.client import Client
+        from gitprompt.cli.client import Client
 
         say(f"  $ curl {self.url}{path}")
         return Client(self.url, self.key).get(path)

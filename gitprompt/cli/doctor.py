@@ -19,7 +19,7 @@ from gitprompt.git import peek
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository
 from gitprompt.store import integrity
-from gitprompt.store.index_reader import IndexReader
+from gitprompt.store.index.reader import IndexReader
 
 
 class Diagnosis(NamedTuple):

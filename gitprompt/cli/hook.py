@@ -38,9 +38,9 @@ def _pre_push(arguments: Sequence[str]) -> int:
 
     git gives `local-ref local-object remote-ref remote-object` for each ref.
     """
-    from gitprompt import receive
     from gitprompt.git.refs import ZERO, RefUpdate
     from gitprompt.git.repository import Repository
+    from gitprompt.registry import push_rules
 
     lines = [line.split(" ") for line in sys.stdin.read().splitlines() if line]
     updates = [RefUpdate(ref, old, new) for _, new, ref, old in lines]
@@ -52,23 +52,23 @@ def _pre_push(arguments: Sequence[str]) -> int:
             for update, old in zip(updates, reader.names(u.old for u in updates), strict=True)
             if update.old == ZERO or old is not None or update.ref.startswith("refs/tags/")
         ]
-    return _report(receive.judge(repository, known))
+    return _report(push_rules.judge(repository, known))
 
 
 def _pre_receive(arguments: Sequence[str]) -> int:
-    from gitprompt import receive
     from gitprompt.git.repository import Repository
+    from gitprompt.registry import push_rules
 
     text = os.fsdecode(sys.stdin.buffer.read())
     repository = Repository.discover()
     # This push does not come through the sidecar: its transport has decided who may write.
-    return _report(receive.judge(repository, receive.parse_updates(text)))
+    return _report(push_rules.judge(repository, push_rules.parse_updates(text)))
 
 
 def _report(refusals: Sequence[object]) -> int:
-    from gitprompt import receive
+    from gitprompt.registry import push_rules
 
-    for line in receive.report(refusals):  # type: ignore[arg-type]
+    for line in push_rules.report(refusals):  # type: ignore[arg-type]
         print(line, file=sys.stderr)
     return 1 if refusals else 0
 

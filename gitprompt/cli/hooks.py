@@ -7,10 +7,11 @@ import os
 
 import click
 
-from gitprompt import hosting, remotes
+from gitprompt import hosting
 from gitprompt.cli.output import done, say
 from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository
+from gitprompt.registry import remotes
 
 _CLIENT = ("pre-commit", "pre-push")
 _SERVER = ("pre-receive", "post-receive")

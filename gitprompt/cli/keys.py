@@ -9,14 +9,15 @@ from contextlib import contextmanager
 
 import click
 
-from gitprompt import clock, config, local
+from gitprompt import clock, config
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
-from gitprompt.store import audit
-from gitprompt.store.audit import LOCAL, LOCAL_TOKEN, Actor
-from gitprompt.store.telemetry import Telemetry
+from gitprompt.server import local
+from gitprompt.store.database import Telemetry
+from gitprompt.store.tables import audit
+from gitprompt.store.tables.audit import LOCAL, LOCAL_TOKEN, Actor
 
 _data_option = click.option(
     "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import click
 
-from gitprompt import release, remotes
 from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
 from gitprompt.cli.read import meet_remotes, registry
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
@@ -18,7 +17,8 @@ from gitprompt.errors import Conflict, Invalid, NotFound
 from gitprompt.git.objects import parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.registry import FETCH_LABELS, Registry
+from gitprompt.registry import refwrites, remotes
+from gitprompt.registry.clone import FETCH_LABELS, Registry
 
 _push_option = click.option(
     "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
@@ -115,14 +115,14 @@ def _load(found: Registry, ref: str, tip: str, namespace: str) -> tuple[Label, b
 def _move(place: Place, version: Version | None, reason: str, *, sign: bool) -> None:
     """Make the move, push it where that was asked for, and say so."""
     repository = place.registry.repository
-    update = release.move_label(
+    update = refwrites.move_label(
         repository,
         place.name,
         place.label,
         version,
         current=place.current,
         local=place.local,
-        author=release.identity(repository),
+        author=refwrites.identity(repository),
         reason=reason,
         namespace=place.registry.settings.namespace,
         sign=sign,

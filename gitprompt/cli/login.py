@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from gitprompt import credentials, keys
+from gitprompt import keys
+from gitprompt.cli import credentials
 from gitprompt.cli.output import done, say
 from gitprompt.errors import NotFound, UsageError
 
@@ -28,7 +29,7 @@ def login(url: str, workspace: str | None) -> None:
       gitprompt login https://prompts.example.com
       gitprompt login http://127.0.0.1:3000 < service.key
     """
-    from gitprompt.client import Client
+    from gitprompt.cli.client import Client
 
     server = credentials.server_id(url)
     if server.startswith("http://") and urlsplit(server).hostname not in _LOOPBACK:

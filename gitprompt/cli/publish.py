@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from gitprompt import checks, formats, release, remotes
+from gitprompt import checks, formats
 from gitprompt.cli.output import done, json_option, progress, say, write_json, write_lines
 from gitprompt.cli.read import meet_remotes
 from gitprompt.cli.validation import text_of
@@ -29,7 +29,8 @@ from gitprompt.core.versions import (
 from gitprompt.errors import Conflict, GitError, Invalid, NotFound, UsageError
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.registry import Registry, Selector
+from gitprompt.registry import refwrites, remotes
+from gitprompt.registry.clone import Registry, Selector
 
 FIRST = "1.0.0"
 
@@ -152,16 +153,17 @@ def _tag(
     """Tag what is planned; returns the tags, and the commit that they are on."""
     if not plans:
         return [], ""
-    who = release.identity(repository)
+    who = refwrites.identity(repository)
     rewritten = [plan for plan in plans if plan.rewrite]
     _rewrite(repository, rewritten)
     if rewritten:
         steps.append("the new versions are committed in their files")
     head = repository.line("rev-parse", "HEAD")
     releases = [
-        release.Release(p.name, p.version, head, message or f"{p.name} {p.version}") for p in plans
+        refwrites.Release(p.name, p.version, head, message or f"{p.name} {p.version}")
+        for p in plans
     ]
-    updates = release.publish(repository, releases, who, sign=sign)
+    updates = refwrites.publish(repository, releases, who, sign=sign)
     steps.append("tagged here: " + ", ".join(f"{p.name} {p.version}" for p in plans))
     return updates, head
 

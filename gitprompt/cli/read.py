@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from gitprompt import remotes
 from gitprompt.cli.output import json_option, say, when, write_json, write_lines, write_table
 from gitprompt.core import variables
 from gitprompt.core.document import served
@@ -19,7 +18,8 @@ from gitprompt.core.publication import Label
 from gitprompt.core.versions import newest
 from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository
-from gitprompt.registry import Registry, Resolved, parse_selector
+from gitprompt.registry import remotes
+from gitprompt.registry.clone import Registry, Resolved, parse_selector
 
 
 def registry() -> Registry:

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
-from gitprompt import config, credentials, hosting, local
+from gitprompt import config, hosting
+from gitprompt.cli import credentials
 from gitprompt.core.printable import printable
 from gitprompt.errors import UsageError
+from gitprompt.server import local
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,7 +43,7 @@ def connect(server: str | None, api_key: str | None, workspace: str | None) -> A
     """A client, or None if no server is configured. A key of the person's goes only to a server that
     the person named; to one that only a gitprompt.toml names, the one stored by `gitprompt login`, or
     that of the file itself."""
-    from gitprompt.client import Client
+    from gitprompt.cli.client import Client
 
     file = config.client_file()
     named = server or config.variable("GITPROMPT_SERVER")
@@ -82,7 +84,7 @@ def require(server: str | None, api_key: str | None, workspace: str | None) -> A
 def connect_locally(data: str, workspace: str | None = None) -> Any:
     """A client of the sidecar that holds a data directory on this machine; None if none does, or
     its token was revoked. The token goes nowhere but into the socket in that directory."""
-    from gitprompt.client import Client
+    from gitprompt.cli.client import Client
 
     token = local.token(data) if hosting.is_held(data) else None
     socket = local.address(data) if token else None

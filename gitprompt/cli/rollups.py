@@ -10,8 +10,8 @@ import click
 from gitprompt import config
 from gitprompt.cli.output import done
 from gitprompt.errors import NotFound
-from gitprompt.store import rollups as rollup_tables
-from gitprompt.store.telemetry import Telemetry
+from gitprompt.store.database import Telemetry
+from gitprompt.store.tables import rollups as rollup_tables
 
 
 @click.group()

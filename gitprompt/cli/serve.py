@@ -15,7 +15,7 @@ from gitprompt.cli.output import done, json_option, say, write_json
 from gitprompt.cli.remote import connect, connect_locally, server_options
 from gitprompt.config import ServerSettings, server_settings
 from gitprompt.errors import GitpromptError, NotFound
-from gitprompt.sync import Progress
+from gitprompt.registry.sync import Progress
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,8 +127,8 @@ def _sync_here(folder: str, repo: str | None) -> Any:
     """Open everything as the server would, which syncs, and tell the state."""
     import os
 
+    from gitprompt.server.api.sync import state_of
     from gitprompt.server.app import sidecar
-    from gitprompt.server.routes.sync import state_of
 
     if not os.path.isdir(folder):
         raise NotFound(f"there is no data folder {folder}", hint="Say which: --data DIR")

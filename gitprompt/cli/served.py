@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from gitprompt import formats
+from gitprompt.cli.client import ServerRefused
 from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
-from gitprompt.client import ServerRefused
 from gitprompt.core.document import PROMPTS, SUFFIXES, place
 from gitprompt.core.names import check_name
 from gitprompt.core.versions import check_version

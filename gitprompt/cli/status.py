@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from gitprompt import remotes
 from gitprompt.cli.output import (
     Styled,
     json_option,
@@ -21,7 +20,8 @@ from gitprompt.cli.read import label_pairs, labels_by_version, registry
 from gitprompt.cli.remote import NotLoggedIn, connect, server_options
 from gitprompt.core.document import digest
 from gitprompt.core.versions import newest
-from gitprompt.registry import Registry, Selector
+from gitprompt.registry import remotes
+from gitprompt.registry.clone import Registry, Selector
 
 
 @click.command()

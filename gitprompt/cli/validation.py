@@ -175,7 +175,7 @@ def _against_publication(
     data: bytes, item: Input, name: str, version: str, settings: Settings, top: str
 ) -> list[Finding]:
     from gitprompt.git.repository import Repository
-    from gitprompt.registry import Registry, Selector
+    from gitprompt.registry.clone import Registry, Selector
 
     resolved = Registry(Repository.discover(top)).find(Selector(name, version))
     if resolved is None:

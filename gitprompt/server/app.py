@@ -27,50 +27,47 @@ from gitprompt.errors import (
     NotFound,
     SetupError,
 )
-from gitprompt.evals import Suites
 from gitprompt.git.kept import Kept
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.ingest import Ingest
+from gitprompt.ledger import note_tampering, settle_pending
 from gitprompt.metrics import OTHER
-from gitprompt.server import publishing
-from gitprompt.server.auth import Authenticator, Principal, read_headers
-from gitprompt.server.context import Context
-from gitprompt.server.endpoints import Endpoint, routes
-from gitprompt.server.housekeeping import keep_house
-from gitprompt.server.ledger import note_tampering, settle_pending
-from gitprompt.server.limits import Limiter
-from gitprompt.server.metering import make_metrics, metrics_address
-from gitprompt.server.proxies import TrustedProxies, parse_proxies
-from gitprompt.server.routes import (
+from gitprompt.publishing import Writes
+from gitprompt.registry.sync import Progress, Sync
+from gitprompt.server.api import (
     config,
-    docs,
     evaluations,
-    git,
-    health,
     logs,
-    metrics,
-    prometheus,
+    points,
     prompts,
+    publishing,
     runs,
     traces,
-    webhooks,
 )
-from gitprompt.server.routes import keys as key_routes
-from gitprompt.server.routes import sync as sync_routes
-from gitprompt.server.turns import Turns
-from gitprompt.server.wire import RawHeaders, error_response, request_id, send_bytes
-from gitprompt.server.workspaces import Workspaces
-from gitprompt.server.writes import Writes
-from gitprompt.store.index import open_index
-from gitprompt.store.index_reader import IndexReader
-from gitprompt.store.telemetry import Telemetry
-from gitprompt.store.writer import OnCommit
-from gitprompt.sync import Progress, Sync
+from gitprompt.server.api import keys as key_routes
+from gitprompt.server.api import sync as sync_routes
+from gitprompt.server.context import Context
+from gitprompt.server.git import smart_http
+from gitprompt.server.http.auth import Authenticator, Principal, read_headers
+from gitprompt.server.http.endpoints import Endpoint, routes
+from gitprompt.server.http.limits import Limiter
+from gitprompt.server.http.proxies import TrustedProxies, parse_proxies
+from gitprompt.server.http.turns import Turns
+from gitprompt.server.http.wire import RawHeaders, error_response, request_id, send_bytes
+from gitprompt.server.ops import docs, health, prometheus, webhooks
+from gitprompt.server.ops.housekeeping import keep_house
+from gitprompt.server.ops.metering import make_metrics, metrics_address
+from gitprompt.store.database import Telemetry
+from gitprompt.store.group_commit import OnCommit
+from gitprompt.store.index.reader import IndexReader
+from gitprompt.store.index.writer import open_index
+from gitprompt.suites import Suites
+from gitprompt.workspaces import Workspaces
 
 if TYPE_CHECKING:
-    from gitprompt.server.tracing import Tracing
+    from gitprompt.server.ops.tracing import Tracing
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 LOCALLY = "gitprompt.locally"  # in the scope of what came over the Unix socket
@@ -176,7 +173,7 @@ def _tracing(settings: ServerSettings) -> Tracing | None:
     if not settings.otlp_endpoint:
         return None
     try:
-        from gitprompt.server.tracing import Tracing
+        from gitprompt.server.ops.tracing import Tracing
     except ImportError as error:
         raise SetupError(
             "an OTLP endpoint is set, but the OpenTelemetry SDK is not installed",
@@ -199,7 +196,7 @@ class Sidecar:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._prompts = prompts.Prompts(context)
-        self._git = git.GitEndpoint(context)
+        self._git = smart_http.GitEndpoint(context)
         self._turns = Turns()
         proxies = parse_proxies(context.settings.trusted_proxies)
         self._proxies = TrustedProxies(proxies) if proxies else None
@@ -282,7 +279,7 @@ class Sidecar:
             if prompts.owns(path):
                 self._turns.since_read = 0
                 await self._prompts(scope, receive, send)
-            elif path.startswith(git.PREFIX):
+            elif path.startswith(smart_http.PREFIX):
                 await self._git(scope, receive, send)
             else:
                 await self._other(scope, receive, send)
@@ -318,8 +315,8 @@ class Sidecar:
         path = scope["path"]
         if prompts.owns(path):
             return prompts.template(path)
-        if path.startswith(git.PREFIX):
-            return git.template(path)
+        if path.startswith(smart_http.PREFIX):
+            return smart_http.template(path)
         return self._templates.get(scope.get("endpoint"), OTHER)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -355,7 +352,7 @@ def all_endpoints(context: Context) -> list[Endpoint]:
         *logs.endpoints(context),
         *runs.endpoints(context),
         *evaluations.endpoints(context),
-        *metrics.endpoints(context),
+        *points.endpoints(context),
         *sync_routes.endpoints(context),
         *key_routes.endpoints(context),
         *config.endpoints(context),

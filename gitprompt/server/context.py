@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from gitprompt.clock import Clock
 from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
-from gitprompt.evals import Suites
 from gitprompt.ingest import Ingest
 from gitprompt.metrics import SidecarMetrics
-from gitprompt.server.auth import Authenticator
-from gitprompt.server.limits import Limiter
-from gitprompt.server.workspaces import Workspaces
-from gitprompt.server.writes import Writes
-from gitprompt.store.index_reader import IndexReader
-from gitprompt.store.telemetry import Telemetry
+from gitprompt.publishing import Writes
+from gitprompt.server.http.auth import Authenticator
+from gitprompt.server.http.limits import Limiter
+from gitprompt.store.database import Telemetry
+from gitprompt.store.index.reader import IndexReader
+from gitprompt.suites import Suites
+from gitprompt.workspaces import Workspaces
 
 if TYPE_CHECKING:
-    from gitprompt.server.tracing import Tracing
+    from gitprompt.server.ops.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)

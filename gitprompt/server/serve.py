@@ -16,13 +16,14 @@ from dataclasses import replace
 import uvicorn
 from starlette.types import ASGIApp
 
-from gitprompt import local, log
+from gitprompt import log
 from gitprompt.config import ServerSettings
 from gitprompt.errors import SetupError
 from gitprompt.metrics.http import join_address
+from gitprompt.registry.sync import Progress
+from gitprompt.server import local
 from gitprompt.server.app import sidecar
-from gitprompt.server.metering import metrics_address
-from gitprompt.sync import Progress
+from gitprompt.server.ops.metering import metrics_address
 
 # libuv accepts one connection a round of its loop for each descriptor that listens. A round takes
 # milliseconds under load, so that the last of 64 clients that come at once would wait for 64 rounds.

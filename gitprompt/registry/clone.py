@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a registry straight from a clone: names, versions, labels, documents. No server needed.
+
+A label that was fetched stands in refs/remotes/<remote>/labels; where a clone has both that and
+its own, the one that descends from the other counts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from gitprompt import checks, formats
+from gitprompt.core.document import PROMPTS, prompt_paths, stem
+from gitprompt.core.labels import label_ref, split_label_ref
+from gitprompt.core.names import check_name
+from gitprompt.core.publication import Label, Rejection, Version
+from gitprompt.core.settings import Settings
+from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
+from gitprompt.errors import Invalid, NotFound
+from gitprompt.git.objects import ObjectReader
+from gitprompt.git.repository import Repository
+from gitprompt.registry.versions import (
+    Loaded,
+    load_label,
+    load_pinned,
+    load_settings,
+    load_versions,
+)
+
+WORK_TREE = "."
+FETCH_LABELS = "What others set comes with: gitprompt hooks install && git fetch"
+
+
+class Selector(NamedTuple):
+    """NAME, NAME@VERSION, NAME@LABEL or NAME@. as a person types it."""
+
+    name: str
+    at: str | None
+
+    def __str__(self) -> str:
+        return self.name if self.at is None else f"{self.name}@{self.at}"
+
+
+def parse_selector(text: str) -> Selector:
+    name, given, at = text.partition("@")
+    if given and not at:
+        raise Invalid(
+            f"{text!r} names nothing after the @",
+            hint="Write NAME, NAME@VERSION, NAME@LABEL, or NAME@. for the work tree.",
+        )
+    return Selector(check_name(name), at or None)
+
+
+class Resolved(NamedTuple):
+    """What a selector means. `version` is None for the work tree."""
+
+    selector: Selector
+    version: Version | None
+    document: Mapping[str, Any]
+    path: str
+
+
+class Registry:
+    """One clone, read at one moment."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Those that are committed at HEAD."""
+        with self.repository.reader() as reader:
+            return load_settings(reader, self.repository.refs().head[1])[0]
+
+    @cached_property
+    def tags(self) -> dict[str, dict[str, str]]:
+        """The version tags as the refs say, name → version → tag object, valid or not."""
+        found: dict[str, dict[str, str]] = {}
+        for ref, oid in self.repository.refs().items():
+            if ref.startswith(TAG_PREFIX):
+                name, version = split_tag_ref(ref)
+                if name and is_version(version):
+                    found.setdefault(name, {})[version] = oid
+        return found
+
+    @cached_property
+    def label_refs(self) -> dict[str, str]:
+        """The value of each label's ref, local and fetched ones merged."""
+        namespace = self.settings.namespace
+        lines = self.repository.git(
+            "for-each-ref", "--format=%(objectname) %(refname)", namespace, "refs/remotes"
+        )
+        merged: dict[str, str] = {}
+        for line in os.fsdecode(lines).splitlines():
+            oid, _, ref = line.partition(" ")
+            _, labels, rest = ref.partition("/labels/")
+            if not labels or not ref.startswith((namespace, "refs/remotes/")):
+                continue
+            local = f"{namespace}/{rest}"
+            known = merged.get(local)
+            if known is None or (known != oid and self._descends(known, oid)):
+                merged[local] = oid
+        return merged
+
+    def _descends(self, old: str, new: str) -> bool:
+        base = self.repository.line("merge-base", old, new)
+        return base == old
+
+    def versions(self, name: str) -> list[Version]:
+        """The valid versions of a prompt, newest precedence first."""
+        tags = self.tags.get(name, {})
+        refs = [(f"{TAG_PREFIX}{name}/{version}", oid) for version, oid in tags.items()]
+        with self.repository.reader() as reader:
+            loaded = list(load_versions(reader, refs, self.settings.checks))
+        found = [item.version for item in loaded if isinstance(item, Loaded)]
+        return sorted(found, key=lambda v: precedence(v.version), reverse=True)
+
+    def labels(self, name: str | None = None) -> list[Label | Rejection]:
+        """The labels, of one prompt or all, with their histories; removed ones are among them."""
+        namespace = self.settings.namespace
+        found: list[Label | Rejection] = []
+        with self.repository.reader() as reader:
+            for ref, tip in sorted(self.label_refs.items()):
+                if name is not None and not ref.startswith(f"{namespace}/{name}@"):
+                    continue
+                found.append(self.read_label(reader, ref, tip))
+        return found
+
+    def read_label(self, reader: ObjectReader, ref: str, tip: str) -> Label | Rejection:
+        """The label whose ref stands at a commit."""
+        return load_label(
+            reader, ref, tip, namespace=self.settings.namespace, versions=self.versions
+        )
+
+    def label(self, name: str, label: str) -> Label | None:
+        """A label, or None where there never was one. Raises Invalid where its ref is."""
+        ref = label_ref(name, label, namespace=self.settings.namespace)
+        split_label_ref(ref, namespace=self.settings.namespace)
+        tip = self.label_refs.get(ref)
+        if tip is None:
+            return None
+        with self.repository.reader() as reader:
+            found = self.read_label(reader, ref, tip)
+        if isinstance(found, Rejection):
+            first = found.findings[0]
+            raise Invalid(f"{ref}: {first.message}", hint=first.hint)
+        return found
+
+    def names(self) -> list[str]:
+        """Everything published or in the work tree."""
+        return sorted({*self.tags, *self.working_copies()})
+
+    def working_copies(self) -> dict[str, str]:
+        """Name → path below the work tree of each working copy; version files are not among them."""
+        top = self.repository.work_tree
+        if top is None:
+            return {}
+        found: dict[str, str] = {}
+        for folder, folders, names in os.walk(os.path.join(top, PROMPTS)):
+            folders.sort()
+            for file in sorted(names):
+                path = os.path.relpath(os.path.join(folder, file), top).replace(os.sep, "/")
+                name = stem(path, PROMPTS)
+                if name is not None and not is_version(name.rpartition("/")[2]):
+                    found.setdefault(name, path)
+        return found
+
+    def find(self, selector: Selector) -> Resolved | None:
+        """Like `resolve`, with None for what does not exist or is not valid."""
+        try:
+            return self.resolve(selector)
+        except (NotFound, Invalid):
+            return None
+
+    def resolve(self, selector: Selector) -> Resolved:
+        """The document that a selector names. Raises NotFound with what there is instead."""
+        if selector.at == WORK_TREE:
+            return self._working_copy(selector)
+        versions = self.versions(selector.name)
+        wanted = selector.at
+        if wanted is None:
+            wanted = newest(version.version for version in versions)
+        elif not is_version(wanted):
+            found = self.label(selector.name, wanted)
+            if found is None or found.version is None:
+                raise NotFound(
+                    f"Label {wanted} of {selector.name} not found", hint=self._labels(selector)
+                )
+            wanted = found.version
+        version = next((v for v in versions if v.version == wanted), None)
+        if version is None:
+            raise self._missing(selector, versions)
+        with self.repository.reader() as reader:
+            (document,) = load_pinned(reader, [version])
+        if document is None:
+            raise NotFound(f"The document of {selector} is missing from the repository")
+        return Resolved(selector, version, formats.read(document, ".json"), version.path)
+
+    def _labels(self, selector: Selector) -> str:
+        alive = [x.label for x in self.labels(selector.name) if isinstance(x, Label) and x.version]
+        known = ", ".join(alive) or "none"
+        return f"Its labels here: {known}. {FETCH_LABELS}"
+
+    def _missing(self, selector: Selector, versions: Sequence[Version]) -> NotFound:
+        if versions:
+            known = ", ".join(version.version for version in versions[:5])
+            return NotFound(f"Version {selector} not found", hint=f"Published: {known}.")
+        if selector.name in self.working_copies():
+            return NotFound(
+                f"{selector.name} is not published yet",
+                hint=f"Read the work tree with {selector.name}@. or run: gitprompt publish {selector.name}",
+            )
+        from difflib import get_close_matches
+
+        close = get_close_matches(selector.name, self.names(), n=1)
+        hint = f"Did you mean {close[0]}?" if close else "`gitprompt list` shows what there is."
+        return NotFound(f"Prompt {selector.name} not found", hint=hint)
+
+    def _working_copy(self, selector: Selector) -> Resolved:
+        top = self.repository.work_tree
+        for path in prompt_paths(selector.name):
+            full = os.path.join(top or "", path)
+            if top is not None and os.path.isfile(full) and not os.path.islink(full):
+                with open(full, "rb") as file:
+                    data = file.read(formats.MAX_BYTES + 1)
+                document, findings = checks.examine(
+                    data, path=path, kind="prompt", name=selector.name
+                )
+                problems = checks.errors(findings)
+                if problems:
+                    first = problems[0]
+                    raise Invalid(
+                        f"{path}:{first.line}:{first.column}: {first.message}", hint=first.hint
+                    )
+                return Resolved(selector, None, document, path)
+        raise NotFound(f"prompts/{selector.name}.yaml is not in the work tree")

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /v1/config: the effective settings, secrets masked."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from gitprompt.server.context import Context
+from gitprompt.server.http.endpoints import Call, Endpoint
+
+
+def endpoints(context: Context) -> list[Endpoint]:
+    async def config(call: Call) -> dict[str, Any]:
+        settings = context.settings
+        return {
+            field.name: _shown(getattr(settings, field.name), secret=field.metadata["secret"])
+            for field in fields(settings)
+        }
+
+    return [
+        Endpoint(
+            method="GET", path="/v1/config", scope="admin", handler=config,
+            summary="The effective settings, secrets masked", answer=dict[str, Any],
+        )
+    ]  # fmt: skip
+
+
+def _shown(value: Any, *, secret: bool) -> Any:
+    return ("***" if value else "") if secret else value

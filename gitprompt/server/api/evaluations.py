@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/v1/evaluations: suites, which are files in Git, and their results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitprompt.core.names import check_name, fold
+from gitprompt.core.versions import check_version
+from gitprompt.errors import Conflict, GitpromptError, Invalid
+from gitprompt.registry.commits import SuiteChange, suite_file
+from gitprompt.server.context import Context
+from gitprompt.server.http import shapes
+from gitprompt.server.http.bodies import encode_optional
+from gitprompt.server.http.endpoints import PAGING, Call, Endpoint
+from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
+from gitprompt.server.http.wire import envelope, parse_page, raw_json
+from gitprompt.store.tables import results
+from gitprompt.store.tables.results import ResultRow
+from gitprompt.store.tables.rows import Condition
+from gitprompt.suites import NumberedDocument, check_suite
+
+RESULTS = List(
+    "result",
+    results.page,
+    (Filter("run_id", "run_id = ?", "Of this run."), SINCE, UNTIL),
+)
+
+
+def endpoints(context: Context) -> list[Endpoint]:
+    suites, telemetry = context.suites, context.telemetry
+
+    async def create(call: Call) -> dict[str, Any]:
+        body: shapes.NewEvaluation = call.body
+        document = {
+            "name": body.name,
+            "description": body.description,
+            "prompt_name": body.prompt_name,
+            "version_tag": body.version_tag,
+            "criteria": body.criteria,
+        }
+        document = {key: value for key, value in document.items() if value is not None}
+        _check(body)
+        file = suite_file(document)
+        workspace = call.principal.workspace
+        check_suite(body.name, file, context.index.settings(workspace).checks)
+        for name in context.index.suites(workspace):
+            if fold(name) == fold(body.name):
+                same = name == body.name
+                raise Conflict(
+                    "Evaluation already exists" if same else f"It differs only in case from {name}"
+                )
+        change = SuiteChange(body.name, document, file)
+        await context.writes.change_suite(call.actor, call.principal.key_id, change)
+        return _answer(await suites.find(workspace, body.name))
+
+    async def page(call: Call) -> Any:
+        wanted = parse_page(call.params, (int,))
+        everything = await suites.all(call.principal.workspace)
+        rest = everything
+        if wanted.cursor:
+            rest = [suite for suite in everything if suite.id < wanted.cursor[0]]
+        found = rest[wanted.offset : wanted.offset + wanted.limit]
+        items = [_answer(suite) for suite in found]
+        return envelope(wanted, len(everything), items, lambda: [found[-1].id])
+
+    async def one(call: Call) -> dict[str, Any]:
+        return _answer(await suites.find(call.principal.workspace, call.path["evaluation_id"]))
+
+    async def delete(call: Call) -> None:
+        workspace = call.principal.workspace
+        suite = await suites.find(workspace, call.path["evaluation_id"])
+        change = SuiteChange(suite.name, None)
+        await context.writes.change_suite(call.actor, call.principal.key_id, change)
+        await telemetry.write(results.forget, (workspace, suite.id))
+
+    async def add_result(call: Call) -> dict[str, Any]:
+        suite = await suites.find(call.principal.workspace, call.path["evaluation_id"])
+        body: shapes.NewResult = call.body
+        row = ResultRow(
+            suite=suite.id,
+            result_id=body.result_id,
+            run_id=body.run_id,
+            score=body.score,
+            metadata=encode_optional(body.metadata),
+            prompt_name=suite.document["prompt_name"],
+            version_tag=suite.document.get("version_tag"),
+            created_at=0,
+        )
+        result, created_at = await context.ingest.result(
+            call.actor, row, suite_name=suite.name, min_score=suite.min_score
+        )
+        return _result((result, *row._replace(created_at=created_at)))
+
+    async def list_results(call: Call) -> Any:
+        suite = await suites.find(call.principal.workspace, call.path["evaluation_id"])
+        return await RESULTS.answer(telemetry, call, _result, Condition("suite = ?", suite.id))
+
+    one_path = "/v1/evaluations/{evaluation_id:path}"
+    results_path = "/v1/evaluations/{evaluation_id:path}/results"
+    return [
+        Endpoint(
+            method="POST", path=results_path, scope="write", status=201, handler=add_result,
+            kind="result", summary="Store the result of an evaluation", body=shapes.NewResult,
+            answer=shapes.Result, errors=(400, 404, 409),
+            example={"run_id": "run_7a3fe2c", "score": 0.95, "metadata": {"judge": "gpt-4"}},
+        ),
+        Endpoint(
+            method="GET", path=results_path, scope="read", summary="List results, newest first",
+            handler=list_results, answer=shapes.Result, is_page=True, query=RESULTS.parameters,
+            errors=(400, 404),
+        ),
+        Endpoint(
+            method="POST", path="/v1/evaluations", scope="write", status=201, handler=create,
+            summary="Create a suite: a file in Git", body=shapes.NewEvaluation,
+            answer=shapes.Evaluation, errors=(409,),
+            example={
+                "name": "accuracy-check", "description": "Check output accuracy",
+                "prompt_name": "welcome", "version_tag": "1.0.0", "criteria": {"min_score": 0.8},
+            },
+        ),
+        Endpoint(
+            method="GET", path="/v1/evaluations", scope="read", summary="List suites",
+            handler=page, answer=shapes.Evaluation, is_page=True, query=PAGING,
+        ),
+        Endpoint(
+            method="GET", path=one_path, scope="read", handler=one,
+            summary="Get a suite by number or name", answer=shapes.Evaluation, errors=(400, 404),
+        ),
+        Endpoint(
+            method="DELETE", path=one_path, scope="admin", status=204, handler=delete,
+            summary="Delete a suite and its results", errors=(400, 404, 409),
+        ),
+    ]  # fmt: skip
+
+
+def _check(body: shapes.NewEvaluation) -> None:
+    """Names and versions by their own rules, each problem as a field."""
+    fields = []
+    for key, check, value in (
+        ("prompt_name", check_name, body.prompt_name),
+        ("version_tag", check_version, body.version_tag),
+    ):
+        try:
+            if value is not None:
+                check(value)
+        except GitpromptError as error:
+            fields.append(f"{key}: {error.message}")
+    if fields:
+        raise Invalid("Validation failed", fields=fields)
+
+
+def _answer(suite: NumberedDocument) -> dict[str, Any]:
+    document = suite.document
+    return {
+        "id": suite.id,
+        "name": suite.name,
+        "description": document.get("description"),
+        "prompt_name": document["prompt_name"],
+        "version_tag": document.get("version_tag"),
+        "criteria": document.get("criteria"),
+        "created_at": suite.created_at,
+    }
+
+
+def _result(row: tuple[Any, ...]) -> dict[str, Any]:
+    found = ResultRow(*row[1:])
+    return {
+        "id": row[0],
+        "evaluation_id": found.suite,
+        "result_id": found.result_id,
+        "run_id": found.run_id,
+        "score": found.score,
+        "metadata": raw_json(found.metadata),
+        "created_at": found.created_at,
+    }

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenTelemetry's OTLP over HTTP, JSON or protobuf, as traces and spans of ours.
+
+Attributes become metadata under their own names; what Langfuse packs into one attribute is unpacked
+into our words, so that `core.usage` finds tokens and cost. Times become milliseconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gitprompt.core.usage import facts_of, prompt_of
+from gitprompt.errors import BadRequest, GitpromptError
+from gitprompt.ingest import Span
+from gitprompt.server.http.bodies import encode
+from gitprompt.server.http.endpoints import Bytes
+
+PROTOBUF = b"application/x-protobuf"
+_KEPT = 48  # attributes at the top of the metadata; more of them go below "more"
+_ReadId = Callable[[Any, int], str]
+_STATUS = {0: "unset", 1: "ok", 2: "error"}
+
+
+class OtlpTrace(NamedTuple):
+    """The spans of one trace in an export, and the prompt version that one of them names."""
+
+    trace_id: str
+    prompt_name: str | None
+    version_tag: str | None
+    spans: Sequence[Span]
+
+
+class Export(NamedTuple):
+    """A whole export: its traces, and why some of its spans cannot be taken. `is_protobuf` says how
+    to answer."""
+
+    traces: Sequence[OtlpTrace]
+    rejected: Sequence[str]
+    is_protobuf: bool
+
+
+def from_protobuf(body: bytes) -> Export:
+    """Raises BadRequest for what is no ExportTraceServiceRequest."""
+    from google.protobuf.json_format import MessageToDict
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    request = ExportTraceServiceRequest()
+    try:
+        request.ParseFromString(body)
+        value = MessageToDict(request)
+    except (DecodeError, ValueError) as error:
+        raise BadRequest(f"not an OTLP export: {error}") from None
+    return Export(*_traces(value, _from_base64), is_protobuf=True)
+
+
+def from_json(value: Any) -> Export:
+    """From the decoded JSON of an export; ids are in hexadecimal there."""
+    return Export(*_traces(value, _from_hex), is_protobuf=False)
+
+
+def answer(export: Export, rejected: Sequence[str]) -> Bytes:
+    """The answer that the protocol wants: 200, with what was not taken."""
+    if export.is_protobuf:
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+            ExportTracePartialSuccess,
+            ExportTraceServiceResponse,
+        )
+
+        response = ExportTraceServiceResponse()
+        if rejected:
+            partial = ExportTracePartialSuccess(
+                rejected_spans=len(rejected), error_message=rejected[0]
+            )
+            response.partial_success.CopyFrom(partial)
+        return Bytes(200, response.SerializeToString(), PROTOBUF.decode())
+    partial_success = (
+        {"rejectedSpans": str(len(rejected)), "errorMessage": rejected[0]} if rejected else {}
+    )
+    return Bytes(200, msgspec.json.encode({"partialSuccess": partial_success}))
+
+
+def _traces(value: Any, read_id: _ReadId) -> tuple[list[OtlpTrace], list[str]]:
+    """The traces of an export, and a sentence for each span that is none."""
+    found: dict[str, list[tuple[Mapping[str, Any], Span]]] = {}
+    rejected: list[str] = []
+    try:
+        for span, metadata in _spans(value):
+            try:
+                trace_id, made = _span(span, metadata, read_id)
+            except (TypeError, ValueError, AttributeError, GitpromptError) as error:
+                rejected.append(str(error))
+                continue
+            found.setdefault(trace_id, []).append((metadata, made))
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        raise BadRequest(f"not an OTLP export: {error}") from None
+    return [_trace(trace_id, spans) for trace_id, spans in found.items()], rejected
+
+
+def _span(
+    span: Mapping[str, Any], metadata: Mapping[str, Any], read_id: _ReadId
+) -> tuple[str, Span]:
+    parent = span.get("parentSpanId")
+    return read_id(span.get("traceId"), 16), Span(
+        span_id=read_id(span.get("spanId"), 8),
+        parent_id=read_id(parent, 8) if parent else None,
+        name=str(span.get("name") or "span").replace("\0", " ")[:256],
+        status=_status(span.get("status")),
+        start_time=_milliseconds(span.get("startTimeUnixNano")),
+        end_time=_milliseconds(span.get("endTimeUnixNano")),
+        metadata=metadata,
+        document=encode(metadata),
+    )
+
+
+def _trace(trace_id: str, spans: list[tuple[Mapping[str, Any], Span]]) -> OtlpTrace:
+    named = (prompt_of(facts_of(metadata)) for metadata, _ in spans)
+    name, version = next((found for found in named if found[0] is not None), (None, None))
+    return OtlpTrace(trace_id, name, version, [span for _, span in spans])
+
+
+def _spans(value: Any) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """Each span of an export with its metadata."""
+    for resource in value.get("resourceSpans") or ():
+        about = _attributes((resource.get("resource") or {}).get("attributes"))
+        for scope in resource.get("scopeSpans") or ():
+            for span in scope.get("spans") or ():
+                metadata = _attributes(span.get("attributes"))
+                metadata.update(_langfuse(metadata))
+                if len(metadata) > _KEPT:
+                    names = list(metadata)[_KEPT - 1 :]
+                    metadata["more"] = {name: metadata.pop(name) for name in names}
+                if about:
+                    metadata["resource"] = about
+                if span.get("events"):
+                    metadata["events"] = [
+                        {"name": event.get("name"), **_attributes(event.get("attributes"))}
+                        for event in span["events"]
+                    ]
+                yield span, metadata
+
+
+def _attributes(pairs: Any) -> dict[str, Any]:
+    return {str(pair["key"]): _value(pair.get("value") or {}) for pair in pairs or ()}
+
+
+def _value(value: Mapping[str, Any]) -> Any:
+    for kind, content in value.items():
+        if kind == "intValue":
+            return int(content)
+        if kind == "arrayValue":
+            return [_value(item) for item in content.get("values") or ()]
+        if kind == "kvlistValue":
+            return _attributes(content.get("values"))
+        if kind == "doubleValue":
+            return float(content)
+        return content
+    return None
+
+
+def _langfuse(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Tokens and cost that Langfuse packs as JSON into one attribute each. Its parts are disjoint;
+    our tokens_in includes what was cached."""
+    found: dict[str, Any] = {}
+    usage = _packed(metadata.get("langfuse.observation.usage_details"))
+    if usage:
+        parts = [usage.get(key) for key in ("input", "output", "input_cached_tokens")]
+        given, out, cached = (part if isinstance(part, int | float) else 0 for part in parts)
+        found["tokens_in"] = given + cached
+        found["tokens_out"] = out
+        found["tokens_cached"] = cached
+    cost = _packed(metadata.get("langfuse.observation.cost_details")).get("total")
+    return {**found, "cost_usd": cost} if cost is not None else found
+
+
+def _packed(text: Any) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(text) if isinstance(text, str) else None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _status(status: Any) -> str:
+    code = (status or {}).get("code", 0)
+    if isinstance(code, str):
+        return {"STATUS_CODE_OK": "ok", "STATUS_CODE_ERROR": "error"}.get(code, "unset")
+    return _STATUS.get(code, "unset")
+
+
+def _milliseconds(nanoseconds: Any) -> int | None:
+    if nanoseconds is None:
+        return None
+    value = int(nanoseconds)
+    if not 0 <= value < 1 << 64:
+        raise ValueError("a time is out of range")
+    return value // 1_000_000
+
+
+def _from_hex(text: Any, size: int) -> str:
+    if not isinstance(text, str) or len(text) != size * 2:
+        raise ValueError(f"an id has {size * 2} hexadecimal digits")
+    return bytes.fromhex(text).hex()
+
+
+def _from_base64(text: Any, size: int) -> str:
+    try:
+        data = base64.b64decode(text or "", validate=True)
+    except binascii.Error as error:
+        raise ValueError("an id cannot be read") from error
+    if len(data) != size:
+        raise ValueError(f"an id has {size} bytes")
+    return data.hex()

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two pipes over which the hooks of a push ask us, and what they are answered.
+
+The hooks inherit both pipes, and no interpreter starts for a push. pre-receive writes the
+quarantine's location and the refs, and reads our lines and then "ok" or "no". Git takes a
+pre-receive hook that is missing for consent; so proc-receive asks once more before refs move, and
+git refuses a push for which that hook is missing (ADR 10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import IO
+
+from gitprompt import log
+from gitprompt.core.printable import printable
+from gitprompt.errors import GitpromptError, PayloadTooLarge
+from gitprompt.git.refs import RefUpdate
+from gitprompt.git.repository import Repository
+from gitprompt.registry import push_rules
+from gitprompt.registry.push_rules import Pinned
+
+Accepted = Callable[[Sequence[RefUpdate]], None]
+Judge = Callable[[list[str]], tuple[list[RefUpdate], list[str]]]
+# Reads a hook's question and writes the answer; gives the updates that may go on, if any.
+Answer = Callable[[IO[bytes], IO[bytes]], list[RefUpdate] | None]
+
+_FIRST_FD = 200  # numbers that no library of the server has taken, nor a shell uses itself
+_MAX_QUESTION = 64 << 20
+_MOVE = "move"  # what proc-receive asks: may refs move?
+_PIPE = 16_000  # bytes that any pipe takes at once
+
+
+class HookChannel:
+    """`ask` is read and `reply` written here; the hook has the other ends."""
+
+    def __init__(self) -> None:
+        ask, hook_ask = os.pipe()
+        hook_reply, reply = os.pipe()
+        self.ask, self.reply = ask, reply
+        self.theirs = tuple(_moved_up(fd) for fd in (hook_ask, hook_reply))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "GITPROMPT_ASK": str(self.theirs[0]),
+            "GITPROMPT_ANSWER": str(self.theirs[1]),
+        }
+
+    def release(self) -> None:
+        """Close the hook's ends in this process, so that we see when the hook is gone."""
+        for fd in self.theirs:
+            os.close(fd)
+
+    def close(self) -> None:
+        for fd in (self.ask, self.reply):
+            if fd >= 0:
+                os.close(fd)
+        self.ask = self.reply = -1
+
+    async def answer(
+        self,
+        repository: Repository,
+        scopes: frozenset[str],
+        pinned: Pinned,
+        accepted: Accepted,
+    ) -> None:
+        """Answer both hooks of a push: pre-receive is judged, proc-receive gets what was judged.
+        `accepted` hears of the updates of a push that may go in, before git moves a ref."""
+        judge = partial(_judge, repository=repository, scopes=scopes, pinned=pinned)
+        verdict = await self._next(partial(_verdict, judge=judge, accepted=accepted))
+        if verdict is not None:
+            await self._next(partial(_consent, updates=verdict))
+
+    async def _next(self, answer: Answer) -> list[RefUpdate] | None:
+        """Wait for a hook's question without holding a thread, then answer it in one."""
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+        loop.add_reader(self.ask, asked.set)
+        try:
+            await asked.wait()
+        finally:
+            loop.remove_reader(self.ask)
+        # Descriptors of its own: a cancelled push closes ours while the thread still works.
+        pipes = os.dup(self.ask), os.dup(self.reply)
+        return await asyncio.shield(asyncio.to_thread(_converse, pipes, answer))
+
+
+def _moved_up(fd: int) -> int:
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD, _FIRST_FD)
+    os.close(fd)
+    return moved
+
+
+def _converse(pipes: tuple[int, int], answer: Answer) -> list[RefUpdate] | None:
+    os.set_blocking(pipes[0], True)  # the loop's poll has made it non-blocking
+    with open(pipes[0], "rb") as question, open(pipes[1], "wb") as lines:
+        try:
+            return answer(question, lines)
+        except BrokenPipeError:  # the hook is gone, and with it the push
+            return None
+
+
+def _verdict(
+    question: IO[bytes], answer: IO[bytes], *, judge: Judge, accepted: Accepted
+) -> list[RefUpdate] | None:
+    """Judge what pre-receive asks. The updates that may go in, None if the push may not."""
+    updates: list[RefUpdate] = []
+    try:
+        lines = _read(question)
+        if lines is None:
+            return None  # git ended without asking: there was nothing to judge
+        if lines == [_MOVE]:
+            log.error("a push came to its end without its pre-receive hook, and was refused")
+            refused = ["no"]
+        else:
+            updates, refused = judge(lines)
+        if not refused:
+            accepted(updates)
+    except GitpromptError as error:
+        refused = [printable(f"gitprompt: {error.message}")]
+    except Exception:  # a bug of ours must refuse the push, and say so, not hang it
+        log.error("judging a push failed", exc_info=True)
+        refused = ["gitprompt: the push could not be judged; see the server's log"]
+    _write(answer, [*refused, "no" if refused else "ok"])
+    return None if refused else updates
+
+
+def _consent(
+    question: IO[bytes], answer: IO[bytes], *, updates: Sequence[RefUpdate]
+) -> list[RefUpdate] | None:
+    """Tell proc-receive, in git's words (gitprotocol-pack, "proc-receive"), to let git go on as it
+    would without that hook. Git takes no ref that is not named."""
+    if _read(question) != [_MOVE]:
+        return None
+    parts = [_packet("version=1"), "0000"]
+    for update in updates:
+        parts += [_packet(f"ok {update.ref}"), _packet("option fall-through")]
+    report = "".join((*parts, "0000"))
+    # Git writes the commands before it reads, and a pipe that nobody empties would stop it.
+    drain = ["drain"] if len(report) > _PIPE else []
+    _write(answer, [*drain, report, "ok"])
+    return None
+
+
+def _packet(text: str) -> str:
+    line = f"{text}\n"
+    return f"{len(os.fsencode(line)) + 4:04x}{line}"
+
+
+def _read(question: IO[bytes]) -> list[str] | None:
+    """The lines of a question, without its end; None if there is none. Raises PayloadTooLarge."""
+    lines: list[str] = []
+    size = 0
+    for raw in question:
+        size += len(raw)
+        if size > _MAX_QUESTION:
+            raise PayloadTooLarge("too many refs in one push")
+        line = os.fsdecode(raw).rstrip("\n")
+        if line == "end":
+            return lines
+        lines.append(line)
+    return None
+
+
+def _write(answer: IO[bytes], lines: Sequence[str]) -> None:
+    answer.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+    answer.flush()
+
+
+def _judge(
+    lines: list[str], *, repository: Repository, scopes: frozenset[str], pinned: Pinned
+) -> tuple[list[RefUpdate], list[str]]:
+    """The updates of a push, and the lines of its refusal; none where it may go in."""
+    objects, alternates, *refs = lines
+    quarantine = {
+        "GIT_OBJECT_DIRECTORY": objects,
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates,
+    }
+    # A push that only deletes brings no objects, and has no quarantine.
+    quarantined = repository.quarantined({key: value for key, value in quarantine.items() if value})
+    updates = push_rules.parse_updates("\n".join(refs))
+    refusals = push_rules.judge(quarantined, updates, scopes=scopes, pinned=pinned)
+    return updates, push_rules.report(refusals)

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Git smart HTTP at /git/{workspace}.git: git's own receive-pack and upload-pack, streamed.
+
+This is a raw ASGI endpoint: a StreamingResponse would eat the request's messages while it watches
+for a disconnect. The response starts only with git's first output, because the server answers
+`Expect: 100-continue` only until then. A push is answered to its end only when what it pushed is
+served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+
+from starlette.types import Receive, Scope, Send
+
+from gitprompt import hosting, log
+from gitprompt.errors import (
+    BadRequest,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from gitprompt.ledger import PushLedger
+from gitprompt.registry.sync import Source
+from gitprompt.server.context import Context
+from gitprompt.server.git.rpc import Rpc
+from gitprompt.server.http.auth import Principal, read_headers
+from gitprompt.server.http.endpoints import actor_of
+from gitprompt.server.http.wire import parse_query, request_id
+
+PREFIX = "/git/"
+_PATH = re.compile(
+    r"/git/([A-Za-z0-9_-]{1,128})\.git/(info/refs|git-upload-pack|git-receive-pack)\Z"
+)
+OTHER = "/git/other"
+_PROTOCOL = re.compile(r"version=[012]\Z")
+_CHUNK = 1 << 16
+
+Unpack = Callable[[bytes], Iterable[bytes]]
+_SCOPES = {"git-upload-pack": "read", "git-receive-pack": "write"}
+
+
+def template(path: str) -> str:
+    """The path without its workspace, for the metrics."""
+    match = _PATH.match(path)
+    return f"/git/{{workspace}}.git/{match[2]}" if match else OTHER
+
+
+class GitEndpoint:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._with_head: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        rid = request_id(headers.get(b"x-request-id", "").encode("latin-1"))
+        workspace, service, is_advertisement = self._parse(scope, headers)
+        principal = self._authenticate(scope, workspace, _SCOPES[service])
+        source = await self._source(workspace, service)
+        unpack = _unpacker(headers.get(b"content-encoding", ""))
+        protocol = headers.get(b"git-protocol", "")
+        is_push = service == "git-receive-pack" and not is_advertisement
+        rpc = await Rpc.start(
+            source.repository,
+            service.removeprefix("git-"),
+            advertise=is_advertisement,
+            protocol=protocol if _PROTOCOL.match(protocol) else "",
+            max_bytes=self._context.settings.max_push_bytes,
+            hooks=await self._hooks(source) if is_push else None,
+        )
+        answer = _Answer(send, rid, service, is_advertisement)
+        if is_advertisement and protocol != "version=2":
+            line = f"# service={service}\n"
+            answer.prefix = f"{len(line) + 4:04x}{line}0000".encode()
+        ledger = PushLedger(
+            self._context.telemetry, actor_of(principal, scope), self._context.clock
+        )
+        judging = asyncio.create_task(self._judge(rpc, source, principal, ledger))
+        feeding = asyncio.create_task(self._feed(rpc, receive, unpack))
+        try:
+            while chunk := await rpc.stdout.read(_CHUNK):
+                await answer.write(chunk)
+            await feeding
+            code = await rpc.wait()
+            if is_push:
+                await self._publish(source)
+                refs = self._context.workspaces.refs(source.workspace)
+                await ledger.settle(refs, source.repository)
+            if code and not answer.started:
+                raise BadRequest(f"git could not answer the request (exit {code})")
+            await answer.end()
+        finally:
+            for task in (feeding, judging):
+                task.cancel()
+            await asyncio.gather(feeding, judging, return_exceptions=True)
+            await rpc.close()
+
+    def _parse(self, scope: Scope, headers: dict[bytes, str]) -> tuple[str, str, bool]:
+        """Workspace, service, and whether its refs are asked for (else it is the exchange)."""
+        found = _PATH.match(scope["path"])
+        if not found:
+            raise NotFound("Repository not found", hint="Clone http://HOST/git/default.git")
+        workspace, what = found.groups()
+        if what == "info/refs":
+            service = parse_query(scope["query_string"]).params.get("service", "")
+            if service not in _SCOPES:
+                raise Forbidden("Only smart HTTP is served", hint="Use git 1.6.6 or newer.")
+            self._method(scope, "GET")
+            return workspace, service, True
+        self._method(scope, "POST")
+        if headers.get(b"content-type") != f"application/x-{what}-request":
+            raise UnsupportedMediaType(f"Content-Type must be application/x-{what}-request")
+        return workspace, what, False
+
+    @staticmethod
+    def _method(scope: Scope, allowed: str) -> None:
+        if scope["method"] != allowed:
+            raise MethodNotAllowed("Method not allowed", headers={"Allow": allowed})
+
+    def _authenticate(self, scope: Scope, workspace: str, needed: str) -> Principal:
+        headers = read_headers(scope["headers"])
+        try:
+            principal = self._context.authenticator.authenticate(headers, workspace=workspace)
+        except Unauthorized as error:
+            error.headers["WWW-Authenticate"] = (
+                'Basic realm="gitprompt: the API key is the password"'
+            )
+            raise
+        principal.require(needed)
+        self._context.limiter.admit(principal)
+        return principal
+
+    async def _source(self, workspace: str, service: str) -> Source:
+        source = self._context.workspaces.source(workspace)
+        if source is None:
+            if service != "git-receive-pack":
+                raise NotFound(f"Workspace {workspace} not found")
+            source = await self._context.workspaces.create(workspace)
+        return source
+
+    async def _hooks(self, source: Source) -> str:
+        """The hooks that judge a push: those of the repository run, and ours besides, from a folder
+        in the data directory."""
+        own = f"{source.repository.git_dir}/hooks"
+        if not source.owned:  # only git knows where they are
+            own = await asyncio.to_thread(source.repository.hooks_dir)
+        return hosting.composed_hooks(f"{self._context.settings.data}/hooks", own)
+
+    async def _feed(self, rpc: Rpc, receive: Receive, unpack: Unpack) -> None:
+        """The request's body to git, unpacked where git has compressed it."""
+        limit, size = self._context.settings.max_push_bytes, 0
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    rpc.terminate()
+                    return
+                for part in unpack(message.get("body", b"")):
+                    size += len(part)
+                    if size > limit:
+                        rpc.terminate()
+                        raise PayloadTooLarge(f"the push is larger than {limit} bytes")
+                    await rpc.write(part)
+                if not message.get("more_body"):
+                    return
+        except zlib.error:
+            rpc.terminate()
+            raise BadRequest("the body is not valid gzip") from None
+        finally:
+            await rpc.close_stdin()
+
+    async def _judge(
+        self, rpc: Rpc, source: Source, principal: Principal, ledger: PushLedger
+    ) -> None:
+        """Answer the pre-receive hook, once it asks."""
+        if rpc.channel is not None:
+            telemetry, workspace = self._context.telemetry, source.workspace
+
+            def pinned(name: str, version: str) -> str | None:
+                pin = telemetry.pin(workspace, name, version)
+                return pin.version.tag if pin else None
+
+            settings = self._context.index.settings(workspace)
+            await rpc.channel.answer(
+                source.repository,
+                principal.scopes,
+                pinned,
+                lambda updates: ledger.begin(updates, settings.namespace),
+            )
+
+    async def _publish(self, source: Source) -> None:
+        """Serve what was pushed. A failure here is not the pusher's: the poll will mend it."""
+        try:
+            if source.owned and source.workspace not in self._with_head:
+                await asyncio.to_thread(hosting.follow_first_branch, source.repository)
+                if source.repository.refs().head[1]:
+                    self._with_head.add(source.workspace)
+            await self._context.workspaces.reconcile(source.workspace)
+        except Exception as error:  # the push is in; its answer must not be cut short
+            log.error("sync after push failed", workspace=source.workspace, error=str(error))
+
+
+def _unpacker(encoding: str) -> Unpack:
+    """What turns a piece of the body into pieces for git."""
+    if encoding in ("", "identity"):
+        return lambda data: (data,)
+    if encoding not in ("gzip", "x-gzip"):
+        raise UnsupportedMediaType(f"Content-Encoding {encoding} is not supported")
+    decompressor = zlib.decompressobj(31)
+
+    def unpack(data: bytes) -> Iterator[bytes]:
+        while data:
+            if decompressor.eof:
+                raise zlib.error("data after the end")
+            yield decompressor.decompress(data, _CHUNK)
+            data = decompressor.unconsumed_tail or decompressor.unused_data
+
+    return unpack
+
+
+class _Answer:
+    """The response: it starts with git's first output, and ends when we say so."""
+
+    def __init__(self, send: Send, rid: bytes, service: str, is_advertisement: bool) -> None:
+        self._send = send
+        kind = "advertisement" if is_advertisement else "result"
+        self._headers = [
+            (b"content-type", f"application/x-{service}-{kind}".encode()),
+            (b"cache-control", b"no-cache, max-age=0, must-revalidate"),
+            (b"x-request-id", rid),
+        ]
+        self.prefix = b""
+        self.started = False
+
+    async def write(self, chunk: bytes) -> None:
+        if not self.started:
+            self.started = True
+            start = {"type": "http.response.start", "status": 200, "headers": self._headers}
+            await self._send(start)
+            chunk = self.prefix + chunk
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def end(self) -> None:
+        if not self.started:  # git asks with an empty request whether it may send a large one
+            await self.write(b"")
+        await self._send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is asking, for which workspace, and with which scopes (CONTRACT, "Auth")."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import NamedTuple
+
+from gitprompt import keys
+from gitprompt.clock import Clock
+from gitprompt.errors import Forbidden, Unauthorized
+from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
+from gitprompt.server import local
+from gitprompt.store.database import Telemetry
+from gitprompt.store.tables.audit import LOCAL_TOKEN
+
+_CACHED_HASHES = 10_000
+
+
+class Principal(NamedTuple):
+    """An authenticated caller and the workspace of this request. `is_master`: of any workspace."""
+
+    workspace: str
+    scopes: frozenset[str]
+    key_id: int
+    key_name: str
+    is_master: bool
+
+    def require(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise Forbidden(f"Missing required scope: {scope}")
+
+
+class Headers(NamedTuple):
+    """The few request headers that matter, found in one pass."""
+
+    api_key: bytes = b""
+    authorization: bytes = b""
+    workspace: bytes = b""
+    request_id: bytes = b""
+    if_none_match: bytes = b""
+
+
+_NAMES = {
+    b"x-api-key": 0,
+    b"authorization": 1,
+    b"x-workspace-id": 2,
+    b"x-request-id": 3,
+    b"if-none-match": 4,
+}
+
+
+def read_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
+    found = [b"", b"", b"", b"", b""]
+    for name, value in raw:
+        position = _NAMES.get(name)
+        if position is not None:
+            found[position] = value
+    return Headers(*found)
+
+
+class Authenticator:
+    def __init__(self, telemetry: Telemetry, salt: bytes, clock: Clock, *, data: str) -> None:
+        self._telemetry = telemetry
+        self._salt = salt
+        self._clock = clock
+        self._data = data
+        self._hashes: dict[str, str] = {}
+        self.used: dict[int, int] = {}  # key id → Unix seconds, since it was last written down
+
+    def authenticate(self, headers: Headers, *, workspace: str | None = None) -> Principal:
+        """The caller, or Unauthorized with the reason. `workspace` overrides the header's."""
+        wanted, key = _asked(headers, workspace)
+        record = self._telemetry.key_by_hash(self._hash(key)) if keys.KEY.match(key) else None
+        if record is None:
+            raise Unauthorized("Invalid API key")
+        now = self._clock()
+        if record.expires_at is not None and record.expires_at <= now:
+            raise Unauthorized("API key expired")
+        is_master = record.workspace_id == keys.MASTER
+        if not is_master and record.workspace_id != wanted:
+            raise Unauthorized("API key does not belong to this workspace")
+        self.used[record.id] = now
+        return Principal(wanted, record.scope_set, record.id, record.name, is_master)
+
+    def authenticate_locally(self, headers: Headers) -> Principal:
+        """Like `authenticate`, for a request over the Unix socket of the data directory, which
+        takes its own token and nothing else."""
+        wanted, token = _asked(headers, None)
+        if not local.is_token(self._data, token):
+            raise Unauthorized("Invalid local token")
+        return Principal(wanted, frozenset(("read", "write")), 0, LOCAL_TOKEN, True)
+
+    def write_down_use(self) -> None:
+        """Remember when keys were last used; not with each request. Blocks."""
+        used, self.used = self.used, {}
+        if used:
+            self._telemetry.note_use(used)
+
+    def _hash(self, key: str) -> str:
+        """HMACs are remembered in memory, so that a caller pays for one only once."""
+        found = self._hashes.get(key)
+        if found is None:
+            if len(self._hashes) >= _CACHED_HASHES:
+                self._hashes.clear()
+            found = self._hashes[key] = keys.hashed(self._salt, key)
+        return found
+
+
+def _asked(headers: Headers, workspace: str | None) -> tuple[str, str]:
+    """The workspace that a request is about, and the key that it shows."""
+    wanted = workspace or headers.workspace.decode("latin-1") or DEFAULT_WORKSPACE
+    if wanted != DEFAULT_WORKSPACE:
+        check_workspace(wanted)
+    key = headers.api_key.decode("latin-1") or _from_authorization(headers.authorization)
+    if not key:
+        raise Unauthorized("Missing X-API-Key header")
+    return wanted, key
+
+
+def _from_authorization(header: bytes) -> str:
+    """The key of `Bearer <key>` or of Basic, where it is the password."""
+    scheme, _, value = header.decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            decoded = base64.b64decode(value, validate=True).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            return ""
+        user, _, password = decoded.partition(":")
+        return password or user
+    return ""

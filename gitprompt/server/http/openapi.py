@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI document, made of the endpoints' own rows and of the shapes that validate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from gitprompt import __version__
+from gitprompt.server.http import shapes
+from gitprompt.server.http.endpoints import Endpoint, Parameter
+
+_REF = "#/components/schemas/{name}"
+_ERRORS = {
+    400: "Malformed, or a selector or id that is none",
+    401: "No key, or one that is not valid here",
+    403: "The key lacks a scope, or a policy says no",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "It exists, or somebody was faster",
+    413: "The body is too large",
+    415: "The body is not JSON",
+    422: "One or more fields break a rule",
+    429: "Too many requests of this key",
+    503: "Busy or not configured: try again later",
+}
+
+
+def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document."""
+    types = [shapes.Error]
+    for endpoint in endpoints:
+        for shape in (endpoint.body, endpoint.answer):
+            if shape is not None and not isinstance(shape, dict):
+                types.append(shape)
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    by_type = {repr(shape): schema for shape, schema in zip(types, schemas, strict=True)}
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        path = re.sub(r"\{(\w+):\w+\}", r"{\1}", endpoint.path)
+        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, by_type)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "gitprompt",
+            "version": __version__,
+            "description": "A Git repository is the registry of record for prompts.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic", "description": "Key as password."},
+            },
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, by_type: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": endpoint.summary,
+        "operationId": re.sub(
+            r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path.replace(':path', '')}"
+        ).strip("_"),
+        "tags": [_tag(endpoint.path)],
+        "parameters": list(_parameters(endpoint)),
+        "responses": _responses(endpoint, by_type),
+        "security": [],
+    }
+    if endpoint.scope is not None:
+        operation["security"] = [{"key": []}, {"bearer": []}, {"basic": []}]
+        operation["description"] = f"Needs the scope `{endpoint.scope}`."
+    if endpoint.body is not None:
+        schema = endpoint.body if isinstance(endpoint.body, dict) else by_type[repr(endpoint.body)]
+        media: dict[str, Any] = {"schema": schema}
+        if endpoint.example is not None:
+            media["example"] = endpoint.example
+        operation["requestBody"] = {"required": True, "content": {"application/json": media}}
+    return operation
+
+
+def _tag(path: str) -> str:
+    parts = path.strip("/").split("/")
+    if parts[0] != "v1":
+        return parts[0].removesuffix(".json")
+    return "labels" if "labels" in parts else parts[1]
+
+
+def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"\{(\w+)(?::\w+)?\}", endpoint.path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    for parameter in endpoint.query:
+        yield _query(parameter)
+    if endpoint.scope is not None:
+        yield {
+            "name": "X-Workspace-Id",
+            "in": "header",
+            "required": False,
+            "description": "The workspace; `default` where it is absent.",
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,128}$"},
+        }
+
+
+def _query(parameter: Parameter) -> dict[str, Any]:
+    found = {
+        "name": parameter.name,
+        "in": "query",
+        "required": False,
+        "description": parameter.about,
+        "schema": dict(parameter.schema),
+    }
+    if parameter.schema.get("type") == "object":
+        found.update({"style": "deepObject", "explode": True})
+    return found
+
+
+def _responses(endpoint: Endpoint, by_type: dict[str, Any]) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    good: dict[str, Any] = {"description": "Done"}
+    if endpoint.answer is not None:
+        shape = endpoint.answer
+        schema = shape if isinstance(shape, dict) else by_type[repr(shape)]
+        if endpoint.is_page:
+            schema = _page(schema)
+        good["content"] = {endpoint.media_type: {"schema": schema}}
+    responses[str(endpoint.status)] = good
+    statuses = {*endpoint.errors}
+    if endpoint.scope is not None:
+        statuses |= {400, 401, 403, 429, 503}
+    if endpoint.body is not None:
+        statuses |= {400, 413, 415, 422}
+    if endpoint.query:
+        statuses |= {400, 422}
+    for status in sorted(statuses):
+        responses[str(status)] = {
+            "description": _ERRORS[status],
+            "content": {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}},
+        }
+    return responses
+
+
+def _page(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["items", "total", "page", "limit", "totalPages"],
+        "properties": {
+            "items": {"type": "array", "items": item},
+            "total": {"type": "integer"},
+            "page": {"type": "integer"},
+            "limit": {"type": "integer"},
+            "totalPages": {"type": "integer"},
+            "nextCursor": {"type": ["string", "null"]},
+        },
+    }

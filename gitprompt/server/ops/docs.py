@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/openapi.json, and /docs: a viewer whose assets come from an installed package, not from a CDN."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Route
+
+from gitprompt.errors import NotFound
+from gitprompt.server.http.endpoints import Endpoint
+from gitprompt.server.http.openapi import document
+from gitprompt.server.http.wire import Json
+
+_ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>gitprompt: the HTTP interface</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+_START = (
+    'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true,'
+    " validatorUrl: null});\n"
+)
+
+
+def routes(endpoints: Sequence[Endpoint]) -> list[Route]:
+    described = document(endpoints)
+
+    async def openapi(request: Request) -> Response:
+        return Json(described)
+
+    async def page(request: Request) -> Response:
+        return HTMLResponse(_PAGE, headers={"Content-Security-Policy": "default-src 'self';"
+            " style-src 'self' 'unsafe-inline'; img-src 'self' data:"})  # fmt: skip
+
+    async def asset(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name == "start.js":
+            return Response(_START, media_type="text/javascript")
+        if name not in _ASSETS:
+            raise NotFound("Route not found")
+        return FileResponse(os.path.join(_folder(), name), media_type=_ASSETS[name])
+
+    return [
+        Route("/openapi.json", openapi),
+        Route("/docs", page),
+        Route("/docs/", page),
+        Route("/docs/{name}", asset),
+    ]
+
+
+@cache
+def _folder() -> str:
+    spec = find_spec("swagger_ui")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return os.path.join(spec.submodule_search_locations[0], "static")

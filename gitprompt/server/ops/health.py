@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /health and /health/deep. Neither needs a key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gitprompt import log
+from gitprompt.server.context import Context
+from gitprompt.server.http import shapes
+from gitprompt.server.http.endpoints import Endpoint
+from gitprompt.server.http.wire import Json
+
+PATH = "/health"
+_TIMEOUT = 2.0  # seconds, for each check by itself
+
+
+def endpoints() -> list[Endpoint]:
+    """What is answered here, described."""
+    return [
+        Endpoint(
+            method="GET", path="/health", scope=None, summary="Is the process up?",
+            answer=shapes.Health,
+        ),
+        Endpoint(
+            method="GET", path="/health/deep", scope=None, answer=shapes.DeepHealth,
+            summary="Can it read its databases and repositories?", errors=(503,),
+        ),
+    ]  # fmt: skip
+
+
+def routes(context: Context) -> list[Route]:
+    async def health(request: Request) -> Response:
+        return Json({"status": "ok"})
+
+    async def deep(request: Request) -> Response:
+        workspaces = context.workspaces
+
+        def driver() -> None:
+            for name in workspaces.names:
+                source = workspaces.source(name)
+                if source is not None:
+                    context.driver.check(name, source.repository)
+
+        def sync() -> None:
+            for name in workspaces.names:
+                error = workspaces.state(name).last_error
+                if error:
+                    raise RuntimeError(f"{name}: {error}")
+
+        async def index() -> str:
+            return _told(context.index.ping)  # its one thread is this one
+
+        results = await asyncio.gather(
+            _checked(context.telemetry.ping), index(), _checked(driver), _checked(sync)
+        )
+        checks = dict(zip(("sqlite", "index", "driver", "sync"), results, strict=True))
+        healthy = all(result == "ok" for result in checks.values())
+        body = {
+            "status": "ok" if healthy else "degraded",
+            "checks": checks,
+            "dbType": "sqlite",
+            "dbConnected": checks["sqlite"] == "ok",
+            "driverType": context.driver.name,
+        }
+        return Json(body, status_code=200 if healthy else 503)
+
+    return [Route(PATH, health), Route("/health/deep", deep)]
+
+
+async def _checked(check: Callable[[], None]) -> str:
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(_told, check), _TIMEOUT)
+    except TimeoutError:
+        return f"no answer within {_TIMEOUT:g} seconds"
+
+
+def _told(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:  # anybody may ask; what exactly is wrong is for the log
+        log.warning("a health check failed", error=str(error) or type(error).__name__)
+        return "error"
+    return "ok"

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the server does now and then: remember when keys were used, and forget old telemetry."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from gitprompt import log
+from gitprompt.errors import GitpromptError
+from gitprompt.server.context import Context
+from gitprompt.store.tables import retention
+
+_SECONDS = 60.0
+_DAY = 86_400
+_ROWS = 500  # to one transaction: about a millisecond
+_PAUSE = 0.05  # seconds between two of them
+
+
+async def keep_house(context: Context) -> None:
+    """For ever; whatever goes wrong is told and tried again."""
+    while True:
+        await asyncio.sleep(_SECONDS)
+        try:
+            await asyncio.to_thread(context.authenticator.write_down_use)
+            if context.settings.keep_days:
+                await forget_old(context)
+        except GitpromptError as error:
+            log.warning("housekeeping failed", error=error.message)
+
+
+async def forget_old(context: Context) -> int:
+    """Delete what is older than the setting says; returns how many rows that were."""
+    before = context.clock() - context.settings.keep_days * _DAY
+    begin, total = time.monotonic(), 0
+    while True:
+        number: int = await context.telemetry.write(retention.forget_some, (before, _ROWS))
+        total += number
+        if not number:
+            break
+        await asyncio.sleep(_PAUSE)
+    if total:
+        log.info("forgot old telemetry", rows=total, seconds=round(time.monotonic() - begin, 2))
+    return total

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""POST /webhooks/{dialect}: a forge says that something changed.
+
+A webhook is only a poke: after its signature is checked nothing is taken from it, so a replay
+changes nothing. The answer does not wait for the sync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gitprompt.config import ServerSettings
+from gitprompt.errors import NotFound, Unauthorized, Unavailable
+from gitprompt.server.context import Context
+from gitprompt.server.http import shapes
+from gitprompt.server.http.endpoints import Endpoint
+from gitprompt.server.http.wire import Json, read_body
+
+MAX_BYTES = 25_000_000
+
+
+def _hmac_sha256(secret: bytes, body: bytes) -> str:
+    return hmac.digest(secret, body, hashlib.sha256).hex()
+
+
+def _prefixed(secret: bytes, body: bytes) -> str:
+    return "sha256=" + _hmac_sha256(secret, body)
+
+
+def _token(secret: bytes, body: bytes) -> str:
+    return secret.decode("utf-8", "replace")
+
+
+class Dialect(NamedTuple):
+    """How a forge signs: the header, what must stand in it, and where it names the event."""
+
+    signature: str
+    expected: Callable[[bytes, bytes], str]
+    event: str
+    pokes: frozenset[str]
+    secret: Callable[[ServerSettings], str]
+
+
+_PUSHES = frozenset({"push", "create", "delete"})
+
+DIALECTS: Mapping[str, Dialect] = {
+    "github": Dialect(
+        "x-hub-signature-256", _prefixed, "x-github-event", _PUSHES,
+        lambda s: s.github_webhook_secret,
+    ),
+    "gitlab": Dialect(
+        "x-gitlab-token", _token, "x-gitlab-event", frozenset({"Push Hook", "Tag Push Hook"}),
+        lambda s: s.gitlab_webhook_secret,
+    ),
+    "gitea": Dialect(
+        "x-gitea-signature", _hmac_sha256, "x-gitea-event", _PUSHES,
+        lambda s: s.gitea_webhook_secret,
+    ),
+    "bitbucket": Dialect(
+        "x-hub-signature", _prefixed, "x-event-key", frozenset({"repo:push", "repo:refs_changed"}),
+        lambda s: s.bitbucket_webhook_secret,
+    ),
+    "generic": Dialect(
+        "x-gitprompt-signature", _prefixed, "", frozenset(), lambda s: s.generic_webhook_secret
+    ),
+}  # fmt: skip
+
+
+def endpoints() -> list[Endpoint]:
+    """What is answered here, described."""
+    return [
+        Endpoint(
+            method="POST", path="/webhooks/{dialect}", scope=None, answer=shapes.Webhook,
+            summary="A forge's signed poke: sync now", errors=(401, 404, 413, 503),
+        )
+    ]  # fmt: skip
+
+
+def routes(context: Context) -> list[Route]:
+    pokes: set[asyncio.Task[None]] = set()
+
+    async def webhook(request: Request) -> Response:
+        dialect = DIALECTS.get(request.path_params["dialect"])
+        if dialect is None:
+            raise NotFound("Webhook not found")
+        secrets, given = _expected(dialect, dialect.secret(context.settings), request)
+        body = await read_body(request.scope, request.receive, MAX_BYTES)
+        _verify(dialect, secrets, given, body)
+        event = request.headers.get(dialect.event, "") if dialect.event else ""
+        if dialect.pokes and event not in dialect.pokes:
+            return Json({"message": "Event ignored", "event": event})
+        task = asyncio.create_task(context.workspaces.poke())
+        pokes.add(task)
+        task.add_done_callback(pokes.discard)
+        return Json({"message": "Sync triggered"})
+
+    return [Route("/webhooks/{dialect}", webhook, methods=["POST"])]
+
+
+def _expected(dialect: Dialect, configured: str, request: Request) -> tuple[list[str], str]:
+    """The secrets and the signature; refuses before a byte of the body is read."""
+    secrets = [secret.strip() for secret in configured.split(",") if secret.strip()]
+    if not secrets:
+        raise Unavailable("Webhook secret not configured", retry_after=60)
+    given = request.headers.get(dialect.signature)
+    if not given:
+        raise Unauthorized("Missing signature")
+    return secrets, given
+
+
+def _verify(dialect: Dialect, secrets: list[str], given: str, body: bytes) -> None:
+    """Any of the configured secrets may have signed, so that one can be rotated."""
+    matches = [
+        hmac.compare_digest(
+            dialect.expected(secret.encode(), body).encode(), given.encode("utf-8", "replace")
+        )
+        for secret in secrets
+    ]
+    if not any(matches):
+        raise Unauthorized("Invalid signature")

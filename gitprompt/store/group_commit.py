@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One thread writes: whatever waits goes into one transaction, and is answered after its fsync.
+
+A job is a function and an item. Jobs of one function that wait together are applied by one call,
+in the order in which they came, so that a hundred inserts are one statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from time import perf_counter
+from typing import Any, NamedTuple, TypeVar
+
+import apsw
+
+from gitprompt.errors import GitpromptError, Unavailable
+from gitprompt.store.engines import sqlite
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# For each item its result, or the error that refuses it; a refused item has written nothing.
+Apply = Callable[[apsw.Connection, Sequence[Any]], Sequence[Any]]
+
+# Called after each transaction, one that failed too: its jobs, the outcome of each, and the seconds
+# that it took. In the writer's thread, before anybody is answered; must not raise.
+OnCommit = Callable[[Sequence["Job"], Sequence[Any], float], None]
+
+MAX_WAITING = 20_000  # jobs; more are refused, so that memory stays bounded
+_MAX_GROUP = 1_000  # jobs to one transaction
+
+
+class Job(NamedTuple):
+    """What waits; the future gets the outcome."""
+
+    apply: Apply
+    item: Any
+    future: asyncio.Future[Any] | Future[Any]
+    loop: asyncio.AbstractEventLoop | None
+
+
+class Writer:
+    """Owns a connection and the thread that uses it. `close` writes what waits, then ends."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        *,
+        name: str,
+        on_commit: Sequence[OnCommit] = (),
+    ) -> None:
+        self._connection = connection
+        self._on_commit = on_commit
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue, about."""
+        return self._queue.qsize()
+
+    def submit(self, apply: Apply, item: Any) -> asyncio.Future[Any]:
+        """Queue a job from the event loop; its future is done when it is on disk.
+
+        Raises Unavailable where the queue is full: nothing is stored then.
+        """
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._loop = asyncio.get_running_loop()  # a system call: not for every job
+        future: asyncio.Future[Any] = loop.create_future()
+        self._put(Job(apply, item, future, loop))
+        return future
+
+    def start(self, apply: Apply, item: Any) -> Future[Any]:
+        """Queue a job from any other thread; its future is done when it is on disk."""
+        future: Future[Any] = Future()
+        self._put(Job(apply, item, future, None))
+        return future
+
+    def run(self, apply: Apply, item: Any) -> Any:
+        """Queue a job from any other thread, and wait until it is on disk."""
+        return self.start(apply, item).result()
+
+    def call(self, function: Callable[[apsw.Connection], Result]) -> Result:
+        """Run a function in a transaction of the writer, and wait for it."""
+        result: Result = self.run(_each, function)
+        return result
+
+    def _put(self, job: Job) -> None:
+        if self._closed:
+            raise Unavailable("the server is stopping", retry_after=5)
+        if self._queue.qsize() >= MAX_WAITING:
+            raise Unavailable("too many writes are waiting; nothing was stored", retry_after=1)
+        self._queue.put(job)
+
+    def close(self) -> None:
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    # the thread
+
+    def _work(self) -> None:
+        stop = False
+        while not stop:
+            jobs: list[Job] = []
+            job = self._queue.get()
+            while job is not None:
+                jobs.append(job)
+                if len(jobs) >= _MAX_GROUP or self._queue.empty():
+                    break
+                job = self._queue.get()
+            stop = job is None
+            if jobs:
+                begin = perf_counter()
+                outcomes = self._write(jobs)
+                seconds = perf_counter() - begin
+                for call in self._on_commit:
+                    call(jobs, outcomes, seconds)
+                _deliver(jobs, outcomes)
+
+    def _write(self, jobs: Sequence[Job]) -> list[Any]:
+        """The outcome of each job, after the commit."""
+        try:
+            with sqlite.connection_transaction(self._connection):
+                return _together(self._connection, jobs)
+        except Exception:
+            if len(jobs) == 1:
+                return [_told()]
+        return self._apart(jobs)
+
+    def _apart(self, jobs: Sequence[Job]) -> list[Any]:
+        """One by one, so that a job that fails takes nobody with it."""
+        outcomes: list[Any] = []
+        try:
+            with sqlite.connection_transaction(self._connection):
+                for job in jobs:
+                    try:
+                        with self._connection:  # a savepoint
+                            outcomes += job.apply(self._connection, (job.item,))
+                    except Exception:
+                        outcomes.append(_told())
+        except Exception:
+            return [_told()] * len(jobs)
+        return outcomes
+
+
+def _each(db: apsw.Connection, functions: Sequence[Callable[[apsw.Connection], Any]]) -> list[Any]:
+    return [function(db) for function in functions]
+
+
+def _together(db: apsw.Connection, jobs: Sequence[Job]) -> list[Any]:
+    """Apply jobs, those of one function by one call; outcomes in the order of the jobs."""
+    families: dict[Apply, list[int]] = {}
+    for at, job in enumerate(jobs):
+        families.setdefault(job.apply, []).append(at)
+    outcomes: list[Any] = [None] * len(jobs)
+    for apply, places in families.items():
+        results = apply(db, [jobs[at].item for at in places])
+        for at, result in zip(places, results, strict=True):
+            outcomes[at] = result
+    return outcomes
+
+
+def _told() -> GitpromptError | Exception:
+    """The exception that is being handled, in our words where it is the database's."""
+    import sys
+
+    error = sys.exception()
+    assert isinstance(error, Exception)
+    return sqlite.told(error)
+
+
+def _deliver(jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:
+    """One wake-up of the event loop for a whole group."""
+    waiting: list[tuple[asyncio.Future[Any], Any]] = []
+    loop = None
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        if isinstance(job.future, Future):
+            _settle(job.future, outcome)
+        else:
+            waiting.append((job.future, outcome))
+            loop = job.loop
+    if loop is not None and not loop.is_closed():
+        loop.call_soon_threadsafe(_settle_all, waiting)
+
+
+def _settle_all(waiting: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, outcome in waiting:
+        if not future.done():  # whoever asked may have gone
+            _settle(future, outcome)
+
+
+def _settle(future: asyncio.Future[Any] | Future[Any], outcome: Any) -> None:
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs of model calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from gitprompt.core.usage import Call, Usage
+from gitprompt.errors import Conflict, GitpromptError
+from gitprompt.store.engines import sqlite
+from gitprompt.store.tables import audit, rollups, rows
+from gitprompt.store.tables.audit import AuditRow
+from gitprompt.store.tables.rows import Condition, Window
+
+
+class LogRow(NamedTuple):
+    """A log as its table has it; `metadata` and the ollama columns but keep_alive are JSON."""
+
+    workspace: str
+    log_id: str | None
+    prompt_name: str
+    version_tag: str
+    provider: str | None
+    model: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    tokens_cached: int | None
+    latency_ms: int | None
+    cost_usd: float | None
+    ollama_options: str | None
+    ollama_keep_alive: str | None
+    ollama_format: str | None
+    status: str | None
+    error_code: str | None
+    metadata: str | None
+    trace_id: str | None
+    span_id: str | None
+    created_at: int
+
+
+class NewLog(NamedTuple):
+    row: LogRow
+    usage: Usage
+    audit: AuditRow
+
+
+class StoredLog(NamedTuple):
+    """`spanned`: the same call as a span had told it until now."""
+
+    id: int
+    is_new: bool
+    spanned: Call | None = None
+
+
+COLUMNS = ", ".join(LogRow._fields)
+DOCUMENTS = ("ollama_options", "ollama_keep_alive", "ollama_format", "metadata")
+
+
+def insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog | GitpromptError]:
+    """What became of each log. The same `log_id` with the same content is the same log."""
+    known = [_known(db, item) if item.row.log_id else None for item in items]
+    fresh = [item for item, found in zip(items, known, strict=True) if found is None]
+    if len(fresh) > 1 and any(item.row.log_id for item in fresh):
+        return [outcome for item in items for outcome in insert(db, [item])]
+    stored = iter(_insert(db, fresh))
+    return [next(stored) if found is None else found for found in known]
+
+
+def _insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog]:
+    if not items:
+        return []
+    rows.insert(db, "log", COLUMNS, [item.row for item in items])
+    last = db.last_insert_rowid()
+    rows.add_to_tally(db, "log", [item.row.workspace for item in items])
+    audit.insert(db, [item.audit for item in items])
+    rollups.add(db, [item.usage for item in items])
+    spanned = _count_once(
+        db, [item.row for item in items if item.row.trace_id and item.row.span_id]
+    )
+    return [
+        StoredLog(number, True, spanned.pop(_call_key(item.row), None) if spanned else None)
+        for number, item in enumerate(items, start=last - len(items) + 1)
+    ]
+
+
+def _known(db: apsw.Connection, item: NewLog) -> StoredLog | GitpromptError | None:
+    """The log with this `log_id`, or a Conflict where it says something else."""
+    found = sqlite.row(
+        db,
+        f"SELECT id, {COLUMNS} FROM log WHERE workspace = ? AND log_id = ?",
+        (item.row.workspace, item.row.log_id),
+    )
+    if found is None:
+        return None
+    fields = LogRow._fields[:-1]
+    if rows.differs(found[1:-1], item.row[:-1], fields, DOCUMENTS):
+        return Conflict(f"Log {item.row.log_id} exists with other content")
+    return StoredLog(int(found[0]), False)
+
+
+def _call_key(row: LogRow) -> tuple[str, str, str | None]:
+    """What a log and a span of the same call have in common."""
+    return row.workspace, rollups.trace_key(row.trace_id), row.span_id
+
+
+def _count_once(
+    db: apsw.Connection, logged: Sequence[LogRow]
+) -> dict[tuple[str, str, str | None], Call]:
+    """Take back what a span of the same call has counted already: the log says it better. Returns
+    what was taken back, by call."""
+    taken: dict[tuple[str, str, str | None], Call] = {}
+    calls = Counter(_call_key(row) for row in logged)
+    for call, number in calls.items():
+        found = sqlite.query(
+            db,
+            f"SELECT {rollups.TRACED} FROM span JOIN trace ON trace.id = span.trace"
+            f" WHERE trace.workspace = ? AND {rollups.TRACE_KEY} = ? AND span.span_id = ?",
+            call,
+        )
+        traced = [one for row in found if (one := rollups.of_traced(row))]
+        if not traced:
+            continue
+        sql = (
+            f"SELECT count(*) FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ?"
+            " AND span_id = ?"
+        )
+        if sqlite.query(db, sql, call)[0][0] == number:
+            rollups.add(db, [one.usage for one in traced], sign=-1)
+            taken[call] = traced[0]
+    return taken
+
+
+def of_spans(db: apsw.Connection, workspace: str, trace_id: str) -> Mapping[str, Call]:
+    """The calls of a trace that are logged, by the id of their span; of several logs the first."""
+    key = workspace, rollups.trace_key(trace_id)
+    if not sqlite.query(db, _ANY_OF_TRACE, key):  # nearly always: its index answers
+        return {}
+    found = sqlite.query(db, _ALL_OF_TRACE, key)
+    return {row[0]: Call(row[1], row[2], row[3], rollups.of_log(row[4:])) for row in found}
+
+
+_OF_TRACE = f"FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ? AND span_id IS NOT NULL"
+_ANY_OF_TRACE = f"SELECT 1 {_OF_TRACE} LIMIT 1"
+_ALL_OF_TRACE = (
+    f"SELECT span_id, provider, model, cost_usd, {rollups.LOGGED} {_OF_TRACE} ORDER BY id DESC"
+)
+
+
+def lately(db: apsw.Connection, limit: int) -> list[tuple[str | None, str | None]]:
+    """(provider, model) of the newest logs of calls that did not fail."""
+    return sqlite.query(
+        db,
+        "SELECT DISTINCT provider, model FROM (SELECT provider, model, status FROM log"
+        " ORDER BY id DESC LIMIT ?) WHERE status IS NOT 'error'",
+        (limit,),
+    )
+
+
+def page(
+    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
+) -> list[tuple[Any, ...]]:
+    return rows.newest_first(db, "log", COLUMNS, window, conditions)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of suites, which are files in Git, and the results of their evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from gitprompt.core.usage import HOUR
+from gitprompt.errors import Conflict, GitpromptError, NotFound
+from gitprompt.store.engines import sqlite
+from gitprompt.store.tables import audit, rollups, rows
+from gitprompt.store.tables.audit import AuditRow
+from gitprompt.store.tables.rollups import Score
+from gitprompt.store.tables.rows import Condition, Window
+
+
+class NumberedSuite(NamedTuple):
+    id: int
+    name: str
+    created_at: int
+
+
+class ResultRow(NamedTuple):
+    """`suite` is its number; prompt and version are what was scored."""
+
+    suite: int
+    result_id: str | None
+    run_id: str | None
+    score: float | None
+    metadata: str | None
+    prompt_name: str | None
+    version_tag: str | None
+    created_at: int
+
+
+class NewResult(NamedTuple):
+    """A result of a suite; where its run's trace names a prompt version, that is what was scored.
+    `min_score` is what passes, None where the suite does not say."""
+
+    workspace: str
+    row: ResultRow
+    audit: AuditRow
+    suite_name: str
+    min_score: float | None
+
+
+class StoredResult(NamedTuple):
+    id: int
+    is_new: bool
+
+
+COLUMNS = ", ".join(ResultRow._fields)
+_SAID = ("suite", "result_id", "run_id", "score", "metadata")
+
+
+def number(db: apsw.Connection, items: Sequence[tuple[str, Sequence[str], int]]) -> list[None]:
+    """Give a number to each suite that has none: (workspace, names, now). A number is never used
+    twice."""
+    db.executemany(
+        "INSERT INTO suite (workspace, name, created_at) SELECT ?1, ?2, ?3"
+        " WHERE NOT EXISTS (SELECT 1 FROM suite WHERE workspace = ?1 AND name = ?2)",
+        [(workspace, name, now) for workspace, names, now in items for name in names],
+    )
+    return [None] * len(items)
+
+
+def numbered(db: apsw.Connection, workspace: str) -> Mapping[str, NumberedSuite]:
+    """The numbered suites of a workspace by name, those whose file is gone too."""
+    found = sqlite.query(
+        db, "SELECT id, name, created_at FROM suite WHERE workspace = ?", (workspace,)
+    )
+    return {row[1]: NumberedSuite(*row) for row in found}
+
+
+def insert(db: apsw.Connection, items: Sequence[NewResult]) -> list[StoredResult | GitpromptError]:
+    """What became of each result. The same `result_id` with the same content is the same result."""
+    return [_insert(db, item) for item in items]
+
+
+def _insert(db: apsw.Connection, item: NewResult) -> StoredResult | GitpromptError:
+    row = item.row
+    if sqlite.row(db, "SELECT 1 FROM suite WHERE id = ?", (row.suite,)) is None:
+        return NotFound("Evaluation not found")
+    if row.result_id is not None:
+        found = sqlite.row(
+            db,
+            f"SELECT id, {', '.join(_SAID)} FROM result WHERE suite = ? AND result_id = ?",
+            (row.suite, row.result_id),
+        )
+        if found is not None:
+            if rows.differs(found[1:], row[:5], _SAID, ["metadata"]):
+                return Conflict(f"Result {row.result_id} exists with other content")
+            return StoredResult(int(found[0]), is_new=False)
+    scored = _scored(db, item.workspace, row.run_id)
+    if scored is not None:
+        row = row._replace(prompt_name=scored[0], version_tag=scored[1])
+    rows.insert(db, "result", COLUMNS, [row])
+    result = db.last_insert_rowid()
+    audit.insert(db, [item.audit])
+    if row.score is not None:
+        hour = row.created_at // HOUR
+        prompt, version = row.prompt_name or "", row.version_tag or ""
+        rollups.add_scores(db, [Score(item.workspace, prompt, version, hour, row.score)])
+    return StoredResult(result, is_new=True)
+
+
+def _scored(db: apsw.Connection, workspace: str, run_id: str | None) -> tuple[Any, ...] | None:
+    """Prompt and version of the trace of a run, where it names them."""
+    if run_id is None:
+        return None
+    return sqlite.row(
+        db,
+        "SELECT trace.prompt_name, trace.version_tag FROM run JOIN trace"
+        " ON trace.workspace = run.workspace AND trace.trace_id = run.trace_id"
+        " WHERE run.workspace = ? AND run.run_id = ? AND trace.prompt_name IS NOT NULL",
+        (workspace, run_id),
+    )
+
+
+def forget(db: apsw.Connection, suites: Sequence[tuple[str, int]]) -> list[None]:
+    """Remove suites' numbers and their results, from the rollups too: (workspace, number)."""
+    for workspace, suite in suites:
+        scores = sqlite.query(
+            db,
+            "SELECT coalesce(prompt_name, ''), coalesce(version_tag, ''), created_at / 3600, score"
+            " FROM result WHERE suite = ? AND score IS NOT NULL",
+            (suite,),
+        )
+        rollups.add_scores(db, [Score(workspace, *row) for row in scores], sign=-1)
+        db.execute("DELETE FROM suite WHERE id = ?", (suite,))
+    return [None] * len(suites)
+
+
+def suite_names(db: apsw.Connection, limit: int) -> list[str]:
+    """Names of suites, those of all workspaces together, newest first."""
+    found = sqlite.query(db, "SELECT name FROM suite ORDER BY id DESC LIMIT ?", (limit,))
+    return [row[0] for row in found]
+
+
+def page(
+    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
+) -> list[tuple[Any, ...]]:
+    return rows.newest_first(db, "result", COLUMNS, window, conditions)

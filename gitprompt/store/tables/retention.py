@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forgets old telemetry, a few rows at a time, so that what comes in meanwhile never waits long.
+
+Rollups, keys, pins, suites and the audit log stay. Counters that are made of rollups never go down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+
+from gitprompt.store.engines import sqlite
+from gitprompt.store.tables import rows
+
+_TABLES = ("log", "trace", "run", "result", "metric")
+_TALLIED = ("log", "trace", "run")
+
+
+def forget_some(db: apsw.Connection, items: Sequence[tuple[int, int]]) -> list[int]:
+    """Delete at most `limit` rows of each table from before a Unix time: (before, limit). Returns
+    how many were deleted; 0 when there are no more."""
+    return [sum(_forget(db, table, *item) for table in _TABLES) for item in items]
+
+
+def _forget(db: apsw.Connection, table: str, before: int, limit: int) -> int:
+    column, value = ("timestamp", before * 1000) if table == "metric" else ("created_at", before)
+    # Rows are as good as in order of time: look only at the oldest.
+    found = sqlite.query(
+        db,
+        f"SELECT id, {column} FROM {table} ORDER BY id LIMIT ?",
+        (limit,),
+    )
+    ids = [row[0] for row in found if row[1] < value]
+    if not ids:
+        return 0
+    chosen = f"SELECT value FROM json_each('[{','.join(map(str, ids))}]')"
+    if table in _TALLIED:
+        for workspace, number in sqlite.query(
+            db,
+            f"SELECT workspace, count(*) FROM {table} WHERE id IN ({chosen}) GROUP BY workspace",
+        ):
+            rows.add_to_tally(db, table, [workspace], step=-number)
+    db.execute(f"DELETE FROM {table} WHERE id IN ({chosen})")
+    return len(ids)

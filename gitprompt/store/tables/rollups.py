@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rollups by prompt version and hour: a function of the rows of telemetry, kept in the transaction
+that writes them, and rebuilt from them by `rebuild`.
+
+A call that was both logged and traced (same trace and span) counts once, as its log says it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from gitprompt.core.usage import (
+    HOUR,
+    Call,
+    Usage,
+    bucket_of,
+    nano,
+    of_span,
+    percentile,
+)
+from gitprompt.store.engines import sqlite
+
+_MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
+
+
+class Statistics(NamedTuple):
+    """How the calls of one prompt version went. Latencies in milliseconds, cost in USD."""
+
+    prompt_name: str | None
+    version_tag: str | None
+    calls: int
+    errors: int
+    error_rate: float
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    cost_usd: float
+    latency_p50_ms: int | None
+    latency_p95_ms: int | None
+    scores: int
+    mean_score: float | None
+
+
+class Score(NamedTuple):
+    workspace: str
+    prompt_name: str
+    version_tag: str
+    hour: int
+    score: float
+
+
+def add(db: apsw.Connection, usages: Iterable[Usage], *, sign: int = 1) -> None:
+    """Count calls; with `sign` -1, take them back."""
+    add_for(db, ((usage.prompt_name, usage.version_tag, usage) for usage in usages), sign=sign)
+
+
+def add_for(
+    db: apsw.Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: int = 1
+) -> None:
+    """Like `add`, each for a prompt and version that somebody else says."""
+    sums: dict[tuple[Any, ...], list[int]] = {}
+    latencies: dict[tuple[Any, ...], int] = {}
+    for prompt, version, usage in usages:
+        workspace, _, _, hour, errors, tokens_in, tokens_out, cached, cost, latency = usage
+        key = workspace, prompt, version, hour
+        total = sums.get(key)
+        if total is None:
+            total = sums[key] = [0] * 6
+        total[0] += sign
+        total[1] += sign * errors
+        total[2] += sign * tokens_in
+        total[3] += sign * tokens_out
+        total[4] += sign * cached
+        total[5] += sign * cost
+        if latency is not None:
+            place = (*key, bucket_of(latency))
+            latencies[place] = latencies.get(place, 0) + sign
+    for key, total in sums.items():
+        db.execute(
+            "INSERT INTO usage_rollup (workspace, prompt_name, version_tag, hour, calls, errors,"
+            " tokens_in, tokens_out, tokens_cached, cost_nano) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
+            " errors = errors + excluded.errors, tokens_in = tokens_in + excluded.tokens_in,"
+            " tokens_out = tokens_out + excluded.tokens_out,"
+            " tokens_cached = tokens_cached + excluded.tokens_cached,"
+            " cost_nano = cost_nano + excluded.cost_nano",
+            (*key, *total),
+        )
+    db.executemany(
+        "INSERT INTO latency_rollup (workspace, prompt_name, version_tag, hour, bucket, calls)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET calls = calls + excluded.calls",
+        [(*place, calls) for place, calls in latencies.items()],
+    )
+
+
+def add_scores(db: apsw.Connection, scores: Iterable[Score], *, sign: int = 1) -> None:
+    db.executemany(
+        "INSERT INTO score_rollup (workspace, prompt_name, version_tag, hour, scores, total)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scores = scores + excluded.scores,"
+        " total = total + excluded.total",
+        [(*score[:4], sign, sign * round(score.score * _MILLION)) for score in scores],
+    )
+
+
+def statistics(
+    db: apsw.Connection,
+    workspace: str,
+    *,
+    prompt_name: str | None = None,
+    versions: Sequence[str] | None = None,
+    since: int = 0,
+) -> list[Statistics]:
+    """Statistics by prompt and version, since a Unix time rounded down to its hour."""
+    where = "workspace = ? AND hour >= ?"
+    values: tuple[Any, ...] = (workspace, since // HOUR)
+    if prompt_name is not None:
+        where, values = f"{where} AND prompt_name = ?", (*values, prompt_name)
+    if versions is not None:
+        where += " AND version_tag IN (SELECT value FROM json_each(?))"
+        values = (*values, json.dumps(list(versions)))
+    usage = sqlite.query(
+        db,
+        "SELECT prompt_name, version_tag, sum(calls), sum(errors), sum(tokens_in),"
+        " sum(tokens_out), sum(tokens_cached), sum(cost_nano) FROM usage_rollup"
+        f" WHERE {where} GROUP BY 1, 2 HAVING sum(calls) > 0",
+        values,
+    )
+    latency: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for prompt, version, bucket, calls in sqlite.query(
+        db,
+        f"SELECT prompt_name, version_tag, bucket, sum(calls) FROM latency_rollup WHERE {where}"
+        " GROUP BY 1, 2, 3 HAVING sum(calls) > 0 ORDER BY 1, 2, 3",
+        values,
+    ):
+        latency.setdefault((prompt, version), []).append((bucket, calls))
+    scores = {
+        (prompt, version): (number, total)
+        for prompt, version, number, total in sqlite.query(
+            db,
+            "SELECT prompt_name, version_tag, sum(scores), sum(total) FROM score_rollup"
+            f" WHERE {where} GROUP BY 1, 2 HAVING sum(scores) > 0",
+            values,
+        )
+    }
+    sums = {(row[0], row[1]): row[2:] for row in usage}
+    return [
+        _statistics(key, sums.get(key, (0,) * 6), latency.get(key, []), scores.get(key))
+        for key in sorted(sums.keys() | scores.keys())
+    ]
+
+
+def _statistics(
+    key: tuple[str, str],
+    sums: Sequence[int],
+    latency: list[tuple[int, int]],
+    scores: tuple[int, float] | None,
+) -> Statistics:
+    calls, errors, tokens_in, tokens_out, tokens_cached, cost = sums
+    return Statistics(
+        prompt_name=key[0] or None,
+        version_tag=key[1] or None,
+        calls=calls,
+        errors=errors,
+        error_rate=errors / calls if calls else 0.0,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        tokens_cached=tokens_cached,
+        cost_usd=cost / 1_000_000_000,
+        latency_p50_ms=percentile(latency, 0.5),
+        latency_p95_ms=percentile(latency, 0.95),
+        scores=scores[0] if scores else 0,
+        mean_score=scores[1] / scores[0] / _MILLION if scores else None,
+    )
+
+
+def rebuild(db: apsw.Connection, *, since: int = 0) -> None:
+    """Make the rollups anew from the rows since a Unix time, rounded up to a whole hour: what
+    retention has removed stays counted."""
+    hour = -(-since // HOUR)
+    for table in ("usage_rollup", "latency_rollup", "score_rollup"):
+        db.execute(f"DELETE FROM {table} WHERE hour >= ?", (hour,))
+    for chunk in _chunks(_logged(db, hour * HOUR)):
+        add(db, chunk)
+    for chunk in _chunks(_traced(db, hour * HOUR)):
+        add(db, chunk)
+    add_scores(
+        db,
+        [
+            Score(*row)
+            for row in sqlite.query(
+                db,
+                "SELECT suite.workspace, coalesce(prompt_name, ''), coalesce(version_tag, ''),"
+                " result.created_at / 3600, score FROM result JOIN suite ON suite.id = suite"
+                " WHERE score IS NOT NULL AND result.created_at >= ?",
+                (hour * HOUR,),
+            )
+        ],
+    )
+
+
+def _chunks(usages: Iterator[Usage], size: int = 10_000) -> Iterator[list[Usage]]:
+    chunk: list[Usage] = []
+    for usage in usages:
+        chunk.append(usage)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    yield chunk
+
+
+LOGGED = (
+    "workspace, prompt_name, version_tag, created_at, status, tokens_in, tokens_out,"
+    " tokens_cached, cost_usd, latency_ms"
+)
+
+
+def of_log(row: Sequence[Any]) -> Usage:
+    """The usage of a log, from the columns LOGGED."""
+    workspace, prompt, version, created_at, status, tokens_in, tokens_out, cached, cost, ms = row
+    return Usage(
+        workspace,
+        prompt,
+        version,
+        created_at // HOUR,
+        int(status == "error"),
+        tokens_in or 0,
+        tokens_out or 0,
+        cached or 0,
+        nano(cost),
+        ms,
+    )
+
+
+def _logged(db: apsw.Connection, since: int) -> Iterator[Usage]:
+    for row in db.execute(f"SELECT {LOGGED} FROM log WHERE created_at >= ?", (since,)):
+        yield of_log(row)
+
+
+TRACED = (
+    "trace.workspace, trace.prompt_name, trace.version_tag, span.created_at, span.status,"
+    " span.start_time, span.end_time, span.metadata"
+)
+# A call's trace is spelled as a UUID in one place and as 32 digits in another.
+TRACE_KEY = "lower(replace(trace.trace_id, '-', ''))"
+LOG_KEY = "lower(replace(log.trace_id, '-', ''))"
+UNLOGGED = (
+    "NOT EXISTS (SELECT 1 FROM log WHERE log.workspace = trace.workspace"
+    f" AND {LOG_KEY} = {TRACE_KEY} AND log.span_id = span.span_id)"
+)
+
+
+def trace_key(trace_id: str | None) -> str:
+    """What TRACE_KEY and LOG_KEY make of a trace's id."""
+    return (trace_id or "").replace("-", "").lower()
+
+
+def of_traced(row: Sequence[Any]) -> Call | None:
+    """The call that a span tells of, from the columns TRACED; None where it is no LLM's."""
+    workspace, prompt, version, created_at, status, start, end, metadata = row
+    facts, usage = of_span(
+        workspace=workspace,
+        prompt_name=prompt,
+        version_tag=version,
+        created_at=created_at,
+        status=status,
+        start_time=start,
+        end_time=end,
+        metadata=json.loads(metadata) if metadata else None,
+    )
+    if usage is None:
+        return None
+    return Call(facts.provider, facts.model, facts.cost_usd, usage)
+
+
+def _traced(db: apsw.Connection, since: int) -> Iterator[Usage]:
+    found = db.execute(
+        f"SELECT {TRACED} FROM span JOIN trace ON trace.id = span.trace"
+        f" WHERE span.metadata IS NOT NULL AND span.created_at >= ? AND {UNLOGGED}",
+        (since,),
+    )
+    for row in found:
+        call = of_traced(row)
+        if call is not None:
+            yield call.usage

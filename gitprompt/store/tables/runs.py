@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from gitprompt.errors import Conflict, GitpromptError, NotFound
+from gitprompt.store.engines import sqlite
+from gitprompt.store.tables import audit, rows
+from gitprompt.store.tables.audit import AuditRow
+from gitprompt.store.tables.rows import Condition, Window
+
+
+class RunRow(NamedTuple):
+    """`start_time` and `end_time` in milliseconds; `input`, `output` and `metadata` are JSON."""
+
+    workspace: str
+    run_id: str
+    workflow_name: str
+    status: str
+    input: str | None
+    output: str | None
+    trace_id: str | None
+    metadata: str | None
+    start_time: int
+    end_time: int | None
+    created_at: int
+    updated_at: int
+
+
+class NewRun(NamedTuple):
+    """`timed`: the caller gave the times, so they are part of what it says."""
+
+    row: RunRow
+    timed: bool
+    audit: AuditRow
+
+
+class RunChange(NamedTuple):
+    """What replaces what; None leaves a field alone."""
+
+    workspace: str
+    run_id: str
+    status: str | None
+    output: str | None
+    metadata: str | None
+    end_time: int | None
+    now: int
+    audit: AuditRow
+
+
+class ChangedRun(NamedTuple):
+    """How a run stands after a change. `ends_first`: by this change, and never before."""
+
+    status: str
+    start_time: int
+    end_time: int | None
+    trace_id: str | None
+    ends_first: bool
+
+
+class RunDeletion(NamedTuple):
+    workspace: str
+    run_id: str
+    audit: AuditRow
+
+
+COLUMNS = ", ".join(RunRow._fields)
+_DOCUMENTS = ("input", "output", "metadata")
+FINISHED = ("completed", "failed")
+
+
+def insert(db: apsw.Connection, items: Sequence[NewRun]) -> list[GitpromptError | bool]:
+    """Whether each is new. A run's trace must exist. The same id with the same content is the same
+    run."""
+    return [_insert(db, item) for item in items]
+
+
+def _insert(db: apsw.Connection, item: NewRun) -> GitpromptError | bool:
+    row = item.row
+    before = one(db, row.workspace, row.run_id)
+    if before is not None:
+        compared = RunRow._fields[:-2] if item.timed else RunRow._fields[:-4]
+        size = len(compared)
+        if rows.differs(before[:size], row[:size], compared, _DOCUMENTS):
+            return Conflict(f"Run {row.run_id} exists with other content")
+        return False
+    if row.trace_id is not None:
+        sql = "SELECT 1 FROM trace WHERE workspace = ? AND trace_id = ?"
+        if sqlite.row(db, sql, (row.workspace, row.trace_id)) is None:
+            return NotFound("Trace not found")
+    rows.insert(db, "run", f"{COLUMNS}, has_ended", [(*row, int(row.status in FINISHED))])
+    rows.add_to_tally(db, "run", [row.workspace])
+    audit.insert(db, [item.audit])
+    return True
+
+
+def change(db: apsw.Connection, items: Sequence[RunChange]) -> list[GitpromptError | ChangedRun]:
+    return [_change(db, item) for item in items]
+
+
+def _change(db: apsw.Connection, item: RunChange) -> GitpromptError | ChangedRun:
+    before = one(db, item.workspace, item.run_id)
+    if before is None:
+        return NotFound("Run not found")
+    status = item.status or before.status
+    end_time = before.end_time if before.end_time is not None else item.end_time
+    if status not in FINISHED:
+        end_time = None
+    db.execute(
+        "UPDATE run SET status = coalesce(?, status), output = coalesce(?, output),"
+        " metadata = coalesce(?, metadata), end_time = ?, updated_at = max(?, updated_at)"
+        " WHERE workspace = ? AND run_id = ?",
+        (
+            item.status,
+            item.output,
+            item.metadata,
+            end_time,
+            item.now,
+            item.workspace,
+            item.run_id,
+        ),
+    )
+    audit.insert(db, [item.audit])
+    ends_first = False
+    if status in FINISHED and before.status not in FINISHED:
+        db.execute(
+            "UPDATE run SET has_ended = 1 WHERE workspace = ? AND run_id = ? AND has_ended = 0",
+            (item.workspace, item.run_id),
+        )
+        ends_first = db.changes() > 0
+    return ChangedRun(status, before.start_time, end_time, before.trace_id, ends_first)
+
+
+def running(db: apsw.Connection, since: int, limit: int) -> list[tuple[str, str, int]]:
+    """(workspace, run_id, created_at) of the newest runs that are running, and came since a time."""
+    return sqlite.query(
+        db,
+        "SELECT workspace, run_id, created_at FROM run WHERE status = 'running'"
+        " AND created_at >= ? ORDER BY created_at DESC LIMIT ?",
+        (since, limit),
+    )
+
+
+def delete(db: apsw.Connection, items: Sequence[RunDeletion]) -> list[GitpromptError | None]:
+    outcomes: list[GitpromptError | None] = []
+    for item in items:
+        db.execute(
+            "DELETE FROM run WHERE workspace = ? AND run_id = ?", (item.workspace, item.run_id)
+        )
+        if not db.changes():
+            outcomes.append(NotFound("Run not found"))
+            continue
+        rows.add_to_tally(db, "run", [item.workspace], step=-1)
+        audit.insert(db, [item.audit])
+        outcomes.append(None)
+    return outcomes
+
+
+def one(db: apsw.Connection, workspace: str, run_id: str) -> RunRow | None:
+    sql = f"SELECT {COLUMNS} FROM run WHERE workspace = ? AND run_id = ?"
+    found = sqlite.row(db, sql, (workspace, run_id))
+    return RunRow(*found) if found else None
+
+
+def page(
+    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
+) -> list[tuple[Any, ...]]:
+    return rows.newest_first(db, "run", COLUMNS, window, conditions)

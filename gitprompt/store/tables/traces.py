@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traces and their spans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from gitprompt.core.usage import PLAIN, Call, SpanFacts, Usage, facts_of, span_facts
+from gitprompt.errors import Conflict, GitpromptError, NotFound
+from gitprompt.store.engines import sqlite
+from gitprompt.store.tables import audit, logs, rollups, rows
+from gitprompt.store.tables.audit import AuditRow
+from gitprompt.store.tables.rows import Condition, Window
+
+
+class TraceRow(NamedTuple):
+    workspace: str
+    trace_id: str
+    prompt_name: str | None
+    version_tag: str | None
+    metadata: str | None
+    created_at: int
+
+
+class SpanRow(NamedTuple):
+    """A span; times are the caller's own integers, and come back as they were sent."""
+
+    span_id: str
+    parent_id: str | None
+    name: str
+    status: str
+    start_time: int | None
+    end_time: int | None
+    metadata: str | None
+    created_at: int
+
+
+class NewTrace(NamedTuple):
+    row: TraceRow
+    audit: AuditRow
+
+
+class NewSpan(NamedTuple):
+    """`usage` is what an LLM's span used, None for others; its prompt is the trace's to say."""
+
+    row: SpanRow
+    usage: Usage | None = None
+    facts: SpanFacts = PLAIN
+
+
+class NewSpans(NamedTuple):
+    """Spans of one trace, all or none."""
+
+    workspace: str
+    trace_id: str
+    spans: Sequence[NewSpan]
+    audit: AuditRow
+
+
+class StoredSpans(NamedTuple):
+    """Those of an item's spans that were not there yet; `logged` are the calls of a model among them
+    that a log has told already, by the span's id."""
+
+    item: NewSpans
+    logged: Mapping[str, Call] = {}
+
+
+TRACE_COLUMNS = ", ".join(TraceRow._fields)
+SPAN_COLUMNS = ", ".join(SpanRow._fields)
+_CHILD_COLUMNS = f"trace, {SPAN_COLUMNS}"
+
+
+def insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> list[GitpromptError | bool]:
+    """Whether each is new. The same id with the same content is the same trace; with other content a
+    Conflict."""
+    try:
+        with db:  # a savepoint
+            _insert_traces(db, items)
+        return [True] * len(items)
+    except apsw.ConstraintError:
+        pass
+    outcomes: list[GitpromptError | bool] = []
+    for item in items:
+        row = item.row
+        found = sqlite.row(
+            db,
+            f"SELECT {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
+            (row.workspace, row.trace_id),
+        )
+        if found is None:
+            _insert_traces(db, [item])
+            outcomes.append(True)
+        elif rows.differs(found[:-1], row[:-1], TraceRow._fields[:-1], ["metadata"]):
+            outcomes.append(Conflict(f"Trace {row.trace_id} exists with other content"))
+        else:
+            outcomes.append(False)
+    return outcomes
+
+
+def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[bool]:
+    """Insert the traces that are not there yet, and say which those are; one that names no prompt
+    takes the name of a later export, and what it has counted goes with it."""
+    outcomes: list[bool] = []
+    for item in items:
+        row = item.row
+        sql = "SELECT id, prompt_name FROM trace WHERE workspace = ? AND trace_id = ?"
+        found = sqlite.row(db, sql, (row.workspace, row.trace_id))
+        outcomes.append(found is None)
+        if found is None:
+            _insert_traces(db, [item])
+        elif found[1] is None and row.prompt_name is not None:
+            count_spans(db, [found[0]], sign=-1)
+            db.execute(
+                "UPDATE trace SET prompt_name = ?, version_tag = ? WHERE id = ?",
+                (row.prompt_name, row.version_tag, found[0]),
+            )
+            count_spans(db, [found[0]], sign=1)
+    return outcomes
+
+
+def _insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> None:
+    rows.insert(db, "trace", TRACE_COLUMNS, [item.row for item in items])
+    rows.add_to_tally(db, "trace", [item.row.workspace for item in items])
+    audit.insert(db, [item.audit for item in items])
+
+
+def insert_spans(
+    db: apsw.Connection, items: Sequence[NewSpans]
+) -> list[GitpromptError | StoredSpans]:
+    """Spans of traces that exist; the same id with the same content is the same span."""
+    traces: dict[tuple[str, str], tuple[Any, ...] | None] = {}
+    for item in items:
+        key = item.workspace, item.trace_id
+        if key not in traces:
+            sql = "SELECT id, prompt_name, version_tag FROM trace WHERE workspace = ? AND trace_id = ?"
+            traces[key] = sqlite.row(db, sql, key)
+    found = [(item, traces[item.workspace, item.trace_id]) for item in items]
+    known = [(item, trace) for item, trace in found if trace is not None]
+    try:
+        with db:  # a savepoint
+            stored: list[GitpromptError | StoredSpans] = [*_insert_spans(db, known)]
+    except apsw.ConstraintError:
+        stored = [_insert_new(db, item, trace) for item, trace in known]
+    outcomes = iter(stored)
+    return [NotFound("Trace not found") if trace is None else next(outcomes) for _, trace in found]
+
+
+def _insert_spans(
+    db: apsw.Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]
+) -> list[StoredSpans]:
+    children = [(trace[0], *span.row) for item, trace in items for span in item.spans]
+    rows.insert(db, "span", _CHILD_COLUMNS, children)
+    audit.insert(db, [item.audit for item, _ in items])
+    stored = [StoredSpans(item, _logged(db, item)) for item, _ in items]
+    rollups.add_for(
+        db,
+        (
+            (usage.prompt_name, usage.version_tag, usage)
+            if usage.prompt_name
+            else (trace[1] or "", trace[2] or "", usage)
+            for (item, trace), (_, logged) in zip(items, stored, strict=True)
+            for row, usage, _ in item.spans
+            if usage is not None and row.span_id not in logged
+        ),
+    )
+    return stored
+
+
+def _logged(db: apsw.Connection, item: NewSpans) -> Mapping[str, Call]:
+    """The item's calls of a model that a log has told already."""
+    calls = {span.row.span_id for span in item.spans if span.usage is not None}
+    if not calls:
+        return {}
+    logged = logs.of_spans(db, item.workspace, item.trace_id)
+    return {span_id: call for span_id, call in logged.items() if span_id in calls}
+
+
+def _insert_new(
+    db: apsw.Connection, item: NewSpans, trace: tuple[Any, ...]
+) -> GitpromptError | StoredSpans:
+    """Those of the item's spans that are not there yet; a Conflict where one says otherwise."""
+    fresh: dict[str, NewSpan] = {}
+    for span in item.spans:
+        row = span.row
+        before = fresh[row.span_id].row if row.span_id in fresh else _span(db, trace[0], row)
+        if before is None:
+            fresh[row.span_id] = span
+        elif rows.differs(before[:-1], row[:-1], SpanRow._fields[:-1], ["metadata"]):
+            return Conflict(f"Span {row.span_id} exists with other content")
+    new = item._replace(spans=list(fresh.values()))
+    return _insert_spans(db, [(new, trace)])[0] if fresh else StoredSpans(new)
+
+
+def _span(db: apsw.Connection, trace: int, span: SpanRow) -> SpanRow | None:
+    sql = f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ? AND span_id = ?"
+    found = sqlite.row(db, sql, (trace, span.span_id))
+    return SpanRow(*found) if found else None
+
+
+class Deletion(NamedTuple):
+    workspace: str
+    trace_id: str
+    audit: AuditRow
+
+
+def delete(db: apsw.Connection, items: Sequence[Deletion]) -> list[GitpromptError | None]:
+    """Delete traces with their spans; runs keep, without their trace."""
+    return [_delete(db, item) for item in items]
+
+
+def _delete(db: apsw.Connection, item: Deletion) -> GitpromptError | None:
+    key = item.workspace, item.trace_id
+    found = sqlite.row(db, "SELECT id FROM trace WHERE workspace = ? AND trace_id = ?", key)
+    if found is None:
+        return NotFound("Trace not found")
+    count_spans(db, [found[0]], sign=-1)
+    rows.add_to_tally(db, "trace", [item.workspace], step=-1)
+    db.execute("UPDATE run SET trace_id = NULL WHERE workspace = ? AND trace_id = ?", key)
+    db.execute("DELETE FROM trace WHERE id = ?", (found[0],))
+    audit.insert(db, [item.audit])
+    return None
+
+
+def count_spans(db: apsw.Connection, traces: Sequence[int], *, sign: int) -> None:
+    """Put what the spans of these traces used into the rollups, or take it out."""
+    for trace in traces:
+        spans = sqlite.query(
+            db,
+            f"SELECT {rollups.TRACED} FROM span JOIN trace ON trace.id = span.trace"
+            f" WHERE span.trace = ? AND span.metadata IS NOT NULL AND {rollups.UNLOGGED}",
+            (trace,),
+        )
+        rollups.add(
+            db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=sign
+        )
+
+
+# reading
+
+
+def lately(db: apsw.Connection, limit: int) -> set[tuple[str, SpanFacts]]:
+    """The names and facts of the newest spans, but for calls of models that failed; without costs."""
+    newest = sqlite.query(
+        db, "SELECT name, status, metadata FROM span ORDER BY id DESC LIMIT ?", (limit,)
+    )
+    found: set[tuple[str, SpanFacts]] = set()
+    for name, status, metadata in newest:
+        facts = span_facts(facts_of(json.loads(metadata))) if metadata else PLAIN
+        if facts.kind != "llm" or status != "error":
+            found.add((name, facts._replace(cost_usd=None, passed=True)))
+    return found
+
+
+def page(
+    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
+) -> list[tuple[Any, ...]]:
+    return rows.newest_first(db, "trace", TRACE_COLUMNS, window, conditions)
+
+
+def one(
+    db: apsw.Connection, workspace: str, trace_id: str
+) -> tuple[TraceRow, list[SpanRow]] | None:
+    """A trace and its spans by start time."""
+    found = sqlite.row(
+        db,
+        f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
+        (workspace, trace_id),
+    )
+    if found is None:
+        return None
+    spans = sqlite.query(
+        db,
+        f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ?"
+        " ORDER BY start_time IS NULL, start_time, id",
+        (found[0],),
+    )
+    return TraceRow(*found[1:]), [SpanRow(*span) for span in spans]
+
+
+def one_span(db: apsw.Connection, workspace: str, trace_id: str, span_id: str) -> SpanRow | None:
+    columns = ", ".join(f"span.{column}" for column in SpanRow._fields)
+    found = sqlite.row(
+        db,
+        f"SELECT {columns} FROM span JOIN trace ON trace.id = span.trace"
+        " WHERE trace.workspace = ? AND trace.trace_id = ? AND span.span_id = ?",
+        (workspace, trace_id, span_id),
+    )
+    return SpanRow(*found) if found else None

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suites as clients see them: the file in Git says what a suite is, the durable database its number.
+
+A suite that came with a plain push is numbered when it is first seen, and keeps its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gitprompt import checks
+from gitprompt.clock import Clock
+from gitprompt.core.document import SUITES
+from gitprompt.core.model import Severity
+from gitprompt.core.names import check_suite_name
+from gitprompt.errors import BadRequest, Invalid, NotFound
+from gitprompt.store.database import Telemetry
+from gitprompt.store.index.reader import IndexReader
+from gitprompt.store.tables import results
+
+
+class NumberedDocument(NamedTuple):
+    """A suite: its number, when that was given (Unix seconds), and its file."""
+
+    id: int
+    name: str
+    created_at: int
+    document: Mapping[str, Any]
+
+    @property
+    def min_score(self) -> float | None:
+        """The score that passes, from the file's criteria; None where they do not say."""
+        found = (self.document.get("criteria") or {}).get("min_score")
+        return found if type(found) in (int, float) else None
+
+
+class Suites:
+    """The suites of all workspaces."""
+
+    def __init__(self, index: IndexReader, telemetry: Telemetry, clock: Clock) -> None:
+        self._index = index
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def all(self, workspace: str) -> list[NumberedDocument]:
+        """Newest first."""
+        documents = self._index.suites(workspace)
+        numbers = self._telemetry.read_now(results.numbered, workspace)
+        missing = sorted(documents.keys() - numbers.keys())
+        if missing:
+            now = self._clock()
+            await self._telemetry.write(results.number, (workspace, missing, now))
+            numbers = self._telemetry.read_now(results.numbered, workspace)
+        found = [
+            NumberedDocument(numbers[name].id, name, numbers[name].created_at, document)
+            for name, document in documents.items()
+        ]
+        return sorted(found, key=lambda suite: suite.id, reverse=True)
+
+    async def find(self, workspace: str, text: str) -> NumberedDocument:
+        """The suite with a number or a name. Raises BadRequest for neither, and NotFound."""
+        if not text.isascii() or not text.isdigit():
+            try:
+                check_suite_name(text)
+            except Invalid as error:
+                raise BadRequest(f"Invalid evaluation id: {error.message}") from None
+        for suite in await self.all(workspace):
+            if text in (suite.name, str(suite.id)):
+                return suite
+        raise NotFound("Evaluation not found")
+
+
+def check_suite(name: str, file: bytes, severities: Mapping[str, Severity]) -> None:
+    """Raises Invalid with all that is wrong with the file of a suite."""
+    _, findings = checks.examine(
+        file, path=f"{SUITES}/{name}.yaml", kind="suite", name=name, severities=severities
+    )
+    problems = checks.errors(findings)
+    if problems:
+        raise Invalid("Validation failed", fields=[problem.message for problem in problems])

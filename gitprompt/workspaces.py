@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workspaces of this server, and the one way in which any of them is synced.
+
+A poke (push, webhook, API) and the poll both end in `reconcile`. Flights are shared: who asks
+while one waits to start joins it; who asks while one runs waits for the next, which sees
+everything that was there when they asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gitprompt import hosting, log
+from gitprompt.clock import Clock
+from gitprompt.drivers import Driver
+from gitprompt.errors import GitpromptError, NotFound
+from gitprompt.git.refs import Refs
+from gitprompt.git.repository import Repository
+from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
+from gitprompt.metrics import SidecarMetrics
+from gitprompt.registry.sync import Outcome, Progress, Source, Sync
+
+if TYPE_CHECKING:
+    from gitprompt.server.ops.tracing import Tracing
+
+_TIDY_SECONDS = 60.0
+
+
+class State:
+    """How a workspace is doing. Times are Unix seconds; `revision` rises with every change."""
+
+    __slots__ = ("last_error", "last_success", "revision", "seconds")
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.last_success: int | None = None
+        self.last_error: str | None = None
+        self.seconds = 0.0
+
+
+class Workspaces:
+    def __init__(
+        self,
+        *,
+        hosting: Hosting,
+        sync: Sync,
+        driver: Driver,
+        clock: Clock,
+        metrics: SidecarMetrics,
+        tracing: Tracing | None,
+        in_place: Repository | None = None,
+        on_tampering: Callable[[str, str], None] = lambda _workspace, _ref: None,
+    ) -> None:
+        self._hosting = hosting
+        self._sync = sync
+        self._driver = driver
+        self._clock = clock
+        self._metrics = metrics
+        self._tracing = tracing
+        self._in_place = in_place
+        self._on_tampering = on_tampering
+        self._sources: dict[str, Source] = {}
+        self._unusable: set[str] = set()
+        self._states: dict[str, State] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+        self._tidying: dict[str, asyncio.Task[None]] = {}
+        self._tidied: dict[str, float] = {}
+        # Its own threads: syncs that wait for each other must not keep pushes from starting.
+        self._executor = ThreadPoolExecutor(4, thread_name_prefix="sync")
+        self.generation = 0  # rises when anything served may have changed
+
+    # which there are
+
+    def load(self) -> None:
+        """Open every workspace on disk. Blocks; called before serving, and by the poll."""
+        if self._in_place is not None:
+            source = Source(DEFAULT_WORKSPACE, self._in_place, owned=False)
+            self._sources.setdefault(DEFAULT_WORKSPACE, source)
+        unusable: set[str] = set()
+        for name in self._hosting.workspaces():
+            if name in self._sources:
+                continue
+            try:
+                self._sources[name] = Source(name, self._hosting.open(name), owned=True)
+            except NotFound:
+                continue
+            except GitpromptError as error:  # it stops no other
+                unusable.add(name)
+                self._failed(name, error.message, None)
+        self._unusable = unusable
+
+    @property
+    def names(self) -> list[str]:
+        """Those that cannot be opened too: `source` is None for them."""
+        return sorted({*self._sources, *self._unusable})
+
+    def source(self, workspace: str) -> Source | None:
+        return self._sources.get(workspace)
+
+    def state(self, workspace: str) -> State:
+        return self._states.setdefault(workspace, State())
+
+    def refs(self, workspace: str) -> Refs | None:
+        """The refs as the last sync saw them."""
+        return self._sync.refs(workspace)
+
+    async def create(self, workspace: str) -> Source:
+        """The workspace, made on its first write. Idempotent."""
+        source = self._sources.get(workspace)
+        if source is None:
+            repository = await asyncio.to_thread(self._hosting.create, workspace)
+            source = self._sources[workspace] = Source(workspace, repository, owned=True)
+        return source
+
+    # keeping up
+
+    async def reconcile(self, workspace: str) -> Outcome:
+        """Sync a workspace and return when everything that was in Git at the call is served."""
+        waiting = self._waiting.get(workspace)
+        if waiting is None:
+            waiting = asyncio.ensure_future(self._fly(workspace))
+            self._waiting[workspace] = waiting
+        return await asyncio.shield(waiting)
+
+    async def _fly(self, workspace: str) -> Outcome:
+        async with self._locks.setdefault(workspace, asyncio.Lock()):
+            self._waiting.pop(workspace, None)
+            source = self._sources.get(workspace)
+            if source is None:
+                raise NotFound(f"Workspace {workspace} not found")
+            loop = asyncio.get_running_loop()
+            outcome = await loop.run_in_executor(self._executor, self.reconcile_now, source)
+            if outcome.changed:
+                self._checkpoint_later()
+                if source.owned:
+                    self._tidy_later(source)
+            return outcome
+
+    def reconcile_now(self, source: Source, progress: Progress | None = None) -> Outcome:
+        """Sync in this thread, and remember how it went."""
+        state = self.state(source.workspace)
+        begin = time.perf_counter()
+        try:
+            self._driver.fetch(source.workspace, source.repository)
+            outcome = self._sync.reconcile(source, progress=progress)
+        except Exception as error:
+            said = error.message if isinstance(error, GitpromptError) else repr(error)
+            self._failed(source.workspace, said, time.perf_counter() - begin)
+            raise
+        state.seconds = time.perf_counter() - begin
+        self._metrics.record_sync(self._driver.name, "success", state.seconds)
+        for label, number in outcome.moves.items():
+            self._metrics.record_label_moves(source.workspace, label, number)
+        state.last_success, state.last_error = self._clock(), None
+        for ref in outcome.tampered:
+            log.warning("a version tag was moved or deleted", workspace=source.workspace, ref=ref)
+            self._on_tampering(source.workspace, ref)
+        if outcome.changed:
+            state.revision += 1
+            self.generation += 1
+            if self._tracing is not None:
+                self._tracing.sync(
+                    source.workspace,
+                    state.seconds,
+                    versions=outcome.versions,
+                    labels=outcome.labels,
+                    rejected=outcome.rejected,
+                )
+            log.info(
+                "synced",
+                workspace=source.workspace,
+                versions=outcome.versions,
+                labels=outcome.labels,
+                rejected=outcome.rejected,
+                ms=round(state.seconds * 1000, 1),
+            )
+        return outcome
+
+    def _failed(self, workspace: str, said: str, seconds: float | None) -> None:
+        """Count a failure, and tell of it where it is another than the last. `seconds` None: it
+        could not even begin."""
+        self._metrics.record_sync(self._driver.name, "error", seconds)
+        state = self.state(workspace)
+        if state.last_error == said:
+            return
+        state.last_error = said
+        log.error("sync failed", workspace=workspace, error=said)
+        if self._tracing is not None:
+            self._tracing.failed_sync(workspace, seconds or 0.0, said)
+
+    def sync_all(self, progress: Callable[[str], Progress]) -> None:
+        """Before serving: bring every workspace up to date; a broken one stops no other."""
+        for source in list(self._sources.values()):
+            with suppress(Exception):  # told already, and shown in its state
+                self.reconcile_now(source, progress(source.workspace))
+        self._executor.submit(self._sync.checkpoint)
+
+    async def poke(self) -> None:
+        """Sync all workspaces; failures are logged and shown in their states."""
+        for workspace in sorted(self._sources):
+            with suppress(Exception):  # told already; the next workspace has nothing to do with it
+                await self.reconcile(workspace)
+
+    async def poll(self, seconds: float) -> None:
+        """The floor under all pokes: look at every workspace, for ever."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await asyncio.to_thread(self.load)
+                await self.poke()
+            except Exception:  # the poll must outlive whatever one look at the disk brings
+                log.error("poll failed", exc_info=True)
+
+    def _checkpoint_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(self._executor, self._sync.checkpoint)
+
+    def _tidy_later(self, source: Source) -> None:
+        """Pack refs as soon as there are many, and look at the objects once a minute: looking alone
+        starts two processes."""
+        if source.workspace in self._tidying:
+            return
+        refs = self.refs(source.workspace)
+        many = refs is not None and len(refs.loose) >= hosting.LOOSE_REFS_BEFORE_PACKING
+        now = time.monotonic()
+        due = now - self._tidied.get(source.workspace, now - _TIDY_SECONDS) >= _TIDY_SECONDS
+        if due:
+            self._tidied[source.workspace] = now
+        if many or due:
+            task = asyncio.create_task(self._tidy(source, refs=many, objects=due))
+            self._tidying[source.workspace] = task
+            task.add_done_callback(lambda _task: self._tidying.pop(source.workspace, None))
+
+    async def _tidy(self, source: Source, *, refs: bool, objects: bool) -> None:
+        try:
+            if refs:
+                await asyncio.to_thread(hosting.pack_refs, source.repository)
+            if objects:
+                await asyncio.to_thread(hosting.pack_objects, source.repository)
+        except GitpromptError as error:
+            log.warning("packing failed", workspace=source.workspace, error=error.message)
