@@ -16,8 +16,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from gitprompt.clock import Clock
 from gitprompt.core.labels import Move, label_ref
+from gitprompt.core.model import Finding
 from gitprompt.core.publication import Version
 from gitprompt.core.settings import Settings
+from gitprompt.core.twins import Taken, case_twin
 from gitprompt.drivers import Driver
 from gitprompt.errors import Conflict, GitpromptError, NotFound, Unavailable
 from gitprompt.git.kept import Kept
@@ -131,13 +133,13 @@ class Writes:
 
     def _refuse_twins(self, workspace: str, name: str, version: str) -> None:
         owner = self._index.name_like(workspace, name)
-        if owner is not None and owner != name:
-            raise Conflict(
-                f"'{name}' differs only in case from '{owner}'", hint="Use one spelling."
-            )
         twin = self._index.version_like(workspace, name, version)
-        if twin is not None and twin != version:
-            raise Conflict(f"{version} has the same precedence as {twin}, which is published")
+        taken = Taken()
+        if owner is not None:
+            taken.add_name(owner)
+        if twin is not None:
+            taken.add(name, twin)
+        _refuse(taken.objection(name, version))
         if twin is not None or self._telemetry.pin(workspace, name, version) is not None:
             raise Conflict(
                 "Prompt already exists", hint="Versions are immutable: choose the next one."
@@ -170,8 +172,8 @@ class Writes:
             tip, previous = row or (None, None)
             check(self._index.settings(source.workspace), previous)
             twin = self._index.label_like(source.workspace, name, label)
-            if twin not in (None, label):
-                raise Conflict(f"'{label}' differs only in case from the label '{twin}'")
+            if twin is not None and twin != label:
+                _refuse(case_twin(label, twin, kind="label"))
             now = self._clock()
             author = signature(actor, key_id, now)
             move = Move(name, label, version.version if version else None, previous, reason)
@@ -347,6 +349,12 @@ def signature(actor: Actor, key_id: int, now: int) -> Signature:
     """The author of a commit is the key that wrote it."""
     name = re.sub(r"[<>\n\0]", "", actor.key_name).strip(" .,:;'\"") or "key"
     return Signature(name, f"key-{key_id}@gitprompt.invalid", now)
+
+
+def _refuse(objection: Finding | None) -> None:
+    """What stands in the way of a write is a Conflict."""
+    if objection is not None:
+        raise Conflict(objection.message, hint=objection.hint)
 
 
 def _overtaken(what: str) -> Conflict:

@@ -17,12 +17,12 @@ from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
 from gitprompt.core.document import digest
 from gitprompt.core.names import check_name
+from gitprompt.core.twins import Taken
 from gitprompt.core.versions import (
     Bump,
     bumped,
     check_version,
     newest,
-    precedence,
     split_tag_ref,
     tag_ref,
 )
@@ -268,16 +268,17 @@ def _check_committed(repository: Repository, path: str) -> None:
 
 
 def _check_free(name: str, version: str, published: list[str], differs: bool) -> None:
+    if version in published:
+        said = f"{name} {version} is published already"
+        if differs:
+            raise Conflict(said, hint=f"Run: gitprompt publish {name} --bump auto")
+        raise Unchanged(said, hint="Nothing has changed since.")
+    taken = Taken()
     for known in published:
-        if precedence(known) == precedence(version):
-            hint = (
-                f"Run: gitprompt publish {name} --bump auto"
-                if differs
-                else "Nothing has changed since."
-            )
-            what = "" if known == version else f", which has the same precedence as {version}"
-            kind = Unchanged if known == version and not differs else Conflict
-            raise kind(f"{name} {known} is published already{what}", hint=hint)
+        taken.add(name, known)
+    objection = taken.objection(name, version)
+    if objection is not None:
+        raise Conflict(f"{name} {objection.message}", hint=objection.hint)
 
 
 def _rewrite(repository: Repository, plans: list[Plan]) -> None:

@@ -18,6 +18,7 @@ from gitprompt.cli.examination import Input, Report, Request
 from gitprompt.cli.outcome import use_color
 from gitprompt.core.document import PROMPTS, SETTINGS, SUFFIXES, SUITES, digest, place
 from gitprompt.core.model import Finding, Kind
+from gitprompt.core.names import fold
 from gitprompt.core.printable import printable
 from gitprompt.core.settings import Settings
 from gitprompt.errors import UsageError
@@ -130,7 +131,7 @@ def _clashes(inputs: Sequence[Input]) -> Iterator[Finding]:
         kind, name, version = place(item.inside)
         if kind is None or kind == "settings" or version is not None:
             continue
-        owner, path = owners.setdefault((kind, name.lower()), (name, item.shown))
+        owner, path = owners.setdefault((kind, fold(name)), (name, item.shown))
         if path == item.shown:
             continue
         what = f"differs only in case from {path}" if owner != name else f"is {path} again"

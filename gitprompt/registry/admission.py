@@ -17,7 +17,9 @@ from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Versi
 from gitprompt.core.settings import Settings
 from gitprompt.errors import Conflict, Invalid
 from gitprompt.git.objects import ObjectReader
-from gitprompt.registry.versions import load_label, load_settings, load_suites, load_versions
+from gitprompt.registry.labels import load_label
+from gitprompt.registry.tip import load_settings, load_suites
+from gitprompt.registry.versions import load_versions
 
 
 def settings_at(reader: ObjectReader, head: str | None) -> Settings:

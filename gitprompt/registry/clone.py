@@ -22,13 +22,9 @@ from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, 
 from gitprompt.errors import Invalid, NotFound
 from gitprompt.git.objects import ObjectReader
 from gitprompt.git.repository import Repository
-from gitprompt.registry.versions import (
-    Loaded,
-    load_label,
-    load_pinned,
-    load_settings,
-    load_versions,
-)
+from gitprompt.registry.labels import load_label
+from gitprompt.registry.tip import load_settings
+from gitprompt.registry.versions import Loaded, load_pinned, load_versions
 
 WORK_TREE = "."
 FETCH_LABELS = "What others set comes with: gitprompt hooks install && git fetch"

@@ -10,23 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from gitprompt import checks
+from gitprompt import checks, gates
+from gitprompt.core import twins
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
-from gitprompt.core.labels import Move, parse_move, split_label_ref
+from gitprompt.core.labels import Move, split_label_ref
 from gitprompt.core.model import Finding
-from gitprompt.core.names import fold, is_name
+from gitprompt.core.names import is_name
 from gitprompt.core.printable import printable
 from gitprompt.core.publication import Rejection, Version
 from gitprompt.core.settings import NAMESPACES, Settings
-from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
+from gitprompt.core.twins import Spellings, Taken
+from gitprompt.core.versions import TAG_PREFIX, is_version, split_tag_ref, tag_ref
 from gitprompt.errors import Invalid
-from gitprompt.git.objects import EMPTY_TREE, Object, ObjectReader, parse_commit
+from gitprompt.gates import Facts
+from gitprompt.git.objects import EMPTY_TREE, ObjectReader
 from gitprompt.git.refs import ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.registry.versions import Loaded, load_settings, load_versions, tree_blob
+from gitprompt.registry import moves
+from gitprompt.registry.tip import load_settings
+from gitprompt.registry.versions import Loaded, load_versions
 
 MAX_REPORTED = 50
-MAX_MOVES = 10_000
 
 # The tag object that a version was first seen with, or None: (name, version) → object.
 Pinned = Callable[[str, str], str | None]
@@ -83,6 +87,27 @@ def _one(message: str, hint: str = "", code: str = "ref") -> tuple[Finding, ...]
     return (Finding(code, "error", message, hint),)
 
 
+class _Tags:
+    """The version tags that exist, those that this push has brought so far included."""
+
+    def __init__(self, refs: Refs) -> None:
+        self.taken = Taken()
+        self._tags: dict[str, list[tuple[str, str]]] = {}
+        for ref, oid in refs.items():
+            if ref.startswith(TAG_PREFIX):
+                name, version = split_tag_ref(ref)
+                if is_version(version):
+                    self.add(name, version, oid)
+
+    def add(self, name: str, version: str, oid: str) -> None:
+        self.taken.add(name, version)
+        self._tags.setdefault(name, []).append((tag_ref(name, version), oid))
+
+    def of(self, name: str) -> list[tuple[str, str]]:
+        """(ref, object) of each tag of a prompt."""
+        return self._tags.get(name, [])
+
+
 class _Push:
     def __init__(
         self,
@@ -101,10 +126,10 @@ class _Push:
         self.updates = updates
         self.scopes = scopes
         self.pinned = pinned
+        self._tags_here: _Tags | None = None
         self.default = self._default_branch()
-        self._catalogue: dict[str, dict[str, str]] | None = None
         self._published: dict[str, list[Version]] = {}
-        self._labels: dict[str, set[str]] | None = None
+        self._labels: Spellings | None = None
 
     def _default_branch(self) -> str | None:
         branch, tip = self.refs.head
@@ -130,6 +155,13 @@ class _Push:
             found = tuple(findings)
             if found:
                 yield Refusal(update.ref, found)
+
+    @property
+    def tags(self) -> _Tags:
+        """Read once, and only for a push that asks: there may be a hundred thousand."""
+        if self._tags_here is None:
+            self._tags_here = _Tags(self.refs)
+        return self._tags_here
 
     def _may(self, scope: str) -> bool:
         return self.scopes is None or scope in self.scopes
@@ -171,55 +203,18 @@ class _Push:
         for item in load_versions(self.reader, fresh, self.settings.checks):
             if isinstance(item, Rejection):
                 yield Refusal(item.ref, item.findings)
-            elif twin := self._twin(item):
-                yield Refusal(item.ref, twin)
             else:
-                self._add(item)
-
-    def _twin(self, item: Loaded) -> tuple[Finding, ...]:
-        """A name or version that reads the same as one that is published."""
-        name, version = item.version.name, item.version.version
-        for other, versions in self._spellings(name).items():
-            if other != name:
-                return _one(
-                    f"'{name}' differs only in case from '{other}'", "Use one spelling.", "name"
-                )
-            for known in versions:
-                if known != version and precedence(known) == precedence(version):
-                    return _one(
-                        f"{version} has the same precedence as {known}, which is published",
-                        "Choose the next version.",
-                        "version",
-                    )
-        return ()
-
-    def _spellings(self, name: str) -> dict[str, dict[str, str]]:
-        """The published names that are `name` but for case, with version → tag object each."""
-        if self._catalogue is None:
-            self._catalogue = {}
-            for ref, oid in self.refs.items():
-                if ref.startswith(TAG_PREFIX):
-                    known, version = split_tag_ref(ref)
-                    if is_version(version):
-                        self._catalogue.setdefault(known, {})[version] = oid
-            self._folded: dict[str, set[str]] = {}
-            for known in self._catalogue:
-                self._folded.setdefault(fold(known), set()).add(known)
-        return {other: self._catalogue[other] for other in self._folded.get(fold(name), ())}
-
-    def _add(self, item: Loaded) -> None:
-        name = item.version.name
-        self._spellings(name)
-        assert self._catalogue is not None
-        self._catalogue.setdefault(name, {})[item.version.version] = item.version.tag
-        self._folded.setdefault(fold(name), set()).add(name)
+                name, version = item.version.name, item.version.version
+                objection = self.tags.taken.objection(name, version)
+                if objection is None:
+                    self.tags.add(name, version, item.version.tag)
+                else:
+                    yield Refusal(item.ref, (objection,))
 
     def versions(self, name: str) -> list[Version]:
         """What is published of a prompt, this push included."""
         if name not in self._published:
-            tags = self._spellings(name).get(name, {})
-            refs = [(f"{TAG_PREFIX}{name}/{version}", oid) for version, oid in tags.items()]
-            loaded = load_versions(self.reader, refs, self.settings.checks)
+            loaded = load_versions(self.reader, self.tags.of(name), self.settings.checks)
             self._published[name] = [i.version for i in loaded if isinstance(i, Loaded)]
         return self._published[name]
 
@@ -237,104 +232,30 @@ class _Push:
                 f"Remove the label with: gitprompt label rm {name} {label} --push",
                 "label",
             )
-        scope = self.settings.scope_to_move(label)
-        if not self._may(scope):
-            return _one(
-                f"the label '{label}' is protected: moving it needs a key with the scope {scope}",
-                f"Ask somebody who has one, or see labels.protected in {SETTINGS}.",
-                "protected",
-            )
+        version = moves.version_at(self.reader, update.new, name, label, self.versions(name))
+        move = Move(name, label, version, None)
+        refusal = gates.judge(move, Facts(self.settings, self.scopes))
         twin = self._label_twin(name, label)
-        if twin:
-            return _one(f"'{label}' differs only in case from the label '{twin}'", code="name")
-        return self._moves(update, name, label)
+        if refusal is None and twin is not None:
+            refusal = twins.case_twin(label, twin, kind="label")
+        if refusal is not None:
+            return (refusal,)
+        problem, hint = moves.push_problem(
+            self.repository, self.reader, update, name, label, self.versions(name)
+        )
+        return _one(problem, hint, "label") if problem else ()
 
     def _label_twin(self, name: str, label: str) -> str | None:
         """A label of the prompt, here or in this push, that differs only in case."""
         if self._labels is None:
-            self._labels = {}
             prefix = self.settings.namespace + "/"
             pushed = (update.ref for update in self.updates if update.new != ZERO)
-            for ref in (*(ref for ref, _ in self.refs.items()), *pushed):
-                if ref.startswith(prefix):
-                    known = ref.removeprefix(prefix)
-                    self._labels.setdefault(fold(known), set()).add(known)
-        wanted = f"{name}@{label}"
-        twins = self._labels.get(fold(wanted), set()) - {wanted}
-        return min(twins).partition("@")[2] if twins else None
-
-    def _moves(self, update: RefUpdate, name: str, label: str) -> tuple[Finding, ...]:
-        """Walk from the new value to the old one: every step must be a move of this label."""
-        by_hand = f"Move it with: gitprompt label set {name} {label} VERSION --push"
-        old = self._commit(update.old) if update.old != ZERO else None
-        at = self._commit(update.new)
-        if at is None:
-            return _one("a label points at a commit, and this is none", by_hand, "label")
-        for _ in range(MAX_MOVES):
-            if old is not None and at.oid == old.oid:
-                return ()
-            commit = parse_commit(at.data)
-            move = parse_move(commit.message)
-            if move is None or (move.name, move.label) != (name, label):
-                return self._bare(at, old, name, label)
-            below = self._commit(commit.parents[0]) if commit.parents else None
-            problem = self._step(at, commit.tree, move, below)
-            if problem:
-                return _one(problem, by_hand, "label")
-            if below is None:
-                break
-            at = below
-        else:
-            return _one(f"more than {MAX_MOVES} moves in one push", "Push them in parts.", "label")
-        if old is not None and at.oid != old.oid:
-            return _one(
-                "the new value does not descend from the old one: somebody else moved the label",
-                f"Fetch, then move it on top: gitprompt label set {name} {label} VERSION --push",
-                "label",
+            refs = (*(ref for ref, _ in self.refs.items()), *pushed)
+            self._labels = Spellings(
+                ref.removeprefix(prefix) for ref in refs if ref.startswith(prefix)
             )
-        return ()
-
-    def _commit(self, oid: str) -> Object | None:
-        found = self.reader.get(f"{oid}^{{commit}}")
-        return found if found is not None and found.kind == "commit" else None
-
-    def _step(self, commit: Object, tree: str, move: Move, below: Object | None) -> str:
-        """What is wrong with one move commit on top of `below`, or nothing."""
-        name, wanted = move.name, move.version
-        before = parse_move(parse_commit(below.data).message) if below else None
-        same = before is not None and (before.name, before.label) == (name, move.label)
-        if before is not None and same and before.version != move.previous:
-            return f"the move says that it comes from {move.previous}, not {before.version}"
-        if wanted is None:
-            return "" if tree == EMPTY_TREE else "a removal has an empty tree, and this one has not"
-        version = next((v for v in self.versions(name) if v.version == wanted), None)
-        if version is None:
-            return f"{name} {wanted} is not published"
-        if tree_blob(self.reader, commit.oid, name) != version.blob:
-            return f"the tree of the move does not have the document of {name} {wanted}"
-        return ""
-
-    def _bare(self, at: Object, old: Object | None, name: str, label: str) -> tuple[Finding, ...]:
-        """A bare pointer: it may create a label, or move one forward that has no move yet."""
-        by_hand = f"Move it with: gitprompt label set {name} {label} VERSION --push"
-        if old is not None:
-            before = parse_move(parse_commit(old.data).message)
-            if before is not None and (before.name, before.label) == (name, label):
-                return _one(
-                    "the label has a history, and this value does not continue it", by_hand, "label"
-                )
-            base = self.repository.line("merge-base", old.oid, at.oid)
-            if base != old.oid:
-                return _one(
-                    "the new value does not descend from the old one: a label never goes back",
-                    f"A rollback is one more move: gitprompt label rollback {name} {label} --push",
-                    "label",
-                )
-        if newest(v.version for v in self.versions(name) if v.commit == at.oid) is None:
-            return _one(
-                f"no version of {name} is published at commit {at.oid[:10]}", by_hand, "label"
-            )
-        return ()
+        twin = self._labels.twin(f"{name}@{label}")
+        return twin.partition("@")[2] if twin else None
 
     # the default branch
 

@@ -17,26 +17,20 @@ from typing import NamedTuple
 
 from gitprompt.clock import Clock
 from gitprompt.core.document import SETTINGS, SUITES
-from gitprompt.core.labels import split_label_ref
+from gitprompt.core.labels import label_ref, split_label_ref
 from gitprompt.core.names import fold
 from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, Version
-from gitprompt.core.versions import TAG_PREFIX, precedence, rank, split_tag_ref, tag_ref
+from gitprompt.core.twins import Spellings, Taken, case_twin
+from gitprompt.core.versions import TAG_PREFIX, is_version, precedence, rank, split_tag_ref, tag_ref
 from gitprompt.errors import Conflict, Invalid
 from gitprompt.git.kept import Kept
 from gitprompt.git.objects import ObjectReader, Signature
 from gitprompt.git.refs import ZERO, Packed, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import loading
-from gitprompt.registry.versions import (
-    Loaded,
-    is_bare,
-    load_chunks,
-    load_label,
-    load_pinned,
-    load_settings,
-    load_suites,
-    rejection,
-)
+from gitprompt.registry.labels import is_bare, load_label
+from gitprompt.registry.tip import load_settings, load_suites
+from gitprompt.registry.versions import Loaded, load_chunks, load_pinned, rejection
 from gitprompt.store.database import Telemetry
 from gitprompt.store.index.writer import IndexWriter, PromptRow, WorkspaceRow
 
@@ -298,41 +292,41 @@ class _Run:
 
     def _is_contested(self, name: str, refs: Sequence[str]) -> bool:
         """Whether two of a prompt's tags, new or indexed, cannot both be served."""
-        versions = [split_tag_ref(ref)[1] for ref in refs]
-        if len({_precedence(version) for version in versions}) < len(versions):
+        versions = [version for _, version in map(split_tag_ref, refs) if is_version(version)]
+        if len({precedence(version) for version in versions}) < len(versions):
             return True
         if self.row is None and not self.prompts:
             return False  # there is no index yet
         owner = self.index.name_like(self.workspace, name)
         if owner is None:
             return False
-        return owner != name or any(self._twin(name, version) for version in versions)
+        return owner != name or any(
+            self._served(name, version) not in (None, version) for version in versions
+        )
 
-    def _twin(self, name: str, version: str) -> str | None:
-        """An indexed version of equal precedence and other spelling."""
-        if not _precedence(version):
-            return None
-        twin = self.index.version_like(self.workspace, name, version)
-        return twin if twin != version else None
+    def _served(self, name: str, version: str) -> str | None:
+        """The indexed version of equal precedence, whatever its spelling."""
+        return (
+            self.index.version_like(self.workspace, name, version) if is_version(version) else None
+        )
 
     def _winners(self, group: list[Loaded]) -> Iterator[Loaded]:
         """What is served already wins, then the older, then byte order."""
         group.sort(key=lambda item: (item.version.created_at, item.ref.encode()))
-        first = group[0].version.name if group else ""
-        owner = self.index.name_like(self.workspace, first) or first
-        served_by: dict[str, str] = {}
+        taken = Taken()
         for item in group:
-            version = item.version
-            if version.name != owner:
-                self._reject(_case_twin(item.ref, version.tag, owner))
-                continue
-            twin = self._twin(version.name, version.version) or served_by.setdefault(
-                _precedence(version.version), version.version
-            )
-            if twin != version.version:
-                self._reject(_equal_precedence(item.ref, version.tag, version.version, twin))
-                continue
-            yield item
+            name, version = item.version.name, item.version.version
+            owner, served = self.index.name_like(self.workspace, name), self._served(name, version)
+            if owner is not None:
+                taken.add_name(owner)
+            if served is not None:
+                taken.add(name, served)
+            objection = taken.objection(name, version)
+            if objection is None:
+                taken.add(name, version)
+                yield item
+            else:
+                self._reject(Rejection(item.ref, item.version.tag, (objection,)))
 
     def _publish(self, chunk: Sequence[Loaded]) -> None:
         """Keep alive, then pin, then commit the index: what is served is remembered, and what is
@@ -412,13 +406,15 @@ class _Run:
         self.index.remove_labels(self.workspace, name)
         labels = [item for item in found if isinstance(item, Label)]
         labels.sort(key=lambda item: (item.moves[-1].created_at, item.label.encode()))
-        owners: dict[str, str] = {}
+        taken = Spellings()
         for label in labels:
-            ref = f"{self.settings.namespace}/{name}@{label.label}"
-            owner = owners.setdefault(fold(label.label), label.label)
-            if owner != label.label:
-                self._reject(_case_twin(ref, label.tip, f"{name}@{owner}"))
+            ref = label_ref(name, label.label, namespace=self.settings.namespace)
+            twin = taken.twin(label.label)
+            if twin is not None:
+                finding = case_twin(label.label, twin, kind="label")
+                self._reject(Rejection(ref, label.tip, (finding,)))
                 continue
+            taken.add(label.label)
             self.index.unreject(self.workspace, ref)
             self.index.put_label(self.workspace, label, bare=is_bare(label))
         for item in found:
@@ -466,31 +462,3 @@ class _Run:
             if isinstance(item, Rejection):
                 self._reject(item)
         return oid
-
-
-def _precedence(version: str) -> str:
-    """Like `precedence`; empty for what is not a version, which `load_versions` rejects."""
-    try:
-        return precedence(version)
-    except Invalid:
-        return ""
-
-
-def _case_twin(ref: str, oid: str, other: str) -> Rejection:
-    return rejection(
-        ref,
-        oid,
-        f"it differs only in case from '{other}', which exists",
-        "Use one spelling.",
-        "name",
-    )
-
-
-def _equal_precedence(ref: str, oid: str, version: str, twin: str) -> Rejection:
-    return rejection(
-        ref,
-        oid,
-        f"{version} has the same precedence as {twin}, which is published",
-        "Choose the next version.",
-        "version",
-    )

@@ -16,13 +16,11 @@ from typing import Any, NamedTuple
 from gitprompt import checks, formats
 from gitprompt.checks.shortcut import is_surely_valid
 from gitprompt.checks.subject import Subject
-from gitprompt.core import labels as label_rules
-from gitprompt.core.document import SETTINGS, SUFFIXES, SUITES, stem, version_paths
-from gitprompt.core.model import Finding, Kind, Severity
-from gitprompt.core.names import check_name, fold
-from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Version
-from gitprompt.core.settings import Settings
-from gitprompt.core.versions import check_version, newest, split_tag_ref
+from gitprompt.core.document import SUFFIXES, version_paths
+from gitprompt.core.model import Finding, Severity
+from gitprompt.core.names import check_name
+from gitprompt.core.publication import Rejection, Version
+from gitprompt.core.versions import check_version, split_tag_ref
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import Object, ObjectReader, Signature, parse_commit, parse_tag
 
@@ -57,7 +55,7 @@ class _Target(NamedTuple):
     tagger: Signature | None
 
 
-class _File(NamedTuple):
+class TreeFile(NamedTuple):
     """A tree entry: `mode` is that of Git, such as 100644."""
 
     path: str
@@ -100,7 +98,7 @@ def _load_chunk(
     for (ref, oid), found in zip(refs, objects, strict=True):
         outcomes.append(_target(reader, ref, oid, found))
     files = iter(_documents(reader, [o for o in outcomes if isinstance(o, _Target)]))
-    ready: list[tuple[_Target, _File, Signature] | Rejection] = []
+    ready: list[tuple[_Target, TreeFile, Signature] | Rejection] = []
     for outcome in outcomes:
         ready.append(outcome if isinstance(outcome, Rejection) else next(files))
     blobs = reader.contents(r[1].oid for r in ready if not isinstance(r, Rejection))
@@ -143,7 +141,7 @@ def _target(reader: ObjectReader, ref: str, oid: str, found: Object | None) -> _
 
 def _documents(
     reader: ObjectReader, targets: Sequence[_Target]
-) -> Iterator[tuple[_Target, _File, Signature] | Rejection]:
+) -> Iterator[tuple[_Target, TreeFile, Signature] | Rejection]:
     """The file that each target publishes, and who made it."""
     undated = dict.fromkeys(t.target for t in targets if not t.is_blob and t.tagger is None)
     people = {
@@ -156,11 +154,11 @@ def _documents(
     listings = dict(zip(folders, trees, strict=True))
     for target in targets:
         if target.is_blob:
-            file = _File(f"prompts/{target.name}", "100644", target.target)
+            file = TreeFile(f"prompts/{target.name}", "100644", target.target)
             yield target, file, target.tagger or Signature("unknown", "", 0)
             continue
         found = _find(reader, listings[target.target, _folder(target.name)], target)
-        if isinstance(found, _File):
+        if isinstance(found, TreeFile):
             yield target, found, target.tagger or people[target.target]
         else:
             yield found
@@ -170,7 +168,7 @@ def _folder(name: str) -> str:
     return f"prompts/{name}".rpartition("/")[0]
 
 
-def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> _File | Rejection:
+def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> TreeFile | Rejection:
     """The document of a version in a commit: the file of that version, else the working copy."""
     data = tree.data if tree is not None and tree.kind == "tree" else b""
     entries = _entries(data, target.name.rpartition("/")[2])
@@ -181,9 +179,9 @@ def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> _File |
         for path in version_paths(target.name, target.version):
             entry = inside.get(path[path.rindex(".") :])
             if entry is not None:
-                return _regular(_File(path, *entry), target)
+                return _regular(TreeFile(path, *entry), target)
     found = [
-        _File(f"prompts/{target.name}{suffix}", *entries[suffix])
+        TreeFile(f"prompts/{target.name}{suffix}", *entries[suffix])
         for suffix in SUFFIXES
         if suffix in entries
     ]
@@ -220,7 +218,7 @@ _TAIL = re.compile(rb"(\.yaml|\.yml|\.json|)\0")
 _MODE = re.compile(rb"(?:100644|100755|100664|120000|160000|40000)\Z")
 
 
-def _regular(file: _File, target: _Target) -> _File | Rejection:
+def _regular(file: TreeFile, target: _Target) -> TreeFile | Rejection:
     if file.mode in ("120000", "160000", "40000"):
         what = {"120000": "a symbolic link", "160000": "a submodule", "40000": "a folder"}
         return rejection(
@@ -234,7 +232,7 @@ def _regular(file: _File, target: _Target) -> _File | Rejection:
 
 def _judged(
     target: _Target,
-    file: _File,
+    file: TreeFile,
     person: Signature,
     blob: Object | None,
     severities: Severities,
@@ -276,116 +274,6 @@ def load_pinned(reader: ObjectReader, versions: Sequence[Version]) -> Iterator[b
         yield value
 
 
-# Labels
-
-
-def load_label(
-    reader: ObjectReader,
-    ref: str,
-    tip: str,
-    *,
-    namespace: str,
-    versions: Callable[[str], Sequence[Version]],
-    known: Label | None = None,
-) -> Label | Rejection:
-    """A label with its history. `versions` gives what is published of a prompt; `known` is the
-    label as it was read before, so that only new moves are read."""
-    try:
-        name, label = label_rules.split_label_ref(ref, namespace=namespace)
-    except Invalid as error:
-        return rejection(ref, tip, error.message, error.hint, "name")
-    commit = reader.get(f"{tip}^{{commit}}")
-    if commit is None or commit.kind != "commit":
-        return rejection(
-            ref,
-            tip,
-            "a label points at a commit, and this is none",
-            f"Move it with: gitprompt label set {name} {label} VERSION",
-        )
-    published = versions(name)
-    moves = list(_moves(reader, commit, name, label, published, known))
-    problem = _label_problem(reader, commit, moves, name, label, published)
-    if problem:
-        return rejection(ref, tip, *problem)
-    return Label(name, label, tip, tuple(moves))
-
-
-def _moves(
-    reader: ObjectReader,
-    tip: Object,
-    name: str,
-    label: str,
-    published: Sequence[Version],
-    known: Label | None,
-) -> Iterator[LabelMove]:
-    """The moves, newest first, along first parents while the trailers name this label."""
-    at: Object | None = tip
-    for _ in range(MAX_MOVES):
-        if at is None:
-            return
-        if known is not None and at.oid == known.moves[0].commit:
-            yield from known.moves
-            return
-        commit = parse_commit(at.data)
-        move = label_rules.parse_move(commit.message)
-        if move is None or (move.name, move.label) != (name, label):
-            yield _initial(at.oid, commit.author, commit.committer, published)
-            return
-        yield LabelMove(
-            commit=at.oid,
-            version=move.version,
-            previous=move.previous,
-            actor=str(commit.author),
-            reason=move.reason,
-            created_at=commit.committer.at,
-        )
-        at = reader.get(commit.parents[0]) if commit.parents else None
-
-
-def _initial(
-    commit: str, author: Signature, committer: Signature, published: Sequence[Version]
-) -> LabelMove:
-    """A bare pointer names the highest version whose tag peels to its commit."""
-    version = newest(v.version for v in published if v.commit == commit)
-    return LabelMove(commit, version, None, str(author), "", committer.at)
-
-
-def is_bare(label: Label) -> bool:
-    """True where the oldest value may be a bare pointer, which depends on what is published."""
-    oldest = label.moves[-1]
-    return oldest.previous is None and not oldest.reason
-
-
-def _label_problem(
-    reader: ObjectReader,
-    tip: Object,
-    moves: Sequence[LabelMove],
-    name: str,
-    label: str,
-    published: Sequence[Version],
-) -> tuple[str, str, str] | None:
-    """Message, hint and code where the current value is not a published version."""
-    commit = parse_commit(tip.data)
-    move = label_rules.parse_move(commit.message)
-    is_move = move is not None and (move.name, move.label) == (name, label)
-    wanted = moves[0].version
-    fix = f"Move it with: gitprompt label set {name} {label} VERSION"
-    if wanted is None:
-        if is_move:
-            return None
-        return f"no version of {name} is published at {tip.oid[:10]}", fix, "label"
-    version = next((v for v in published if v.version == wanted), None)
-    if version is None:
-        return f"{name} {wanted} is not published", fix, "label"
-    if is_move and tree_blob(reader, tip.oid, name) != version.blob:
-        return (
-            f"the tree of the move does not have the document of {name} {wanted}",
-            f"{fix}; a move commit is made by gitprompt, not by hand.",
-            "label",
-        )
-    return None
-
-
 def tree_blob(reader: ObjectReader, commit: str, name: str) -> str | None:
     """The document of a prompt in the tree of a commit, at one of the paths of a working copy."""
     tree = reader.get(f"{commit}:{_folder(name)}")
@@ -393,65 +281,3 @@ def tree_blob(reader: ObjectReader, commit: str, name: str) -> str | None:
         return None
     entries = _entries(tree.data, name.rpartition("/")[2])
     return next((entries[suffix][1] for suffix in SUFFIXES if suffix in entries), None)
-
-
-# Files at the tip of the default branch
-
-
-def files(reader: ObjectReader, commit: str, folder: str) -> Iterator[_File]:
-    """All files below a folder of a commit, as ls-tree -r lists them."""
-    todo = [(folder, f"{commit}:{folder}")]
-    while todo:
-        path, spec = todo.pop()
-        tree = reader.get(spec)
-        if tree is None or tree.kind != "tree":
-            continue
-        for mode, name, oid in _ENTRY.findall(tree.data):
-            file = _File(f"{path}/{name.decode('utf-8', 'replace')}", mode.decode(), oid.hex())
-            if file.mode == "40000":
-                todo.append((file.path, file.oid))
-            else:
-                yield file
-
-
-def load_settings(reader: ObjectReader, commit: str | None) -> tuple[Settings, Rejection | None]:
-    """The settings at a commit; invalid ones are reported, and the defaults hold."""
-    blob = reader.get(f"{commit}:{SETTINGS}") if commit else None
-    if blob is None or blob.kind != "blob" or commit is None:
-        return Settings(), None
-    settings, problems = checks.read_settings(blob.data)
-    return settings, Rejection(SETTINGS, blob.oid, problems) if problems else None
-
-
-def load_suites(
-    reader: ObjectReader, commit: str, severities: Severities, *, only: str | None = None
-) -> Iterator[Suite | Rejection]:
-    """The suites at a commit, or what is `only` one suite but for case. Of two files for one suite
-    the first is taken."""
-    seen: dict[str, str] = {}
-    for file in sorted(files(reader, commit, SUITES)):
-        name = stem(file.path, SUITES)
-        if name is None or (only is not None and fold(name) != fold(only)):
-            continue
-        if fold(name) in seen:
-            yield rejection(
-                file.path, file.oid, f"{seen[fold(name)]} is the same suite", "Keep one.", "name"
-            )
-            continue
-        seen[fold(name)] = file.path
-        blob = reader.get(file.oid)
-        if file.mode not in ("100644", "100755") or blob is None:
-            yield rejection(file.path, file.oid, "it is not a file", "Commit the file itself.")
-            continue
-        yield examine_suite(blob, file.path, name, severities)
-
-
-def examine_suite(blob: Object, path: str, name: str, severities: Severities) -> Suite | Rejection:
-    kind: Kind = "suite"
-    document, findings = checks.examine(
-        blob.data, path=path, kind=kind, name=name, severities=severities
-    )
-    problems = checks.errors(findings)
-    if problems:
-        return Rejection(path, blob.oid, problems)
-    return Suite(name, blob.oid, document)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitprompt.core.names import check_name, fold
+from gitprompt.core.names import check_name
+from gitprompt.core.twins import Spellings, case_twin
 from gitprompt.core.versions import check_version
 from gitprompt.errors import Conflict, GitpromptError, Invalid
 from gitprompt.registry.commits import SuiteChange, suite_file
@@ -44,12 +45,12 @@ def endpoints(context: Context) -> list[Endpoint]:
         file = suite_file(document)
         workspace = call.principal.workspace
         check_suite(body.name, file, context.index.settings(workspace).checks)
-        for name in context.index.suites(workspace):
-            if fold(name) == fold(body.name):
-                same = name == body.name
-                raise Conflict(
-                    "Evaluation already exists" if same else f"It differs only in case from {name}"
-                )
+        names = context.index.suites(workspace)
+        if body.name in names:
+            raise Conflict("Evaluation already exists")
+        twin = Spellings(names).twin(body.name)
+        if twin is not None:
+            raise Conflict(case_twin(body.name, twin).message)
         change = SuiteChange(body.name, document, file)
         await context.writes.change_suite(call.actor, call.principal.key_id, change)
         return _answer(await suites.find(workspace, body.name))

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands at the tip of the default branch and holds from there: the settings and the suites."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gitprompt import checks
+from gitprompt.core.document import SETTINGS, SUITES, stem
+from gitprompt.core.names import fold
+from gitprompt.core.publication import Rejection, Suite
+from gitprompt.core.settings import Settings
+from gitprompt.git.objects import Object, ObjectReader
+from gitprompt.registry.versions import Severities, TreeFile, rejection
+
+_ENTRY = re.compile(rb"(\d{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
+
+
+def _files(reader: ObjectReader, commit: str, folder: str) -> Iterator[TreeFile]:
+    """All files below a folder of a commit, as ls-tree -r lists them."""
+    todo = [(folder, f"{commit}:{folder}")]
+    while todo:
+        path, spec = todo.pop()
+        tree = reader.get(spec)
+        if tree is None or tree.kind != "tree":
+            continue
+        for mode, name, oid in _ENTRY.findall(tree.data):
+            file = TreeFile(f"{path}/{name.decode('utf-8', 'replace')}", mode.decode(), oid.hex())
+            if file.mode == "40000":
+                todo.append((file.path, file.oid))
+            else:
+                yield file
+
+
+def load_settings(reader: ObjectReader, commit: str | None) -> tuple[Settings, Rejection | None]:
+    """The settings at a commit; invalid ones are reported, and the defaults hold."""
+    blob = reader.get(f"{commit}:{SETTINGS}") if commit else None
+    if blob is None or blob.kind != "blob" or commit is None:
+        return Settings(), None
+    settings, problems = checks.read_settings(blob.data)
+    return settings, Rejection(SETTINGS, blob.oid, problems) if problems else None
+
+
+def load_suites(
+    reader: ObjectReader, commit: str, severities: Severities, *, only: str | None = None
+) -> Iterator[Suite | Rejection]:
+    """The suites at a commit, or what is `only` one suite but for case. Of two files for one suite
+    the first is taken."""
+    seen: dict[str, str] = {}
+    for file in sorted(_files(reader, commit, SUITES)):
+        name = stem(file.path, SUITES)
+        if name is None or (only is not None and fold(name) != fold(only)):
+            continue
+        if fold(name) in seen:
+            yield rejection(
+                file.path, file.oid, f"{seen[fold(name)]} is the same suite", "Keep one.", "name"
+            )
+            continue
+        seen[fold(name)] = file.path
+        blob = reader.get(file.oid)
+        if file.mode not in ("100644", "100755") or blob is None:
+            yield rejection(file.path, file.oid, "it is not a file", "Commit the file itself.")
+            continue
+        yield _suite(blob, file.path, name, severities)
+
+
+def _suite(blob: Object, path: str, name: str, severities: Severities) -> Suite | Rejection:
+    document, findings = checks.examine(
+        blob.data, path=path, kind="suite", name=name, severities=severities
+    )
+    problems = checks.errors(findings)
+    if problems:
+        return Rejection(path, blob.oid, problems)
+    return Suite(name, blob.oid, document)
