@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gitprompt import log
+from gitprompt import log, suites
 from gitprompt.clock import Clock
 from gitprompt.core.labels import split_label_ref
 from gitprompt.core.versions import TAG_PREFIX, split_tag_ref
@@ -18,7 +18,7 @@ from gitprompt.git.refs import ROOTS, ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry.sync import Source
 from gitprompt.store.database import Telemetry
-from gitprompt.store.tables import audit, results
+from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Expected
 from gitprompt.store.tables.rows import Connection
 
@@ -88,17 +88,12 @@ def settle_pending(telemetry: Telemetry, sources: Callable[[str], Source | None]
         done = source is not None and _stands(source.repository, expected.ref, expected.oid)
         outcome = "done" if done else "failed"
         if done and expected.entry.action == "evaluation:delete":
-            _forget_suite(telemetry, expected.entry)
+            # the second half of a deletion that was cut short
+            suites.forget_now(
+                telemetry, expected.entry.workspace_id, expected.entry.target_id or ""
+            )
         telemetry.writer.run(audit.finish, [(row, outcome)])
         log.warning("settled what was begun", action=expected.entry.action, outcome=outcome)
-
-
-def _forget_suite(telemetry: Telemetry, entry: AuditRow) -> None:
-    """The second half of a deletion that was cut short: the suite's number and its results."""
-    numbers = telemetry.read_now(results.numbered, entry.workspace_id)
-    known = numbers.get(entry.target_id or "")
-    if known is not None:
-        telemetry.writer.run(results.forget, (entry.workspace_id, known.id))
 
 
 def note_tampering(telemetry: Telemetry, clock: Clock, workspace: str, ref: str) -> None:

@@ -71,6 +71,20 @@ class Suites:
         raise NotFound("Evaluation not found")
 
 
+async def forget(telemetry: Telemetry, workspace: str, name: str) -> None:
+    """Drop the number of a suite, and its results; what has none is forgotten already."""
+    numbers = telemetry.read_now(results.numbered, workspace)
+    if name in numbers:
+        await telemetry.write(results.forget, (workspace, numbers[name].id))
+
+
+def forget_now(telemetry: Telemetry, workspace: str, name: str) -> None:
+    """Like `forget`, for a thread; blocks."""
+    numbers = telemetry.read_now(results.numbered, workspace)
+    if name in numbers:
+        telemetry.writer.run(results.forget, (workspace, numbers[name].id))
+
+
 def check_suite(name: str, file: bytes, severities: Mapping[str, Severity]) -> None:
     """Raises Invalid with all that is wrong with the file of a suite."""
     _, findings = checks.examine(

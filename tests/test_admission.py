@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from gitprompt import publishing
 from gitprompt.config import ServerSettings
 from gitprompt.errors import Conflict, GitError, Unavailable
 from gitprompt.git import refs
+from gitprompt.publishing import Author, Published
+from gitprompt.registry import refwrites
 from gitprompt.server.app import Sidecar, sidecar
 from gitprompt.store.tables.audit import Actor
 from tests.world import WELCOME, Clone, Server
@@ -158,10 +159,10 @@ def application(tmp_path: Path) -> Iterator[Sidecar]:
         yield running
 
 
-async def publish_here(application: Sidecar) -> publishing.Published:
+async def publish_here(application: Sidecar) -> Published:
     document = {"name": "a", "version": "1.0.0", "messages": USER}
-    actor = Actor("default", "key", None)
-    return await application.context.writes.publish(actor, 1, "a", "1.0.0", document)
+    by = Author(Actor("default", "key", None), 1, frozenset(("write",)))
+    return await application.context.publishing.publish(by, document)
 
 
 def test_a_sync_that_loses_a_race_once_is_tried_again(
@@ -210,7 +211,7 @@ def test_a_git_that_fails_after_it_has_moved_the_refs_has_published(
         refs.update_refs(*args, **options)
         raise GitError("git update-ref: killed")
 
-    monkeypatch.setattr(publishing, "update_refs", moves_and_fails)
+    monkeypatch.setattr(refwrites, "update_refs", moves_and_fails)
     assert asyncio.run(publish_here(application)).on_branch
 
 
@@ -231,7 +232,7 @@ def test_a_branch_that_moves_between_check_and_publication_is_looked_at_again(
             author.git("push", "-q", str(hosted.path), "main")
         refs.update_refs(*args, **options)
 
-    monkeypatch.setattr(publishing, "update_refs", somebody_is_faster)
+    monkeypatch.setattr(refwrites, "update_refs", somebody_is_faster)
     made = asyncio.run(publish_here(application))
     assert not made.on_branch  # its file says something else
     assert hosted.git("rev-parse", "main") == moved[0]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one path by which gitprompt writes to Git: build objects, then move refs by
-compare-and-swap. The command line and the HTTP interface both end here.
+"""The one path by which refs move: build objects, tell the origin, then move refs here by
+compare-and-swap. The command line and the HTTP interface end here; of a `git push` git itself moves
+the refs, and `at_origin` comes before.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from gitprompt.core.document import SUFFIXES
 from gitprompt.core.labels import Move, label_ref, move_message
 from gitprompt.core.publication import Label, Version
 from gitprompt.core.versions import tag_ref
-from gitprompt.errors import Conflict, GitError, NotFound, SetupError
+from gitprompt.drivers import Driver
+from gitprompt.errors import Conflict, GitError, GitpromptError, NotFound, SetupError
 from gitprompt.git.objects import EMPTY_TREE, Signature
 from gitprompt.git.refs import ZERO, RefUpdate, update_refs
 from gitprompt.git.repository import Repository
@@ -45,6 +47,42 @@ def identity(repository: Repository) -> Signature:
     return Signature(found[1], found[2], int(found[3]))
 
 
+def move_refs(
+    repository: Repository,
+    updates: Sequence[RefUpdate],
+    *,
+    message: str,
+    driver: Driver | None = None,
+    workspace: str = "",
+) -> None:
+    """Move refs, all of them or none, at the origin first. `message` is the reflog's.
+
+    A clone has no `driver`: its origin hears of the move with the next push. Raises Conflict if a
+    ref is not at its `old` value. What git says counts for less than where the refs are: a process
+    may fail after it has moved them.
+    """
+    if driver is not None:
+        at_origin(driver, workspace, repository, updates)
+    try:
+        update_refs(repository, updates, message=message)
+    except GitpromptError:
+        if not _are_moved(repository, updates):
+            raise
+
+
+def at_origin(
+    driver: Driver, workspace: str, repository: Repository, updates: Sequence[RefUpdate]
+) -> None:
+    """Make the updates at the origin, unless this repository is the origin itself."""
+    if driver.is_mirror:
+        driver.push(workspace, repository, updates)
+
+
+def _are_moved(repository: Repository, updates: Sequence[RefUpdate]) -> bool:
+    refs = repository.refs()
+    return all((refs.get(update.ref) or ZERO) == update.new for update in updates)
+
+
 def publish(
     repository: Repository,
     releases: Sequence[Release],
@@ -70,7 +108,7 @@ def publish(
         )
         for release in releases
     ]
-    update_refs(repository, updates, message="gitprompt: publish")
+    move_refs(repository, updates, message="gitprompt: publish")
     return updates
 
 
@@ -81,7 +119,7 @@ def _signed_tags(repository: Repository, releases: Sequence[Release]) -> list[Re
         for release in releases:
             made.append(_signed_tag(repository, release))
     except BaseException:
-        update_refs(repository, [_back(update) for update in made], message="gitprompt: undo")
+        move_refs(repository, [_back(update) for update in made], message="gitprompt: undo")
         raise
     return made
 
@@ -143,7 +181,7 @@ def move_label(
     )
     update = RefUpdate(label_ref(name, label, namespace=namespace), local or ZERO, commit)
     target = move.version or "none"
-    update_refs(repository, [update], message=f"gitprompt: {label} → {target}")
+    move_refs(repository, [update], message=f"gitprompt: {label} → {target}")
     return update
 
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from gitprompt.core.versions import TAG_PREFIX, tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
-from gitprompt.git.refs import ZERO, RefUpdate, update_refs
+from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
+from gitprompt.registry.refwrites import move_refs
 
 _TAGS = f"{TAG_PREFIX}*:{TAG_PREFIX}*"
 
@@ -212,7 +213,7 @@ def push(
             _look_again(repository, remote, updates, error)
             return
         back = [RefUpdate(update.ref, update.new, update.old) for update in undo]
-        update_refs(repository, back, message="gitprompt: push refused")
+        move_refs(repository, back, message="gitprompt: push refused")
         raise refused(error) from error
 
 

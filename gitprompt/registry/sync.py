@@ -49,6 +49,11 @@ class Source(NamedTuple):
     repository: Repository
     owned: bool
 
+    @property
+    def is_checked_out(self) -> bool:
+        """Whether a person works in it: then its branch is theirs to move."""
+        return self.repository.work_tree is not None and not self.owned
+
 
 class Outcome(NamedTuple):
     """What a reconciliation changed. `moves`: of labels, by their names; not those that an index

@@ -34,7 +34,8 @@ from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
 from gitprompt.ingest import Ingest
 from gitprompt.ledger import note_tampering, settle_pending
 from gitprompt.metrics import OTHER
-from gitprompt.publishing import Writes
+from gitprompt.publishing import Publishing
+from gitprompt.pushes import Pushes
 from gitprompt.registry.sync import Progress, Sync
 from gitprompt.server.api import (
     config,
@@ -64,6 +65,7 @@ from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
 from gitprompt.suites import Suites
+from gitprompt.transaction import Transactions
 from gitprompt.workspaces import Workspaces
 
 if TYPE_CHECKING:
@@ -133,6 +135,7 @@ def sidecar(
             workspaces.sync_all(progress)
             settle_pending(telemetry, workspaces.source)
             authenticator = Authenticator(telemetry, salt, clock, data=settings.data)
+            suites = Suites(reader, telemetry, clock)
             yield Sidecar(
                 Context(
                     settings=settings,
@@ -145,14 +148,23 @@ def sidecar(
                     driver=driver,
                     clock=clock,
                     ingest=Ingest(telemetry, clock),
-                    suites=Suites(reader, telemetry, clock),
-                    writes=Writes(
+                    suites=suites,
+                    publishing=Publishing(
+                        transactions=Transactions(
+                            workspaces=workspaces, telemetry=telemetry, driver=driver, kept=kept
+                        ),
+                        workspaces=workspaces,
+                        index=reader,
+                        telemetry=telemetry,
+                        suites=suites,
+                        clock=clock,
+                    ),
+                    pushes=Pushes(
                         workspaces=workspaces,
                         index=reader,
                         telemetry=telemetry,
                         driver=driver,
                         clock=clock,
-                        kept=kept,
                     ),
                     metrics=metrics,
                     tracing=tracing,

@@ -11,7 +11,8 @@ from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
 from gitprompt.ingest import Ingest
 from gitprompt.metrics import SidecarMetrics
-from gitprompt.publishing import Writes
+from gitprompt.publishing import Publishing
+from gitprompt.pushes import Pushes
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.limits import Limiter
 from gitprompt.store.database import Telemetry
@@ -36,6 +37,7 @@ class Context:
     clock: Clock
     ingest: Ingest
     suites: Suites
-    writes: Writes
+    publishing: Publishing
+    pushes: Pushes
     metrics: SidecarMetrics
     tracing: Tracing | None

@@ -6,10 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from gitprompt.core.names import check_name
-from gitprompt.core.twins import Spellings, case_twin
 from gitprompt.core.versions import check_version
-from gitprompt.errors import Conflict, GitpromptError, Invalid
-from gitprompt.registry.commits import SuiteChange, suite_file
+from gitprompt.errors import GitpromptError, Invalid
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
@@ -19,7 +17,7 @@ from gitprompt.server.http.wire import envelope, parse_page, raw_json
 from gitprompt.store.tables import results
 from gitprompt.store.tables.results import ResultRow
 from gitprompt.store.tables.rows import Condition
-from gitprompt.suites import NumberedDocument, check_suite
+from gitprompt.suites import NumberedDocument
 
 RESULTS = List(
     "result",
@@ -42,18 +40,8 @@ def endpoints(context: Context) -> list[Endpoint]:
         }
         document = {key: value for key, value in document.items() if value is not None}
         _check(body)
-        file = suite_file(document)
-        workspace = call.principal.workspace
-        check_suite(body.name, file, context.index.settings(workspace).checks)
-        names = context.index.suites(workspace)
-        if body.name in names:
-            raise Conflict("Evaluation already exists")
-        twin = Spellings(names).twin(body.name)
-        if twin is not None:
-            raise Conflict(case_twin(body.name, twin).message)
-        change = SuiteChange(body.name, document, file)
-        await context.writes.change_suite(call.actor, call.principal.key_id, change)
-        return _answer(await suites.find(workspace, body.name))
+        await context.publishing.create_suite(call.author, document)
+        return _answer(await suites.find(call.principal.workspace, body.name))
 
     async def page(call: Call) -> Any:
         wanted = parse_page(call.params, (int,))
@@ -69,11 +57,7 @@ def endpoints(context: Context) -> list[Endpoint]:
         return _answer(await suites.find(call.principal.workspace, call.path["evaluation_id"]))
 
     async def delete(call: Call) -> None:
-        workspace = call.principal.workspace
-        suite = await suites.find(workspace, call.path["evaluation_id"])
-        change = SuiteChange(suite.name, None)
-        await context.writes.change_suite(call.actor, call.principal.key_id, change)
-        await telemetry.write(results.forget, (workspace, suite.id))
+        await context.publishing.delete_suite(call.author, call.path["evaluation_id"])
 
     async def add_result(call: Call) -> dict[str, Any]:
         suite = await suites.find(call.principal.workspace, call.path["evaluation_id"])

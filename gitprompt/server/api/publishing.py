@@ -3,35 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from gitprompt import checks
 from gitprompt.checks import schema
-from gitprompt.core.labels import check_label
-from gitprompt.core.model import Severity
-from gitprompt.core.names import is_name
-from gitprompt.core.settings import Settings
-from gitprompt.core.versions import check_version, is_version
 from gitprompt.errors import (
-    BadRequest,
-    Conflict,
-    Forbidden,
-    GitpromptError,
-    Invalid,
     MethodNotAllowed,
-    NotFound,
 )
-from gitprompt.formats import compact
+from gitprompt.publishing import Author
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.auth import Principal, read_headers
 from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.endpoints import Endpoint, actor_of, respond
 from gitprompt.server.http.wire import RawHeaders, read_body, request_id
-from gitprompt.store.index.reader import StoredVersion
 
 PREFIX = "/v1/prompts"
 
@@ -121,15 +107,10 @@ class Publishing:
 
     async def _publish(self, request: _Request) -> shapes.PublishedVersion:
         document = await self._body(request, dict[str, Any])
-        name, version = _checked_identity(document)
-        severities = self._index.settings(request.principal.workspace).checks
-        _check_document(document, name, version, severities)
-        made = await self._context.writes.publish(
-            request.actor, request.principal.key_id, name, version, document
-        )
+        made = await self._context.publishing.publish(request.author, document)
         return shapes.PublishedVersion(
-            name=name,
-            version_tag=version,
+            name=made.name,
+            version_tag=made.version,
             commit_sha=made.commit,
             created_at=made.created_at,
             on_branch=made.on_branch,
@@ -137,77 +118,38 @@ class Publishing:
 
     async def _create_label(self, request: _Request, name: str) -> shapes.Label:
         body: shapes.NewLabel = await self._body(request, shapes.NewLabel)
-        check_label(body.name)
-        found = self._version(request.principal, name, body.version_tag)
-
-        def is_new(settings: Settings, current: str | None) -> None:
-            _may_move(request.principal, settings, body.name)
-            if current is not None:
-                raise Conflict("Label already exists", hint=f"Move it: PUT …/labels/{body.name}.")
-
-        await self._context.writes.move_label(
-            request.actor, request.principal.key_id, name, body.name, found,
-            reason=body.reason or "", check=is_new,
-        )  # fmt: skip
+        moved = await self._context.publishing.create_label(
+            request.author, name, body.name, body.version_tag, reason=body.reason or ""
+        )
         created = self._index.one_label(request.principal.workspace, name, body.name)
         return shapes.Label(
             prompt_name=name,
             name=body.name,
-            version_tag=found.version.version,
+            version_tag=moved.version,
             created_at=created[1] if created else self._context.clock(),
         )
 
     async def _move_label(self, request: _Request, name: str, label: str) -> shapes.MovedLabel:
         body: shapes.LabelChange = await self._body(request, shapes.LabelChange)
-        check_label(label)
-        found = self._version(request.principal, name, body.version_tag)
-
-        def is_expected(settings: Settings, current: str | None) -> None:
-            _may_move(request.principal, settings, label)
-            if isinstance(body.expected, str | None) and body.expected != current:
-                raise Conflict(
-                    f"The label points at {current or 'nothing'}, not at {body.expected or 'nothing'}",
-                    hint="Somebody else moved it: look at its history, and try again.",
-                )
-
-        moved = await self._context.writes.move_label(
-            request.actor, request.principal.key_id, name, label, found,
-            reason=body.reason or "", check=is_expected,
+        moved = await self._context.publishing.move_label(
+            request.author, name, label, body.version_tag, reason=body.reason or "",
+            expected=body.expected if isinstance(body.expected, str | None) else ...,
         )  # fmt: skip
         return shapes.MovedLabel(
             prompt_name=name,
             name=label,
-            version_tag=found.version.version,
+            version_tag=moved.version,
             previous=moved.previous,
             commit_sha=moved.commit,
         )
 
     async def _remove_label(self, request: _Request, name: str, label: str) -> None:
-        def may(settings: Settings, current: str | None) -> None:
-            if current is None:
-                raise NotFound("Label not found")
-            _may_move(request.principal, settings, label)
-
-        await self._context.writes.move_label(
-            request.actor, request.principal.key_id, name, label, None, reason="", check=may
-        )
+        await self._context.publishing.remove_label(request.author, name, label)
 
     async def _body(self, request: _Request, shape: Any) -> Any:
         limit = self._context.settings.max_body_bytes
         body = await read_body(request.scope, request.receive, limit)
         return read_json(request.scope, body, limit, shape=shape)
-
-    def _version(self, principal: Principal, name: str, version: str | None) -> StoredVersion:
-        """The version that a label shall point at; the newest where none is said."""
-        workspace = principal.workspace
-        latest = self._index.latest(workspace, name) if is_name(name) else None
-        if latest is None:
-            raise NotFound("Prompt not found")
-        wanted = latest if version is None else version
-        found = self._index.version(workspace, name, wanted) if is_version(wanted) else None
-        if found is None:
-            raise BadRequest(f"Version {wanted[:80]} of {name} does not exist")
-        return found
 
 
 class _Request:
@@ -215,16 +157,7 @@ class _Request:
         self.scope = scope
         self.receive = receive
         self.principal = principal
-        self.actor = actor_of(principal, scope)
-
-
-def _may_move(principal: Principal, settings: Settings, label: str) -> None:
-    scope = settings.scope_to_move(label)
-    if scope not in principal.scopes:
-        raise Forbidden(
-            f"Missing required scope: {scope}",
-            hint=f"The label '{label}' is protected by gitprompt.yaml.",
-        )
+        self.author = Author(actor_of(principal, scope), principal.key_id, principal.scopes)
 
 
 def _what(method: str, name: str, tail: str, label: str) -> str:
@@ -241,42 +174,3 @@ def _what(method: str, name: str, tail: str, label: str) -> str:
         methods = sorted({"GET", "HEAD", *allowed})
         raise MethodNotAllowed("Method not allowed", headers={"Allow": ", ".join(methods)})
     return allowed[method]
-
-
-def _checked_identity(document: Mapping[str, Any]) -> tuple[str, str]:
-    """Name and version, which a published document must have."""
-    fields = []
-    for key in ("name", "version"):
-        value = document.get(key)
-        if not isinstance(value, str) or not value:
-            fields.append(f"{key}: is required, as text")
-    if fields:
-        raise Invalid("Validation failed", fields=fields)
-    version = document["version"]
-    try:
-        check_version(version)
-    except GitpromptError as error:
-        raise Invalid("Validation failed", fields=[f"version: {error.message}"]) from None
-    return document["name"], version
-
-
-def _check_document(
-    document: Mapping[str, Any], name: str, version: str, severities: Mapping[str, Severity]
-) -> None:
-    """The error-level checks of what was sent; raises Invalid with all that they found. What is
-    built from it is read once more before it is published (`admission`)."""
-    try:
-        data = compact(document)
-    except (ValueError, RecursionError):
-        raise Invalid("Validation failed", fields=["a string or number is not valid"]) from None
-    _, findings = checks.examine(
-        data, path=f"{name}.json", kind="prompt", name=name, version=version,
-        severities=severities,
-    )  # fmt: skip
-    problems = checks.errors(findings)
-    if problems:
-        raise Invalid(
-            "Validation failed",
-            fields=[problem.message for problem in problems],
-            hint=problems[0].hint,
-        )

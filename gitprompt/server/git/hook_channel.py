@@ -22,10 +22,10 @@ from gitprompt.errors import GitpromptError, PayloadTooLarge
 from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import push_rules
-from gitprompt.registry.push_rules import Pinned
 
-Accepted = Callable[[Sequence[RefUpdate]], None]
-Judge = Callable[[list[str]], tuple[list[RefUpdate], list[str]]]
+# What the author of a push reads of its refusal, nothing if it may go in. The repository sees the
+# objects of the push.
+Judge = Callable[[Repository, Sequence[RefUpdate]], list[str]]
 # Reads a hook's question and writes the answer; gives the updates that may go on, if any.
 Answer = Callable[[IO[bytes], IO[bytes]], list[RefUpdate] | None]
 
@@ -62,17 +62,10 @@ class HookChannel:
                 os.close(fd)
         self.ask = self.reply = -1
 
-    async def answer(
-        self,
-        repository: Repository,
-        scopes: frozenset[str],
-        pinned: Pinned,
-        accepted: Accepted,
-    ) -> None:
-        """Answer both hooks of a push: pre-receive is judged, proc-receive gets what was judged.
-        `accepted` hears of the updates of a push that may go in, before git moves a ref."""
-        judge = partial(_judge, repository=repository, scopes=scopes, pinned=pinned)
-        verdict = await self._next(partial(_verdict, judge=judge, accepted=accepted))
+    async def answer(self, repository: Repository, judge: Judge) -> None:
+        """Answer both hooks of a push: what pre-receive asks is judged, in a thread and before git
+        moves a ref; proc-receive gets what was judged."""
+        verdict = await self._next(partial(_verdict, repository=repository, judge=judge))
         if verdict is not None:
             await self._next(partial(_consent, updates=verdict))
 
@@ -106,7 +99,7 @@ def _converse(pipes: tuple[int, int], answer: Answer) -> list[RefUpdate] | None:
 
 
 def _verdict(
-    question: IO[bytes], answer: IO[bytes], *, judge: Judge, accepted: Accepted
+    question: IO[bytes], answer: IO[bytes], *, repository: Repository, judge: Judge
 ) -> list[RefUpdate] | None:
     """Judge what pre-receive asks. The updates that may go in, None if the push may not."""
     updates: list[RefUpdate] = []
@@ -118,9 +111,8 @@ def _verdict(
             log.error("a push came to its end without its pre-receive hook, and was refused")
             refused = ["no"]
         else:
-            updates, refused = judge(lines)
-        if not refused:
-            accepted(updates)
+            quarantined, updates = _parse(repository, lines)
+            refused = judge(quarantined, updates)
     except GitpromptError as error:
         refused = [printable(f"gitprompt: {error.message}")]
     except Exception:  # a bug of ours must refuse the push, and say so, not hang it
@@ -172,10 +164,8 @@ def _write(answer: IO[bytes], lines: Sequence[str]) -> None:
     answer.flush()
 
 
-def _judge(
-    lines: list[str], *, repository: Repository, scopes: frozenset[str], pinned: Pinned
-) -> tuple[list[RefUpdate], list[str]]:
-    """The updates of a push, and the lines of its refusal; none where it may go in."""
+def _parse(repository: Repository, lines: list[str]) -> tuple[Repository, list[RefUpdate]]:
+    """The repository with what is in quarantine, and the updates that pre-receive asks about."""
     objects, alternates, *refs = lines
     quarantine = {
         "GIT_OBJECT_DIRECTORY": objects,
@@ -183,6 +173,4 @@ def _judge(
     }
     # A push that only deletes brings no objects, and has no quarantine.
     quarantined = repository.quarantined({key: value for key, value in quarantine.items() if value})
-    updates = push_rules.parse_updates("\n".join(refs))
-    refusals = push_rules.judge(quarantined, updates, scopes=scopes, pinned=pinned)
-    return updates, push_rules.report(refusals)
+    return quarantined, push_rules.parse_updates("\n".join(refs))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from starlette.types import Receive, Scope, Send
 
-from gitprompt import hosting, log
+from gitprompt import hosting
 from gitprompt.errors import (
     BadRequest,
     Forbidden,
@@ -26,7 +26,7 @@ from gitprompt.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from gitprompt.ledger import PushLedger
+from gitprompt.pushes import Push
 from gitprompt.registry.sync import Source
 from gitprompt.server.context import Context
 from gitprompt.server.git.rpc import Rpc
@@ -55,7 +55,6 @@ def template(path: str) -> str:
 class GitEndpoint:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._with_head: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -78,10 +77,8 @@ class GitEndpoint:
         if is_advertisement and protocol != "version=2":
             line = f"# service={service}\n"
             answer.prefix = f"{len(line) + 4:04x}{line}0000".encode()
-        ledger = PushLedger(
-            self._context.telemetry, actor_of(principal, scope), self._context.clock
-        )
-        judging = asyncio.create_task(self._judge(rpc, source, principal, ledger))
+        push = self._context.pushes.begin(source, actor_of(principal, scope), principal.scopes)
+        judging = asyncio.create_task(_judge(rpc, source, push))
         feeding = asyncio.create_task(self._feed(rpc, receive, unpack))
         try:
             while chunk := await rpc.stdout.read(_CHUNK):
@@ -89,9 +86,7 @@ class GitEndpoint:
             await feeding
             code = await rpc.wait()
             if is_push:
-                await self._publish(source)
-                refs = self._context.workspaces.refs(source.workspace)
-                await ledger.settle(refs, source.repository)
+                await push.serve()
             if code and not answer.started:
                 raise BadRequest(f"git could not answer the request (exit {code})")
             await answer.end()
@@ -175,35 +170,11 @@ class GitEndpoint:
         finally:
             await rpc.close_stdin()
 
-    async def _judge(
-        self, rpc: Rpc, source: Source, principal: Principal, ledger: PushLedger
-    ) -> None:
-        """Answer the pre-receive hook, once it asks."""
-        if rpc.channel is not None:
-            telemetry, workspace = self._context.telemetry, source.workspace
 
-            def pinned(name: str, version: str) -> str | None:
-                pin = telemetry.pin(workspace, name, version)
-                return pin.version.tag if pin else None
-
-            settings = self._context.index.settings(workspace)
-            await rpc.channel.answer(
-                source.repository,
-                principal.scopes,
-                pinned,
-                lambda updates: ledger.begin(updates, settings.namespace),
-            )
-
-    async def _publish(self, source: Source) -> None:
-        """Serve what was pushed. A failure here is not the pusher's: the poll will mend it."""
-        try:
-            if source.owned and source.workspace not in self._with_head:
-                await asyncio.to_thread(hosting.follow_first_branch, source.repository)
-                if source.repository.refs().head[1]:
-                    self._with_head.add(source.workspace)
-            await self._context.workspaces.reconcile(source.workspace)
-        except Exception as error:  # the push is in; its answer must not be cut short
-            log.error("sync after push failed", workspace=source.workspace, error=str(error))
+async def _judge(rpc: Rpc, source: Source, push: Push) -> None:
+    """Answer the hooks, once they ask."""
+    if rpc.channel is not None:
+        await rpc.channel.answer(source.repository, push.judge)
 
 
 def _unpacker(encoding: str) -> Unpack:

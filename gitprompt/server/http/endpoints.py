@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from gitprompt.errors import GitpromptError, MethodNotAllowed
 from gitprompt.metrics import SidecarMetrics
+from gitprompt.publishing import Author
 from gitprompt.server.http.auth import Principal
 from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.turns import Turns
@@ -31,6 +32,11 @@ class Call(NamedTuple):
     path: Mapping[str, str]
     params: Mapping[str, str]
     body: Any
+
+    @property
+    def author(self) -> Author:
+        """Who asks, as one who writes to Git."""
+        return Author(self.actor, self.principal.key_id, self.principal.scopes)
 
 
 class Bytes(NamedTuple):

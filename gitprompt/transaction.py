@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One write to Git over HTTP: built, written down, moved, served, and only then answered.
+
+Writes to one workspace come one after another, each with the index as Git is. Before refs move an
+audit row says so as pending, with what they shall be; after, it is settled. If the process dies in
+between, the next start looks at the refs and settles it (`ledger.settle_pending`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Generic, NamedTuple, TypeVar
+
+from gitprompt.core.settings import Settings
+from gitprompt.drivers import Driver
+from gitprompt.errors import Conflict, GitpromptError, Unavailable
+from gitprompt.git.kept import Kept
+from gitprompt.git.objects import ObjectReader
+from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.writer import ObjectWriter
+from gitprompt.registry import admission, refwrites
+from gitprompt.registry.sync import Source
+from gitprompt.store.database import Telemetry
+from gitprompt.store.tables import audit
+from gitprompt.store.tables.audit import AuditRow, Expected
+from gitprompt.workspaces import Workspaces
+
+_TRIES = 5  # a branch may move under us; a version or a label that did is somebody else's
+_SYNC_WAITS = (0.05, 0.5)  # seconds before a sync that failed is tried again
+Made = TypeVar("Made")
+
+
+class Ground(NamedTuple):
+    """What a write builds on, read at one moment. `branch` and `tip` are the default branch's, None
+    if HEAD is detached or nothing is committed; `movable` is the branch if it may be moved (a work
+    tree must not have it checked out)."""
+
+    writer: ObjectWriter
+    reader: ObjectReader
+    branch: str | None
+    tip: str | None
+    movable: str | None
+
+    def settings(self) -> Settings:
+        return admission.settings_at(self.reader, self.tip)
+
+    def unmoved(self, updates: Sequence[RefUpdate]) -> Sequence[RefUpdate]:
+        """The condition under which the settings hold: the default branch stays where it is, unless
+        it is moved by the same transaction."""
+        if self.branch is None or any(update.ref == self.branch for update in updates):
+            return ()
+        tip = self.tip or ZERO
+        return (RefUpdate(self.branch, tip, tip),)
+
+
+class Built(NamedTuple, Generic[Made]):
+    """What a write has made, and the updates that publish it; the last is what it is about."""
+
+    made: Made
+    updates: Sequence[RefUpdate]
+
+
+class Transactions:
+    """The writes to all workspaces."""
+
+    def __init__(
+        self, *, workspaces: Workspaces, telemetry: Telemetry, driver: Driver, kept: Kept
+    ) -> None:
+        self._workspaces = workspaces
+        self._telemetry = telemetry
+        self._driver = driver
+        self._kept = kept
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def alone(self, source: Source) -> AsyncIterator[None]:
+        """Alone in a workspace, with the index as Git is: whoever writes decides by both."""
+        async with self._locks.setdefault(source.workspace, asyncio.Lock()):
+            await self._workspaces.reconcile(source.workspace)
+            yield
+
+    async def write(
+        self,
+        source: Source,
+        build: Callable[[Ground], Built[Made]],
+        entry: AuditRow,
+        *,
+        moved: Callable[[], Awaitable[None]] | None = None,
+    ) -> Made:
+        """Build, say what shall be, move the refs, serve; again if only a branch moved. `moved` is
+        called between the last two, when what was written exists and this server does not serve it
+        yet. Raises Conflict if somebody else was faster, and Unavailable if what is written cannot
+        be served yet."""
+        for attempt in range(_TRIES):
+            made, updates = await asyncio.to_thread(self._build, source, build)
+            last = updates[-1]
+            pending = await self._telemetry.write(audit.begin, Expected(entry, last.ref, last.new))
+            try:
+                await asyncio.to_thread(self._move, source, updates)
+            except Exception as error:
+                await self._telemetry.write(audit.finish, [(pending, "failed")])
+                branch_only = isinstance(error, Conflict) and attempt + 1 < _TRIES
+                if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
+                    raise
+                continue
+            try:
+                await self._serve(source, last.ref, moved)
+            finally:  # it is done even if serving it has to wait for the next sync
+                await self._telemetry.write(audit.finish, [(pending, "done")])
+            return made
+        raise AssertionError("the last try returns or raises")
+
+    def _build(self, source: Source, build: Callable[[Ground], Built[Made]]) -> Built[Made]:
+        with self._kept.reader(source.repository) as reader:
+            branch, tip = source.repository.refs(
+                before=self._workspaces.refs(source.workspace)
+            ).head
+            movable = None if source.is_checked_out else branch
+            writer = self._kept.writer(source.repository)
+            return build(Ground(writer, reader, branch, tip, movable))
+
+    def _move(self, source: Source, updates: Sequence[RefUpdate]) -> None:
+        refwrites.move_refs(
+            source.repository, updates, message="gitprompt: over HTTP",
+            driver=self._driver, workspace=source.workspace,
+        )  # fmt: skip
+
+    async def _serve(
+        self, source: Source, ref: str, moved: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        """Sync what was written. It cannot be taken back any more, so that a sync that fails is
+        tried again, and never told as if nothing had been written."""
+        for wait in (*_SYNC_WAITS, None):
+            try:
+                if moved is not None:
+                    await moved()
+                    moved = None
+                await self._workspaces.reconcile(source.workspace)
+                return
+            except GitpromptError as error:
+                if wait is None:
+                    raise Unavailable(
+                        f"{ref} is written, but it is not served yet: {error.message}",
+                        retry_after=10,
+                        hint="Do not send it again: the next sync that succeeds serves it. GET"
+                        " /v1/sync says how it goes.",
+                    ) from error
+                await asyncio.sleep(wait)
+
+    def _is_taken(self, source: Source, updates: Sequence[RefUpdate]) -> bool:
+        """Whether a ref other than a branch moved: then somebody else was faster."""
+        writer = self._kept.writer(source.repository)
+        return any(
+            (writer.ref(update.ref) or ZERO) != update.old
+            for update in updates
+            if not update.ref.startswith("refs/heads/")
+        )
