@@ -16,7 +16,7 @@ patch  wording, description, tags and metadata
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
@@ -51,7 +51,7 @@ def compare(before: Document, after: Document) -> list[Change]:
     return [*_messages(before, after), *_variables(before, after), *_settings(before, after)]
 
 
-def deserved_bump(changes: list[Change]) -> Bump | None:
+def deserved_bump(changes: Sequence[Change]) -> Bump | None:
     """The bump that the changes deserve together, or None where nothing changed."""
     return max((change.bump for change in changes), key=_RANK.__getitem__, default=None)
 

@@ -17,6 +17,7 @@ from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from gitprompt import drivers, hosting, keys, log, recovery
+from gitprompt.catalog import Catalog
 from gitprompt.clock import Clock, now
 from gitprompt.config import ServerSettings
 from gitprompt.counting import Counting
@@ -37,29 +38,22 @@ from gitprompt.metrics import OTHER
 from gitprompt.publishing import Publishing
 from gitprompt.pushes import Pushes
 from gitprompt.registry.sync import Progress, Sync
-from gitprompt.server.api import (
-    config,
-    evaluations,
-    logs,
-    points,
-    prompts,
-    publishing,
-    runs,
-    traces,
-)
-from gitprompt.server.api import keys as key_routes
-from gitprompt.server.api import sync as sync_routes
+from gitprompt.server.api import hot_path
+from gitprompt.server.api import sync as sync_rows
+from gitprompt.server.api.hot_path import HotPath
 from gitprompt.server.context import Context
 from gitprompt.server.git import smart_http
-from gitprompt.server.http.auth import Authenticator, Principal, read_headers
-from gitprompt.server.http.endpoints import Endpoint, routes
+from gitprompt.server.http.auth import Authenticator
+from gitprompt.server.http.entrance import LOCALLY, Entrance
 from gitprompt.server.http.limits import Limiter
 from gitprompt.server.http.proxies import TrustedProxies, parse_proxies
+from gitprompt.server.http.surface import ENVELOPE, routes
 from gitprompt.server.http.turns import Turns
-from gitprompt.server.http.wire import RawHeaders, error_response, request_id, send_bytes
+from gitprompt.server.http.wire import Envelope, error_response, request_id, send_bytes
 from gitprompt.server.ops import docs, health, prometheus, webhooks
 from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.metering import make_metrics, metrics_address
+from gitprompt.server.surfaces import ENDPOINTS, SURFACES
 from gitprompt.store.database import Telemetry
 from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
@@ -72,7 +66,6 @@ if TYPE_CHECKING:
     from gitprompt.server.ops.tracing import Tracing
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-LOCALLY = "gitprompt.locally"  # in the scope of what came over the Unix socket
 _GONE = 499  # what the field calls it when a client went before it was answered
 _SILENT: Callable[[str], Progress] = lambda _workspace: lambda _done, _total: None  # noqa: E731
 
@@ -149,6 +142,7 @@ def sidecar(
                     clock=clock,
                     ingest=Ingest(telemetry, clock),
                     suites=suites,
+                    catalog=Catalog(reader),
                     publishing=Publishing(
                         transactions=Transactions(
                             workspaces=workspaces, telemetry=telemetry, driver=driver, kept=kept
@@ -207,23 +201,23 @@ class Sidecar:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._prompts = prompts.Prompts(context)
-        self._git = smart_http.GitEndpoint(context)
+        self._entrance = Entrance(context.authenticator, context.limiter)
+        self._git = smart_http.GitEndpoint(context, self._entrance)
         self._turns = Turns()
         proxies = parse_proxies(context.settings.trusted_proxies)
         self._proxies = TrustedProxies(proxies) if proxies else None
-        answered = all_endpoints(context)
         self._metrics_at = (
             metrics_address(context.settings) if context.settings.metrics_addr else None
         )
-        max_bytes = context.settings.max_body_bytes
+        answered = routes(SURFACES, context, self._entrance, self._turns)
+        self._reads = HotPath(context, self._entrance, answered)
         self._router = Router(
             routes=[
-                *routes(answered, self._admit, max_bytes, self._turns, context.metrics),
+                *answered,
                 *prometheus.routes(context),
                 *health.routes(context),
                 *webhooks.routes(context),
-                *docs.routes(answered),
+                *docs.routes(ENDPOINTS),
             ],
             redirect_slashes=False,
         )
@@ -234,23 +228,11 @@ class Sidecar:
         }
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _admit(self, scope: Scope, needed: str | None) -> tuple[Principal, RawHeaders]:
-        """Who asks, if they may, and what their rate limit says."""
-        headers = read_headers(scope["headers"])
-        authenticator = self.context.authenticator
-        if LOCALLY in scope:
-            principal = authenticator.authenticate_locally(headers)
-        else:
-            principal = authenticator.authenticate(headers)
-        if needed is not None:
-            principal.require(needed)
-        return principal, self.context.limiter.admit(principal)
-
     async def locally(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application as it is on the Unix socket of the data directory: a poke, and no more."""
         if scope["type"] != "http":
             return
-        if scope["path"] in (sync_routes.PATH, health.PATH):
+        if scope["path"] in (sync_rows.PATH, health.PATH):
             await self({**scope, LOCALLY: True}, receive, send)
         else:
             await _send_error(scope, send, NotFound("Route not found"))
@@ -288,9 +270,9 @@ class Sidecar:
         try:
             if self._metrics_at is not None and not self._may_be_here(scope):
                 raise NotFound("Route not found")
-            if prompts.owns(path):
+            if hot_path.owns(path) and scope["method"] in ("GET", "HEAD"):
                 self._turns.since_read = 0
-                await self._prompts(scope, receive, send)
+                await self._reads(scope, send)
             elif path.startswith(smart_http.PREFIX):
                 await self._git(scope, receive, send)
             else:
@@ -321,12 +303,12 @@ class Sidecar:
 
     def _template(self, scope: Scope) -> str:
         """The route of a request, without what differs from one to the next."""
-        known: str | None = scope.get(prompts.ROUTE)
+        known: str | None = scope.get(hot_path.ROUTE)
         if known is not None:
             return known
         path = scope["path"]
-        if prompts.owns(path):
-            return prompts.template(path)
+        if hot_path.owns(path):
+            return self._reads.template(path)
         if path.startswith(smart_http.PREFIX):
             return smart_http.template(path)
         return self._templates.get(scope.get("endpoint"), OTHER)
@@ -340,6 +322,8 @@ class Sidecar:
             return send(message)
 
         scope["app"] = self  # makes the router raise what it refuses
+        if hot_path.owns(scope["path"]):
+            scope["path"] = scope["path"].rstrip("/")
         await self._router(scope, receive, with_id)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -355,25 +339,6 @@ class Sidecar:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def all_endpoints(context: Context) -> list[Endpoint]:
-    """Every endpoint, those that are asked most often first."""
-    return [
-        *traces.endpoints(context),
-        *logs.endpoints(context),
-        *runs.endpoints(context),
-        *evaluations.endpoints(context),
-        *points.endpoints(context),
-        *sync_routes.endpoints(context),
-        *key_routes.endpoints(context),
-        *config.endpoints(context),
-        *prompts.endpoints(),
-        *publishing.endpoints(),
-        *health.endpoints(),
-        *prometheus.endpoints(),
-        *webhooks.endpoints(),
-    ]
 
 
 def _ours(error: HTTPException) -> GitpromptError:
@@ -392,5 +357,6 @@ def _header(scope: Scope, name: bytes) -> bytes:
 
 async def _send_error(scope: Scope, send: Send, error: GitpromptError, rid: bytes = b"") -> None:
     rid = rid or request_id(_header(scope, b"x-request-id"))
-    status, headers, body = error_response(error, rid)
+    envelope: Envelope = scope.get(ENVELOPE, error_response)
+    status, headers, body = envelope(error, rid, scope)
     await send_bytes(send, status, [*headers, (b"x-request-id", rid)], body)

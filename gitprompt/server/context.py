@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitprompt.catalog import Catalog
 from gitprompt.clock import Clock
 from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
@@ -37,6 +38,7 @@ class Context:
     clock: Clock
     ingest: Ingest
     suites: Suites
+    catalog: Catalog
     publishing: Publishing
     pushes: Pushes
     metrics: SidecarMetrics

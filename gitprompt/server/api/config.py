@@ -10,21 +10,21 @@ from gitprompt.server.context import Context
 from gitprompt.server.http.endpoints import Call, Endpoint
 
 
-def endpoints(context: Context) -> list[Endpoint]:
-    async def config(call: Call) -> dict[str, Any]:
-        settings = context.settings
-        return {
-            field.name: _shown(getattr(settings, field.name), secret=field.metadata["secret"])
-            for field in fields(settings)
-        }
-
-    return [
-        Endpoint(
-            method="GET", path="/v1/config", scope="admin", handler=config,
-            summary="The effective settings, secrets masked", answer=dict[str, Any],
-        )
-    ]  # fmt: skip
+async def config(context: Context, call: Call) -> dict[str, Any]:
+    settings = context.settings
+    return {
+        field.name: _shown(getattr(settings, field.name), secret=field.metadata["secret"])
+        for field in fields(settings)
+    }
 
 
 def _shown(value: Any, *, secret: bool) -> Any:
     return ("***" if value else "") if secret else value
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/v1/config", scope="admin", handler=config,
+        summary="The effective settings, secrets masked", answer=dict[str, Any],
+    ),
+)  # fmt: skip

@@ -26,97 +26,66 @@ RESULTS = List(
 )
 
 
-def endpoints(context: Context) -> list[Endpoint]:
-    suites, telemetry = context.suites, context.telemetry
+async def create(context: Context, call: Call) -> dict[str, Any]:
+    body: shapes.NewEvaluation = call.body
+    document = {
+        "name": body.name,
+        "description": body.description,
+        "prompt_name": body.prompt_name,
+        "version_tag": body.version_tag,
+        "criteria": body.criteria,
+    }
+    document = {key: value for key, value in document.items() if value is not None}
+    _check(body)
+    await context.publishing.create_suite(call.author, document)
+    return _answer(await context.suites.find(call.principal.workspace, body.name))
 
-    async def create(call: Call) -> dict[str, Any]:
-        body: shapes.NewEvaluation = call.body
-        document = {
-            "name": body.name,
-            "description": body.description,
-            "prompt_name": body.prompt_name,
-            "version_tag": body.version_tag,
-            "criteria": body.criteria,
-        }
-        document = {key: value for key, value in document.items() if value is not None}
-        _check(body)
-        await context.publishing.create_suite(call.author, document)
-        return _answer(await suites.find(call.principal.workspace, body.name))
 
-    async def page(call: Call) -> Any:
-        wanted = parse_page(call.params, (int,))
-        everything = await suites.all(call.principal.workspace)
-        rest = everything
-        if wanted.cursor:
-            rest = [suite for suite in everything if suite.id < wanted.cursor[0]]
-        found = rest[wanted.offset : wanted.offset + wanted.limit]
-        items = [_answer(suite) for suite in found]
-        return envelope(wanted, len(everything), items, lambda: [found[-1].id])
+async def page(context: Context, call: Call) -> Any:
+    wanted = parse_page(call.params, (int,))
+    everything = await context.suites.all(call.principal.workspace)
+    rest = everything
+    if wanted.cursor:
+        rest = [suite for suite in everything if suite.id < wanted.cursor[0]]
+    found = rest[wanted.offset : wanted.offset + wanted.limit]
+    items = [_answer(suite) for suite in found]
+    return envelope(wanted, len(everything), items, lambda: [found[-1].id])
 
-    async def one(call: Call) -> dict[str, Any]:
-        return _answer(await suites.find(call.principal.workspace, call.path["evaluation_id"]))
 
-    async def delete(call: Call) -> None:
-        await context.publishing.delete_suite(call.author, call.path["evaluation_id"])
+async def one(context: Context, call: Call) -> dict[str, Any]:
+    return _answer(await context.suites.find(call.principal.workspace, call.path["evaluation_id"]))
 
-    async def add_result(call: Call) -> dict[str, Any]:
-        suite = await suites.find(call.principal.workspace, call.path["evaluation_id"])
-        body: shapes.NewResult = call.body
-        row = ResultRow(
-            suite=suite.id,
-            result_id=body.result_id,
-            run_id=body.run_id,
-            score=body.score,
-            metadata=encode_optional(body.metadata),
-            prompt_name=suite.document["prompt_name"],
-            version_tag=suite.document.get("version_tag"),
-            created_at=0,
-        )
-        result, created_at = await context.ingest.result(
-            call.actor, row, suite_name=suite.name, min_score=suite.min_score
-        )
-        return _result((result, *row._replace(created_at=created_at)))
 
-    async def list_results(call: Call) -> Any:
-        suite = await suites.find(call.principal.workspace, call.path["evaluation_id"])
-        return await RESULTS.answer(telemetry, call, _result, Condition("suite = ?", suite.id))
+async def delete(context: Context, call: Call) -> None:
+    await context.publishing.delete_suite(call.author, call.path["evaluation_id"])
 
-    one_path = "/v1/evaluations/{evaluation_id:path}"
-    results_path = "/v1/evaluations/{evaluation_id:path}/results"
-    return [
-        Endpoint(
-            method="POST", path=results_path, scope="write", status=201, handler=add_result,
-            kind="result", summary="Store the result of an evaluation", body=shapes.NewResult,
-            answer=shapes.Result, errors=(400, 404, 409),
-            example={"run_id": "run_7a3fe2c", "score": 0.95, "metadata": {"judge": "gpt-4"}},
-        ),
-        Endpoint(
-            method="GET", path=results_path, scope="read", summary="List results, newest first",
-            handler=list_results, answer=shapes.Result, is_page=True, query=RESULTS.parameters,
-            errors=(400, 404),
-        ),
-        Endpoint(
-            method="POST", path="/v1/evaluations", scope="write", status=201, handler=create,
-            summary="Create a suite: a file in Git", body=shapes.NewEvaluation,
-            answer=shapes.Evaluation, errors=(409,),
-            example={
-                "name": "accuracy-check", "description": "Check output accuracy",
-                "prompt_name": "welcome", "version_tag": "1.0.0", "criteria": {"min_score": 0.8},
-            },
-        ),
-        Endpoint(
-            method="GET", path="/v1/evaluations", scope="read", summary="List suites",
-            handler=page, answer=shapes.Evaluation, is_page=True, query=PAGING,
-        ),
-        Endpoint(
-            method="GET", path=one_path, scope="read", handler=one,
-            summary="Get a suite by number or name", answer=shapes.Evaluation, errors=(400, 404),
-        ),
-        Endpoint(
-            method="DELETE", path=one_path, scope="admin", status=204, handler=delete,
-            summary="Delete a suite and its results", errors=(400, 404, 409),
-        ),
-    ]  # fmt: skip
+
+async def add_result(context: Context, call: Call) -> dict[str, Any]:
+    suite = await context.suites.find(call.principal.workspace, call.path["evaluation_id"])
+    body: shapes.NewResult = call.body
+    row = ResultRow(
+        suite=suite.id,
+        result_id=body.result_id,
+        run_id=body.run_id,
+        score=body.score,
+        metadata=encode_optional(body.metadata),
+        prompt_name=suite.document["prompt_name"],
+        version_tag=suite.document.get("version_tag"),
+        created_at=0,
+    )
+    result, created_at = await context.ingest.result(
+        call.actor, row, suite_name=suite.name, min_score=suite.min_score
+    )
+    return _result((result, *row._replace(created_at=created_at)))
+
+
+async def list_results(context: Context, call: Call) -> Any:
+    suite = await context.suites.find(call.principal.workspace, call.path["evaluation_id"])
+    return await RESULTS.answer(context.telemetry, call, _result, Condition("suite = ?", suite.id))
+
+
+one_path = "/v1/evaluations/{evaluation_id:path}"
+results_path = "/v1/evaluations/{evaluation_id:path}/results"
 
 
 def _check(body: shapes.NewEvaluation) -> None:
@@ -159,3 +128,39 @@ def _result(row: tuple[Any, ...]) -> dict[str, Any]:
         "metadata": raw_json(found.metadata),
         "created_at": found.created_at,
     }
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path=results_path, scope="write", status=201, handler=add_result,
+        kind="result", summary="Store the result of an evaluation", body=shapes.NewResult,
+        answer=shapes.Result, errors=(400, 404, 409),
+        example={"run_id": "run_7a3fe2c", "score": 0.95, "metadata": {"judge": "gpt-4"}},
+    ),
+    Endpoint(
+        method="GET", path=results_path, scope="read", summary="List results, newest first",
+        handler=list_results, answer=shapes.Result, is_page=True, query=RESULTS.parameters,
+        errors=(400, 404),
+    ),
+    Endpoint(
+        method="POST", path="/v1/evaluations", scope="write", status=201, handler=create,
+        summary="Create a suite: a file in Git", body=shapes.NewEvaluation,
+        answer=shapes.Evaluation, errors=(409,),
+        example={
+            "name": "accuracy-check", "description": "Check output accuracy",
+            "prompt_name": "welcome", "version_tag": "1.0.0", "criteria": {"min_score": 0.8},
+        },
+    ),
+    Endpoint(
+        method="GET", path="/v1/evaluations", scope="read", summary="List suites",
+        handler=page, answer=shapes.Evaluation, is_page=True, query=PAGING,
+    ),
+    Endpoint(
+        method="GET", path=one_path, scope="read", handler=one,
+        summary="Get a suite by number or name", answer=shapes.Evaluation, errors=(400, 404),
+    ),
+    Endpoint(
+        method="DELETE", path=one_path, scope="admin", status=204, handler=delete,
+        summary="Delete a suite and its results", errors=(400, 404, 409),
+    ),
+)  # fmt: skip

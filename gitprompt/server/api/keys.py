@@ -31,87 +31,64 @@ AUDIT = List(
 )
 
 
-def endpoints(context: Context) -> list[Endpoint]:
-    telemetry = context.telemetry
+async def create(context: Context, call: Call) -> shapes.CreatedKey:
+    body: shapes.NewKey = call.body
+    workspace = body.workspace_id or call.principal.workspace
+    if workspace != call.principal.workspace and not call.principal.is_master:
+        raise Forbidden("A key for another workspace needs a master key")
+    record, key = await asyncio.to_thread(
+        keys.create,
+        context.telemetry,
+        context.salt,
+        name=body.name,
+        workspace=workspace,
+        scopes=body.scopes,
+        expires_in_days=body.expires_in_days,
+        clock=context.clock,
+        actor=call.actor._replace(workspace=workspace),
+    )
+    return shapes.CreatedKey(
+        id=record.id,
+        name=record.name,
+        workspace_id=record.workspace_id,
+        scopes=record.scopes,
+        created_at=record.created_at,
+        expires_at=record.expires_at,
+        key=key,
+    )
 
-    async def create(call: Call) -> shapes.CreatedKey:
-        body: shapes.NewKey = call.body
-        workspace = body.workspace_id or call.principal.workspace
-        if workspace != call.principal.workspace and not call.principal.is_master:
-            raise Forbidden("A key for another workspace needs a master key")
-        record, key = await asyncio.to_thread(
-            keys.create,
-            telemetry,
-            context.salt,
-            name=body.name,
-            workspace=workspace,
-            scopes=body.scopes,
-            expires_in_days=body.expires_in_days,
-            clock=context.clock,
-            actor=call.actor._replace(workspace=workspace),
-        )
-        return shapes.CreatedKey(
-            id=record.id,
-            name=record.name,
-            workspace_id=record.workspace_id,
-            scopes=record.scopes,
-            created_at=record.created_at,
-            expires_at=record.expires_at,
-            key=key,
-        )
 
-    async def page(call: Call) -> Any:
-        wanted = parse_page(call.params, (int,))
-        everything = telemetry.keys(_limit_of(call.principal))[::-1]
-        rest = everything
-        if wanted.cursor:
-            rest = [record for record in everything if record.id < wanted.cursor[0]]
-        found = rest[wanted.offset : wanted.offset + wanted.limit]
-        used = context.authenticator.used
-        items = [
-            {**record._asdict(), "last_used_at": used.get(record.id, record.last_used_at)}
-            for record in found
-        ]
-        return envelope(wanted, len(everything), items, lambda: [found[-1].id])
+async def page(context: Context, call: Call) -> Any:
+    wanted = parse_page(call.params, (int,))
+    everything = context.telemetry.keys(_limit_of(call.principal))[::-1]
+    rest = everything
+    if wanted.cursor:
+        rest = [record for record in everything if record.id < wanted.cursor[0]]
+    found = rest[wanted.offset : wanted.offset + wanted.limit]
+    used = context.authenticator.used
+    items = [
+        {**record._asdict(), "last_used_at": used.get(record.id, record.last_used_at)}
+        for record in found
+    ]
+    return envelope(wanted, len(everything), items, lambda: [found[-1].id])
 
-    async def revoke(call: Call) -> None:
-        text = call.path["key_id"]
-        if not text.isascii() or not text.isdigit() or len(text) > 18:
-            raise BadRequest("Invalid API key id")
-        await asyncio.to_thread(
-            keys.revoke,
-            telemetry,
-            int(text),
-            clock=context.clock,
-            actor=call.actor,
-            workspace=_limit_of(call.principal),
-        )
 
-    async def audit_page(call: Call) -> Any:
-        return await AUDIT.answer(telemetry, call, _entry, workspace_is(call, "workspace_id"))
+async def revoke(context: Context, call: Call) -> None:
+    text = call.path["key_id"]
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadRequest("Invalid API key id")
+    await asyncio.to_thread(
+        keys.revoke,
+        context.telemetry,
+        int(text),
+        clock=context.clock,
+        actor=call.actor,
+        workspace=_limit_of(call.principal),
+    )
 
-    return [
-        Endpoint(
-            method="POST", path="/v1/api-keys", scope="admin", status=201, handler=create,
-            summary="Create an API key; it is shown this once", body=shapes.NewKey,
-            answer=shapes.CreatedKey, errors=(400,),
-            example={"name": "ci", "scopes": "read,write", "expires_in_days": 90},
-        ),
-        Endpoint(
-            method="GET", path="/v1/api-keys", scope="admin", handler=page,
-            summary="List keys, never their secrets", answer=shapes.Key, is_page=True,
-            query=PAGING,
-        ),
-        Endpoint(
-            method="DELETE", path="/v1/api-keys/{key_id}", scope="admin", status=204,
-            summary="Revoke a key, at once", handler=revoke, errors=(400, 404),
-        ),
-        Endpoint(
-            method="GET", path="/v1/audit-logs", scope="admin", handler=audit_page,
-            summary="Who did what, newest first", answer=shapes.AuditLog, is_page=True,
-            query=AUDIT.parameters,
-        ),
-    ]  # fmt: skip
+
+async def audit_page(context: Context, call: Call) -> Any:
+    return await AUDIT.answer(context.telemetry, call, _entry, workspace_is(call, "workspace_id"))
 
 
 def _limit_of(principal: Principal) -> str | None:
@@ -121,3 +98,27 @@ def _limit_of(principal: Principal) -> str | None:
 
 def _entry(row: tuple[Any, ...]) -> dict[str, Any]:
     return {"id": row[0], **AuditRow(*row[1:])._asdict()}
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1/api-keys", scope="admin", status=201, handler=create,
+        summary="Create an API key; it is shown this once", body=shapes.NewKey,
+        answer=shapes.CreatedKey, errors=(400,),
+        example={"name": "ci", "scopes": "read,write", "expires_in_days": 90},
+    ),
+    Endpoint(
+        method="GET", path="/v1/api-keys", scope="admin", handler=page,
+        summary="List keys, never their secrets", answer=shapes.Key, is_page=True,
+        query=PAGING,
+    ),
+    Endpoint(
+        method="DELETE", path="/v1/api-keys/{key_id}", scope="admin", status=204,
+        summary="Revoke a key, at once", handler=revoke, errors=(400, 404),
+    ),
+    Endpoint(
+        method="GET", path="/v1/audit-logs", scope="admin", handler=audit_page,
+        summary="Who did what, newest first", answer=shapes.AuditLog, is_page=True,
+        query=AUDIT.parameters,
+    ),
+)  # fmt: skip

@@ -29,29 +29,12 @@ LOGS = List(
 )
 
 
-def endpoints(context: Context) -> list[Endpoint]:
-    async def create(call: Call) -> shapes.Accepted:
-        return shapes.Accepted(id=await context.ingest.log(call.actor, _row(call)))
+async def create(context: Context, call: Call) -> shapes.Accepted:
+    return shapes.Accepted(id=await context.ingest.log(call.actor, _row(call)))
 
-    async def page(call: Call) -> Any:
-        return await LOGS.answer(context.telemetry, call, _answer, workspace_is(call))
 
-    return [
-        Endpoint(
-            method="POST", path="/v1/logs", kind="log", scope="write", status=202,
-            summary="Store the log of a model call", handler=create,
-            body=shapes.NewLog, answer=shapes.Accepted, errors=(409,),
-            example={
-                "prompt_name": "welcome", "version_tag": "1.0.0", "provider": "openai",
-                "model": "gpt-4o", "tokens_in": 120, "tokens_out": 340, "latency_ms": 1500,
-                "cost_usd": 0.0042, "status": "ok",
-            },
-        ),
-        Endpoint(
-            method="GET", path="/v1/logs", scope="read", summary="List logs, newest first",
-            handler=page, answer=shapes.Log, is_page=True, query=LOGS.parameters,
-        ),
-    ]  # fmt: skip
+async def page(context: Context, call: Call) -> Any:
+    return await LOGS.answer(context.telemetry, call, _answer, workspace_is(call))
 
 
 def _row(call: Call) -> LogRow:
@@ -85,3 +68,21 @@ def _answer(row: tuple[Any, ...]) -> dict[str, Any]:
     for column in logs.DOCUMENTS:
         found[column] = raw_json(found[column])
     return {"id": row[0], "workspace_id": found.pop("workspace"), **found}
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1/logs", kind="log", scope="write", status=202,
+        summary="Store the log of a model call", handler=create,
+        body=shapes.NewLog, answer=shapes.Accepted, errors=(409,),
+        example={
+            "prompt_name": "welcome", "version_tag": "1.0.0", "provider": "openai",
+            "model": "gpt-4o", "tokens_in": 120, "tokens_out": 340, "latency_ms": 1500,
+            "cost_usd": 0.0042, "status": "ok",
+        },
+    ),
+    Endpoint(
+        method="GET", path="/v1/logs", scope="read", summary="List logs, newest first",
+        handler=page, answer=shapes.Log, is_page=True, query=LOGS.parameters,
+    ),
+)  # fmt: skip

@@ -9,19 +9,18 @@ from typing import Annotated, Any, get_args
 import msgspec
 from msgspec import Meta
 
+from gitprompt import statistics
 from gitprompt.clock import now_ms
-from gitprompt.core.usage import HOUR
 from gitprompt.errors import Invalid
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.endpoints import Call, Endpoint, Parameter
 from gitprompt.server.http.listing import Filter, conditions, workspace_is
+from gitprompt.statistics import WINDOWS
 from gitprompt.store.tables import points as point_table
-from gitprompt.store.tables import rollups
 from gitprompt.store.tables.points import Aggregate, PointRow
 
 MAX_POINTS = 10_000
-WINDOWS = {"1h": HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR}
 _FILTERS = (
     Filter("name", "name = ?", "Which metric."),
     Filter("prompt_name", "prompt_name = ?", "Of this prompt."),
@@ -36,73 +35,42 @@ _POINTS = (
 )
 
 
-def endpoints(context: Context) -> list[Endpoint]:
-    async def create(call: Call) -> shapes.Stored:
-        given = call.body if isinstance(call.body, list) else [call.body]
-        now = now_ms()
-        points = [_row(call.principal.workspace, point, now) for point in given]
-        return shapes.Stored(accepted=await context.ingest.points(call.actor, points))
+async def create(context: Context, call: Call) -> shapes.Stored:
+    given = call.body if isinstance(call.body, list) else [call.body]
+    now = now_ms()
+    points = [_row(call.principal.workspace, point, now) for point in given]
+    return shapes.Stored(accepted=await context.ingest.points(call.actor, points))
 
-    async def query(call: Call) -> dict[str, Any]:
-        params = call.params
-        problems = [] if params.get("name") else ["name: is required"]
-        step = params.get("step", "60000")
-        if not re.fullmatch(r"[0-9]{1,13}", step) or not 1 <= int(step) <= _MAX_STEP:
-            problems.append("step: must be a number of milliseconds")
-        aggregate = next((one for one in _AGGREGATES if one == params.get("agg", "avg")), None)
-        if aggregate is None:
-            problems.append(f"agg: must be one of {', '.join(_AGGREGATES)}")
-        if problems or aggregate is None:
-            raise Invalid("Validation failed", fields=problems)
-        narrowed = [workspace_is(call), *conditions(_FILTERS, params)]
-        found = await context.telemetry.read(
-            point_table.steps, narrowed, step=int(step), aggregate=aggregate
-        )
-        points = [one._asdict() for one in found]
-        return {"name": params["name"], "step": int(step), "agg": aggregate, "points": points}
 
-    async def summary(call: Call) -> dict[str, Any]:
-        window = call.params.get("window", "24h")
-        if window not in WINDOWS:
-            raise Invalid(f"window: must be one of {', '.join(WINDOWS)}")
-        since = (context.clock() - WINDOWS[window]) // HOUR * HOUR
-        found = await context.telemetry.read(
-            rollups.statistics,
-            call.principal.workspace,
-            prompt_name=call.params.get("prompt_name"),
-            since=since,
-        )
-        items = [one._asdict() for one in found]
-        return {"window": window, "since": since, "items": items}
+async def query(context: Context, call: Call) -> dict[str, Any]:
+    params = call.params
+    problems = [] if params.get("name") else ["name: is required"]
+    step = params.get("step", "60000")
+    if not re.fullmatch(r"[0-9]{1,13}", step) or not 1 <= int(step) <= _MAX_STEP:
+        problems.append("step: must be a number of milliseconds")
+    aggregate = next((one for one in _AGGREGATES if one == params.get("agg", "avg")), None)
+    if aggregate is None:
+        problems.append(f"agg: must be one of {', '.join(_AGGREGATES)}")
+    if problems or aggregate is None:
+        raise Invalid("Validation failed", fields=problems)
+    narrowed = [workspace_is(call), *conditions(_FILTERS, params)]
+    found = await context.telemetry.read(
+        point_table.steps, narrowed, step=int(step), aggregate=aggregate
+    )
+    points = [one._asdict() for one in found]
+    return {"name": params["name"], "step": int(step), "agg": aggregate, "points": points}
 
-    return [
-        Endpoint(
-            method="POST", path="/v1/metrics", scope="write", status=201, handler=create,
-            kind="metric", summary="Store a metric point, or an array of them",
-            body=_POINTS, answer=shapes.Stored,
-            example={"name": "thumbs_up", "value": 1, "type": "counter", "prompt_name": "welcome"},
-        ),
-        Endpoint(
-            method="GET", path="/v1/metrics", scope="read", handler=query,
-            summary="Points of a metric, aggregated by step", answer=shapes.Points,
-            query=(
-                *(one.parameter for one in _FILTERS),
-                Parameter("step", "Milliseconds; 60000 by default.",
-                          {"type": "integer", "minimum": 1, "maximum": _MAX_STEP}),
-                Parameter("agg", "How the points of a step become one value.",
-                          {"type": "string", "enum": list(_AGGREGATES)}),
-            ),
-        ),
-        Endpoint(
-            method="GET", path="/v1/metrics/summary", scope="read", handler=summary,
-            summary="Calls, errors, tokens, cost, latency and score by prompt version",
-            answer=shapes.Summary,
-            query=(
-                Parameter("window", "In whole hours.", {"type": "string", "enum": list(WINDOWS)}),
-                Parameter("prompt_name", "Of this prompt."),
-            ),
-        ),
-    ]  # fmt: skip
+
+async def summary(context: Context, call: Call) -> dict[str, Any]:
+    window = call.params.get("window", "24h")
+    if window not in WINDOWS:
+        raise Invalid(f"window: must be one of {', '.join(WINDOWS)}")
+    since, rows = await statistics.summary(
+        context.telemetry, context.clock, call.principal.workspace, window,
+        call.params.get("prompt_name"),
+    )  # fmt: skip
+    items = [row._asdict() for row in rows]
+    return {"window": window, "since": since, "items": items}
 
 
 def _row(workspace: str, point: shapes.NewPoint, now: int) -> PointRow:
@@ -117,3 +85,33 @@ def _row(workspace: str, point: shapes.NewPoint, now: int) -> PointRow:
         point.version_tag,
         point.timestamp if point.timestamp is not None else now,
     )
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1/metrics", scope="write", status=201, handler=create,
+        kind="metric", summary="Store a metric point, or an array of them",
+        body=_POINTS, answer=shapes.Stored,
+        example={"name": "thumbs_up", "value": 1, "type": "counter", "prompt_name": "welcome"},
+    ),
+    Endpoint(
+        method="GET", path="/v1/metrics", scope="read", handler=query,
+        summary="Points of a metric, aggregated by step", answer=shapes.Points,
+        query=(
+            *(one.parameter for one in _FILTERS),
+            Parameter("step", "Milliseconds; 60000 by default.",
+                      {"type": "integer", "minimum": 1, "maximum": _MAX_STEP}),
+            Parameter("agg", "How the points of a step become one value.",
+                      {"type": "string", "enum": list(_AGGREGATES)}),
+        ),
+    ),
+    Endpoint(
+        method="GET", path="/v1/metrics/summary", scope="read", handler=summary,
+        summary="Calls, errors, tokens, cost, latency and score by prompt version",
+        answer=shapes.Summary,
+        query=(
+            Parameter("window", "In whole hours.", {"type": "string", "enum": list(WINDOWS)}),
+            Parameter("prompt_name", "Of this prompt."),
+        ),
+    ),
+)  # fmt: skip

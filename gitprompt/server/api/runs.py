@@ -30,86 +30,56 @@ RUNS = List(
 )
 
 
-def endpoints(context: Context) -> list[Endpoint]:
-    telemetry, ingest = context.telemetry, context.ingest
+async def create(context: Context, call: Call) -> shapes.CreatedRun:
+    body: shapes.NewRun = call.body
+    run_id = await context.ingest.run(
+        call.actor,
+        run_id=body.run_id,
+        workflow_name=body.workflow_name,
+        status=body.status,
+        input=encode_optional(body.input),
+        output=encode_optional(body.output),
+        trace_id=body.trace_id,
+        metadata=encode_optional(body.metadata),
+        start_time=body.start_time,
+        end_time=body.end_time,
+        now_ms=now_ms(),
+    )
+    return shapes.CreatedRun(run_id=run_id, workflow_name=body.workflow_name, status=body.status)
 
-    async def create(call: Call) -> shapes.CreatedRun:
-        body: shapes.NewRun = call.body
-        run_id = await ingest.run(
-            call.actor,
-            run_id=body.run_id,
-            workflow_name=body.workflow_name,
-            status=body.status,
-            input=encode_optional(body.input),
-            output=encode_optional(body.output),
-            trace_id=body.trace_id,
-            metadata=encode_optional(body.metadata),
-            start_time=body.start_time,
-            end_time=body.end_time,
-            now_ms=now_ms(),
-        )
-        return shapes.CreatedRun(
-            run_id=run_id, workflow_name=body.workflow_name, status=body.status
-        )
 
-    async def page(call: Call) -> Any:
-        return await RUNS.answer(telemetry, call, _listed, workspace_is(call))
+async def page(context: Context, call: Call) -> Any:
+    return await RUNS.answer(context.telemetry, call, _listed, workspace_is(call))
 
-    async def one(call: Call) -> dict[str, Any]:
-        found = await telemetry.read(runs.one, call.principal.workspace, call.path["run_id"])
-        if found is None:
+
+async def one(context: Context, call: Call) -> dict[str, Any]:
+    found = await context.telemetry.read(runs.one, call.principal.workspace, call.path["run_id"])
+    if found is None:
+        raise NotFound("Run not found")
+    return _answer(found)
+
+
+async def change(context: Context, call: Call) -> shapes.UpdatedRun:
+    body: shapes.RunChange = call.body
+    run_id = call.path["run_id"]
+    if (body.status, body.output, body.metadata, body.end_time) == (None,) * 4:
+        if await context.telemetry.read(runs.one, call.principal.workspace, run_id) is None:
             raise NotFound("Run not found")
-        return _answer(found)
+        return shapes.UpdatedRun(message="No changes")
+    await context.ingest.change_run(
+        call.actor,
+        run_id,
+        status=body.status,
+        output=encode_optional(body.output),
+        metadata=encode_optional(body.metadata),
+        end_time=body.end_time,
+        now_ms=now_ms(),
+    )
+    return shapes.UpdatedRun(run_id=run_id, status="updated")
 
-    async def change(call: Call) -> shapes.UpdatedRun:
-        body: shapes.RunChange = call.body
-        run_id = call.path["run_id"]
-        if (body.status, body.output, body.metadata, body.end_time) == (None,) * 4:
-            if await telemetry.read(runs.one, call.principal.workspace, run_id) is None:
-                raise NotFound("Run not found")
-            return shapes.UpdatedRun(message="No changes")
-        await ingest.change_run(
-            call.actor,
-            run_id,
-            status=body.status,
-            output=encode_optional(body.output),
-            metadata=encode_optional(body.metadata),
-            end_time=body.end_time,
-            now_ms=now_ms(),
-        )
-        return shapes.UpdatedRun(run_id=run_id, status="updated")
 
-    async def delete(call: Call) -> None:
-        await ingest.delete_run(call.actor, call.path["run_id"])
-
-    return [
-        Endpoint(
-            method="POST", path="/v1/runs", scope="write", status=201, summary="Create a run",
-            handler=create, body=shapes.NewRun, answer=shapes.CreatedRun, errors=(404, 409),
-            kind="run", example={
-                "workflow_name": "headline-generator", "input": {"topic": "AI"},
-                "metadata": {"agent": "headline-v2"},
-            },
-        ),
-        Endpoint(
-            method="GET", path="/v1/runs", scope="read", summary="List runs, newest first",
-            handler=page, answer=shapes.Run, is_page=True, query=RUNS.parameters,
-        ),
-        Endpoint(
-            method="GET", path="/v1/runs/{run_id:path}", scope="read", summary="Get a run",
-            handler=one, answer=shapes.Run, errors=(404,),
-        ),
-        Endpoint(
-            method="PATCH", path="/v1/runs/{run_id:path}", kind="run_change", scope="write",
-            summary="Replace status, output or metadata of a run", handler=change,
-            body=shapes.RunChange, answer=shapes.UpdatedRun, errors=(404,),
-            example={"status": "completed", "output": {"headline": "It works"}},
-        ),
-        Endpoint(
-            method="DELETE", path="/v1/runs/{run_id:path}", scope="write", status=204,
-            summary="Delete a run", handler=delete, errors=(404,),
-        ),
-    ]  # fmt: skip
+async def delete(context: Context, call: Call) -> None:
+    await context.ingest.delete_run(call.actor, call.path["run_id"])
 
 
 def _listed(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -122,3 +92,33 @@ def _answer(row: RunRow) -> dict[str, Any]:
         found[column] = raw_json(found[column])
     found["workspace_id"] = found.pop("workspace")
     return found
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1/runs", scope="write", status=201, summary="Create a run",
+        handler=create, body=shapes.NewRun, answer=shapes.CreatedRun, errors=(404, 409),
+        kind="run", example={
+            "workflow_name": "headline-generator", "input": {"topic": "AI"},
+            "metadata": {"agent": "headline-v2"},
+        },
+    ),
+    Endpoint(
+        method="GET", path="/v1/runs", scope="read", summary="List runs, newest first",
+        handler=page, answer=shapes.Run, is_page=True, query=RUNS.parameters,
+    ),
+    Endpoint(
+        method="GET", path="/v1/runs/{run_id:path}", scope="read", summary="Get a run",
+        handler=one, answer=shapes.Run, errors=(404,),
+    ),
+    Endpoint(
+        method="PATCH", path="/v1/runs/{run_id:path}", kind="run_change", scope="write",
+        summary="Replace status, output or metadata of a run", handler=change,
+        body=shapes.RunChange, answer=shapes.UpdatedRun, errors=(404,),
+        example={"status": "completed", "output": {"headline": "It works"}},
+    ),
+    Endpoint(
+        method="DELETE", path="/v1/runs/{run_id:path}", scope="write", status=204,
+        summary="Delete a run", handler=delete, errors=(404,),
+    ),
+)  # fmt: skip

@@ -15,29 +15,18 @@ from gitprompt.store.tables import audit
 PATH = "/v1/sync"
 
 
-def endpoints(context: Context) -> list[Endpoint]:
-    async def read(call: Call) -> dict[str, Any]:
-        return state_of(context, call.principal.workspace)
+async def read(context: Context, call: Call) -> dict[str, Any]:
+    return state_of(context, call.principal.workspace)
 
-    async def write(call: Call) -> dict[str, Any]:
-        workspace = call.principal.workspace
-        if context.workspaces.source(workspace) is None:
-            raise NotFound(f"Workspace {workspace} not found", hint="Its first push makes it.")
-        entry = call.actor.did("sync", context.clock())
-        await context.telemetry.write(audit.insert, entry)
-        await context.workspaces.reconcile(workspace)
-        return state_of(context, workspace)
 
-    return [
-        Endpoint(
-            method="GET", path=PATH, scope="read", handler=read, answer=shapes.SyncState,
-            summary="What is indexed, what was rejected and why, which tags were tampered with",
-        ),
-        Endpoint(
-            method="POST", path=PATH, scope="write", handler=write,
-            summary="Reconcile now", answer=shapes.SyncState, errors=(404,),
-        ),
-    ]  # fmt: skip
+async def write(context: Context, call: Call) -> dict[str, Any]:
+    workspace = call.principal.workspace
+    if context.workspaces.source(workspace) is None:
+        raise NotFound(f"Workspace {workspace} not found", hint="Its first push makes it.")
+    entry = call.actor.did("sync", context.clock())
+    await context.telemetry.write(audit.insert, entry)
+    await context.workspaces.reconcile(workspace)
+    return state_of(context, workspace)
 
 
 def state_of(context: Context, workspace: str) -> dict[str, Any]:
@@ -74,3 +63,15 @@ def state_of(context: Context, workspace: str) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return finding._asdict()
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path=PATH, scope="read", handler=read, answer=shapes.SyncState,
+        summary="What is indexed, what was rejected and why, which tags were tampered with",
+    ),
+    Endpoint(
+        method="POST", path=PATH, scope="write", handler=write,
+        summary="Reconcile now", answer=shapes.SyncState, errors=(404,),
+    ),
+)  # fmt: skip

@@ -6,15 +6,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from msgspec import Meta
-from starlette.types import Scope
 
-from gitprompt.errors import Conflict, NotFound, UnsupportedMediaType
+from gitprompt.errors import NotFound
 from gitprompt.ingest import Span
 from gitprompt.server.context import Context
-from gitprompt.server.facades import otlp
 from gitprompt.server.http import shapes
-from gitprompt.server.http.bodies import decode, encode_optional, is_json, unpacked
-from gitprompt.server.http.endpoints import Bytes, Call, Endpoint
+from gitprompt.server.http.bodies import encode_optional
+from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import rows, traces
@@ -35,147 +33,64 @@ TRACES = List(
 Spans = shapes.NewSpan | Annotated[list[shapes.NewSpan], Meta(min_length=1, max_length=MAX_SPANS)]
 
 
-def endpoints(context: Context) -> list[Endpoint]:
-    telemetry, ingest = context.telemetry, context.ingest
+async def create(context: Context, call: Call) -> Any:
+    body: shapes.NewTrace = call.body
+    trace_id = await context.ingest.trace(
+        call.actor,
+        trace_id=body.trace_id,
+        prompt_name=body.prompt_name,
+        version_tag=body.version_tag,
+        metadata=encode_optional(body.metadata),
+    )
+    return shapes.CreatedTrace(
+        trace_id=trace_id, prompt_name=body.prompt_name, version_tag=body.version_tag
+    )
 
-    async def create(call: Call) -> Any:
-        if isinstance(call.body, otlp.Export):
-            return await export(call)
-        body: shapes.NewTrace = call.body
-        trace_id = await ingest.trace(
-            call.actor,
-            trace_id=body.trace_id,
-            prompt_name=body.prompt_name,
-            version_tag=body.version_tag,
-            metadata=encode_optional(body.metadata),
+
+async def page(context: Context, call: Call) -> Any:
+    return await TRACES.answer(context.telemetry, call, _listed, workspace_is(call))
+
+
+async def count(context: Context, call: Call) -> shapes.Counted:
+    number = context.telemetry.read_now(rows.tally, call.principal.workspace, "trace")
+    return shapes.Counted(count=number)
+
+
+async def one(context: Context, call: Call) -> dict[str, Any]:
+    trace_id = call.path["trace_id"]
+    found = await context.telemetry.read(traces.one, call.principal.workspace, trace_id)
+    if found is None:
+        raise NotFound("Trace not found")
+    trace, spans = found
+    return {**_trace(trace), "spans": [_span(trace_id, span) for span in spans]}
+
+
+async def delete(context: Context, call: Call) -> None:
+    await context.ingest.delete_trace(call.actor, call.path["trace_id"])
+
+
+async def add_spans(context: Context, call: Call) -> Any:
+    several = isinstance(call.body, list)
+    given: list[shapes.NewSpan] = call.body if several else [call.body]
+    trace_id = call.path["trace_id"]
+    span_ids = await context.ingest.spans(call.actor, trace_id, [_new(span) for span in given])
+    created = [
+        shapes.CreatedSpan(
+            trace_id=trace_id, span_id=span_id, name=span.name, status=span.status or "unset"
         )
-        return shapes.CreatedTrace(
-            trace_id=trace_id, prompt_name=body.prompt_name, version_tag=body.version_tag
-        )
-
-    async def export(call: Call) -> Bytes:
-        """Store an OTLP export; what contradicts a span that is stored is told, not stored."""
-        body: otlp.Export = call.body
-        rejected = list(body.rejected)
-        for trace in body.traces:
-            await ingest.ensure_trace(
-                call.actor, trace.trace_id, trace.prompt_name, trace.version_tag
-            )
-            try:
-                await ingest.spans(call.actor, trace.trace_id, trace.spans)
-            except Conflict:
-                rejected += await each(call, trace)
-        if rejected:
-            context.metrics.record_ingest("span", "rejected", len(rejected))
-        return otlp.answer(body, rejected)
-
-    async def each(call: Call, trace: otlp.OtlpTrace) -> list[str]:
-        """Store the spans one by one, and tell of those that cannot be."""
-        refused = []
-        for span in trace.spans:
-            try:
-                await ingest.spans(call.actor, trace.trace_id, [span])
-            except Conflict as error:
-                refused.append(error.message)
-        return refused
-
-    async def page(call: Call) -> Any:
-        return await TRACES.answer(telemetry, call, _listed, workspace_is(call))
-
-    async def count(call: Call) -> shapes.Counted:
-        number = telemetry.read_now(rows.tally, call.principal.workspace, "trace")
-        return shapes.Counted(count=number)
-
-    async def one(call: Call) -> dict[str, Any]:
-        trace_id = call.path["trace_id"]
-        found = await telemetry.read(traces.one, call.principal.workspace, trace_id)
-        if found is None:
-            raise NotFound("Trace not found")
-        trace, spans = found
-        return {**_trace(trace), "spans": [_span(trace_id, span) for span in spans]}
-
-    async def delete(call: Call) -> None:
-        await ingest.delete_trace(call.actor, call.path["trace_id"])
-
-    async def add_spans(call: Call) -> Any:
-        several = isinstance(call.body, list)
-        given: list[shapes.NewSpan] = call.body if several else [call.body]
-        trace_id = call.path["trace_id"]
-        span_ids = await ingest.spans(call.actor, trace_id, [_new(span) for span in given])
-        created = [
-            shapes.CreatedSpan(
-                trace_id=trace_id, span_id=span_id, name=span.name, status=span.status or "unset"
-            )
-            for span_id, span in zip(span_ids, given, strict=True)
-        ]
-        return created if several else created[0]
-
-    async def one_span(call: Call) -> dict[str, Any]:
-        trace_id, span_id = call.path["trace_id"], call.path["span_id"]
-        found = await telemetry.read(traces.one_span, call.principal.workspace, trace_id, span_id)
-        if found is None:
-            raise NotFound("Span not found")
-        return _span(trace_id, found)
-
-    return [
-        Endpoint(
-            method="POST", path="/v1/traces/{trace_id}/spans", scope="write", status=201,
-            summary="Add a span, or an array of spans, to a trace", handler=add_spans, body=Spans,
-            kind="span", answer=shapes.CreatedSpan | list[shapes.CreatedSpan], errors=(404, 409),
-            example={
-                "name": "llm-call", "status": "ok", "start_time": 1000, "end_time": 2500,
-                "metadata": {"model": "gpt-4o", "tokens_in": 120, "tokens_out": 340},
-            },
-        ),
-        Endpoint(
-            method="GET", path="/v1/traces/{trace_id}/spans/{span_id:path}", scope="read",
-            summary="Get a span", handler=one_span, answer=shapes.Span, errors=(404,),
-        ),
-        Endpoint(
-            method="POST", path="/v1/traces", scope="write", status=201, handler=create,
-            kind="trace", reader=_read_trace,
-            summary="Create a trace; OTLP (JSON or protobuf) is taken here too",
-            body=shapes.NewTrace, answer=shapes.CreatedTrace, errors=(409,),
-            example={
-                "trace_id": "550e8400-e29b-41d4-a716-446655440000", "prompt_name": "welcome",
-                "version_tag": "1.0.0", "metadata": {"agent": "headline-agent", "loop": 1},
-            },
-        ),
-        Endpoint(
-            method="GET", path="/v1/traces", scope="read", summary="List traces, newest first",
-            handler=page, answer=shapes.Trace, is_page=True, query=TRACES.parameters,
-        ),
-        Endpoint(
-            method="GET", path="/v1/traces/count", scope="read", summary="Count the traces",
-            handler=count, answer=shapes.Counted,
-        ),
-        Endpoint(
-            method="GET", path="/v1/traces/{trace_id}", scope="read", handler=one,
-            summary="Get a trace with its spans by start time", answer=shapes.TraceWithSpans,
-            errors=(404,),
-        ),
-        Endpoint(
-            method="DELETE", path="/v1/traces/{trace_id}", scope="write", status=204,
-            summary="Delete a trace and its spans; runs keep", handler=delete, errors=(404,),
-        ),
-    ]  # fmt: skip
+        for span_id, span in zip(span_ids, given, strict=True)
+    ]
+    return created if several else created[0]
 
 
-def _read_trace(scope: Scope, body: bytes, limit: int) -> Any:
-    """A trace of ours, or an OTLP export, told apart by content type and `resourceSpans`."""
-    headers = dict(scope["headers"])
-    kind = headers.get(b"content-type", b"")
-    is_protobuf = kind.partition(b";")[0].strip().lower() == otlp.PROTOBUF
-    if not is_protobuf and not is_json(kind):
-        raise UnsupportedMediaType("Content-Type must be application/json, or protobuf for OTLP")
-    body = unpacked(body, headers.get(b"content-encoding", b""), limit)
-    if is_protobuf:
-        return otlp.from_protobuf(body)
-    if b'"resourceSpans"' in body:
-        value = decode(body, dict[str, Any])
-        if "resourceSpans" in value:
-            return otlp.from_json(value)
-    return decode(body, shapes.NewTrace)
+async def one_span(context: Context, call: Call) -> dict[str, Any]:
+    trace_id, span_id = call.path["trace_id"], call.path["span_id"]
+    found = await context.telemetry.read(
+        traces.one_span, call.principal.workspace, trace_id, span_id
+    )
+    if found is None:
+        raise NotFound("Span not found")
+    return _span(trace_id, found)
 
 
 def _new(span: shapes.NewSpan) -> Span:
@@ -210,3 +125,47 @@ def _span(trace_id: str, row: SpanRow) -> dict[str, Any]:
     found = row._asdict()
     found["metadata"] = raw_json(row.metadata)
     return {**found, "trace_id": trace_id}
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1/traces/{trace_id}/spans", scope="write", status=201,
+        summary="Add a span, or an array of spans, to a trace", handler=add_spans, body=Spans,
+        kind="span", answer=shapes.CreatedSpan | list[shapes.CreatedSpan], errors=(404, 409),
+        example={
+            "name": "llm-call", "status": "ok", "start_time": 1000, "end_time": 2500,
+            "metadata": {"model": "gpt-4o", "tokens_in": 120, "tokens_out": 340},
+        },
+    ),
+    Endpoint(
+        method="GET", path="/v1/traces/{trace_id}/spans/{span_id:path}", scope="read",
+        summary="Get a span", handler=one_span, answer=shapes.Span, errors=(404,),
+    ),
+    Endpoint(
+        method="POST", path="/v1/traces", scope="write", status=201, handler=create,
+        kind="trace",
+        summary="Create a trace; OTLP (JSON or protobuf) is taken here too",
+        body=shapes.NewTrace, answer=shapes.CreatedTrace, errors=(409,),
+        example={
+            "trace_id": "550e8400-e29b-41d4-a716-446655440000", "prompt_name": "welcome",
+            "version_tag": "1.0.0", "metadata": {"agent": "headline-agent", "loop": 1},
+        },
+    ),
+    Endpoint(
+        method="GET", path="/v1/traces", scope="read", summary="List traces, newest first",
+        handler=page, answer=shapes.Trace, is_page=True, query=TRACES.parameters,
+    ),
+    Endpoint(
+        method="GET", path="/v1/traces/count", scope="read", summary="Count the traces",
+        handler=count, answer=shapes.Counted,
+    ),
+    Endpoint(
+        method="GET", path="/v1/traces/{trace_id}", scope="read", handler=one,
+        summary="Get a trace with its spans by start time", answer=shapes.TraceWithSpans,
+        errors=(404,),
+    ),
+    Endpoint(
+        method="DELETE", path="/v1/traces/{trace_id}", scope="write", status=204,
+        summary="Delete a trace and its spans; runs keep", handler=delete, errors=(404,),
+    ),
+)  # fmt: skip

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OpenTelemetry's OTLP over HTTP, JSON or protobuf, as traces and spans of ours.
+"""OpenTelemetry's OTLP over HTTP, JSON or protobuf, as traces and spans of ours
+(https://opentelemetry.io/docs/specs/otlp/#otlphttp). It shares POST /v1/traces with our own dialect.
 
 Attributes become metadata under their own names; what Langfuse packs into one attribute is unpacked
 into our words, so that `core.usage` finds tokens and cost. Times become milliseconds.
@@ -13,17 +14,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from starlette.types import Scope
 
 from gitprompt.core.usage import facts_of, prompt_of
-from gitprompt.errors import BadRequest, GitpromptError
+from gitprompt.errors import BadRequest, Conflict, GitpromptError
 from gitprompt.ingest import Span
-from gitprompt.server.http.bodies import encode
-from gitprompt.server.http.endpoints import Bytes
+from gitprompt.server.context import Context
+from gitprompt.server.http.bodies import encode, read_json
+from gitprompt.server.http.endpoints import Bytes, Call, Endpoint
+from gitprompt.server.http.surface import Surface
+from gitprompt.server.http.wire import RawHeaders, error_response
 
 PROTOBUF = b"application/x-protobuf"
 _KEPT = 48  # attributes at the top of the metadata; more of them go below "more"
 _ReadId = Callable[[Any, int], str]
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
+
+
+class _Outline(msgspec.Struct):
+    """So much of an export as tells that it is one."""
+
+    resource_spans: msgspec.Raw | msgspec.UnsetType = msgspec.field(
+        default=msgspec.UNSET, name="resourceSpans"
+    )
+
+
+_outline = msgspec.json.Decoder(_Outline)
 
 
 class OtlpTrace(NamedTuple):
@@ -62,6 +78,71 @@ def from_protobuf(body: bytes) -> Export:
 def from_json(value: Any) -> Export:
     """From the decoded JSON of an export; ids are in hexadecimal there."""
     return Export(*_traces(value, _from_hex), is_protobuf=False)
+
+
+def claims(scope: Scope, body: bytes) -> bool:
+    """Whether a request is an export: protobuf, or JSON that has `resourceSpans`."""
+    if _is_protobuf(scope):
+        return True
+    if b'"resourceSpans"' not in body:
+        return False
+    try:
+        return _outline.decode(body).resource_spans is not msgspec.UNSET
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False  # our own reader says what is wrong
+
+
+def _is_protobuf(scope: Scope) -> bool:
+    kind: bytes = dict(scope["headers"]).get(b"content-type", b"")
+    return kind.partition(b";")[0].strip().lower() == PROTOBUF
+
+
+def envelope(error: GitpromptError, rid: bytes, scope: Scope) -> tuple[int, RawHeaders, bytes]:
+    """An error as the protocol wants it: a google.rpc.Status, encoded as the request was."""
+    status, headers, payload = error_response(error, rid, scope)
+    if not _is_protobuf(scope):
+        return status, headers, payload
+    from google.rpc.status_pb2 import Status
+
+    said = f"{error.message} {error.hint}".strip()
+    payload = Status(message=said).SerializeToString()
+    sized = {b"content-type": PROTOBUF, b"content-length": str(len(payload)).encode()}
+    return status, [(name, sized.get(name, value)) for name, value in headers], payload
+
+
+def _read(scope: Scope, body: bytes) -> Export:
+    if _is_protobuf(scope):
+        return from_protobuf(body)
+    export: Export = from_json(read_json(scope, body, shape=dict[str, Any]))
+    return export
+
+
+async def export(context: Context, call: Call) -> Bytes:
+    """Store an export; what contradicts a span that is stored is told, not stored."""
+    body: Export = call.body
+    rejected = list(body.rejected)
+    for trace in body.traces:
+        await context.ingest.ensure_trace(
+            call.actor, trace.trace_id, trace.prompt_name, trace.version_tag
+        )
+        try:
+            await context.ingest.spans(call.actor, trace.trace_id, trace.spans)
+        except Conflict:
+            rejected += await _each(context, call, trace)
+    if rejected:
+        context.metrics.record_ingest("span", "rejected", len(rejected))
+    return answer(body, rejected)
+
+
+async def _each(context: Context, call: Call, trace: OtlpTrace) -> list[str]:
+    """Store the spans one by one, and tell of those that cannot be."""
+    refused = []
+    for span in trace.spans:
+        try:
+            await context.ingest.spans(call.actor, trace.trace_id, [span])
+        except Conflict as error:
+            refused.append(error.message)
+    return refused
 
 
 def answer(export: Export, rejected: Sequence[str]) -> Bytes:
@@ -216,3 +297,15 @@ def _from_base64(text: Any, size: int) -> str:
     if len(data) != size:
         raise ValueError(f"an id has {size} bytes")
     return data.hex()
+
+
+SURFACE = Surface(
+    (
+        Endpoint(
+            method="POST", path="/v1/traces", scope="write", handler=export, reader=_read,
+            kind="trace", summary="Store an OTLP export", body=dict[str, Any], answer=Any,
+        ),
+    ),
+    envelope=envelope,
+    claims=claims,
+)  # fmt: skip

@@ -30,8 +30,9 @@ from gitprompt.pushes import Push
 from gitprompt.registry.sync import Source
 from gitprompt.server.context import Context
 from gitprompt.server.git.rpc import Rpc
-from gitprompt.server.http.auth import Principal, read_headers
+from gitprompt.server.http.auth import Principal
 from gitprompt.server.http.endpoints import actor_of
+from gitprompt.server.http.entrance import Entrance
 from gitprompt.server.http.wire import parse_query, request_id
 
 PREFIX = "/git/"
@@ -53,14 +54,15 @@ def template(path: str) -> str:
 
 
 class GitEndpoint:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, entrance: Entrance) -> None:
         self._context = context
+        self._entrance = entrance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         rid = request_id(headers.get(b"x-request-id", "").encode("latin-1"))
         workspace, service, is_advertisement = self._parse(scope, headers)
-        principal = self._authenticate(scope, workspace, _SCOPES[service])
+        principal = self._admit(scope, workspace, _SCOPES[service])
         source = await self._source(workspace, service)
         unpack = _unpacker(headers.get(b"content-encoding", ""))
         protocol = headers.get(b"git-protocol", "")
@@ -118,18 +120,14 @@ class GitEndpoint:
         if scope["method"] != allowed:
             raise MethodNotAllowed("Method not allowed", headers={"Allow": allowed})
 
-    def _authenticate(self, scope: Scope, workspace: str, needed: str) -> Principal:
-        headers = read_headers(scope["headers"])
+    def _admit(self, scope: Scope, workspace: str, needed: str) -> Principal:
         try:
-            principal = self._context.authenticator.authenticate(headers, workspace=workspace)
+            return self._entrance.admit(scope, needed, workspace=workspace).principal
         except Unauthorized as error:
             error.headers["WWW-Authenticate"] = (
                 'Basic realm="gitprompt: the API key is the password"'
             )
             raise
-        principal.require(needed)
-        self._context.limiter.admit(principal)
-        return principal
 
     async def _source(self, workspace: str, service: str) -> Source:
         source = self._context.workspaces.source(workspace)

@@ -22,17 +22,12 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(shape)
 
 
-def read_json(scope: Scope, body: bytes, limit: int, *, shape: Any) -> Any:
-    """The body as `shape`. Raises UnsupportedMediaType, PayloadTooLarge, BadRequest or Invalid."""
-    kind, encoding = b"", b""
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            kind = value
-        elif name == b"content-encoding":
-            encoding = value
+def read_json(scope: Scope, body: bytes, *, shape: Any) -> Any:
+    """The body as `shape`. Raises UnsupportedMediaType, BadRequest or Invalid."""
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     if not is_json(kind):
         raise UnsupportedMediaType("Content-Type must be application/json")
-    return decode(unpacked(body, encoding, limit), shape)
+    return decode(body, shape)
 
 
 def is_json(content_type: bytes) -> bool:

@@ -8,30 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope, Send
 
-from gitprompt.errors import GitpromptError, MethodNotAllowed
-from gitprompt.metrics import SidecarMetrics
 from gitprompt.publishing import Author
 from gitprompt.server.http.auth import Principal
-from gitprompt.server.http.bodies import read_json
-from gitprompt.server.http.turns import Turns
-from gitprompt.server.http.wire import RawHeaders, encode, parse_query, read_body, send_bytes
+from gitprompt.server.http.wire import RawHeaders, encode, send_bytes
 from gitprompt.store.tables.audit import Actor
+
+if TYPE_CHECKING:
+    from gitprompt.server.context import Context
 
 
 class Call(NamedTuple):
-    """One request, checked: who asks, what the path and the query say, and the decoded body."""
+    """One request, checked: who asks, what the path and the query say, and the decoded body.
+    `variables` are those of the query, for a prompt."""
 
     principal: Principal
     actor: Actor
     path: Mapping[str, str]
     params: Mapping[str, str]
     body: Any
+    variables: Mapping[str, str] = {}
 
     @property
     def author(self) -> Author:
@@ -47,11 +46,9 @@ class Bytes(NamedTuple):
     media_type: str = "application/json"
 
 
-Handler = Callable[[Call], Awaitable[Any]]
-# Makes a body of what was sent: the scope has its headers, the number is the most bytes it may have.
-Reader = Callable[[Scope, bytes, int], Any]
-# Who a request is from, who must have a scope, and the headers of the rate limit.
-Gate = Callable[[Scope, str | None], tuple[Principal, RawHeaders]]
+Handler = Callable[["Context", Call], Awaitable[Any]]
+# Makes a body of what was sent, unpacked already; the scope has its headers.
+Reader = Callable[[Scope, bytes], Any]
 
 
 class Parameter(NamedTuple):
@@ -93,55 +90,6 @@ class Endpoint:
     kind: str | None = None
 
 
-class Resource:
-    """The ASGI application for one path: its endpoints by method. `turns` is shared by all."""
-
-    def __init__(
-        self,
-        endpoints: Sequence[Endpoint],
-        gate: Gate,
-        max_bytes: int,
-        turns: Turns,
-        metrics: SidecarMetrics,
-    ) -> None:
-        self._turns = turns
-        self._metrics = metrics
-        self._methods = {endpoint.method: endpoint for endpoint in endpoints}
-        self._readers: dict[str, Reader] = {
-            endpoint.method: endpoint.reader or partial(read_json, shape=endpoint.body)
-            for endpoint in endpoints
-        }
-        self._gate = gate
-        self._max_bytes = max_bytes
-        allowed = sorted({*self._methods, *(["HEAD"] if "GET" in self._methods else [])})
-        self._allow = ", ".join(allowed)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method = scope["method"]
-        endpoint = self._methods.get("GET" if method == "HEAD" else method)
-        if endpoint is None or endpoint.handler is None:
-            raise MethodNotAllowed("Method not allowed", headers={"Allow": self._allow})
-        principal, limits = self._gate(scope, endpoint.scope)
-        params = parse_query(scope["query_string"]).params
-        asked = principal, actor_of(principal, scope), scope["path_params"], params
-        if endpoint.body is None:
-            answer = await endpoint.handler(Call(*asked, None))
-        else:
-            body = None
-            try:
-                raw = await read_body(scope, receive, self._max_bytes)  # slow senders hold no turn
-                async with self._turns:
-                    body = self._readers[method](scope, raw, self._max_bytes)
-                    answer = await endpoint.handler(Call(*asked, body))
-            except GitpromptError as error:
-                if endpoint.kind is not None:
-                    result = "failed" if error.status >= 500 else "rejected"
-                    number = len(body) if isinstance(body, list) else 1
-                    self._metrics.record_ingest(endpoint.kind, result, number)
-                raise
-        await respond(send, endpoint.status, answer, limits, head=method == "HEAD")
-
-
 def actor_of(principal: Principal, scope: Scope) -> Actor:
     client = scope.get("client")
     return Actor(principal.workspace, principal.key_name, client[0] if client else None)
@@ -164,17 +112,3 @@ async def respond(
         *more,
     ]
     await send_bytes(send, status, headers, b"" if head else body)
-
-
-def routes(
-    endpoints: Sequence[Endpoint], gate: Gate, max_bytes: int, turns: Turns, metrics: SidecarMetrics
-) -> list[Route]:
-    """One route for each path, whatever its methods; without those that are only described."""
-    by_path: dict[str, list[Endpoint]] = {}
-    for endpoint in endpoints:
-        if endpoint.handler is not None:
-            by_path.setdefault(endpoint.path, []).append(endpoint)
-    return [
-        Route(path, Resource(group, gate, max_bytes, turns, metrics))
-        for path, group in by_path.items()
-    ]

@@ -40,8 +40,9 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     by_type = {repr(shape): schema for shape, schema in zip(types, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        path = re.sub(r"\{(\w+):\w+\}", r"{\1}", endpoint.path)
-        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, by_type)
+        paths.setdefault(_plain(endpoint.path), {})[endpoint.method.lower()] = _operation(
+            endpoint, by_type
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -67,7 +68,7 @@ def _operation(endpoint: Endpoint, by_type: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": re.sub(
-            r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path.replace(':path', '')}"
+            r"\W+", "_", f"{endpoint.method.lower()}{_plain(endpoint.path)}"
         ).strip("_"),
         "tags": [_tag(endpoint.path)],
         "parameters": list(_parameters(endpoint)),
@@ -84,6 +85,11 @@ def _operation(endpoint: Endpoint, by_type: dict[str, Any]) -> dict[str, Any]:
             media["example"] = endpoint.example
         operation["requestBody"] = {"required": True, "content": {"application/json": media}}
     return operation
+
+
+def _plain(path: str) -> str:
+    """A path without the kinds of its parts."""
+    return re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
 
 
 def _tag(path: str) -> str:

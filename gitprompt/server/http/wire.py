@@ -155,7 +155,12 @@ def envelope(
     return body
 
 
-def error_response(error: GitpromptError, rid: bytes) -> tuple[int, RawHeaders, bytes]:
+Envelope = Callable[[GitpromptError, bytes, Scope], tuple[int, RawHeaders, bytes]]
+
+
+def error_response(
+    error: GitpromptError, rid: bytes, scope: Scope
+) -> tuple[int, RawHeaders, bytes]:
     """Status, headers and body of the one error envelope."""
     body: dict[str, Any] = {"error": error.message, "code": error.code}
     if error.details is not None:

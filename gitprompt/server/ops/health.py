@@ -20,18 +20,16 @@ PATH = "/health"
 _TIMEOUT = 2.0  # seconds, for each check by itself
 
 
-def endpoints() -> list[Endpoint]:
-    """What is answered here, described."""
-    return [
-        Endpoint(
-            method="GET", path="/health", scope=None, summary="Is the process up?",
-            answer=shapes.Health,
-        ),
-        Endpoint(
-            method="GET", path="/health/deep", scope=None, answer=shapes.DeepHealth,
-            summary="Can it read its databases and repositories?", errors=(503,),
-        ),
-    ]  # fmt: skip
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/health", scope=None, summary="Is the process up?",
+        answer=shapes.Health,
+    ),
+    Endpoint(
+        method="GET", path="/health/deep", scope=None, answer=shapes.DeepHealth,
+        summary="Can it read its databases and repositories?", errors=(503,),
+    ),
+)  # fmt: skip
 
 
 def routes(context: Context) -> list[Route]:

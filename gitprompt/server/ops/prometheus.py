@@ -19,15 +19,13 @@ from gitprompt.server.ops.metering import Gauges, wants_token
 PATH = "/metrics"
 
 
-def endpoints() -> list[Endpoint]:
-    """What is answered here, described."""
-    return [
-        Endpoint(
-            method="GET", path=PATH, scope=None, answer=str, media_type="text/plain",
-            summary="Metrics for Prometheus, in its text format or OpenMetrics; may want a token",
-            errors=(401,),
-        ),
-    ]  # fmt: skip
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path=PATH, scope=None, answer=str, media_type="text/plain",
+        summary="Metrics for Prometheus, in its text format or OpenMetrics; may want a token",
+        errors=(401,),
+    ),
+)  # fmt: skip
 
 
 class Scrape:

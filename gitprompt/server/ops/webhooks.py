@@ -74,14 +74,12 @@ DIALECTS: Mapping[str, Dialect] = {
 }  # fmt: skip
 
 
-def endpoints() -> list[Endpoint]:
-    """What is answered here, described."""
-    return [
-        Endpoint(
-            method="POST", path="/webhooks/{dialect}", scope=None, answer=shapes.Webhook,
-            summary="A forge's signed poke: sync now", errors=(401, 404, 413, 503),
-        )
-    ]  # fmt: skip
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/webhooks/{dialect}", scope=None, answer=shapes.Webhook,
+        summary="A forge's signed poke: sync now", errors=(401, 404, 413, 503),
+    ),
+)  # fmt: skip
 
 
 def routes(context: Context) -> list[Route]:

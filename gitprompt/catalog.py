@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is served: prompts found by a selector, rendered, listed and compared.
+
+Everything is read from the index; Git, the network and telemetry are never asked.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gitprompt.core.diff import Change, compare
+from gitprompt.core.document import served
+from gitprompt.core.names import is_name
+from gitprompt.core.publication import LabelMove
+from gitprompt.core.variables import render
+from gitprompt.core.versions import is_version
+from gitprompt.errors import BadRequest, NotFound
+from gitprompt.store.index.reader import IndexReader, ListedPrompt, StoredVersion
+
+_MAX_DOCUMENTS = 2_000
+
+
+class Comparison(NamedTuple):
+    old: StoredVersion
+    new: StoredVersion
+    changes: Sequence[Change]
+
+
+class Catalog:
+    def __init__(self, index: IndexReader) -> None:
+        self._index = index
+        self._documents: OrderedDict[tuple[str, str, str], dict[str, Any]] = OrderedDict()
+
+    # one prompt
+
+    def exists(self, workspace: str, name: str) -> bool:
+        return is_name(name) and self._index.latest(workspace, name) is not None
+
+    def find(
+        self, workspace: str, name: str, *, version: str | None = None, label: str | None = None
+    ) -> StoredVersion:
+        """The version that a selector names; without one the newest. Raises BadRequest for both,
+        and NotFound."""
+        if version is not None and label is not None:
+            raise BadRequest("Give either version or label, not both")
+        latest = self._index.latest(workspace, name) if is_name(name) else None
+        if latest is None:
+            raise NotFound("Prompt not found")
+        number: str | None = latest if version is None else version
+        if label is not None:
+            number = self._index.labelled(workspace, name, label)
+            if number is None:
+                raise NotFound("Label not found")
+        assert number is not None
+        stored = self._index.version(workspace, name, number) if is_version(number) else None
+        if stored is None:
+            raise NotFound("Version not found")
+        return stored
+
+    def document(self, stored: StoredVersion) -> dict[str, Any]:
+        """A version's document as clients get it, decoded once. Raises NotFound if Git has lost it."""
+        key = stored.version.blob, stored.version.name, stored.version.version
+        document = self._documents.get(key)
+        if document is None:
+            if stored.document is None:
+                raise NotFound(
+                    "Version not found",
+                    hint="Git has lost its document; restore the repository from a backup.",
+                )
+            value = msgspec.json.decode(stored.document)
+            document = served(value, name=stored.version.name, version=stored.version.version)
+            self._documents[key] = document
+            if len(self._documents) > _MAX_DOCUMENTS:
+                self._documents.popitem(last=False)
+        return document
+
+    def rendered(self, stored: StoredVersion, variables: Mapping[str, str]) -> dict[str, Any]:
+        """The document with its messages filled in. Raises BadRequest for variables that are
+        missing, and what `render` raises."""
+        document = self.document(stored)
+        return {**document, "messages": render(document, variables)}
+
+    def diff(self, workspace: str, name: str, old: str, new: str) -> Comparison:
+        """What differs between two versions, each given by its number or by a label."""
+        before, after = (
+            self.find(workspace, name, version=selector)
+            if is_version(selector)
+            else self.find(workspace, name, label=selector)
+            for selector in (old, new)
+        )
+        return Comparison(before, after, compare(self.document(before), self.document(after)))
+
+    # lists: the rows of a page, and how many there are
+
+    def prompts(
+        self,
+        workspace: str,
+        *,
+        query: str = "",
+        tag: str = "",
+        label: str = "",
+        limit: int,
+        offset: int = 0,
+        after: str = "",
+    ) -> tuple[list[ListedPrompt], int]:
+        """By name; `query` is a part of it in any case, `after` the last one of the page before."""
+        rows = self._index.prompts(
+            workspace, query=query, tag=tag, label=label, limit=limit, offset=offset, after=after
+        )
+        return rows, self._index.count_prompts(workspace, query=query, tag=tag, label=label)
+
+    def count(self, workspace: str) -> int:
+        return self._index.count_prompts(workspace)
+
+    def versions(
+        self, workspace: str, name: str, *, limit: int, offset: int = 0, after: Sequence[Any] = ()
+    ) -> tuple[list[StoredVersion], int]:
+        """Newest first; `after` has created_at and precedence of the last one."""
+        rows = self._index.versions(workspace, name, limit=limit, offset=offset, after=after)
+        return rows, self._index.count_versions(workspace, name)
+
+    def labels(
+        self, workspace: str, name: str, *, limit: int, offset: int = 0, after: str = ""
+    ) -> tuple[list[tuple[str, str, int]], int]:
+        """(label, version, created_at), by label."""
+        rows = self._index.labels(workspace, name, limit=limit, offset=offset, after=after)
+        return rows, self._index.count_labels(workspace, name)
+
+    def label(self, workspace: str, name: str, label: str) -> tuple[str, int]:
+        """The version that a label points at, and since when it exists. Raises NotFound."""
+        row = self._index.one_label(workspace, name, label)
+        if row is None:
+            raise NotFound("Label not found")
+        return row
+
+    def history(
+        self,
+        workspace: str,
+        name: str,
+        label: str,
+        *,
+        limit: int,
+        offset: int = 0,
+        before: int | None = None,
+    ) -> tuple[list[tuple[int, LabelMove]], int]:
+        """The numbered moves of a label, newest first; `before` is the number of the last one.
+        Raises NotFound for a label that never was."""
+        total = self._index.count_moves(workspace, name, label)
+        if not total:
+            raise NotFound("Label not found")
+        rows = self._index.moves(workspace, name, label, limit=limit, offset=offset, before=before)
+        return rows, total

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A surface: the rows of one dialect, and how that dialect tells of an error.
+
+Ours is the first. Another tool's dialect is a module in `server/facades/` with a `Surface`; a
+path that both have is told apart by what was sent (`claims`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from gitprompt.errors import GitpromptError, MethodNotAllowed
+from gitprompt.server.http.bodies import read_json, unpacked
+from gitprompt.server.http.endpoints import Call, Endpoint, Handler, Reader, actor_of, respond
+from gitprompt.server.http.entrance import Entrance
+from gitprompt.server.http.turns import Turns
+from gitprompt.server.http.wire import Envelope, error_response, parse_query, read_body
+
+if TYPE_CHECKING:
+    from gitprompt.server.context import Context
+
+ENVELOPE = "gitprompt.envelope"  # in the scope: how to tell of an error
+
+
+class Surface(NamedTuple):
+    """`claims` says of a request, by its headers and body, whether it is of this dialect; None: of
+    whatever no other claims."""
+
+    endpoints: Sequence[Endpoint]
+    envelope: Envelope = error_response
+    claims: Callable[[Scope, bytes], bool] | None = None
+
+
+class _Row(NamedTuple):
+    endpoint: Endpoint
+    surface: Surface
+    reader: Reader
+
+
+class Resource:
+    """The ASGI application for one path: its rows by method. `turns` is shared by all."""
+
+    def __init__(
+        self,
+        rows: Sequence[tuple[Endpoint, Surface]],
+        context: Context,
+        entrance: Entrance,
+        turns: Turns,
+    ) -> None:
+        self._context = context
+        self._entrance = entrance
+        self._turns = turns
+        self._max_bytes = context.settings.max_body_bytes
+        self.methods: dict[str, list[_Row]] = {}
+        for endpoint, surface in rows:
+            reader = endpoint.reader or partial(read_json, shape=endpoint.body)
+            self.methods.setdefault(endpoint.method, []).append(_Row(endpoint, surface, reader))
+        allowed = sorted({*self.methods, *(["HEAD"] if "GET" in self.methods else [])})
+        self._allow = ", ".join(allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        rows = self.methods.get("GET" if method == "HEAD" else method)
+        if rows is None:
+            raise MethodNotAllowed("Method not allowed", headers={"Allow": self._allow})
+        endpoint = _claimed(rows, scope, b"").endpoint
+        principal, _, limits = self._entrance.admit(scope, endpoint.scope)
+        query = parse_query(scope["query_string"])
+        actor, path = actor_of(principal, scope), scope["path_params"]
+        call = Call(principal, actor, path, query.params, None, query.variables)
+        if endpoint.body is None:
+            answer = await handler_of(endpoint)(self._context, call)
+        else:
+            raw = await read_body(scope, receive, self._max_bytes)  # slow senders hold no turn
+            if endpoint.kind is None:
+                endpoint, body = self._decoded(rows, scope, raw)
+                answer = await handler_of(endpoint)(self._context, call._replace(body=body))
+            else:
+                endpoint, answer = await self._ingest(rows, endpoint.kind, scope, raw, call)
+        await respond(send, endpoint.status, answer, limits, head=method == "HEAD")
+
+    def _decoded(self, rows: Sequence[_Row], scope: Scope, raw: bytes) -> tuple[Endpoint, Any]:
+        """The row that a body is for, and what it says."""
+        body = unpacked(raw, _header(scope, b"content-encoding"), self._max_bytes)
+        row = _claimed(rows, scope, body)
+        return row.endpoint, row.reader(scope, body)
+
+    async def read(self, call: Call) -> Any:
+        """What the handler of GET returns, for a call that is admitted already."""
+        return await handler_of(self.methods["GET"][0].endpoint)(self._context, call)
+
+    async def _ingest(
+        self, rows: Sequence[_Row], kind: str, scope: Scope, raw: bytes, call: Call
+    ) -> tuple[Endpoint, Any]:
+        """Store telemetry, in turn; what is refused is counted."""
+        body = None
+        try:
+            async with self._turns:
+                endpoint, body = self._decoded(rows, scope, raw)
+                return endpoint, await handler_of(endpoint)(self._context, call._replace(body=body))
+        except GitpromptError as error:
+            result = "failed" if error.status >= 500 else "rejected"
+            number = len(body) if isinstance(body, list) else 1
+            self._context.metrics.record_ingest(kind, result, number)
+            raise
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
+    return value
+
+
+def handler_of(endpoint: Endpoint) -> Handler:
+    """Rows without one are only described, and get no route."""
+    assert endpoint.handler is not None
+    return endpoint.handler
+
+
+def _claimed(rows: Sequence[_Row], scope: Scope, body: bytes) -> _Row:
+    """The row that a request is for; from here on its errors are told as its dialect tells them."""
+    if len(rows) == 1:
+        return rows[0]
+    for row in rows:
+        if row.surface.claims is None or row.surface.claims(scope, body):
+            scope[ENVELOPE] = row.surface.envelope
+            return row
+    raise AssertionError("our own surface takes what no other claims")
+
+
+def routes(
+    surfaces: Sequence[Surface], context: Context, entrance: Entrance, turns: Turns
+) -> list[Route]:
+    """One route for each path, whatever its methods; without those that are only described."""
+    by_path: dict[str, list[tuple[Endpoint, Surface]]] = {}
+    for surface in surfaces:
+        for endpoint in surface.endpoints:
+            if endpoint.handler is not None:
+                by_path.setdefault(endpoint.path, []).append((endpoint, surface))
+    return [Route(path, Resource(rows, context, entrance, turns)) for path, rows in by_path.items()]
