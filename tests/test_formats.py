@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitprompt import formats
 from gitprompt.core.document import digest
-from gitprompt.registry import loading
+from gitprompt.formats import fast_json
 
 TEXT = st.text(
     alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20
@@ -90,7 +90,7 @@ def test_bad_yaml_is_refused_with_its_place(data: bytes, message: str, line: int
     ],
 )
 def test_bad_json_is_refused_in_both_readers(data: bytes, message: str) -> None:
-    for read in (formats.read, loading.read):
+    for read in (formats.read, fast_json.read):
         with pytest.raises(formats.FormatError, match=message):
             read(data, "a.json")
 
@@ -122,7 +122,7 @@ def test_aliases_within_bounds_are_fine() -> None:
 @example(b'"\x80"')
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for path in ("a.yaml", "a.json"):
-        for read in (formats.read, loading.read):
+        for read in (formats.read, fast_json.read):
             try:
                 read(data, path)
             except formats.FormatError as error:
@@ -138,7 +138,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_both_json_readers_agree(document: dict[str, Any]) -> None:
     for ascii in (True, False):
         data = json.dumps(document, ensure_ascii=ascii, indent=1).encode()
-        assert loading.read(data, "a.json") == formats.read(data, "a.json") == document
+        assert fast_json.read(data, "a.json") == formats.read(data, "a.json") == document
 
 
 @given(DOCUMENT, st.randoms(use_true_random=False))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 
 from gitprompt.core.publication import Label
 from gitprompt.git.repository import Repository
-from gitprompt.registry import refwrites
+from gitprompt.registry import refwrites, versions
+from gitprompt.registry import sync as sync_module
 from gitprompt.registry.clone import Registry
 from gitprompt.registry.sync import Outcome, Source, Sync
 from gitprompt.store.database import Telemetry
@@ -544,3 +546,33 @@ def test_labels_that_vanish_with_a_change_of_namespace(sidecar: Sidecar, tmp_pat
     sidecar.reconcile()
     assert sidecar.reader.labels("default", "welcome", limit=9, offset=0) == []
     assert sidecar.rebuilt(tmp_path / "again") == list(sidecar.index.dump())
+
+
+def test_a_workspace_that_is_being_read_keeps_no_other_waiting(
+    sidecar: Sidecar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Clone.init(tmp_path / "other")
+    other.commit("Start", other=WELCOME)
+    other.tag("other", "1.0.0")
+    elsewhere = Source("other", Repository.open(str(other.path)), owned=True)
+    reading, go_on = threading.Event(), threading.Event()
+    load_chunks = versions.load_chunks
+
+    def slow_for_the_first(reader: Any, refs: Any, *args: Any, **options: Any) -> Any:
+        if any("welcome" in ref for ref, _ in refs):
+            reading.set()
+            assert go_on.wait(10)
+        return load_chunks(reader, refs, *args, **options)
+
+    monkeypatch.setattr(sync_module, "load_chunks", slow_for_the_first)
+    outcomes: list[Outcome] = []
+    first = threading.Thread(target=lambda: outcomes.append(sidecar.reconcile()))
+    first.start()
+    try:
+        assert reading.wait(10)
+        assert sidecar.sync.reconcile(elsewhere).versions == 1
+        assert not outcomes
+    finally:
+        go_on.set()
+        first.join()
+    assert outcomes == [Outcome(True, versions=1)]

@@ -8,34 +8,43 @@ where two refs cannot both be served, the pinned one wins, then the older, then 
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
+from gitprompt.checks import schema
 from gitprompt.clock import Clock
 from gitprompt.core.document import SETTINGS, SUITES
 from gitprompt.core.labels import label_ref, split_label_ref
 from gitprompt.core.names import fold
 from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, Version
+from gitprompt.core.settings import Settings
 from gitprompt.core.twins import Spellings, Taken, case_twin
-from gitprompt.core.versions import TAG_PREFIX, is_version, precedence, rank, split_tag_ref, tag_ref
+from gitprompt.core.versions import is_version, precedence, rank, split_tag_ref, tag_ref
 from gitprompt.errors import Conflict, Invalid
+from gitprompt.formats import fast_json
 from gitprompt.git.kept import Kept
 from gitprompt.git.objects import ObjectReader, Signature
 from gitprompt.git.refs import ZERO, Packed, Refs, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.registry import loading
 from gitprompt.registry.labels import is_bare, load_label
+from gitprompt.registry.plan import Known, Plan, plan
 from gitprompt.registry.tip import load_settings, load_suites
-from gitprompt.registry.versions import Loaded, load_chunks, load_pinned, rejection
+from gitprompt.registry.versions import Loaded, load_chunks, load_pinned
 from gitprompt.store.database import Telemetry
 from gitprompt.store.index.writer import IndexWriter, PromptRow, WorkspaceRow
 
 PIN_REF = "refs/gitprompt/pins"
 _PIN_TRIES = 5
+_MANY = 500  # tags; a few are not worth a pause of the collector
+_HELD = 32_000_000  # bytes of documents that a sync loads before it writes
 _CHUNK = 2_000  # versions that are loaded at once, and to one durable commit of pins
 
 Progress = Callable[[int, int], None]
@@ -68,49 +77,117 @@ class Outcome(NamedTuple):
 
 
 class Sync:
+    """All workspaces. Syncs of one come one after another; those of different workspaces wait for
+    each other only while one writes the index, and not while it reads Git."""
+
     def __init__(self, index: IndexWriter, telemetry: Telemetry, clock: Clock) -> None:
         self._index = index
         self._telemetry = telemetry
         self._clock = clock
-        self._known: dict[str, Refs] = {}
+        self._seen: dict[str, Refs] = {}
         self._kept = Kept()
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        schema.verdict("prompt")  # compiled now, and not when the first tag waits for it
 
     def reconcile(self, source: Source, *, progress: Progress | None = None) -> Outcome:
         """Make the index agree with Git. Idempotent; blocks; raises GitError, Unavailable."""
-        with self._lock:
-            known = self._known.get(source.workspace)
-            if known is not None and source.repository.is_unchanged(known):
+        workspace = source.workspace
+        with self._locks.setdefault(workspace, threading.Lock()):
+            seen = self._seen.get(workspace)
+            if seen is not None and source.repository.is_unchanged(seen):
                 return Outcome()
-            # git gets ready while we look at the refs
-            with self._kept.reader(source.repository) as reader:
-                refs = source.repository.refs(before=known)
-                if known is None:
-                    packed = Packed(self._index.known_refs(source.workspace))
-                    known = Refs({}, packed, "")
-                outcome = Outcome()
-                row = self._index.workspace(source.workspace)
-                changed = refs.changed_since(known)
-                if changed or row is None or refs.head != (row.branch, row.head):
+            with self._kept.reader(source.repository) as reader:  # gets ready while refs are read
+                refs = source.repository.refs(before=seen)
+                row, known = self._known(workspace, refs, seen)
+                if not known.changed and row is not None and refs.head == (row.branch, row.head):
+                    self._seen[workspace] = refs
+                    return Outcome()
+                settings, broken = load_settings(reader, refs.head[1])
+                steps = plan(refs, known, self._pins(workspace), settings)
+                with _undisturbed(len(steps.fresh)):
+                    loaded = _ahead(_load(reader, steps.fresh, settings, progress))
                     with self._index.transaction():
-                        run = _Run(self, source, reader, refs, row, progress)
-                        outcome = run.apply(changed)
-            self._known[source.workspace] = refs
+                        application = _Application(
+                            source=source, reader=reader, refs=refs, row=row, settings=settings,
+                            was_rejected=known.rejected, index=self._index,
+                            telemetry=self._telemetry, kept=self._kept, now=self._clock(),
+                        )  # fmt: skip
+                        outcome = application.apply(steps, loaded, broken)
+            self._seen[workspace] = refs
             return outcome
+
+    def _known(
+        self, workspace: str, refs: Refs, seen: Refs | None
+    ) -> tuple[WorkspaceRow | None, Known]:
+        with self._index.lock:
+            row = self._index.workspace(workspace)
+            if seen is None:
+                seen = Refs({}, Packed(self._index.known_refs(workspace)), "")
+            rejected = self._index.rejected_refs(workspace, "refs/").keys()
+        changed = refs.changed_since(seen)
+        return row, Known(changed, rejected, row.settings if row else None)
+
+    def _pins(self, workspace: str) -> Callable[[str, str], Pin | None]:
+        if not self._telemetry.has_pins(workspace):
+            return lambda _name, _version: None
+        return partial(self._telemetry.pin, workspace)
 
     def refs(self, workspace: str) -> Refs | None:
         """The refs of a workspace as the last reconciliation saw them."""
-        return self._known.get(workspace)
+        return self._seen.get(workspace)
 
     def checkpoint(self) -> None:
         """Bring the index's journal into its file; not part of a sync, which need not wait."""
-        with self._lock:
+        with self._index.lock:
             self._index.checkpoint()
 
     def close(self) -> None:
-        """End the git processes that were kept."""
-        with self._lock:
-            self._kept.close()
+        """Wait for what runs, and end the git processes that were kept."""
+        for lock in list(self._locks.values()):
+            lock.acquire()
+        self._kept.close()
+
+
+@contextmanager
+def _undisturbed(count: int) -> Iterator[None]:
+    """Without the garbage collector: nothing that is loaded makes cycles, and looking for them
+    would take a third of the time."""
+    pauses = count >= _MANY and gc.isenabled()
+    if pauses:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if pauses:
+            gc.enable()
+
+
+def _load(
+    reader: ObjectReader,
+    fresh: Sequence[tuple[str, str]],
+    settings: Settings,
+    progress: Progress | None,
+) -> Iterator[list[Loaded | Rejection]]:
+    """What new tags publish, many at once."""
+    done = 0
+    for items in load_chunks(reader, fresh, settings.checks, size=_CHUNK, read=fast_json.read):
+        yield items
+        done += len(items)
+        if progress:
+            progress(done, len(fresh))
+
+
+def _ahead(chunks: Iterator[list[Loaded | Rejection]]) -> Iterator[list[Loaded | Rejection]]:
+    """The same, with the first of them loaded now, while no other workspace waits; as many as
+    memory should hold."""
+    held: list[list[Loaded | Rejection]] = []
+    size = 0
+    for items in chunks:
+        held.append(items)
+        size += sum(len(item.document) for item in items if isinstance(item, Loaded))
+        if size > _HELD:
+            break
+    return chain(held, chunks)
 
 
 class _Newest(NamedTuple):
@@ -121,46 +198,59 @@ class _Newest(NamedTuple):
     tags: Sequence[str]
 
 
-class _Run:
-    """One reconciliation, inside the index's transaction."""
+class _Application:
+    """A plan is applied, inside the index's transaction."""
 
     def __init__(
         self,
-        sync: Sync,
+        *,
         source: Source,
         reader: ObjectReader,
         refs: Refs,
         row: WorkspaceRow | None,
-        progress: Progress | None,
+        settings: Settings,
+        was_rejected: AbstractSet[str],
+        index: IndexWriter,
+        telemetry: Telemetry,
+        kept: Kept,
+        now: int,
     ) -> None:
-        self.kept = sync._kept
-        self.index = sync._index
-        self.telemetry = sync._telemetry
-        self.now = sync._clock()
         self.source = source
         self.workspace = source.workspace
         self.reader = reader
         self.refs = refs
         self.row = row
-        self.progress = progress
+        self.settings = settings
+        self.was_rejected = was_rejected
+        self.index = index
+        self.telemetry = telemetry
+        self.kept = kept
+        self.now = now
         self.prompts: dict[str, _Newest] = {}
         self.added = self.rejected = 0
         self.tampered: list[str] = []
         self.moves: Counter[str] = Counter()
-        self.was_rejected = self.index.rejected_refs(self.workspace, "refs/")
 
-    def apply(self, changed: AbstractSet[str]) -> Outcome:
+    def apply(
+        self,
+        steps: Plan,
+        loaded: Iterator[list[Loaded | Rejection]],
+        broken: Rejection | None,
+    ) -> Outcome:
+        """`loaded` is what the fresh tags publish; `broken` what is wrong with the settings."""
         branch, head = self.refs.head
-        self.settings, broken = load_settings(self.reader, head)
-        before = self.row.settings if self.row else None
-        if before is not None and before.namespace != self.settings.namespace:
-            changed = changed | self._move_namespace(before.namespace)
-        if before is not None and before.checks != self.settings.checks:
-            changed = changed | self.was_rejected.keys()
-        if self.row is None:
+        if steps.left is not None:
+            self.index.remove_labels(self.workspace)
+            self.index.unreject_below(self.workspace, steps.left + "/")
+        if steps.restores:
             self._restore_pins()
-        self._tags(sorted(ref for ref in changed if ref.startswith(TAG_PREFIX)))
-        labels = self._labels(changed)
+        for ref in steps.gone:
+            self.index.unreject(self.workspace, ref)
+        for tag in steps.pinned:
+            self._compare(*tag)
+        self._add(steps.fresh, loaded)
+        self._put_prompts()
+        labels = self._labels(steps)
         self.index.unreject_below(self.workspace, SETTINGS)
         if broken:
             self._reject(broken)
@@ -177,49 +267,30 @@ class _Run:
 
     # version tags
 
-    def _tags(self, changed: Sequence[str]) -> None:
-        has_pins = self.telemetry.has_pins(self.workspace)
-        fresh: list[tuple[str, str]] = []
-        for ref in changed:
-            oid = self.refs.get(ref)
-            pin = None
-            if has_pins:
-                name, version = split_tag_ref(ref)
-                pin = self.telemetry.pin(self.workspace, name, version)
-            if pin is not None:
-                self._compare(ref, pin, oid)
-            elif oid is None:
-                self.index.unreject(self.workspace, ref)
-            else:
-                fresh.append((ref, oid))
-        with loading.undisturbed(len(fresh)):
-            self._fresh_tags(fresh)
-        self._put_prompts()
-
-    def _fresh_tags(self, fresh: Sequence[tuple[str, str]]) -> None:
+    def _add(
+        self, fresh: Sequence[tuple[str, str]], loaded: Iterator[list[Loaded | Rejection]]
+    ) -> None:
         contested = self._contested(fresh)
         groups: dict[str, list[Loaded]] = {}
-        done = 0
-        for valid in self._valid(fresh):
-            done += len(valid)
-            for item in valid if contested else ():
-                if item.ref in contested:
+        for items in loaded:
+            winners: list[Loaded] = []
+            for item in items:
+                if isinstance(item, Rejection):
+                    self._reject(item)
+                elif item.ref in contested:
                     groups.setdefault(fold(item.version.name), []).append(item)
-            self._publish([item for item in valid if item.ref not in contested])
-            if self.progress:
-                self.progress(done, len(fresh))
+                else:
+                    winners.append(item)
+            self._publish(winners)
         for group in groups.values():
             self._publish(list(self._winners(group)))
-        if self.progress:
-            self.progress(len(fresh), len(fresh))
 
     def _compare(self, ref: str, pin: Pin, oid: str | None) -> None:
         """A pinned tag: what is served stays; a tag that moved or vanished is reported."""
         if not self.index.version_like(self.workspace, pin.version.name, pin.version.version):
             self._restore([pin])
         if oid != pin.version.tag:
-            seen = self.reader.names((ref,))
-            actual = next(seen)
+            actual = next(self.reader.names((ref,)))
             oid = actual.oid if actual else None
         if oid == pin.version.tag:
             self.index.clear_tampering(self.workspace, ref)
@@ -265,19 +336,6 @@ class _Run:
             before = self.index.prompt(self.workspace, name) if self.row else None
             rows[name] = before.joined(row) if before else row
         self.index.put_prompts(self.workspace, rows)
-
-    def _valid(self, fresh: Sequence[tuple[str, str]]) -> Iterator[list[Loaded]]:
-        """The valid ones among new tags, many at once; the others are rejected."""
-        chunks = load_chunks(
-            self.reader, fresh, self.settings.checks, size=_CHUNK, read=loading.read
-        )
-        for items in chunks:
-            valid = [item for item in items if isinstance(item, Loaded)]
-            if len(valid) < len(items):
-                for item in items:
-                    if isinstance(item, Rejection):
-                        self._reject(item)
-            yield valid
 
     def _contested(self, fresh: Sequence[tuple[str, str]]) -> set[str]:
         """The new tags of which only some can be served: case twins, equal precedence."""
@@ -368,34 +426,18 @@ class _Run:
 
     # labels
 
-    def _move_namespace(self, old: str) -> set[str]:
-        """Labels live elsewhere now: forget the old place, and look at every ref of the new."""
-        self.index.remove_labels(self.workspace)
-        self.index.unreject_below(self.workspace, old + "/")
-        prefix = self.settings.namespace + "/"
-        return {ref for ref, _ in self.refs.items() if ref.startswith(prefix)}
-
-    def _labels(self, changed: AbstractSet[str]) -> int:
-        namespace = self.settings.namespace
-        touched: dict[str, set[str]] = {}
-        for ref in sorted(ref for ref in changed if ref.startswith(namespace + "/")):
-            try:
-                name, _ = split_label_ref(ref, namespace=namespace)
-                touched.setdefault(name, set()).add(ref)
-            except Invalid as error:
-                oid = self.refs.get(ref)
-                if oid is None:
-                    self.index.unreject(self.workspace, ref)
-                else:
-                    self._reject(rejection(ref, oid, error.message, error.hint, "name"))
+    def _labels(self, steps: Plan) -> int:
+        for item in steps.misnamed:
+            self._reject(item)
+        touched = dict(steps.labels)
         for name in self.prompts if self.row else ():
-            if self.index.has_unsettled_labels(self.workspace, name, namespace):
+            if self.index.has_unsettled_labels(self.workspace, name, self.settings.namespace):
                 touched.setdefault(name, set())
         for name, refs in sorted(touched.items()):
             self._labels_of(name, refs)
         return sum(len(refs) for refs in touched.values())
 
-    def _labels_of(self, name: str, changed: set[str]) -> None:
+    def _labels_of(self, name: str, changed: AbstractSet[str]) -> None:
         """All labels of a prompt together: two that differ only in case cannot both exist."""
         refs = self.index.label_refs(self.workspace, name, self.settings.namespace)
         for ref in changed:

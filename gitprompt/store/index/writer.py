@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The index, written by sync in one transaction and read by the server.
 
-`IndexWriter` is used by one thread at a time; readers see the state before a transaction until it
+`IndexWriter` is used by one thread at a time, the one that has its `lock`; readers see the state before a transaction until it
 commits. The file may be deleted while nothing runs: it is built again from (Git, pins).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -66,6 +67,7 @@ class PromptRow(NamedTuple):
 class IndexWriter:
     def __init__(self, path: str) -> None:
         self.path = path
+        self.lock = threading.RLock()
         # A row has a document of a kilobyte or more: large pages write 100,000 a third faster.
         self._db = sqlite.connect(path, "index", durability="NORMAL", page_size=16_384)
         # A commit must not wait until a large journal is copied: `checkpoint` does that later.
@@ -79,7 +81,7 @@ class IndexWriter:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        with sqlite.connection_transaction(self._db):
+        with self.lock, sqlite.connection_transaction(self._db):
             yield
 
     # what the index knows
