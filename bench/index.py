@@ -24,13 +24,13 @@ def cold(path: str) -> None:
     from gitprompt import clock
     from gitprompt.git.repository import Repository
     from gitprompt.registry.sync import Source, Sync
-    from gitprompt.store.database import Telemetry
+    from gitprompt.store.database import Database
     from gitprompt.store.index.writer import open_index
 
     with tempfile.TemporaryDirectory() as data:
         begin = time.perf_counter()
-        index, telemetry = open_index(f"{data}/index.db"), Telemetry(f"{data}/telemetry.db")
-        sync = Sync(index, telemetry, clock.now)
+        index, database = open_index(f"{data}/index.db"), Database(f"{data}/telemetry.db")
+        sync = Sync(index, database, clock.now)
         outcome = sync.reconcile(Source("default", Repository.open(path), owned=False))
         report(begin, outcome.versions)
 
@@ -83,12 +83,12 @@ def warm(path: str, size: int) -> tuple[float, float]:
     from gitprompt import clock
     from gitprompt.git.repository import Repository
     from gitprompt.registry.sync import Source, Sync
-    from gitprompt.store.database import Telemetry
+    from gitprompt.store.database import Database
     from gitprompt.store.index.writer import open_index
 
     with tempfile.TemporaryDirectory() as data:
-        index, telemetry = open_index(f"{data}/index.db"), Telemetry(f"{data}/telemetry.db")
-        sync = Sync(index, telemetry, clock.now)
+        index, database = open_index(f"{data}/index.db"), Database(f"{data}/telemetry.db")
+        sync = Sync(index, database, clock.now)
         source = Source("default", Repository.open(path), owned=False)
         sync.reconcile(source)
         time.sleep(0.1)  # past the racy window of the files' times

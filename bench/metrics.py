@@ -203,7 +203,7 @@ def server_table(rounds: int, seconds: float) -> None:
         settle_memory()
         context = application.context
         _, key = keys.create(
-            context.telemetry, context.salt, name="bench", workspace="*", scopes="read,write,admin",
+            context.database, context.salt, name="bench", workspace="*", scopes="read,write,admin",
             expires_in_days=None, clock=context.clock,
         )  # fmt: skip
         server = Running(url, key, os.getpid(), data)

@@ -15,7 +15,7 @@ from gitprompt import log
 from gitprompt.clock import Clock
 from gitprompt.core.usage import Call, SpanFacts, Usage
 from gitprompt.metrics import OTHER, Calls, Metrics, SidecarMetrics, Status
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.group_commit import Apply, Job
 from gitprompt.store.tables import logs, points, results, runs, traces
 from gitprompt.store.tables.logs import NewLog, StoredLog
@@ -100,18 +100,18 @@ class Counting:
         except Exception:
             log.error("metrics could not be counted", exc_info=True)
 
-    def recall(self, telemetry: Telemetry) -> None:
+    def recall(self, database: Database) -> None:
         """At the start: the runs that are running, and the series of lately at 0, so that the first
         failure after a restart is an increase."""
         metrics, now = self._metrics, self._clock()
         since = now - round(metrics.run_expiry)
-        for workspace, run_id, came in telemetry.read_now(runs.running, since, _MAX_RUNNING):
+        for workspace, run_id, came in database.read_now(runs.running, since, _MAX_RUNNING):
             metrics.record_pipeline_start(_run_key(workspace, run_id), age=now - came)
-        for suite in telemetry.read_now(results.suite_names, _LATELY):
+        for suite in database.read_now(results.suite_names, _LATELY):
             metrics.know_suite(suite)
-        for provider, model in telemetry.read_now(logs.lately, _LATELY):
+        for provider, model in database.read_now(logs.lately, _LATELY):
             metrics.know_model(provider, model)
-        for name, facts in telemetry.read_now(traces.lately, _LATELY):
+        for name, facts in database.read_now(traces.lately, _LATELY):
             if facts.kind == "llm":
                 metrics.know_model(facts.provider, facts.model)
             elif facts.kind == "tool":

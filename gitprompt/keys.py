@@ -13,7 +13,7 @@ from contextlib import suppress
 from gitprompt.clock import Clock
 from gitprompt.errors import Invalid, NotFound, SetupError
 from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
-from gitprompt.store.database import KeyRecord, Telemetry
+from gitprompt.store.database import Database, KeyRecord
 from gitprompt.store.tables.audit import LOCAL, RESERVED, Actor
 
 SCOPES = ("read", "write", "admin")
@@ -26,7 +26,7 @@ class SaltGone(SetupError):
     """There are keys, and the salt that they need is not there."""
 
 
-def salt(data: str, configured: str, telemetry: Telemetry | None) -> bytes:
+def salt(data: str, configured: str, database: Database | None) -> bytes:
     """The salt: what is configured, else `salt` in the data directory, made (0600) if absent. Raises
     SaltGone beside the keys of `telemetry`, if given: with another salt none of them would be valid.
 
@@ -35,7 +35,7 @@ def salt(data: str, configured: str, telemetry: Telemetry | None) -> bytes:
     if configured:
         return configured.encode()
     path = os.path.join(data, "salt")
-    number = 0 if telemetry is None or os.path.exists(path) else len(telemetry.keys())
+    number = 0 if database is None or os.path.exists(path) else len(database.keys())
     if number:
         raise SaltGone(
             f"{path} is gone, and the {number} API keys that are there need it",
@@ -82,7 +82,7 @@ def check_scopes(text: str) -> str:
 
 
 def create(
-    telemetry: Telemetry,
+    database: Database,
     salt: bytes,
     *,
     name: str,
@@ -107,7 +107,7 @@ def create(
         )
     now = clock()
     key = f"pm_{secrets.token_hex(32)}"
-    record = telemetry.add_key(
+    record = database.add_key(
         name=name,
         workspace_id=workspace,
         scopes=check_scopes(scopes),
@@ -120,7 +120,7 @@ def create(
 
 
 def revoke(
-    telemetry: Telemetry,
+    database: Database,
     key_id: int,
     *,
     clock: Clock,
@@ -130,5 +130,5 @@ def revoke(
     """Revoke a key, of one workspace or of any; raises NotFound. It takes effect at once."""
     who = actor or Actor(workspace or DEFAULT_WORKSPACE, LOCAL)
     entry = who.did("key:revoke", clock(), target_id=str(key_id))
-    if not telemetry.remove_key(key_id, entry, workspace=workspace):
+    if not database.remove_key(key_id, entry, workspace=workspace):
         raise NotFound("API key not found", hint="gitprompt keys list shows what there is.")

@@ -17,7 +17,7 @@ from gitprompt.errors import GitpromptError, Invalid
 from gitprompt.git.refs import ROOTS, ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry.sync import Source
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Expected
 from gitprompt.store.tables.rows import Connection
@@ -28,8 +28,8 @@ _MAX_ROWS = 10_000  # of one push; more refs than that share the last row
 class PushLedger:
     """The rows of one push."""
 
-    def __init__(self, telemetry: Telemetry, actor: Actor, clock: Clock) -> None:
-        self._telemetry = telemetry
+    def __init__(self, database: Database, actor: Actor, clock: Clock) -> None:
+        self._database = database
         self._actor = actor
         self._clock = clock
         self._begun: list[tuple[int, RefUpdate]] = []
@@ -42,7 +42,7 @@ class PushLedger:
             Expected(_entry(self._actor, update, namespace, now), update.ref, update.new)
             for update in chosen
         ]
-        rows = self._telemetry.writer.call(lambda db: audit.begin(db, items))
+        rows = self._database.writer.call(lambda db: audit.begin(db, items))
         self._begun = list(zip(rows, chosen, strict=True))
 
     async def settle(self, refs: Refs | None, repository: Repository) -> None:
@@ -53,7 +53,7 @@ class PushLedger:
             (row, "done" if self._is_done(update, refs, repository) else "failed")
             for row, update in self._begun
         ]
-        await self._telemetry.write(audit.finish, outcomes)
+        await self._database.write(audit.finish, outcomes)
 
     @staticmethod
     def _is_done(update: RefUpdate, refs: Refs | None, repository: Repository) -> bool:
@@ -81,22 +81,20 @@ def _entry(actor: Actor, update: RefUpdate, namespace: str, now: int) -> AuditRo
     return actor.did("push", now, target_id=update.ref)
 
 
-def settle_pending(telemetry: Telemetry, sources: Callable[[str], Source | None]) -> None:
+def settle_pending(database: Database, sources: Callable[[str], Source | None]) -> None:
     """After a crash: what was begun is done if its ref has what it should have."""
-    for row, expected in telemetry.read_now(audit.pending):
+    for row, expected in database.read_now(audit.pending):
         source = sources(expected.entry.workspace_id)
         done = source is not None and _stands(source.repository, expected.ref, expected.oid)
         outcome = "done" if done else "failed"
         if done and expected.entry.action == "evaluation:delete":
             # the second half of a deletion that was cut short
-            suites.forget_now(
-                telemetry, expected.entry.workspace_id, expected.entry.target_id or ""
-            )
-        telemetry.writer.run(audit.finish, [(row, outcome)])
+            suites.forget_now(database, expected.entry.workspace_id, expected.entry.target_id or "")
+        database.writer.run(audit.finish, [(row, outcome)])
         log.warning("settled what was begun", action=expected.entry.action, outcome=outcome)
 
 
-def note_tampering(telemetry: Telemetry, clock: Clock, workspace: str, ref: str) -> None:
+def note_tampering(database: Database, clock: Clock, workspace: str, ref: str) -> None:
     """Write down, once, that a published tag was moved or deleted; nobody knows by whom."""
     name, version = split_tag_ref(ref)
     row = Actor(workspace, audit.GIT).did(
@@ -107,7 +105,7 @@ def note_tampering(telemetry: Telemetry, clock: Clock, workspace: str, ref: str)
         if not audit.has(db, workspace, row.action, ref):
             audit.insert(db, [row])
 
-    telemetry.writer.call(note)
+    database.writer.call(note)
 
 
 def _stands(repository: Repository, ref: str, oid: str) -> bool:

@@ -31,7 +31,7 @@ from gitprompt.registry import admission, commits
 from gitprompt.registry.commits import Draft, SuiteChange, suite_file
 from gitprompt.registry.refwrites import label_commit
 from gitprompt.registry.sync import Source
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader, StoredVersion
 from gitprompt.store.tables.audit import Actor
 from gitprompt.suites import Suites, check_suite
@@ -77,14 +77,14 @@ class Publishing:
         transactions: Transactions,
         workspaces: Workspaces,
         index: IndexReader,
-        telemetry: Telemetry,
+        database: Database,
         suites: Suites,
         clock: Clock,
     ) -> None:
         self._transactions = transactions
         self._workspaces = workspaces
         self._index = index
-        self._telemetry = telemetry
+        self._database = database
         self._suites = suites
         self._clock = clock
 
@@ -130,7 +130,7 @@ class Publishing:
         if twin is not None:
             taken.add(name, twin)
         _refuse(taken.objection(name, version))
-        if twin is not None or self._telemetry.pin(workspace, name, version) is not None:
+        if twin is not None or self._database.pin(workspace, name, version) is not None:
             raise Conflict(
                 "Prompt already exists", hint="Versions are immutable: choose the next one."
             )
@@ -284,7 +284,7 @@ class Publishing:
         source = await self._workspaces.create(workspace)
 
         async def forget_predecessor() -> None:
-            await suites.forget(self._telemetry, workspace, name)
+            await suites.forget(self._database, workspace, name)
 
         await self._commit_suite(
             by, source, SuiteChange(name, document, file), moved=forget_predecessor
@@ -297,7 +297,7 @@ class Publishing:
         if source is None:
             raise NotFound("Evaluation not found")
         await self._commit_suite(by, source, SuiteChange(suite.name, None))
-        await suites.forget(self._telemetry, by.actor.workspace, suite.name)
+        await suites.forget(self._database, by.actor.workspace, suite.name)
 
     async def _commit_suite(
         self,

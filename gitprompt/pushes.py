@@ -18,7 +18,7 @@ from gitprompt.git.repository import Repository
 from gitprompt.ledger import PushLedger
 from gitprompt.registry import push_rules, refwrites
 from gitprompt.registry.sync import Source
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.tables.audit import Actor
 from gitprompt.workspaces import Workspaces
@@ -32,13 +32,13 @@ class Pushes:
         *,
         workspaces: Workspaces,
         index: IndexReader,
-        telemetry: Telemetry,
+        database: Database,
         driver: Driver,
         clock: Clock,
     ) -> None:
         self.workspaces = workspaces
         self.index = index
-        self.telemetry = telemetry
+        self.database = database
         self.driver = driver
         self.clock = clock
         self.with_head: set[str] = set()
@@ -56,7 +56,7 @@ class Push:
         self._all = pushes
         self._source = source
         self._scopes = scopes
-        self._ledger = PushLedger(pushes.telemetry, actor, pushes.clock)
+        self._ledger = PushLedger(pushes.database, actor, pushes.clock)
 
     def judge(self, quarantined: Repository, updates: Sequence[RefUpdate]) -> list[str]:
         """What the author reads of a push that is refused; nothing if it may go in, which is then
@@ -73,7 +73,7 @@ class Push:
         return []
 
     def _pinned_tag(self, name: str, version: str) -> str | None:
-        pin = self._all.telemetry.pin(self._source.workspace, name, version)
+        pin = self._all.database.pin(self._source.workspace, name, version)
         return pin.version.tag if pin else None
 
     async def serve(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gitprompt.clock import Clock
 from gitprompt.core.usage import HOUR
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.tables import rollups
 from gitprompt.store.tables.rollups import Statistics
 
@@ -15,19 +15,19 @@ WINDOWS = {"1h": HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR}
 
 
 async def of_versions(
-    telemetry: Telemetry, workspace: str, name: str, versions: Sequence[str]
+    database: Database, workspace: str, name: str, versions: Sequence[str]
 ) -> dict[str, Statistics]:
     """By version, of those that were ever used."""
-    rows = await telemetry.read(
+    rows = await database.read(
         rollups.statistics, workspace, prompt_name=name, versions=list(versions)
     )
     return {row.version_tag: row for row in rows if row.version_tag is not None}
 
 
 async def summary(
-    telemetry: Telemetry, clock: Clock, workspace: str, window: str, name: str | None
+    database: Database, clock: Clock, workspace: str, window: str, name: str | None
 ) -> tuple[int, list[Statistics]]:
     """Of every prompt version, or those of one prompt, in a window of `WINDOWS`; with the Unix
     second of the whole hour at which the window begins."""
     since = (clock() - WINDOWS[window]) // HOUR * HOUR
-    return since, await telemetry.read(rollups.statistics, workspace, prompt_name=name, since=since)
+    return since, await database.read(rollups.statistics, workspace, prompt_name=name, since=since)

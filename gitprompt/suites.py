@@ -15,7 +15,7 @@ from gitprompt.core.document import SUITES
 from gitprompt.core.model import Severity
 from gitprompt.core.names import check_suite_name
 from gitprompt.errors import BadRequest, Invalid, NotFound
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.tables import results
 
@@ -38,20 +38,20 @@ class NumberedDocument(NamedTuple):
 class Suites:
     """The suites of all workspaces."""
 
-    def __init__(self, index: IndexReader, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, index: IndexReader, database: Database, clock: Clock) -> None:
         self._index = index
-        self._telemetry = telemetry
+        self._database = database
         self._clock = clock
 
     async def all(self, workspace: str) -> list[NumberedDocument]:
         """Newest first."""
         documents = self._index.suites(workspace)
-        numbers = self._telemetry.read_now(results.numbered, workspace)
+        numbers = self._database.read_now(results.numbered, workspace)
         missing = sorted(documents.keys() - numbers.keys())
         if missing:
             now = self._clock()
-            await self._telemetry.write(results.number, (workspace, missing, now))
-            numbers = self._telemetry.read_now(results.numbered, workspace)
+            await self._database.write(results.number, (workspace, missing, now))
+            numbers = self._database.read_now(results.numbered, workspace)
         found = [
             NumberedDocument(numbers[name].id, name, numbers[name].created_at, document)
             for name, document in documents.items()
@@ -71,18 +71,18 @@ class Suites:
         raise NotFound("Evaluation not found")
 
 
-async def forget(telemetry: Telemetry, workspace: str, name: str) -> None:
+async def forget(database: Database, workspace: str, name: str) -> None:
     """Drop the number of a suite, and its results; what has none is forgotten already."""
-    numbers = telemetry.read_now(results.numbered, workspace)
+    numbers = database.read_now(results.numbered, workspace)
     if name in numbers:
-        await telemetry.write(results.forget, (workspace, numbers[name].id))
+        await database.write(results.forget, (workspace, numbers[name].id))
 
 
-def forget_now(telemetry: Telemetry, workspace: str, name: str) -> None:
+def forget_now(database: Database, workspace: str, name: str) -> None:
     """Like `forget`, for a thread; blocks."""
-    numbers = telemetry.read_now(results.numbered, workspace)
+    numbers = database.read_now(results.numbered, workspace)
     if name in numbers:
-        telemetry.writer.run(results.forget, (workspace, numbers[name].id))
+        database.writer.run(results.forget, (workspace, numbers[name].id))
 
 
 def check_suite(name: str, file: bytes, severities: Mapping[str, Severity]) -> None:

@@ -22,7 +22,7 @@ from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.writer import ObjectWriter
 from gitprompt.registry import admission, refwrites
 from gitprompt.registry.sync import Source
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import AuditRow, Expected
 from gitprompt.workspaces import Workspaces
@@ -66,10 +66,10 @@ class Transactions:
     """The writes to all workspaces."""
 
     def __init__(
-        self, *, workspaces: Workspaces, telemetry: Telemetry, driver: Driver, kept: Kept
+        self, *, workspaces: Workspaces, database: Database, driver: Driver, kept: Kept
     ) -> None:
         self._workspaces = workspaces
-        self._telemetry = telemetry
+        self._database = database
         self._driver = driver
         self._kept = kept
         self._locks: dict[str, asyncio.Lock] = {}
@@ -96,11 +96,11 @@ class Transactions:
         for attempt in range(_TRIES):
             made, updates = await asyncio.to_thread(self._build, source, build)
             last = updates[-1]
-            pending = await self._telemetry.write(audit.begin, Expected(entry, last.ref, last.new))
+            pending = await self._database.write(audit.begin, Expected(entry, last.ref, last.new))
             try:
                 await asyncio.to_thread(self._move, source, updates)
             except Exception as error:
-                await self._telemetry.write(audit.finish, [(pending, "failed")])
+                await self._database.write(audit.finish, [(pending, "failed")])
                 branch_only = isinstance(error, Conflict) and attempt + 1 < _TRIES
                 if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
                     raise
@@ -108,7 +108,7 @@ class Transactions:
             try:
                 await self._serve(source, last.ref, moved)
             finally:  # it is done even if serving it has to wait for the next sync
-                await self._telemetry.write(audit.finish, [(pending, "done")])
+                await self._database.write(audit.finish, [(pending, "done")])
             return made
         raise AssertionError("the last try returns or raises")
 

@@ -17,7 +17,7 @@ from gitprompt.counting import Counting
 from gitprompt.ingest import Ingest
 from gitprompt.metrics import Registry, SidecarMetrics
 from gitprompt.metrics.exposition import expose
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.tables import retention
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.logs import LogRow
@@ -504,18 +504,18 @@ def test_retention_lowers_no_counter(tmp_path: Path) -> None:
     metrics = SidecarMetrics()
     registry = Registry()
     registry.register(metrics)
-    telemetry = Telemetry(
+    database = Database(
         str(tmp_path / "telemetry.db"), on_commit=[Counting(metrics, lambda: 1_000)]
     )
     row = LogRow("default", None, "p", "1", "a", "m", 1, 1, 0, 10, 0.5, None, None, None, "ok",
                  None, None, None, None, 0)  # fmt: skip
 
     async def story() -> int:
-        await Ingest(telemetry, lambda: 1_000).log(Actor("default", "t"), row)
-        forgotten: int = await telemetry.write(retention.forget_some, (2_000, 100))
+        await Ingest(database, lambda: 1_000).log(Actor("default", "t"), row)
+        forgotten: int = await database.write(retention.forget_some, (2_000, 100))
         return forgotten
 
     assert asyncio.run(story()) > 0
-    telemetry.close()
+    database.close()
     found = read(b"".join(expose(registry, "").body).decode())
     assert found("provider_cost_total", provider="a", model="m") == 0.5

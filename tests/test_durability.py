@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from gitprompt.core.usage import Usage, bucket_of, percentile
 from gitprompt.errors import Conflict, NotFound, SetupError, Unavailable
 from gitprompt.store import group_commit, snapshot
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import logs, retention, rollups, rows, traces
 from gitprompt.store.tables.audit import Actor
@@ -244,12 +244,12 @@ def test_a_damaged_telemetry_database_stops_the_server_with_a_hint(tmp_path: Pat
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "telemetry.db")
-    Telemetry(path).close()
+    Database(path).close()
     db = apsw.Connection(path)
     db.execute("UPDATE schema_version SET version = 99")
     db.close()
     with pytest.raises(SetupError, match="newer gitprompt"):
-        Telemetry(path)
+        Database(path)
 
 
 def test_an_older_database_is_migrated_with_what_is_in_it(tmp_path: Path) -> None:
@@ -263,10 +263,10 @@ def test_an_older_database_is_migrated_with_what_is_in_it(tmp_path: Path) -> Non
         "INSERT INTO api_key (name, workspace_id, scopes, hash, created_at) VALUES ('old', 'default', 'read', 'h', 1)"
     )
     db.close()
-    telemetry = Telemetry(path)
-    (record,) = telemetry.keys()
+    database = Database(path)
+    (record,) = database.keys()
     assert (record.name, record.last_used_at) == ("old", None)
-    telemetry.close()
+    database.close()
 
 
 def test_a_database_locked_by_another_process_is_503_and_stores_nothing(tmp_path: Path) -> None:
@@ -287,10 +287,10 @@ def test_a_database_locked_by_another_process_is_503_and_stores_nothing(tmp_path
         server.stop()
 
 
-def fill(telemetry: Telemetry) -> None:
+def fill(database: Database) -> None:
     for number in range(1_000):
         large = json.dumps("x" * 4_000)
-        telemetry.writer.run(logs.insert, new_log(metadata=large, log_id=str(number)))
+        database.writer.run(logs.insert, new_log(metadata=large, log_id=str(number)))
 
 
 def test_a_full_disk_is_503_and_reads_go_on(tmp_path: Path) -> None:
@@ -303,11 +303,11 @@ def test_a_full_disk_is_503_and_reads_go_on(tmp_path: Path) -> None:
     except (Refused, FileNotFoundError):
         mounted = False
     if not mounted:
-        telemetry = Telemetry(str(data / "telemetry.db"))
-        telemetry.writer.call(lambda db: db.execute("PRAGMA max_page_count = 60").get)
+        database = Database(str(data / "telemetry.db"))
+        database.writer.call(lambda db: db.execute("PRAGMA max_page_count = 60").get)
         with pytest.raises(Unavailable, match="disk is full"):
-            fill(telemetry)
-        telemetry.close()
+            fill(database)
+        database.close()
         return
     server = Server(data / "data")
     server.data.parent.mkdir(exist_ok=True)
@@ -345,13 +345,13 @@ def new_log(workspace: str = "default", **fields: Any) -> NewLog:
 
 
 @pytest.fixture
-def telemetry(tmp_path: Path) -> Any:
-    found = Telemetry(str(tmp_path / "telemetry.db"))
+def database(tmp_path: Path) -> Any:
+    found = Database(str(tmp_path / "telemetry.db"))
     yield found
     found.close()
 
 
-def _blocked(telemetry: Telemetry, release: threading.Event) -> threading.Thread:
+def _blocked(database: Database, release: threading.Event) -> threading.Thread:
     """Keep the writer busy until `release`; it has begun when this returns, so that no later job
     joins its transaction."""
     begun = threading.Event()
@@ -360,21 +360,21 @@ def _blocked(telemetry: Telemetry, release: threading.Event) -> threading.Thread
         begun.set()
         release.wait()
 
-    holder = threading.Thread(target=telemetry.writer.call, args=(hold,))
+    holder = threading.Thread(target=database.writer.call, args=(hold,))
     holder.start()
     assert begun.wait(10)
     return holder
 
 
-def test_a_job_that_fails_takes_nobody_with_it(telemetry: Telemetry) -> None:
+def test_a_job_that_fails_takes_nobody_with_it(database: Database) -> None:
     """All of them wait together behind a slow one, and so share a transaction."""
     release = threading.Event()
-    blocker = _blocked(telemetry, release)
+    blocker = _blocked(database, release)
     outcomes: dict[str, Any] = {}
 
     def attempt(name: str, function: Callable[[Any], Any]) -> None:
         try:
-            outcomes[name] = telemetry.writer.call(function)
+            outcomes[name] = database.writer.call(function)
         except Exception as error:
             outcomes[name] = type(error).__name__
 
@@ -388,7 +388,7 @@ def test_a_job_that_fails_takes_nobody_with_it(telemetry: Telemetry) -> None:
     for thread in threads:
         thread.start()
     try:
-        eventually(lambda: telemetry.writer.waiting == len(jobs))
+        eventually(lambda: database.writer.waiting == len(jobs))
     finally:
         release.set()
     for thread in [blocker, *threads]:
@@ -396,34 +396,34 @@ def test_a_job_that_fails_takes_nobody_with_it(telemetry: Telemetry) -> None:
     assert outcomes["worse"] == "ZeroDivisionError"
     assert outcomes["bad"] in ("ConstraintError", "MismatchError")
     assert sorted([outcomes["good"], outcomes["fine"]]) == [1, 2]
-    assert telemetry.read_now(rows.tally, "default", "log") == 2
+    assert database.read_now(rows.tally, "default", "log") == 2
 
 
 def test_a_full_queue_refuses_and_stores_nothing(
-    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "MAX_WAITING", 1)
     release = threading.Event()
-    holder = _blocked(telemetry, release)
-    waits = telemetry.writer.start(lambda _db, items: [None] * len(items), None)
+    holder = _blocked(database, release)
+    waits = database.writer.start(lambda _db, items: [None] * len(items), None)
     try:
         with pytest.raises(Unavailable, match="too many writes"):
-            telemetry.writer.run(logs.insert, new_log())
+            database.writer.run(logs.insert, new_log())
     finally:
         release.set()
     holder.join()
     assert waits.result() is None
-    assert telemetry.read_now(rows.tally, "default", "log") == 0
+    assert database.read_now(rows.tally, "default", "log") == 0
 
 
-def test_spans_of_one_group_are_refused_apart(telemetry: Telemetry) -> None:
+def test_spans_of_one_group_are_refused_apart(database: Database) -> None:
     def spans(trace: str, *ids: str, name: str = "n") -> NewSpans:
         made = [NewSpan(SpanRow(one, None, name, "ok", 1, 2, None, 7_200)) for one in ids]
         return NewSpans("default", trace, made, Actor("default", "t").did("x", 1))
 
     trace = TraceRow("default", "t", None, None, None, 7_200)
-    telemetry.writer.run(traces.insert_traces, NewTrace(trace, Actor("default", "t").did("x", 1)))
-    outcomes = telemetry.writer.call(
+    database.writer.run(traces.insert_traces, NewTrace(trace, Actor("default", "t").did("x", 1)))
+    outcomes = database.writer.call(
         lambda db: traces.insert_spans(
             db,
             [
@@ -435,7 +435,7 @@ def test_spans_of_one_group_are_refused_apart(telemetry: Telemetry) -> None:
         )
     )
     assert [type(outcome) for outcome in outcomes] == [StoredSpans, NotFound, Conflict, StoredSpans]
-    found = telemetry.read_now(traces.one, "default", "t")
+    found = database.read_now(traces.one, "default", "t")
     assert found is not None
     assert [span.span_id for span in found[1]] == ["a", "b", "c"]
 
@@ -542,15 +542,15 @@ def test_what_is_no_backup_is_not_restored(tmp_path: Path) -> None:
     assert not os.path.exists(tmp_path / "telemetry.db")
 
 
-def test_retention_forgets_old_rows_and_keeps_the_sums(telemetry: Telemetry) -> None:
+def test_retention_forgets_old_rows_and_keeps_the_sums(database: Database) -> None:
     for number in range(25):
-        telemetry.writer.run(logs.insert, new_log(created_at=number * 3_600, latency_ms=1))
-    before = telemetry.read_now(rollups.statistics, "default")
+        database.writer.run(logs.insert, new_log(created_at=number * 3_600, latency_ms=1))
+    before = database.read_now(rollups.statistics, "default")
     removed: list[int] = []
     while not removed or removed[-1]:
-        removed.append(telemetry.writer.run(retention.forget_some, (10 * 3_600, 4)))
+        removed.append(database.writer.run(retention.forget_some, (10 * 3_600, 4)))
     assert removed == [4, 4, 2, 0]
-    assert telemetry.read_now(rows.tally, "default", "log") == 15
-    assert telemetry.read_now(rollups.statistics, "default") == before
-    telemetry.writer.call(lambda db: rollups.rebuild(db, since=10 * 3_600))
-    assert telemetry.read_now(rollups.statistics, "default") == before
+    assert database.read_now(rows.tally, "default", "log") == 15
+    assert database.read_now(rollups.statistics, "default") == before
+    database.writer.call(lambda db: rollups.rebuild(db, since=10 * 3_600))
+    assert database.read_now(rollups.statistics, "default") == before

@@ -340,12 +340,12 @@ def test_a_revoked_key_is_refused_at_once(server: Server, tmp_path: Path) -> Non
 
 def test_an_expired_key_is_refused(server: Server) -> None:
     from gitprompt import keys
-    from gitprompt.store.database import Telemetry
+    from gitprompt.store.database import Database
 
-    telemetry = Telemetry(str(server.data / "telemetry.db"))
-    _, key = keys.create(telemetry, keys.salt(str(server.data), "", telemetry), name="old", workspace="default",
+    database = Database(str(server.data / "telemetry.db"))
+    _, key = keys.create(database, keys.salt(str(server.data), "", database), name="old", workspace="default",
                          scopes="read", expires_in_days=1, clock=lambda: 1_000_000)  # fmt: skip
-    telemetry.close()
+    database.close()
     assert error(server.request("/v1/prompts", key=key)) == (401, "UNAUTHORIZED", "API key expired")
 
 

@@ -22,7 +22,7 @@ from gitprompt.registry import refwrites, versions
 from gitprompt.registry import sync as sync_module
 from gitprompt.registry.clone import Registry
 from gitprompt.registry.sync import Outcome, Source, Sync
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import IndexWriter, open_index
 from tests.world import WELCOME, Clone, Refused
@@ -35,11 +35,11 @@ class Sidecar:
         self.clone = clone
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        self.telemetry = Telemetry(str(folder / "telemetry.db"))
+        self.database = Database(str(folder / "telemetry.db"))
         self.source = Source("default", Repository.open(str(clone.path)), owned=True)
         self.index = open_index(str(folder / "index.db"))
         self.reader = IndexReader(self.index.path)
-        self.sync = Sync(self.index, self.telemetry, lambda: 1_700_000_000)
+        self.sync = Sync(self.index, self.database, lambda: 1_700_000_000)
 
     def reconcile(self) -> Outcome:
         return self.sync.reconcile(self.source)
@@ -48,7 +48,7 @@ class Sidecar:
         """The dump of an index that is built from nothing, with the same pins."""
         folder.mkdir(exist_ok=True)
         index = open_index(str(folder / "index.db"))
-        sync = Sync(index, self.telemetry, lambda: 1_700_000_001)
+        sync = Sync(index, self.database, lambda: 1_700_000_001)
         sync.reconcile(self.source)
         sync.close()
         dump = list(index.dump())
@@ -62,7 +62,7 @@ class Sidecar:
         self.sync.close()
         self.reader.close()
         self.index.close()
-        self.telemetry.close()
+        self.database.close()
 
 
 @pytest.fixture
@@ -513,7 +513,7 @@ def test_a_damaged_index_is_built_again(sidecar: Sidecar) -> None:
     sidecar.index = open_index(str(path))
     sidecar.reader = IndexReader(str(path))
     assert isinstance(sidecar.index, IndexWriter)
-    again = Sync(sidecar.index, sidecar.telemetry, lambda: 0)
+    again = Sync(sidecar.index, sidecar.database, lambda: 0)
     again.reconcile(sidecar.source)
     again.close()
     assert list(sidecar.index.dump()) == before
@@ -528,7 +528,7 @@ def test_bytes_are_kept_alive_before_a_version_is_pinned(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Telemetry, "add_pins", die)
+        patch.setattr(Database, "add_pins", die)
         with pytest.raises(KeyboardInterrupt):
             sidecar.reconcile()
     blob = sidecar.clone.git("rev-parse", "HEAD:prompts/welcome.yaml")

@@ -19,7 +19,7 @@ from gitprompt import keys as api_keys
 from gitprompt.cli.output import Styled, say, write_lines
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git.process import environment, git
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada Demo", "GIT_AUTHOR_EMAIL": "ada@example.com",
@@ -128,13 +128,13 @@ class Story:
         shutil.copytree(resources.path("example-repo"), self.clone)
         shutil.copytree(resources.path("schemas"), os.path.join(self.clone, ".gitprompt"))
         self._git("init", "--quiet", "--initial-branch=main")
-        telemetry = Telemetry(os.path.join(self.data, "telemetry.db"))
-        salt = api_keys.salt(self.data, self._env.get("API_KEY_SALT", ""), telemetry)
+        database = Database(os.path.join(self.data, "telemetry.db"))
+        salt = api_keys.salt(self.data, self._env.get("API_KEY_SALT", ""), database)
         _, self.key = api_keys.create(
-            telemetry, salt, name="demo", workspace="default", scopes="read,write,admin",
+            database, salt, name="demo", workspace="default", scopes="read,write,admin",
             expires_in_days=1, clock=clock.now,
         )  # fmt: skip
-        telemetry.close()
+        database.close()
         self._remember_key()
         self._git("remote", "add", "origin", f"{self.url}/git/default.git")
         self._gitprompt("hooks", "install")

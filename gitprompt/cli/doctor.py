@@ -129,10 +129,10 @@ def _data(folder: str) -> Iterator[Diagnosis]:
             yield Diagnosis("salt", "others may read it", f"chmod 600 {salt}")
         else:
             yield Diagnosis("salt")
-    telemetry = os.path.join(folder, "telemetry.db")
+    database = os.path.join(folder, "telemetry.db")
     yield Diagnosis(
         "telemetry.db",
-        integrity.problem(telemetry),
+        integrity.problem(database),
         "Stop the server and restore it from a backup.",
     )
     index = os.path.join(folder, "index.db")

@@ -15,7 +15,7 @@ from gitprompt.cli.output import done, json_option, say, when, write_json, write
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
 from gitprompt.server import local
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import LOCAL, LOCAL_TOKEN, Actor
 
@@ -35,7 +35,7 @@ def keys() -> None:
 
 
 @contextmanager
-def _telemetry(data: str | None, *, make: bool = False) -> Iterator[tuple[Telemetry, str]]:
+def _database(data: str | None, *, make: bool = False) -> Iterator[tuple[Database, str]]:
     folder = config.data_folder(data)
     if not make and not os.path.exists(os.path.join(folder, "telemetry.db")):
         raise NotFound(f"there are no keys in {folder}", hint="Is --data right?")
@@ -44,11 +44,11 @@ def _telemetry(data: str | None, *, make: bool = False) -> Iterator[tuple[Teleme
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise SetupError(f"{folder} cannot be made: {error.strerror}") from error
-    telemetry = Telemetry(os.path.join(folder, "telemetry.db"))
+    database = Database(os.path.join(folder, "telemetry.db"))
     try:
-        yield telemetry, folder
+        yield database, folder
     finally:
-        telemetry.close()
+        database.close()
 
 
 @keys.command()
@@ -81,14 +81,14 @@ def create(
     Example:
       gitprompt keys create --name ci --scopes read,write,admin --expires-in-days 90
     """
-    with _telemetry(data, make=True) as (telemetry, folder):
+    with _database(data, make=True) as (database, folder):
         try:
-            salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "", telemetry)
+            salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "", database)
         except api_keys.SaltGone as error:
             say(f"warning: {error.message}: a new salt is made, and they are not valid", err=True)
             salt = api_keys.salt(folder, "", None)
         record, key = api_keys.create(
-            telemetry,
+            database,
             salt,
             name=name,
             workspace=workspace,
@@ -110,8 +110,8 @@ def list_(data: str | None, as_json: bool) -> None:
     Example:
       gitprompt keys list
     """
-    with _telemetry(data) as (telemetry, _):
-        records = telemetry.keys()
+    with _database(data) as (database, _):
+        records = database.keys()
     if as_json:
         write_json([record._asdict() for record in records])
         return
@@ -152,16 +152,16 @@ def revoke(data: str | None, key_id: str) -> None:
         raise UsageError(
             f"'{key_id}' is neither a number nor 'local'", hint="gitprompt keys list has them."
         )
-    with _telemetry(data) as (telemetry, folder):
+    with _database(data) as (database, folder):
         if is_number:
-            api_keys.revoke(telemetry, int(key_id), clock=clock.now)
+            api_keys.revoke(database, int(key_id), clock=clock.now)
         else:
-            _revoke_local(telemetry, folder)
+            _revoke_local(database, folder)
     done(f"key {key_id} is revoked")
 
 
-def _revoke_local(telemetry: Telemetry, folder: str) -> None:
+def _revoke_local(database: Database, folder: str) -> None:
     if not local.revoke(folder):
         raise NotFound("there is no local token", hint="A server has one while it runs.")
     entry = Actor(DEFAULT_WORKSPACE, LOCAL).did("key:revoke", clock.now(), target_id=LOCAL_TOKEN)
-    telemetry.writer.run(audit.insert, entry)
+    database.writer.run(audit.insert, entry)

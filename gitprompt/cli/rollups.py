@@ -10,7 +10,7 @@ import click
 from gitprompt import config
 from gitprompt.cli.output import done
 from gitprompt.errors import NotFound
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.tables import rollups as rollup_tables
 
 
@@ -42,9 +42,9 @@ def rebuild(data: str | None, since: int) -> None:
     path = os.path.join(config.data_folder(data), "telemetry.db")
     if not os.path.exists(path):
         raise NotFound(f"there is no {path}", hint="Is --data right?")
-    telemetry = Telemetry(path)
+    database = Database(path)
     try:
-        telemetry.writer.call(lambda db: rollup_tables.rebuild(db, since=since))
+        database.writer.call(lambda db: rollup_tables.rebuild(db, since=since))
     finally:
-        telemetry.close()
+        database.close()
     done("the sums are made anew")

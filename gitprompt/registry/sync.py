@@ -38,7 +38,7 @@ from gitprompt.registry.labels import is_bare, load_label
 from gitprompt.registry.plan import Known, Plan, plan
 from gitprompt.registry.tip import load_settings, load_suites
 from gitprompt.registry.versions import Loaded, load_chunks, load_pinned
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.index.writer import IndexWriter, PromptRow, WorkspaceRow
 
 PIN_REF = "refs/gitprompt/pins"
@@ -80,9 +80,9 @@ class Sync:
     """All workspaces. Syncs of one come one after another; those of different workspaces wait for
     each other only while one writes the index, and not while it reads Git."""
 
-    def __init__(self, index: IndexWriter, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, index: IndexWriter, database: Database, clock: Clock) -> None:
         self._index = index
-        self._telemetry = telemetry
+        self._database = database
         self._clock = clock
         self._seen: dict[str, Refs] = {}
         self._kept = Kept()
@@ -110,7 +110,7 @@ class Sync:
                         application = _Application(
                             source=source, reader=reader, refs=refs, row=row, settings=settings,
                             was_rejected=known.rejected, index=self._index,
-                            telemetry=self._telemetry, kept=self._kept, now=self._clock(),
+                            database=self._database, kept=self._kept, now=self._clock(),
                         )  # fmt: skip
                         outcome = application.apply(steps, loaded, broken)
             self._seen[workspace] = refs
@@ -128,9 +128,9 @@ class Sync:
         return row, Known(changed, rejected, row.settings if row else None)
 
     def _pins(self, workspace: str) -> Callable[[str, str], Pin | None]:
-        if not self._telemetry.has_pins(workspace):
+        if not self._database.has_pins(workspace):
             return lambda _name, _version: None
-        return partial(self._telemetry.pin, workspace)
+        return partial(self._database.pin, workspace)
 
     def refs(self, workspace: str) -> Refs | None:
         """The refs of a workspace as the last reconciliation saw them."""
@@ -211,7 +211,7 @@ class _Application:
         settings: Settings,
         was_rejected: AbstractSet[str],
         index: IndexWriter,
-        telemetry: Telemetry,
+        database: Database,
         kept: Kept,
         now: int,
     ) -> None:
@@ -223,7 +223,7 @@ class _Application:
         self.settings = settings
         self.was_rejected = was_rejected
         self.index = index
-        self.telemetry = telemetry
+        self.database = database
         self.kept = kept
         self.now = now
         self.prompts: dict[str, _Newest] = {}
@@ -300,7 +300,7 @@ class _Application:
 
     def _restore_pins(self) -> None:
         """After the index was deleted: everything pinned is served, tag or no tag."""
-        for pins in self.telemetry.pins(self.workspace):
+        for pins in self.database.pins(self.workspace):
             self._restore(pins)
             for pin in pins:
                 ref = tag_ref(pin.version.name, pin.version.version)
@@ -399,7 +399,7 @@ class _Application:
         if self.source.owned:
             self._keep_alive([item.version.blob for item in chunk])
         versions = [item.version for item in chunk]
-        pinned = self.telemetry.add_pins(self.workspace, versions, self.now)
+        pinned = self.database.add_pins(self.workspace, versions, self.now)
         self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))
         for item in chunk:
             if item.ref in self.was_rejected:

@@ -54,7 +54,7 @@ from gitprompt.server.ops import docs, health, prometheus, webhooks
 from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.metering import make_metrics, metrics_address
 from gitprompt.server.surfaces import ENDPOINTS, SURFACES
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
@@ -97,18 +97,18 @@ def sidecar(
         on_commit: list[OnCommit] = [counting]
         if tracing is not None:
             on_commit.append(tracing.committed)
-        telemetry = Telemetry(os.path.join(settings.data, "telemetry.db"), on_commit=on_commit)
+        database = Database(os.path.join(settings.data, "telemetry.db"), on_commit=on_commit)
         try:
-            salt = keys.salt(settings.data, settings.salt, telemetry)
+            salt = keys.salt(settings.data, settings.salt, database)
         except BaseException:
-            telemetry.close()
+            database.close()
             raise
         index = open_index(os.path.join(settings.data, "index.db"))
         reader = IndexReader(index.path)
-        sync = Sync(index, telemetry, clock)
+        sync = Sync(index, database, clock)
         kept = Kept()
         try:
-            counting.recall(telemetry)
+            counting.recall(database)
             hosted = Hosting(settings.data)
             for leftover in hosted.mend():
                 log.warning("removed what a killed process left", path=leftover)
@@ -120,43 +120,43 @@ def sidecar(
                 metrics=metrics,
                 tracing=tracing,
                 in_place=_in_place(settings),
-                on_tampering=partial(note_tampering, telemetry, clock),
+                on_tampering=partial(note_tampering, database, clock),
             )
             if not settings.repo:
                 hosted.create(DEFAULT_WORKSPACE)
             workspaces.load()
             workspaces.sync_all(progress)
-            settle_pending(telemetry, workspaces.source)
-            authenticator = Authenticator(telemetry, salt, clock, data=settings.data)
-            suites = Suites(reader, telemetry, clock)
+            settle_pending(database, workspaces.source)
+            authenticator = Authenticator(database, salt, clock, data=settings.data)
+            suites = Suites(reader, database, clock)
             yield Sidecar(
                 Context(
                     settings=settings,
                     salt=salt,
                     index=reader,
-                    telemetry=telemetry,
+                    database=database,
                     authenticator=authenticator,
                     limiter=Limiter(settings.rate_limit, clock),
                     workspaces=workspaces,
                     driver=driver,
                     clock=clock,
-                    ingest=Ingest(telemetry, clock),
+                    ingest=Ingest(database, clock),
                     suites=suites,
                     catalog=Catalog(reader),
                     publishing=Publishing(
                         transactions=Transactions(
-                            workspaces=workspaces, telemetry=telemetry, driver=driver, kept=kept
+                            workspaces=workspaces, database=database, driver=driver, kept=kept
                         ),
                         workspaces=workspaces,
                         index=reader,
-                        telemetry=telemetry,
+                        database=database,
                         suites=suites,
                         clock=clock,
                     ),
                     pushes=Pushes(
                         workspaces=workspaces,
                         index=reader,
-                        telemetry=telemetry,
+                        database=database,
                         driver=driver,
                         clock=clock,
                     ),
@@ -170,7 +170,7 @@ def sidecar(
             kept.close()
             reader.close()
             index.close()
-            telemetry.close()
+            database.close()
             if tracing is not None:
                 tracing.close()
 

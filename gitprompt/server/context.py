@@ -16,7 +16,7 @@ from gitprompt.publishing import Publishing
 from gitprompt.pushes import Pushes
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.limits import Limiter
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.suites import Suites
 from gitprompt.workspaces import Workspaces
@@ -30,7 +30,7 @@ class Context:
     settings: ServerSettings
     salt: bytes
     index: IndexReader
-    telemetry: Telemetry
+    database: Database
     authenticator: Authenticator
     limiter: Limiter
     workspaces: Workspaces

@@ -49,7 +49,7 @@ _KEY = ", ".join(KeyRecord._fields)
 _PIN = "name, version, tag, commit_oid, blob, created_at, author, path, first_seen"
 
 
-class Telemetry:
+class Database:
     """Opens the file, which is made or migrated first. Raises Corrupt or SetupError."""
 
     def __init__(self, path: str, *, on_commit: Sequence[OnCommit] = ()) -> None:

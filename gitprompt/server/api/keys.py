@@ -38,7 +38,7 @@ async def create(context: Context, call: Call) -> shapes.CreatedKey:
         raise Forbidden("A key for another workspace needs a master key")
     record, key = await asyncio.to_thread(
         keys.create,
-        context.telemetry,
+        context.database,
         context.salt,
         name=body.name,
         workspace=workspace,
@@ -60,7 +60,7 @@ async def create(context: Context, call: Call) -> shapes.CreatedKey:
 
 async def page(context: Context, call: Call) -> Any:
     wanted = parse_page(call.params, (int,))
-    everything = context.telemetry.keys(_limit_of(call.principal))[::-1]
+    everything = context.database.keys(_limit_of(call.principal))[::-1]
     rest = everything
     if wanted.cursor:
         rest = [record for record in everything if record.id < wanted.cursor[0]]
@@ -79,7 +79,7 @@ async def revoke(context: Context, call: Call) -> None:
         raise BadRequest("Invalid API key id")
     await asyncio.to_thread(
         keys.revoke,
-        context.telemetry,
+        context.database,
         int(text),
         clock=context.clock,
         actor=call.actor,
@@ -88,7 +88,7 @@ async def revoke(context: Context, call: Call) -> None:
 
 
 async def audit_page(context: Context, call: Call) -> Any:
-    return await AUDIT.answer(context.telemetry, call, _entry, workspace_is(call, "workspace_id"))
+    return await AUDIT.answer(context.database, call, _entry, workspace_is(call, "workspace_id"))
 
 
 def _limit_of(principal: Principal) -> str | None:

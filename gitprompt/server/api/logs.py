@@ -34,7 +34,7 @@ async def create(context: Context, call: Call) -> shapes.Accepted:
 
 
 async def page(context: Context, call: Call) -> Any:
-    return await LOGS.answer(context.telemetry, call, _answer, workspace_is(call))
+    return await LOGS.answer(context.database, call, _answer, workspace_is(call))
 
 
 def _row(call: Call) -> LogRow:

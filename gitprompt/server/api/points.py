@@ -54,7 +54,7 @@ async def query(context: Context, call: Call) -> dict[str, Any]:
     if problems or aggregate is None:
         raise Invalid("Validation failed", fields=problems)
     narrowed = [workspace_is(call), *conditions(_FILTERS, params)]
-    found = await context.telemetry.read(
+    found = await context.database.read(
         point_table.steps, narrowed, step=int(step), aggregate=aggregate
     )
     points = [one._asdict() for one in found]
@@ -66,7 +66,7 @@ async def summary(context: Context, call: Call) -> dict[str, Any]:
     if window not in WINDOWS:
         raise Invalid(f"window: must be one of {', '.join(WINDOWS)}")
     since, rows = await statistics.summary(
-        context.telemetry, context.clock, call.principal.workspace, window,
+        context.database, context.clock, call.principal.workspace, window,
         call.params.get("prompt_name"),
     )  # fmt: skip
     items = [row._asdict() for row in rows]

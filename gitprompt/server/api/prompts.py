@@ -115,7 +115,7 @@ async def versions(context: Context, call: Call) -> dict[str, Any] | Volatile:
     if call.params.get("stats") != "true":
         return envelope(page, total, items, last)
     by_version = await statistics.of_versions(
-        context.telemetry, workspace, name, [item["version_tag"] for item in items]
+        context.database, workspace, name, [item["version_tag"] for item in items]
     )
     for item in items:
         row = by_version.get(item["version_tag"])

@@ -49,11 +49,11 @@ async def create(context: Context, call: Call) -> shapes.CreatedRun:
 
 
 async def page(context: Context, call: Call) -> Any:
-    return await RUNS.answer(context.telemetry, call, _listed, workspace_is(call))
+    return await RUNS.answer(context.database, call, _listed, workspace_is(call))
 
 
 async def one(context: Context, call: Call) -> dict[str, Any]:
-    found = await context.telemetry.read(runs.one, call.principal.workspace, call.path["run_id"])
+    found = await context.database.read(runs.one, call.principal.workspace, call.path["run_id"])
     if found is None:
         raise NotFound("Run not found")
     return _answer(found)
@@ -63,7 +63,7 @@ async def change(context: Context, call: Call) -> shapes.UpdatedRun:
     body: shapes.RunChange = call.body
     run_id = call.path["run_id"]
     if (body.status, body.output, body.metadata, body.end_time) == (None,) * 4:
-        if await context.telemetry.read(runs.one, call.principal.workspace, run_id) is None:
+        if await context.database.read(runs.one, call.principal.workspace, run_id) is None:
             raise NotFound("Run not found")
         return shapes.UpdatedRun(message="No changes")
     await context.ingest.change_run(

@@ -24,7 +24,7 @@ async def write(context: Context, call: Call) -> dict[str, Any]:
     if context.workspaces.source(workspace) is None:
         raise NotFound(f"Workspace {workspace} not found", hint="Its first push makes it.")
     entry = call.actor.did("sync", context.clock())
-    await context.telemetry.write(audit.insert, entry)
+    await context.database.write(audit.insert, entry)
     await context.workspaces.reconcile(workspace)
     return state_of(context, workspace)
 

@@ -48,17 +48,17 @@ async def create(context: Context, call: Call) -> Any:
 
 
 async def page(context: Context, call: Call) -> Any:
-    return await TRACES.answer(context.telemetry, call, _listed, workspace_is(call))
+    return await TRACES.answer(context.database, call, _listed, workspace_is(call))
 
 
 async def count(context: Context, call: Call) -> shapes.Counted:
-    number = context.telemetry.read_now(rows.tally, call.principal.workspace, "trace")
+    number = context.database.read_now(rows.tally, call.principal.workspace, "trace")
     return shapes.Counted(count=number)
 
 
 async def one(context: Context, call: Call) -> dict[str, Any]:
     trace_id = call.path["trace_id"]
-    found = await context.telemetry.read(traces.one, call.principal.workspace, trace_id)
+    found = await context.database.read(traces.one, call.principal.workspace, trace_id)
     if found is None:
         raise NotFound("Trace not found")
     trace, spans = found
@@ -85,7 +85,7 @@ async def add_spans(context: Context, call: Call) -> Any:
 
 async def one_span(context: Context, call: Call) -> dict[str, Any]:
     trace_id, span_id = call.path["trace_id"], call.path["span_id"]
-    found = await context.telemetry.read(
+    found = await context.database.read(
         traces.one_span, call.principal.workspace, trace_id, span_id
     )
     if found is None:

@@ -12,7 +12,7 @@ from gitprompt.clock import Clock
 from gitprompt.errors import Forbidden, Unauthorized
 from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
 from gitprompt.server import local
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL_TOKEN
 
 _CACHED_HASHES = 10_000
@@ -61,8 +61,8 @@ def read_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
 
 
 class Authenticator:
-    def __init__(self, telemetry: Telemetry, salt: bytes, clock: Clock, *, data: str) -> None:
-        self._telemetry = telemetry
+    def __init__(self, database: Database, salt: bytes, clock: Clock, *, data: str) -> None:
+        self._database = database
         self._salt = salt
         self._clock = clock
         self._data = data
@@ -72,7 +72,7 @@ class Authenticator:
     def authenticate(self, headers: Headers, *, workspace: str | None = None) -> Principal:
         """The caller, or Unauthorized with the reason. `workspace` overrides the header's."""
         wanted, key = _asked(headers, workspace)
-        record = self._telemetry.key_by_hash(self._hash(key)) if keys.KEY.match(key) else None
+        record = self._database.key_by_hash(self._hash(key)) if keys.KEY.match(key) else None
         if record is None:
             raise Unauthorized("Invalid API key")
         now = self._clock()
@@ -96,7 +96,7 @@ class Authenticator:
         """Remember when keys were last used; not with each request. Blocks."""
         used, self.used = self.used, {}
         if used:
-            self._telemetry.note_use(used)
+            self._database.note_use(used)
 
     def _hash(self, key: str) -> str:
         """HMACs are remembered in memory, so that a caller pays for one only once."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gitprompt.errors import Invalid
 from gitprompt.server.http.endpoints import PAGING, Call, Parameter
 from gitprompt.server.http.wire import envelope, parse_page
-from gitprompt.store.database import Telemetry
+from gitprompt.store.database import Database
 from gitprompt.store.tables import rows
 from gitprompt.store.tables.rows import Condition, Connection, Window
 
@@ -49,7 +49,7 @@ class List(NamedTuple):
 
     async def answer(
         self,
-        telemetry: Telemetry,
+        database: Database,
         call: Call,
         convert: Callable[[tuple[Any, ...]], Any],
         *base: Condition,
@@ -68,7 +68,7 @@ class List(NamedTuple):
                 total = rows.count(db, self.table, everything)
             return self.query(db, window, everything), total
 
-        found, total = await telemetry.read(read)
+        found, total = await database.read(read)
         return envelope(page, total, [convert(row) for row in found], lambda: [found[-1][0]])
 
 

@@ -55,7 +55,7 @@ def routes(context: Context) -> list[Route]:
             return _told(context.index.ping)  # its one thread is this one
 
         results = await asyncio.gather(
-            _checked(context.telemetry.ping), index(), _checked(driver), _checked(sync)
+            _checked(context.database.ping), index(), _checked(driver), _checked(sync)
         )
         checks = dict(zip(("sqlite", "index", "driver", "sync"), results, strict=True))
         healthy = all(result == "ok" for result in checks.values())

@@ -34,7 +34,7 @@ async def forget_old(context: Context) -> int:
     before = context.clock() - context.settings.keep_days * _DAY
     begin, total = time.monotonic(), 0
     while True:
-        number: int = await context.telemetry.write(retention.forget_some, (before, _ROWS))
+        number: int = await context.database.write(retention.forget_some, (before, _ROWS))
         total += number
         if not number:
             break

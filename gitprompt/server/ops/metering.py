@@ -113,8 +113,8 @@ class Gauges:
         states = [context.workspaces.state(name) for name in context.workspaces.names]
         last = min((state.last_success or 0 for state in states), default=int(time.time()))
         metrics.set_gauge(families.INDEX_LAST_SUCCESS, last)
-        metrics.set_gauge(families.INGEST_QUEUE, context.telemetry.writer.waiting)
-        for name, path in (("index", context.index.path), ("telemetry", context.telemetry.path)):
+        metrics.set_gauge(families.INGEST_QUEUE, context.database.writer.waiting)
+        for name, path in (("index", context.index.path), ("telemetry", context.database.path)):
             metrics.set_gauge(families.DB_SIZE, _size([path, f"{path}-wal"]), name)
 
     def _read_index(self) -> None:
