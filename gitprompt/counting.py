@@ -16,13 +16,20 @@ from gitprompt.clock import Clock
 from gitprompt.core.usage import Call, SpanFacts, Usage
 from gitprompt.metrics import OTHER, Calls, Metrics, SidecarMetrics, Status
 from gitprompt.store.database import Database
-from gitprompt.store.group_commit import Apply, Job
-from gitprompt.store.tables import logs, points, results, runs, traces
-from gitprompt.store.tables.logs import NewLog, StoredLog
+from gitprompt.store.group_commit import Job
+from gitprompt.store.tables import runs
+from gitprompt.store.tables.logs import NewLog, RecentModels, StoredLog
 from gitprompt.store.tables.points import NewPoints
-from gitprompt.store.tables.results import NewResult, StoredResult
-from gitprompt.store.tables.runs import ChangedRun, NewRun, RunChange, RunDeletion
-from gitprompt.store.tables.traces import NewSpans, NewTrace, SpanRow, StoredSpans
+from gitprompt.store.tables.results import NewResult, RecentSuites, StoredResult
+from gitprompt.store.tables.runs import ChangedRun, NewRun, RunChange, RunDeletion, Running
+from gitprompt.store.tables.traces import (
+    EnsuredTrace,
+    NewSpans,
+    NewTrace,
+    RecentSpans,
+    SpanRow,
+    StoredSpans,
+)
 
 KINDS = ("log", "trace", "span", "run", "run_change", "result", "metric")
 RESULTS = ("stored", "duplicate", "rejected", "failed")
@@ -93,9 +100,9 @@ class Counting:
             self._metrics.record_commit(seconds)
             batch = _Batch()
             for job, outcome in zip(jobs, outcomes, strict=True):
-                count = _COUNTS.get(job.apply)
+                count = _COUNTS.get(type(job.command))
                 if count is not None and not isinstance(outcome, Exception):
-                    count(self._metrics, batch, job.item, outcome)
+                    count(self._metrics, batch, job.command, outcome)
             batch.flush(self._metrics)
         except Exception:
             log.error("metrics could not be counted", exc_info=True)
@@ -105,13 +112,13 @@ class Counting:
         failure after a restart is an increase."""
         metrics, now = self._metrics, self._clock()
         since = now - round(metrics.run_expiry)
-        for workspace, run_id, came in database.read_now(runs.running, since, _MAX_RUNNING):
+        for workspace, run_id, came in database.read_now(Running(since, _MAX_RUNNING)):
             metrics.record_pipeline_start(_run_key(workspace, run_id), age=now - came)
-        for suite in database.read_now(results.suite_names, _LATELY):
+        for suite in database.read_now(RecentSuites(_LATELY)):
             metrics.know_suite(suite)
-        for provider, model in database.read_now(logs.lately, _LATELY):
+        for provider, model in database.read_now(RecentModels(_LATELY)):
             metrics.know_model(provider, model)
-        for name, facts in database.read_now(traces.lately, _LATELY):
+        for name, facts in database.read_now(RecentSpans(_LATELY)):
             if facts.kind == "llm":
                 metrics.know_model(facts.provider, facts.model)
             elif facts.kind == "tool":
@@ -211,7 +218,7 @@ def _count_trace(metrics: Metrics, batch: _Batch, item: NewTrace, is_new: bool) 
     batch.events["trace", _result(is_new)] += 1
 
 
-def _count_ensured(metrics: Metrics, batch: _Batch, item: NewTrace, is_new: bool) -> None:
+def _count_ensured(metrics: Metrics, batch: _Batch, item: EnsuredTrace, is_new: bool) -> None:
     if is_new:  # an exporter names its trace in every request
         batch.events["trace", "stored"] += 1
 
@@ -262,14 +269,14 @@ def _count_points(metrics: Metrics, batch: _Batch, item: NewPoints, number: int)
     batch.events["metric", "stored"] += number
 
 
-_COUNTS: dict[Apply, Callable[[Metrics, _Batch, Any, Any], None]] = {
-    logs.insert: _count_log,
-    traces.insert_traces: _count_trace,
-    traces.ensure: _count_ensured,
-    traces.insert_spans: _count_spans,
-    runs.insert: _count_run,
-    runs.change: _count_change,
-    runs.delete: _forget_run,
-    results.insert: _count_result,
-    points.insert: _count_points,
+_COUNTS: dict[type, Callable[[Metrics, _Batch, Any, Any], None]] = {
+    NewLog: _count_log,
+    NewTrace: _count_trace,
+    EnsuredTrace: _count_ensured,
+    NewSpans: _count_spans,
+    NewRun: _count_run,
+    RunChange: _count_change,
+    RunDeletion: _forget_run,
+    NewResult: _count_result,
+    NewPoints: _count_points,
 }

@@ -16,14 +16,21 @@ from typing import Any, NamedTuple
 from gitprompt.clock import Clock
 from gitprompt.core.usage import of_span
 from gitprompt.store.database import Database
-from gitprompt.store.tables import logs, results, rollups, runs, traces
-from gitprompt.store.tables import points as point_table
+from gitprompt.store.tables import rollups, runs
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.logs import LogRow, NewLog, StoredLog
+from gitprompt.store.tables.logs import LogRow, NewLog
 from gitprompt.store.tables.points import NewPoints, PointRow
-from gitprompt.store.tables.results import NewResult, ResultRow, StoredResult
+from gitprompt.store.tables.results import NewResult, ResultRow
 from gitprompt.store.tables.runs import NewRun, RunChange, RunDeletion, RunRow
-from gitprompt.store.tables.traces import Deletion, NewSpan, NewSpans, NewTrace, SpanRow, TraceRow
+from gitprompt.store.tables.traces import (
+    EnsuredTrace,
+    NewSpan,
+    NewSpans,
+    NewTrace,
+    SpanRow,
+    TraceDeletion,
+    TraceRow,
+)
 
 
 class Span(NamedTuple):
@@ -71,7 +78,7 @@ class Ingest:
             "log:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
             target_id=row.log_id,
         )  # fmt: skip
-        stored: StoredLog = await self._database.write(logs.insert, NewLog(row, usage, entry))
+        stored = await self._database.write(NewLog(row, usage, entry))
         return stored.id
 
     async def trace(
@@ -86,7 +93,7 @@ class Ingest:
         """Store a trace; returns its id, made where none is given."""
         trace_id = trace_id or new_id()
         made = self._new_trace(actor, trace_id, prompt_name, version_tag, metadata)
-        await self._database.write(traces.insert_traces, made)
+        await self._database.write(made)
         return trace_id
 
     async def ensure_trace(
@@ -94,7 +101,7 @@ class Ingest:
     ) -> None:
         """Store a trace that is not there yet: an exporter sends its spans in several requests."""
         made = self._new_trace(actor, trace_id, prompt_name, version_tag, None)
-        await self._database.write(traces.ensure, made)
+        await self._database.write(EnsuredTrace(*made))
 
     def _new_trace(
         self,
@@ -118,12 +125,12 @@ class Ingest:
         made = [_new_span(actor.workspace, span, now) for span in spans]
         entry = actor.did("span:create", now, target_id=trace_id)
         item = NewSpans(actor.workspace, trace_id, made, entry)
-        await self._database.write(traces.insert_spans, item)
+        await self._database.write(item)
         return [span.row.span_id for span in made]
 
     async def delete_trace(self, actor: Actor, trace_id: str) -> None:
         entry = actor.did("trace:delete", self._clock(), target_id=trace_id)
-        await self._database.write(traces.delete, Deletion(actor.workspace, trace_id, entry))
+        await self._database.write(TraceDeletion(actor.workspace, trace_id, entry))
 
     async def run(
         self,
@@ -160,7 +167,7 @@ class Ingest:
         )
         timed = start_time is not None
         entry = actor.did("run:create", now, target_id=run_id)
-        await self._database.write(runs.insert, NewRun(row, timed, entry))
+        await self._database.write(NewRun(row, timed, entry))
         return run_id
 
     async def change_run(
@@ -178,11 +185,11 @@ class Ingest:
         entry = actor.did("run:update", now, target_id=run_id)
         ended = end_time if end_time is not None else now_ms
         change = RunChange(actor.workspace, run_id, status, output, metadata, ended, now, entry)
-        await self._database.write(runs.change, change)
+        await self._database.write(change)
 
     async def delete_run(self, actor: Actor, run_id: str) -> None:
         entry = actor.did("run:delete", self._clock(), target_id=run_id)
-        await self._database.write(runs.delete, RunDeletion(actor.workspace, run_id, entry))
+        await self._database.write(RunDeletion(actor.workspace, run_id, entry))
 
     async def result(
         self, actor: Actor, row: ResultRow, *, suite_name: str, min_score: float | None
@@ -195,14 +202,13 @@ class Ingest:
         )  # fmt: skip
         row = row._replace(created_at=now)
         item = NewResult(actor.workspace, row, entry, suite_name, min_score)
-        stored: StoredResult = await self._database.write(results.insert, item)
+        stored = await self._database.write(item)
         return stored.id, now
 
     async def points(self, actor: Actor, points: Sequence[PointRow]) -> int:
         """Store metric points; returns how many."""
         entry = actor.did("metric:create", self._clock(), target_id=points[0].name)
-        stored: int = await self._database.write(point_table.insert, NewPoints(points, entry))
-        return stored
+        return await self._database.write(NewPoints(points, entry))
 
 
 def _new_span(workspace: str, span: Span, now: int) -> NewSpan:

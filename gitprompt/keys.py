@@ -13,8 +13,9 @@ from contextlib import suppress
 from gitprompt.clock import Clock
 from gitprompt.errors import Invalid, NotFound, SetupError
 from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
-from gitprompt.store.database import Database, KeyRecord
+from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL, RESERVED, Actor
+from gitprompt.store.tables.keys import KeyInsertion, KeyRecord, KeyRemoval, Keys
 
 SCOPES = ("read", "write", "admin")
 MASTER = "*"
@@ -35,7 +36,7 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
     if configured:
         return configured.encode()
     path = os.path.join(data, "salt")
-    number = 0 if database is None or os.path.exists(path) else len(database.keys())
+    number = 0 if database is None or os.path.exists(path) else len(database.read_now(Keys(None)))
     if number:
         raise SaltGone(
             f"{path} is gone, and the {number} API keys that are there need it",
@@ -108,13 +109,15 @@ def create(
     now = clock()
     key = f"pm_{secrets.token_hex(32)}"
     record = database.add_key(
-        name=name,
-        workspace_id=workspace,
-        scopes=check_scopes(scopes),
-        hashed=hashed(salt, key),
-        created_at=now,
-        expires_at=now + expires_in_days * _DAY if expires_in_days else None,
-        entry=(actor or Actor(workspace, LOCAL)).did("key:create", now),
+        KeyInsertion(
+            name=name,
+            workspace_id=workspace,
+            scopes=check_scopes(scopes),
+            hashed=hashed(salt, key),
+            created_at=now,
+            expires_at=now + expires_in_days * _DAY if expires_in_days else None,
+            audit=(actor or Actor(workspace, LOCAL)).did("key:create", now),
+        )
     )
     return record, key
 
@@ -130,5 +133,5 @@ def revoke(
     """Revoke a key, of one workspace or of any; raises NotFound. It takes effect at once."""
     who = actor or Actor(workspace or DEFAULT_WORKSPACE, LOCAL)
     entry = who.did("key:revoke", clock(), target_id=str(key_id))
-    if not database.remove_key(key_id, entry, workspace=workspace):
+    if not database.remove_key(KeyRemoval(key_id, workspace, entry)):
         raise NotFound("API key not found", hint="gitprompt keys list shows what there is.")

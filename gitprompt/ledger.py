@@ -19,8 +19,15 @@ from gitprompt.git.repository import Repository
 from gitprompt.registry.sync import Source
 from gitprompt.store.database import Database
 from gitprompt.store.tables import audit
-from gitprompt.store.tables.audit import Actor, AuditRow, Expected
-from gitprompt.store.tables.rows import Connection
+from gitprompt.store.tables.audit import (
+    Actor,
+    AuditRow,
+    Expected,
+    ExpectedTogether,
+    NotedOnce,
+    Pending,
+    Settled,
+)
 
 _MAX_ROWS = 10_000  # of one push; more refs than that share the last row
 
@@ -42,7 +49,7 @@ class PushLedger:
             Expected(_entry(self._actor, update, namespace, now), update.ref, update.new)
             for update in chosen
         ]
-        rows = self._database.writer.call(lambda db: audit.begin(db, items))
+        rows = self._database.write_now(ExpectedTogether(items))
         self._begun = list(zip(rows, chosen, strict=True))
 
     async def settle(self, refs: Refs | None, repository: Repository) -> None:
@@ -53,7 +60,7 @@ class PushLedger:
             (row, "done" if self._is_done(update, refs, repository) else "failed")
             for row, update in self._begun
         ]
-        await self._database.write(audit.finish, outcomes)
+        await self._database.write(Settled(outcomes))
 
     @staticmethod
     def _is_done(update: RefUpdate, refs: Refs | None, repository: Repository) -> bool:
@@ -83,14 +90,14 @@ def _entry(actor: Actor, update: RefUpdate, namespace: str, now: int) -> AuditRo
 
 def settle_pending(database: Database, sources: Callable[[str], Source | None]) -> None:
     """After a crash: what was begun is done if its ref has what it should have."""
-    for row, expected in database.read_now(audit.pending):
+    for row, expected in database.read_now(Pending()):
         source = sources(expected.entry.workspace_id)
         done = source is not None and _stands(source.repository, expected.ref, expected.oid)
         outcome = "done" if done else "failed"
         if done and expected.entry.action == "evaluation:delete":
             # the second half of a deletion that was cut short
             suites.forget_now(database, expected.entry.workspace_id, expected.entry.target_id or "")
-        database.writer.run(audit.finish, [(row, outcome)])
+        database.write_now(Settled([(row, outcome)]))
         log.warning("settled what was begun", action=expected.entry.action, outcome=outcome)
 
 
@@ -100,12 +107,7 @@ def note_tampering(database: Database, clock: Clock, workspace: str, ref: str) -
     row = Actor(workspace, audit.GIT).did(
         "tag:tampered", clock(), prompt_name=name, version_tag=version, target_id=ref
     )
-
-    def note(db: Connection) -> None:
-        if not audit.has(db, workspace, row.action, ref):
-            audit.insert(db, [row])
-
-    database.writer.call(note)
+    database.write_now(NotedOnce(row))
 
 
 def _stands(repository: Repository, ref: str, oid: str) -> bool:

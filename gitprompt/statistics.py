@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from gitprompt.clock import Clock
 from gitprompt.core.usage import HOUR
 from gitprompt.store.database import Database
-from gitprompt.store.tables import rollups
-from gitprompt.store.tables.rollups import Statistics
+from gitprompt.store.tables.rollups import Statistics, StatisticsQuery
 
 WINDOWS = {"1h": HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR}
 
@@ -19,7 +18,7 @@ async def of_versions(
 ) -> dict[str, Statistics]:
     """By version, of those that were ever used."""
     rows = await database.read(
-        rollups.statistics, workspace, prompt_name=name, versions=list(versions)
+        StatisticsQuery(workspace, prompt_name=name, versions=list(versions))
     )
     return {row.version_tag: row for row in rows if row.version_tag is not None}
 
@@ -30,4 +29,4 @@ async def summary(
     """Of every prompt version, or those of one prompt, in a window of `WINDOWS`; with the Unix
     second of the whole hour at which the window begins."""
     since = (clock() - WINDOWS[window]) // HOUR * HOUR
-    return since, await database.read(rollups.statistics, workspace, prompt_name=name, since=since)
+    return since, await database.read(StatisticsQuery(workspace, prompt_name=name, since=since))

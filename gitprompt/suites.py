@@ -17,7 +17,7 @@ from gitprompt.core.names import check_suite_name
 from gitprompt.errors import BadRequest, Invalid, NotFound
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
-from gitprompt.store.tables import results
+from gitprompt.store.tables.results import NumberedSuites, SuiteNames, SuiteRemoval
 
 
 class NumberedDocument(NamedTuple):
@@ -46,12 +46,12 @@ class Suites:
     async def all(self, workspace: str) -> list[NumberedDocument]:
         """Newest first."""
         documents = self._index.suites(workspace)
-        numbers = self._database.read_now(results.numbered, workspace)
+        numbers = self._database.read_now(NumberedSuites(workspace))
         missing = sorted(documents.keys() - numbers.keys())
         if missing:
             now = self._clock()
-            await self._database.write(results.number, (workspace, missing, now))
-            numbers = self._database.read_now(results.numbered, workspace)
+            await self._database.write(SuiteNames(workspace, missing, now))
+            numbers = self._database.read_now(NumberedSuites(workspace))
         found = [
             NumberedDocument(numbers[name].id, name, numbers[name].created_at, document)
             for name, document in documents.items()
@@ -73,16 +73,16 @@ class Suites:
 
 async def forget(database: Database, workspace: str, name: str) -> None:
     """Drop the number of a suite, and its results; what has none is forgotten already."""
-    numbers = database.read_now(results.numbered, workspace)
+    numbers = database.read_now(NumberedSuites(workspace))
     if name in numbers:
-        await database.write(results.forget, (workspace, numbers[name].id))
+        await database.write(SuiteRemoval(workspace, numbers[name].id))
 
 
 def forget_now(database: Database, workspace: str, name: str) -> None:
     """Like `forget`, for a thread; blocks."""
-    numbers = database.read_now(results.numbered, workspace)
+    numbers = database.read_now(NumberedSuites(workspace))
     if name in numbers:
-        database.writer.run(results.forget, (workspace, numbers[name].id))
+        database.write_now(SuiteRemoval(workspace, numbers[name].id))
 
 
 def check_suite(name: str, file: bytes, severities: Mapping[str, Severity]) -> None:

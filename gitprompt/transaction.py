@@ -23,8 +23,7 @@ from gitprompt.git.writer import ObjectWriter
 from gitprompt.registry import admission, refwrites
 from gitprompt.registry.sync import Source
 from gitprompt.store.database import Database
-from gitprompt.store.tables import audit
-from gitprompt.store.tables.audit import AuditRow, Expected
+from gitprompt.store.tables.audit import AuditRow, Expected, Settled
 from gitprompt.workspaces import Workspaces
 
 _TRIES = 5  # a branch may move under us; a version or a label that did is somebody else's
@@ -96,11 +95,11 @@ class Transactions:
         for attempt in range(_TRIES):
             made, updates = await asyncio.to_thread(self._build, source, build)
             last = updates[-1]
-            pending = await self._database.write(audit.begin, Expected(entry, last.ref, last.new))
+            pending = await self._database.write(Expected(entry, last.ref, last.new))
             try:
                 await asyncio.to_thread(self._move, source, updates)
             except Exception as error:
-                await self._database.write(audit.finish, [(pending, "failed")])
+                await self._database.write(Settled([(pending, "failed")]))
                 branch_only = isinstance(error, Conflict) and attempt + 1 < _TRIES
                 if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
                     raise
@@ -108,7 +107,7 @@ class Transactions:
             try:
                 await self._serve(source, last.ref, moved)
             finally:  # it is done even if serving it has to wait for the next sync
-                await self._database.write(audit.finish, [(pending, "done")])
+                await self._database.write(Settled([(pending, "done")]))
             return made
         raise AssertionError("the last try returns or raises")
 

@@ -18,9 +18,9 @@ from gitprompt.ingest import Ingest
 from gitprompt.metrics import Registry, SidecarMetrics
 from gitprompt.metrics.exposition import expose
 from gitprompt.store.database import Database
-from gitprompt.store.tables import retention
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.logs import LogRow
+from gitprompt.store.tables.retention import OldRows
 from tests.scraping import OPENMETRICS, Posting, read, scrape
 from tests.world import Server, eventually
 
@@ -512,8 +512,7 @@ def test_retention_lowers_no_counter(tmp_path: Path) -> None:
 
     async def story() -> int:
         await Ingest(database, lambda: 1_000).log(Actor("default", "t"), row)
-        forgotten: int = await database.write(retention.forget_some, (2_000, 100))
-        return forgotten
+        return await database.write(OldRows(2_000, 100))
 
     assert asyncio.run(story()) > 0
     database.close()

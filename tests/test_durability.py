@@ -29,13 +29,19 @@ from gitprompt.errors import Conflict, NotFound, SetupError, Unavailable
 from gitprompt.store import group_commit, snapshot
 from gitprompt.store.database import Database
 from gitprompt.store.engines import sqlite
-from gitprompt.store.tables import logs, retention, rollups, rows, traces
+from gitprompt.store.tables import logs, rollups, traces
 from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.keys import Keys, KeyUse
 from gitprompt.store.tables.logs import LogRow, NewLog, StoredLog
+from gitprompt.store.tables.retention import OldRows
+from gitprompt.store.tables.rollups import StatisticsQuery
+from gitprompt.store.tables.rows import Tally
 from gitprompt.store.tables.traces import (
+    EnsuredTrace,
     NewSpan,
     NewSpans,
     NewTrace,
+    OneTrace,
     SpanRow,
     StoredSpans,
     TraceRow,
@@ -264,7 +270,7 @@ def test_an_older_database_is_migrated_with_what_is_in_it(tmp_path: Path) -> Non
     )
     db.close()
     database = Database(path)
-    (record,) = database.keys()
+    (record,) = database.read_now(Keys(None))
     assert (record.name, record.last_used_at) == ("old", None)
     database.close()
 
@@ -290,7 +296,7 @@ def test_a_database_locked_by_another_process_is_503_and_stores_nothing(tmp_path
 def fill(database: Database) -> None:
     for number in range(1_000):
         large = json.dumps("x" * 4_000)
-        database.writer.run(logs.insert, new_log(metadata=large, log_id=str(number)))
+        database.writer.run(new_log(metadata=large, log_id=str(number)))
 
 
 def test_a_full_disk_is_503_and_reads_go_on(tmp_path: Path) -> None:
@@ -396,7 +402,7 @@ def test_a_job_that_fails_takes_nobody_with_it(database: Database) -> None:
     assert outcomes["worse"] == "ZeroDivisionError"
     assert outcomes["bad"] in ("ConstraintError", "MismatchError")
     assert sorted([outcomes["good"], outcomes["fine"]]) == [1, 2]
-    assert database.read_now(rows.tally, "default", "log") == 2
+    assert database.read_now(Tally("default", "log")) == 2
 
 
 def test_a_full_queue_refuses_and_stores_nothing(
@@ -405,15 +411,15 @@ def test_a_full_queue_refuses_and_stores_nothing(
     monkeypatch.setattr(group_commit, "MAX_WAITING", 1)
     release = threading.Event()
     holder = _blocked(database, release)
-    waits = database.writer.start(lambda _db, items: [None] * len(items), None)
+    waits = database.writer.start(KeyUse({}))
     try:
         with pytest.raises(Unavailable, match="too many writes"):
-            database.writer.run(logs.insert, new_log())
+            database.writer.run(new_log())
     finally:
         release.set()
     holder.join()
     assert waits.result() is None
-    assert database.read_now(rows.tally, "default", "log") == 0
+    assert database.read_now(Tally("default", "log")) == 0
 
 
 def test_spans_of_one_group_are_refused_apart(database: Database) -> None:
@@ -422,7 +428,7 @@ def test_spans_of_one_group_are_refused_apart(database: Database) -> None:
         return NewSpans("default", trace, made, Actor("default", "t").did("x", 1))
 
     trace = TraceRow("default", "t", None, None, None, 7_200)
-    database.writer.run(traces.insert_traces, NewTrace(trace, Actor("default", "t").did("x", 1)))
+    database.writer.run(NewTrace(trace, Actor("default", "t").did("x", 1)))
     outcomes = database.writer.call(
         lambda db: traces.insert_spans(
             db,
@@ -435,7 +441,7 @@ def test_spans_of_one_group_are_refused_apart(database: Database) -> None:
         )
     )
     assert [type(outcome) for outcome in outcomes] == [StoredSpans, NotFound, Conflict, StoredSpans]
-    found = database.read_now(traces.one, "default", "t")
+    found = database.read_now(OneTrace("default", "t"))
     assert found is not None
     assert [span.span_id for span in found[1]] == ["a", "b", "c"]
 
@@ -462,7 +468,7 @@ def test_rollups_that_were_kept_equal_rollups_that_are_rebuilt(
     entry = Actor("default", "t").did("x", 1)
     for number, (what, trace, span) in enumerate(steps):
         row = TraceRow("default", trace, "p", "1", None, 7_200)
-        traces.ensure(db, [NewTrace(row, entry)])
+        traces.ensure(db, [EnsuredTrace(row, entry)])
         if what == "log":
             logs.insert(db, [new_log(trace_id=trace if span else None, span_id=span, latency_ms=ms,
                                      tokens_in=number, cost_usd=0.1)])  # fmt: skip
@@ -472,10 +478,10 @@ def test_rollups_that_were_kept_equal_rollups_that_are_rebuilt(
             usage = Usage("default", "", "", 2, 1, 3, 0, 0, 200_000_000, ms)
             traces.insert_spans(db, [NewSpans("default", trace, [NewSpan(made, usage)], entry)])
         else:
-            traces.delete(db, [traces.Deletion("default", trace, entry)])
-    kept = rollups.statistics(db, "default")
+            traces.delete(db, [traces.TraceDeletion("default", trace, entry)])
+    kept = StatisticsQuery("default").answer(db)
     rollups.rebuild(db)
-    assert rollups.statistics(db, "default") == kept
+    assert StatisticsQuery("default").answer(db) == kept
     db.close()
 
 
@@ -544,13 +550,13 @@ def test_what_is_no_backup_is_not_restored(tmp_path: Path) -> None:
 
 def test_retention_forgets_old_rows_and_keeps_the_sums(database: Database) -> None:
     for number in range(25):
-        database.writer.run(logs.insert, new_log(created_at=number * 3_600, latency_ms=1))
-    before = database.read_now(rollups.statistics, "default")
+        database.writer.run(new_log(created_at=number * 3_600, latency_ms=1))
+    before = database.read_now(StatisticsQuery("default"))
     removed: list[int] = []
     while not removed or removed[-1]:
-        removed.append(database.writer.run(retention.forget_some, (10 * 3_600, 4)))
+        removed.append(database.writer.run(OldRows(10 * 3_600, 4)))
     assert removed == [4, 4, 2, 0]
-    assert database.read_now(rows.tally, "default", "log") == 15
-    assert database.read_now(rollups.statistics, "default") == before
+    assert database.read_now(Tally("default", "log")) == 15
+    assert database.read_now(StatisticsQuery("default")) == before
     database.writer.call(lambda db: rollups.rebuild(db, since=10 * 3_600))
-    assert database.read_now(rollups.statistics, "default") == before
+    assert database.read_now(StatisticsQuery("default")) == before

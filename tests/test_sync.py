@@ -528,7 +528,7 @@ def test_bytes_are_kept_alive_before_a_version_is_pinned(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "add_pins", die)
+        patch.setattr(Database, "start", die)
         with pytest.raises(KeyboardInterrupt):
             sidecar.reconcile()
     blob = sidecar.clone.git("rev-parse", "HEAD:prompts/welcome.yaml")

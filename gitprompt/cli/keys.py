@@ -16,8 +16,8 @@ from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
 from gitprompt.server import local
 from gitprompt.store.database import Database
-from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import LOCAL, LOCAL_TOKEN, Actor
+from gitprompt.store.tables.keys import Keys
 
 _data_option = click.option(
     "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
@@ -111,7 +111,7 @@ def list_(data: str | None, as_json: bool) -> None:
       gitprompt keys list
     """
     with _database(data) as (database, _):
-        records = database.keys()
+        records = database.read_now(Keys(None))
     if as_json:
         write_json([record._asdict() for record in records])
         return
@@ -164,4 +164,4 @@ def _revoke_local(database: Database, folder: str) -> None:
     if not local.revoke(folder):
         raise NotFound("there is no local token", hint="A server has one while it runs.")
     entry = Actor(DEFAULT_WORKSPACE, LOCAL).did("key:revoke", clock.now(), target_id=LOCAL_TOKEN)
-    database.writer.run(audit.insert, entry)
+    database.write_now(entry)

@@ -11,7 +11,7 @@ from gitprompt import config
 from gitprompt.cli.output import done
 from gitprompt.errors import NotFound
 from gitprompt.store.database import Database
-from gitprompt.store.tables import rollups as rollup_tables
+from gitprompt.store.tables.rollups import RollupRebuild
 
 
 @click.group()
@@ -44,7 +44,7 @@ def rebuild(data: str | None, since: int) -> None:
         raise NotFound(f"there is no {path}", hint="Is --data right?")
     database = Database(path)
     try:
-        database.writer.call(lambda db: rollup_tables.rebuild(db, since=since))
+        database.write_now(RollupRebuild(since))
     finally:
         database.close()
     done("the sums are made anew")

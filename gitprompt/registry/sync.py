@@ -14,7 +14,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import NamedTuple
@@ -40,6 +41,7 @@ from gitprompt.registry.tip import load_settings, load_suites
 from gitprompt.registry.versions import Loaded, load_chunks, load_pinned
 from gitprompt.store.database import Database
 from gitprompt.store.index.writer import IndexWriter, PromptRow, WorkspaceRow
+from gitprompt.store.tables.pins import AnyPin, NewPins
 
 PIN_REF = "refs/gitprompt/pins"
 _PIN_TRIES = 5
@@ -48,6 +50,7 @@ _HELD = 32_000_000  # bytes of documents that a sync loads before it writes
 _CHUNK = 2_000  # versions that are loaded at once, and to one durable commit of pins
 
 Progress = Callable[[int, int], None]
+Chunks = Iterator[list[Loaded | Rejection]]
 
 
 class Source(NamedTuple):
@@ -128,7 +131,7 @@ class Sync:
         return row, Known(changed, rejected, row.settings if row else None)
 
     def _pins(self, workspace: str) -> Callable[[str, str], Pin | None]:
-        if not self._database.has_pins(workspace):
+        if not self._database.read_now(AnyPin(workspace)):
             return lambda _name, _version: None
         return partial(self._database.pin, workspace)
 
@@ -138,14 +141,14 @@ class Sync:
 
     def checkpoint(self) -> None:
         """Bring the index's journal into its file; not part of a sync, which need not wait."""
-        with self._index.lock:
-            self._index.checkpoint()
+        self._index.checkpoint()
 
     def close(self) -> None:
         """Wait for what runs, and end the git processes that were kept."""
-        for lock in list(self._locks.values()):
-            lock.acquire()
-        self._kept.close()
+        with ExitStack() as all_locks:
+            for lock in list(self._locks.values()):
+                all_locks.enter_context(lock)
+            self._kept.close()
 
 
 @contextmanager
@@ -167,7 +170,7 @@ def _load(
     fresh: Sequence[tuple[str, str]],
     settings: Settings,
     progress: Progress | None,
-) -> Iterator[list[Loaded | Rejection]]:
+) -> Chunks:
     """What new tags publish, many at once."""
     done = 0
     for items in load_chunks(reader, fresh, settings.checks, size=_CHUNK, read=fast_json.read):
@@ -177,7 +180,7 @@ def _load(
             progress(done, len(fresh))
 
 
-def _ahead(chunks: Iterator[list[Loaded | Rejection]]) -> Iterator[list[Loaded | Rejection]]:
+def _ahead(chunks: Chunks) -> Chunks:
     """The same, with the first of them loaded now, while no other workspace waits; as many as
     memory should hold."""
     held: list[list[Loaded | Rejection]] = []
@@ -198,45 +201,31 @@ class _Newest(NamedTuple):
     tags: Sequence[str]
 
 
+@dataclass(kw_only=True)
 class _Application:
     """A plan is applied, inside the index's transaction."""
 
-    def __init__(
-        self,
-        *,
-        source: Source,
-        reader: ObjectReader,
-        refs: Refs,
-        row: WorkspaceRow | None,
-        settings: Settings,
-        was_rejected: AbstractSet[str],
-        index: IndexWriter,
-        database: Database,
-        kept: Kept,
-        now: int,
-    ) -> None:
-        self.source = source
-        self.workspace = source.workspace
-        self.reader = reader
-        self.refs = refs
-        self.row = row
-        self.settings = settings
-        self.was_rejected = was_rejected
-        self.index = index
-        self.database = database
-        self.kept = kept
-        self.now = now
-        self.prompts: dict[str, _Newest] = {}
-        self.added = self.rejected = 0
-        self.tampered: list[str] = []
-        self.moves: Counter[str] = Counter()
+    source: Source
+    reader: ObjectReader
+    refs: Refs
+    row: WorkspaceRow | None
+    settings: Settings
+    was_rejected: AbstractSet[str]
+    index: IndexWriter
+    database: Database
+    kept: Kept
+    now: int
+    prompts: dict[str, _Newest] = field(default_factory=dict)
+    added: int = 0
+    rejected: int = 0
+    tampered: list[str] = field(default_factory=list)
+    moves: Counter[str] = field(default_factory=Counter)
 
-    def apply(
-        self,
-        steps: Plan,
-        loaded: Iterator[list[Loaded | Rejection]],
-        broken: Rejection | None,
-    ) -> Outcome:
+    @property
+    def workspace(self) -> str:
+        return self.source.workspace
+
+    def apply(self, steps: Plan, loaded: Chunks, broken: Rejection | None) -> Outcome:
         """`loaded` is what the fresh tags publish; `broken` what is wrong with the settings."""
         branch, head = self.refs.head
         if steps.left is not None:
@@ -267,9 +256,7 @@ class _Application:
 
     # version tags
 
-    def _add(
-        self, fresh: Sequence[tuple[str, str]], loaded: Iterator[list[Loaded | Rejection]]
-    ) -> None:
+    def _add(self, fresh: Sequence[tuple[str, str]], loaded: Chunks) -> None:
         contested = self._contested(fresh)
         groups: dict[str, list[Loaded]] = {}
         for items in loaded:
@@ -399,7 +386,7 @@ class _Application:
         if self.source.owned:
             self._keep_alive([item.version.blob for item in chunk])
         versions = [item.version for item in chunk]
-        pinned = self.database.add_pins(self.workspace, versions, self.now)
+        pinned = self.database.start(NewPins(self.workspace, versions, self.now))
         self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))
         for item in chunk:
             if item.ref in self.was_rejected:

@@ -9,44 +9,31 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import Protocol, TypeVar
 
 import apsw
 
-from gitprompt.core.publication import Pin, Version
+from gitprompt.core.publication import Pin
 from gitprompt.store.engines import sqlite
 from gitprompt.store.generation import Generation
-from gitprompt.store.group_commit import Apply, OnCommit, Writer
-from gitprompt.store.tables import audit, rows
-from gitprompt.store.tables.audit import AuditRow
+from gitprompt.store.group_commit import Command, OnCommit, Writer
+from gitprompt.store.tables.keys import KeyByHash, KeyInsertion, KeyRecord, KeyRemoval
+from gitprompt.store.tables.pins import OnePin, PinsAfter
 
 Result = TypeVar("Result")
+Answer_co = TypeVar("Answer_co", covariant=True)
 _READERS = 2
 _CACHE_KIB = 16_000  # the pages of indexes that new rows go to
 _CHECKPOINT_PAGES = 4_000  # 16 MB of journal: pages that change often are copied less often
 _KNOWN_KEYS = 10_000
 
 
-class KeyRecord(NamedTuple):
-    """An API key without its secret. `workspace_id` '*' is a master key; times are Unix seconds."""
+class Query(Protocol[Answer_co]):
+    """A question to the database, as a value."""
 
-    id: int
-    name: str
-    workspace_id: str
-    scopes: str
-    created_at: int
-    expires_at: int | None
-    last_used_at: int | None = None
-
-    @property
-    def scope_set(self) -> frozenset[str]:
-        return frozenset(self.scopes.split(","))
-
-
-_KEY = ", ".join(KeyRecord._fields)
-_PIN = "name, version, tag, commit_oid, blob, created_at, author, path, first_seen"
+    def answer(self, db: apsw.Connection) -> Answer_co: ...
 
 
 class Database:
@@ -81,21 +68,30 @@ class Database:
         with self._read_lock:
             self._reader.execute("SELECT 1 FROM schema_version").get  # noqa: B018 - runs the query
 
-    async def write(self, apply: Apply, item: Any) -> Any:
+    # commands and queries are values: their type says what becomes of them
+
+    async def write(self, command: Command[Result]) -> Result:
         """Queue a write, and return its result when it is on disk; see `Writer.submit`."""
-        return await self.writer.submit(apply, item)
+        result: Result = await self.writer.submit(command)
+        return result
 
-    async def read(self, query: Callable[..., Result], *args: Any, **options: Any) -> Result:
-        """Run a query in a thread of its own: a long one must not keep requests waiting."""
+    def start(self, command: Command[Result]) -> Future[Result]:
+        """Queue a write from any other thread; the future is done when it is on disk."""
+        return self.writer.start(command)
+
+    def write_now(self, command: Command[Result]) -> Result:
+        """Write from any other thread, and wait until it is on disk."""
+        return self.writer.run(command)
+
+    async def read(self, query: Query[Result]) -> Result:
+        """Ask in a thread of its own: a long query must not keep requests waiting."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._readers, lambda: query(self._connection(), *args, **options)
-        )
+        return await loop.run_in_executor(self._readers, lambda: query.answer(self._connection()))
 
-    def read_now(self, query: Callable[..., Result], *args: Any, **options: Any) -> Result:
-        """Run a short query in this thread."""
+    def read_now(self, query: Query[Result]) -> Result:
+        """Ask something short in this thread."""
         with self._read_lock:
-            return query(self._reader, *args, **options)
+            return query.answer(self._reader)
 
     def _connection(self) -> apsw.Connection:
         found: apsw.Connection | None = getattr(self._local, "connection", None)
@@ -108,32 +104,18 @@ class Database:
 
     # keys
 
-    def add_key(
-        self,
-        *,
-        name: str,
-        workspace_id: str,
-        scopes: str,
-        hashed: str,
-        created_at: int,
-        expires_at: int | None,
-        entry: AuditRow,
-    ) -> KeyRecord:
-        """Store a key by its hash, and the audit row for it, which gets the key's id."""
-
-        def add(db: apsw.Connection) -> int:
-            db.execute(
-                "INSERT INTO api_key (name, workspace_id, scopes, hash, created_at, expires_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (name, workspace_id, scopes, hashed, created_at, expires_at),
-            )
-            key_id = db.last_insert_rowid()
-            audit.insert(db, [entry._replace(target_id=str(key_id))])
-            return key_id
-
-        key_id = self.writer.call(add)
+    def add_key(self, key: KeyInsertion) -> KeyRecord:
+        key_id = self.write_now(key)
         self._generation.advance()
-        return KeyRecord(key_id, name, workspace_id, scopes, created_at, expires_at)
+        return KeyRecord(
+            key_id, key.name, key.workspace_id, key.scopes, key.created_at, key.expires_at
+        )
+
+    def remove_key(self, key: KeyRemoval) -> bool:
+        """False if it is not there."""
+        removed = self.write_now(key)
+        self._generation.advance()
+        return removed
 
     def key_by_hash(self, hashed: str) -> KeyRecord | None:
         """The key with a hash, kept in memory until some process adds or removes a key: a revoked
@@ -142,101 +124,21 @@ class Database:
         if generation != self._known_at or len(self._known_keys) > _KNOWN_KEYS:
             self._known_keys.clear()
             self._known_at = generation
-        known = self._known_keys.get(hashed)
-        if known is None:
-            with self._read_lock:
-                found = sqlite.row(
-                    self._reader, f"SELECT {_KEY} FROM api_key WHERE hash = ?", (hashed,)
-                )
-            if found is None:
-                return None
-            known = self._known_keys[hashed] = KeyRecord(*found)
-        return known
-
-    def keys(self, workspace: str | None = None) -> list[KeyRecord]:
-        """The keys of a workspace, or all, oldest first."""
-        with self._read_lock:
-            found = sqlite.query(
-                self._reader,
-                f"SELECT {_KEY} FROM api_key WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY id",
-                (workspace,),
-            )
-        return [KeyRecord(*key) for key in found]
-
-    def remove_key(self, key_id: int, entry: AuditRow, *, workspace: str | None = None) -> bool:
-        """Remove a key, of one workspace or of any; False where there is none."""
-
-        def remove(db: apsw.Connection) -> bool:
-            db.execute(
-                "DELETE FROM api_key WHERE id = ?1 AND (?2 IS NULL OR workspace_id = ?2)",
-                (key_id, workspace),
-            )
-            removed = db.changes() > 0
-            if removed:
-                audit.insert(db, [entry])
-            return removed
-
-        removed = self.writer.call(remove)
-        self._generation.advance()
-        return removed
-
-    def note_use(self, used: Mapping[int, int]) -> None:
-        """Remember when keys were last used: key id → Unix seconds."""
-
-        def note(db: apsw.Connection) -> None:
-            db.executemany(
-                "UPDATE api_key SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
-                [(at, key_id) for key_id, at in used.items()],
-            )
-
-        self.writer.call(note)
+        record = self._known_keys.get(hashed)
+        if record is None:
+            record = self.read_now(KeyByHash(hashed))
+            if record is not None:
+                self._known_keys[hashed] = record
+        return record
 
     # pins
 
-    def add_pins(
-        self, workspace: str, versions: Sequence[Version], first_seen: int
-    ) -> Future[None]:
-        """Remember versions as they were first seen; what is remembered already stays. The future
-        is done when they are on disk."""
-        pins = [(workspace, *version, first_seen) for version in versions]
-        return self.writer.start(_insert_pins, pins)
-
     def pin(self, workspace: str, name: str, version: str) -> Pin | None:
-        with self._read_lock:
-            found = sqlite.row(
-                self._reader,
-                f"SELECT {_PIN} FROM pin WHERE workspace = ? AND name = ? AND version = ?",
-                (workspace, name, version),
-            )
-        return _pin(found) if found else None
+        return self.read_now(OnePin(workspace, name, version))
 
     def pins(self, workspace: str, *, chunk: int = 2_000) -> Iterator[list[Pin]]:
         """All pins of a workspace in order of name and version, in chunks."""
-        after = ("", "")
-        while True:
-            with self._read_lock:
-                found = sqlite.query(
-                    self._reader,
-                    f"SELECT {_PIN} FROM pin WHERE workspace = ? AND (name, version) > (?, ?)"
-                    " ORDER BY name, version LIMIT ?",
-                    (workspace, *after, chunk),
-                )
-            if not found:
-                return
-            yield [_pin(pin) for pin in found]
-            after = (found[-1][0], found[-1][1])
-
-    def has_pins(self, workspace: str) -> bool:
-        with self._read_lock:
-            sql = "SELECT 1 FROM pin WHERE workspace = ? LIMIT 1"
-            return sqlite.row(self._reader, sql, (workspace,)) is not None
-
-
-def _insert_pins(db: apsw.Connection, items: Sequence[Sequence[tuple[Any, ...]]]) -> list[None]:
-    for pins in items:
-        rows.insert(db, "pin", f"workspace, {_PIN}", pins, verb="INSERT OR IGNORE")
-    return [None] * len(items)
-
-
-def _pin(found: Sequence[Any]) -> Pin:
-    return Pin(Version(*found[:8]), found[8])
+        name = version = ""
+        while pins := self.read_now(PinsAfter(workspace, name, version, chunk)):
+            yield pins
+            name, version = pins[-1].version.name, pins[-1].version.version

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One thread writes: whatever waits goes into one transaction, and is answered after its fsync.
 
-A job is a function and an item. Jobs of one function that wait together are applied by one call,
-in the order in which they came, so that a hundred inserts are one statement.
+A command is a value whose type says how it is applied. Commands of one type that wait together are
+applied by one call, in the order in which they came, so that a hundred inserts are one statement.
 """
 
 from __future__ import annotations
@@ -13,18 +13,27 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import apsw
 
 from gitprompt.errors import GitpromptError, Unavailable
 from gitprompt.store.engines import sqlite
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
-# For each item its result, or the error that refuses it; a refused item has written nothing.
-Apply = Callable[[apsw.Connection, Sequence[Any]], Sequence[Any]]
+
+class Command(Protocol[Result_co]):
+    """What is written, as a value."""
+
+    @classmethod
+    def apply(
+        cls, db: apsw.Connection, items: Sequence[Any]
+    ) -> Sequence[Result_co | GitpromptError]:
+        """For each item its result, or the error that refuses it; a refused item has written
+        nothing."""
+
 
 # Called after each transaction, one that failed too: its jobs, the outcome of each, and the seconds
 # that it took. In the writer's thread, before anybody is answered; must not raise.
@@ -37,8 +46,7 @@ _MAX_GROUP = 1_000  # jobs to one transaction
 class Job(NamedTuple):
     """What waits; the future gets the outcome."""
 
-    apply: Apply
-    item: Any
+    command: Command[Any]
     future: asyncio.Future[Any] | Future[Any]
     loop: asyncio.AbstractEventLoop | None
 
@@ -66,7 +74,7 @@ class Writer:
         """Jobs in the queue, about."""
         return self._queue.qsize()
 
-    def submit(self, apply: Apply, item: Any) -> asyncio.Future[Any]:
+    def submit(self, command: Command[Any]) -> asyncio.Future[Any]:
         """Queue a job from the event loop; its future is done when it is on disk.
 
         Raises Unavailable where the queue is full: nothing is stored then.
@@ -75,22 +83,22 @@ class Writer:
         if loop is None or loop.is_closed():
             loop = self._loop = asyncio.get_running_loop()  # a system call: not for every job
         future: asyncio.Future[Any] = loop.create_future()
-        self._put(Job(apply, item, future, loop))
+        self._put(Job(command, future, loop))
         return future
 
-    def start(self, apply: Apply, item: Any) -> Future[Any]:
+    def start(self, command: Command[Result]) -> Future[Result]:
         """Queue a job from any other thread; its future is done when it is on disk."""
-        future: Future[Any] = Future()
-        self._put(Job(apply, item, future, None))
+        future: Future[Result] = Future()
+        self._put(Job(command, future, None))
         return future
 
-    def run(self, apply: Apply, item: Any) -> Any:
+    def run(self, command: Command[Result]) -> Result:
         """Queue a job from any other thread, and wait until it is on disk."""
-        return self.start(apply, item).result()
+        return self.start(command).result()
 
     def call(self, function: Callable[[apsw.Connection], Result]) -> Result:
         """Run a function in a transaction of the writer, and wait for it."""
-        result: Result = self.run(_each, function)
+        result: Result = self.run(_Function(function))
         return result
 
     def _put(self, job: Job) -> None:
@@ -145,7 +153,7 @@ class Writer:
                 for job in jobs:
                     try:
                         with self._connection:  # a savepoint
-                            outcomes += job.apply(self._connection, (job.item,))
+                            outcomes += job.command.apply(self._connection, (job.command,))
                     except Exception:
                         outcomes.append(_told())
         except Exception:
@@ -153,18 +161,22 @@ class Writer:
         return outcomes
 
 
-def _each(db: apsw.Connection, functions: Sequence[Callable[[apsw.Connection], Any]]) -> list[Any]:
-    return [function(db) for function in functions]
+class _Function(NamedTuple):
+    function: Callable[[apsw.Connection], Any]
+
+    @classmethod
+    def apply(cls, db: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+        return [item.function(db) for item in items]
 
 
 def _together(db: apsw.Connection, jobs: Sequence[Job]) -> list[Any]:
-    """Apply jobs, those of one function by one call; outcomes in the order of the jobs."""
-    families: dict[Apply, list[int]] = {}
+    """Apply jobs, those of one type by one call; outcomes in the order of the jobs."""
+    families: dict[type[Command[Any]], list[int]] = {}
     for at, job in enumerate(jobs):
-        families.setdefault(job.apply, []).append(at)
+        families.setdefault(type(job.command), []).append(at)
     outcomes: list[Any] = [None] * len(jobs)
-    for apply, places in families.items():
-        results = apply(db, [jobs[at].item for at in places])
+    for kind, places in families.items():
+        results = kind.apply(db, [jobs[at].command for at in places])
         for at, result in zip(places, results, strict=True):
             outcomes[at] = result
     return outcomes

@@ -20,9 +20,8 @@ from gitprompt.store.tables.rows import Condition
 from gitprompt.suites import NumberedDocument
 
 RESULTS = List(
-    "result",
-    results.page,
-    (Filter("run_id", "run_id = ?", "Of this run."), SINCE, UNTIL),
+    results.LISTING,
+    (Filter("run_id", "Of this run."), SINCE, UNTIL),
 )
 
 
@@ -81,7 +80,7 @@ async def add_result(context: Context, call: Call) -> dict[str, Any]:
 
 async def list_results(context: Context, call: Call) -> Any:
     suite = await context.suites.find(call.principal.workspace, call.path["evaluation_id"])
-    return await RESULTS.answer(context.database, call, _result, Condition("suite = ?", suite.id))
+    return await RESULTS.answer(context.database, call, _result, Condition("suite", suite.id))
 
 
 one_path = "/v1/evaluations/{evaluation_id:path}"

@@ -16,18 +16,17 @@ from gitprompt.server.http.listing import Filter, List, workspace_is
 from gitprompt.server.http.wire import envelope, parse_page
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import AuditRow
+from gitprompt.store.tables.keys import Keys
 
 AUDIT = List(
-    "audit",
-    audit.page,
+    audit.LISTING,
     (
-        Filter("action", "action = ?", "With this action, such as label:move."),
-        Filter("prompt_name", "prompt_name = ?", "About this prompt."),
-        Filter("outcome", "outcome = ?", "done, pending or failed."),
-        Filter("since", "timestamp >= ?", "Unix seconds; then or later.", True),
-        Filter("until", "timestamp < ?", "Unix seconds; before.", True),
+        Filter("action", "With this action, such as label:move."),
+        Filter("prompt_name", "About this prompt."),
+        Filter("outcome", "done, pending or failed."),
+        Filter("since", "Unix seconds; then or later.", column="timestamp", operator=">="),
+        Filter("until", "Unix seconds; before.", column="timestamp", operator="<"),
     ),
-    kind="audit",
 )
 
 
@@ -60,7 +59,7 @@ async def create(context: Context, call: Call) -> shapes.CreatedKey:
 
 async def page(context: Context, call: Call) -> Any:
     wanted = parse_page(call.params, (int,))
-    everything = context.database.keys(_limit_of(call.principal))[::-1]
+    everything = context.database.read_now(Keys(_limit_of(call.principal)))[::-1]
     rest = everything
     if wanted.cursor:
         rest = [record for record in everything if record.id < wanted.cursor[0]]

@@ -15,17 +15,15 @@ from gitprompt.store.tables import logs
 from gitprompt.store.tables.logs import LogRow
 
 LOGS = List(
-    "log",
-    logs.page,
+    logs.LISTING,
     (
-        Filter("prompt_name", "prompt_name = ?", "Of this prompt."),
-        Filter("version_tag", "version_tag = ?", "Of this version."),
-        Filter("model", "model = ?", "Of this model."),
-        Filter("status", "status = ?", "ok or error."),
+        Filter("prompt_name", "Of this prompt."),
+        Filter("version_tag", "Of this version."),
+        Filter("model", "Of this model."),
+        Filter("status", "ok or error."),
         SINCE,
         UNTIL,
     ),
-    kind="log",
 )
 
 

@@ -17,16 +17,15 @@ from gitprompt.server.http import shapes
 from gitprompt.server.http.endpoints import Call, Endpoint, Parameter
 from gitprompt.server.http.listing import Filter, conditions, workspace_is
 from gitprompt.statistics import WINDOWS
-from gitprompt.store.tables import points as point_table
-from gitprompt.store.tables.points import Aggregate, PointRow
+from gitprompt.store.tables.points import Aggregate, PointRow, Steps
 
 MAX_POINTS = 10_000
 _FILTERS = (
-    Filter("name", "name = ?", "Which metric."),
-    Filter("prompt_name", "prompt_name = ?", "Of this prompt."),
-    Filter("version_tag", "version_tag = ?", "Of this version."),
-    Filter("since", "timestamp >= ?", "Milliseconds; then or later.", True),
-    Filter("until", "timestamp < ?", "Milliseconds; before.", True),
+    Filter("name", "Which metric."),
+    Filter("prompt_name", "Of this prompt."),
+    Filter("version_tag", "Of this version."),
+    Filter("since", "Milliseconds; then or later.", column="timestamp", operator=">="),
+    Filter("until", "Milliseconds; before.", column="timestamp", operator="<"),
 )
 _AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 _MAX_STEP = 1 << 40
@@ -54,9 +53,7 @@ async def query(context: Context, call: Call) -> dict[str, Any]:
     if problems or aggregate is None:
         raise Invalid("Validation failed", fields=problems)
     narrowed = [workspace_is(call), *conditions(_FILTERS, params)]
-    found = await context.database.read(
-        point_table.steps, narrowed, step=int(step), aggregate=aggregate
-    )
+    found = await context.database.read(Steps(narrowed, int(step), aggregate))
     points = [one._asdict() for one in found]
     return {"name": params["name"], "step": int(step), "agg": aggregate, "points": points}
 

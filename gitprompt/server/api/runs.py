@@ -14,19 +14,17 @@ from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import runs
-from gitprompt.store.tables.runs import RunRow
+from gitprompt.store.tables.runs import OneRun, RunRow
 
 RUNS = List(
-    "run",
-    runs.page,
+    runs.LISTING,
     (
-        Filter("workflow_name", "workflow_name = ?", "Of this workflow."),
-        Filter("status", "status = ?", "running, completed or failed."),
-        Filter("trace_id", "trace_id = ?", "With this trace."),
+        Filter("workflow_name", "Of this workflow."),
+        Filter("status", "running, completed or failed."),
+        Filter("trace_id", "With this trace."),
         SINCE,
         UNTIL,
     ),
-    kind="run",
 )
 
 
@@ -53,7 +51,7 @@ async def page(context: Context, call: Call) -> Any:
 
 
 async def one(context: Context, call: Call) -> dict[str, Any]:
-    found = await context.database.read(runs.one, call.principal.workspace, call.path["run_id"])
+    found = await context.database.read(OneRun(call.principal.workspace, call.path["run_id"]))
     if found is None:
         raise NotFound("Run not found")
     return _answer(found)
@@ -63,7 +61,7 @@ async def change(context: Context, call: Call) -> shapes.UpdatedRun:
     body: shapes.RunChange = call.body
     run_id = call.path["run_id"]
     if (body.status, body.output, body.metadata, body.end_time) == (None,) * 4:
-        if await context.database.read(runs.one, call.principal.workspace, run_id) is None:
+        if await context.database.read(OneRun(call.principal.workspace, run_id)) is None:
             raise NotFound("Run not found")
         return shapes.UpdatedRun(message="No changes")
     await context.ingest.change_run(

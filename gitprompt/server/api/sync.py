@@ -10,7 +10,6 @@ from gitprompt.errors import NotFound
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.store.tables import audit
 
 PATH = "/v1/sync"
 
@@ -24,7 +23,7 @@ async def write(context: Context, call: Call) -> dict[str, Any]:
     if context.workspaces.source(workspace) is None:
         raise NotFound(f"Workspace {workspace} not found", hint="Its first push makes it.")
     entry = call.actor.did("sync", context.clock())
-    await context.database.write(audit.insert, entry)
+    await context.database.write(entry)
     await context.workspaces.reconcile(workspace)
     return state_of(context, workspace)
 

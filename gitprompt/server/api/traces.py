@@ -15,20 +15,19 @@ from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
 from gitprompt.server.http.wire import raw_json
-from gitprompt.store.tables import rows, traces
-from gitprompt.store.tables.traces import SpanRow, TraceRow
+from gitprompt.store.tables import traces
+from gitprompt.store.tables.rows import Tally
+from gitprompt.store.tables.traces import OneSpan, OneTrace, SpanRow, TraceRow
 
 MAX_SPANS = 10_000
 TRACES = List(
-    "trace",
-    traces.page,
+    traces.LISTING,
     (
-        Filter("prompt_name", "prompt_name = ?", "Of this prompt."),
-        Filter("version_tag", "version_tag = ?", "Of this version."),
+        Filter("prompt_name", "Of this prompt."),
+        Filter("version_tag", "Of this version."),
         SINCE,
         UNTIL,
     ),
-    kind="trace",
 )
 Spans = shapes.NewSpan | Annotated[list[shapes.NewSpan], Meta(min_length=1, max_length=MAX_SPANS)]
 
@@ -52,13 +51,13 @@ async def page(context: Context, call: Call) -> Any:
 
 
 async def count(context: Context, call: Call) -> shapes.Counted:
-    number = context.database.read_now(rows.tally, call.principal.workspace, "trace")
+    number = context.database.read_now(Tally(call.principal.workspace, "trace"))
     return shapes.Counted(count=number)
 
 
 async def one(context: Context, call: Call) -> dict[str, Any]:
     trace_id = call.path["trace_id"]
-    found = await context.database.read(traces.one, call.principal.workspace, trace_id)
+    found = await context.database.read(OneTrace(call.principal.workspace, trace_id))
     if found is None:
         raise NotFound("Trace not found")
     trace, spans = found
@@ -85,9 +84,7 @@ async def add_spans(context: Context, call: Call) -> Any:
 
 async def one_span(context: Context, call: Call) -> dict[str, Any]:
     trace_id, span_id = call.path["trace_id"], call.path["span_id"]
-    found = await context.database.read(
-        traces.one_span, call.principal.workspace, trace_id, span_id
-    )
+    found = await context.database.read(OneSpan(call.principal.workspace, trace_id, span_id))
     if found is None:
         raise NotFound("Span not found")
     return _span(trace_id, found)

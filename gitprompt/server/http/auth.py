@@ -14,6 +14,7 @@ from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
 from gitprompt.server import local
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL_TOKEN
+from gitprompt.store.tables.keys import KeyUse
 
 _CACHED_HASHES = 10_000
 
@@ -96,7 +97,7 @@ class Authenticator:
         """Remember when keys were last used; not with each request. Blocks."""
         used, self.used = self.used, {}
         if used:
-            self._database.note_use(used)
+            self._database.write_now(KeyUse(used))
 
     def _hash(self, key: str) -> str:
         """HMACs are remembered in memory, so that a caller pays for one only once."""

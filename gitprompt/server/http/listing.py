@@ -5,43 +5,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gitprompt.errors import Invalid
 from gitprompt.server.http.endpoints import PAGING, Call, Parameter
 from gitprompt.server.http.wire import envelope, parse_page
 from gitprompt.store.database import Database
-from gitprompt.store.tables import rows
-from gitprompt.store.tables.rows import Condition, Connection, Window
-
-Query = Callable[[Connection, Window, Sequence[Condition]], list[tuple[Any, ...]]]
+from gitprompt.store.tables.rows import Condition, Listing, Page, Window
 
 
 class Filter(NamedTuple):
-    """A query parameter that narrows a list: constant SQL with one hole."""
+    """A query parameter that narrows a list: by a column, which has its name unless another is
+    said. One that compares is a time."""
 
     name: str
-    sql: str
     about: str
-    is_time: bool = False
+    column: str | None = None
+    operator: Literal["=", "<", ">="] = "="
+
+    @property
+    def is_time(self) -> bool:
+        return self.operator != "="
 
     @property
     def parameter(self) -> Parameter:
         schema = {"type": "integer", "minimum": 0} if self.is_time else {"type": "string"}
         return Parameter(self.name, self.about, schema)
 
+    def condition(self, text: str) -> Condition:
+        """Raises Invalid for a time that is not one."""
+        value: str | int = text.replace("\0", "\ufffd")
+        if self.is_time:
+            if not re.fullmatch(r"[0-9]{1,15}", text):
+                raise Invalid(f"{self.name}: must be an integer of 0 or more")
+            value = int(text)
+        return Condition(self.column or self.name, value, self.operator)
 
-SINCE = Filter("since", "created_at >= ?", "Unix seconds; what was stored then or later.", True)
-UNTIL = Filter("until", "created_at < ?", "Unix seconds; what was stored before.", True)
+
+SINCE = Filter(
+    "since", "Unix seconds; what was stored then or later.", column="created_at", operator=">="
+)
+UNTIL = Filter("until", "Unix seconds; what was stored before.", column="created_at", operator="<")
 
 
 class List(NamedTuple):
-    """A list of one table, newest first. `kind` is its tally; without one, rows are counted."""
+    """A list of one table, newest first."""
 
-    table: str
-    query: Query
+    listing: Listing
     filters: Sequence[Filter]
-    kind: str | None = None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -58,35 +69,15 @@ class List(NamedTuple):
         page = parse_page(call.params, (int,))
         narrowed = conditions(self.filters, call.params)
         window = Window(page.limit, page.offset, page.cursor[0] if page.cursor else None)
-        kind = self.kind if not narrowed else None
-
-        def read(db: Connection) -> tuple[list[tuple[Any, ...]], int]:
-            everything = [*base, *narrowed]
-            if kind is not None:
-                total = rows.tally(db, base[0].value, kind)
-            else:
-                total = rows.count(db, self.table, everything)
-            return self.query(db, window, everything), total
-
-        found, total = await database.read(read)
-        return envelope(page, total, [convert(row) for row in found], lambda: [found[-1][0]])
+        tallied = base[0].value if self.listing.kind is not None and not narrowed else None
+        rows, total = await database.read(Page(self.listing, window, [*base, *narrowed], tallied))
+        return envelope(page, total, [convert(row) for row in rows], lambda: [rows[-1][0]])
 
 
 def conditions(filters: Sequence[Filter], params: Mapping[str, str]) -> list[Condition]:
-    """The conditions that a query asks for; raises Invalid for a time that is none."""
-    found = []
-    for one in filters:
-        text = params.get(one.name)
-        if text is None or text == "":
-            continue
-        if not one.is_time:
-            found.append(Condition(one.sql, text.replace("\0", "\ufffd")))
-        elif re.fullmatch(r"[0-9]{1,15}", text):
-            found.append(Condition(one.sql, int(text)))
-        else:
-            raise Invalid(f"{one.name}: must be an integer of 0 or more")
-    return found
+    """The conditions that a query asks for; raises Invalid for a time that is not one."""
+    return [one.condition(params[one.name]) for one in filters if params.get(one.name)]
 
 
 def workspace_is(call: Call, column: str = "workspace") -> Condition:
-    return Condition(f"{column} = ?", call.principal.workspace)
+    return Condition(column, call.principal.workspace)

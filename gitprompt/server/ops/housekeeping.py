@@ -9,7 +9,7 @@ import time
 from gitprompt import log
 from gitprompt.errors import GitpromptError
 from gitprompt.server.context import Context
-from gitprompt.store.tables import retention
+from gitprompt.store.tables.retention import OldRows
 
 _SECONDS = 60.0
 _DAY = 86_400
@@ -34,7 +34,7 @@ async def forget_old(context: Context) -> int:
     before = context.clock() - context.settings.keep_days * _DAY
     begin, total = time.monotonic(), 0
     while True:
-        number: int = await context.database.write(retention.forget_some, (before, _ROWS))
+        number = await context.database.write(OldRows(before, _ROWS))
         total += number
         if not number:
             break

@@ -27,8 +27,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from gitprompt import __version__, log
 from gitprompt.errors import UsageError
 from gitprompt.store.group_commit import Job
-from gitprompt.store.tables import traces
-from gitprompt.store.tables.traces import SpanRow, StoredSpans
+from gitprompt.store.tables.traces import NewSpans, SpanRow, StoredSpans
 
 _FLUSH_SECONDS = 3.0
 _QUEUE = 20_000  # spans of others that wait to be passed on; more are dropped
@@ -120,7 +119,7 @@ class Tracing:
         self._span("commit", seconds, {"gitprompt.writes": len(jobs), "gitprompt.refused": refused})
         if self._passing_on is not None:
             for job, outcome in zip(jobs, outcomes, strict=True):
-                if job.apply is traces.insert_spans and isinstance(outcome, StoredSpans):
+                if isinstance(job.command, NewSpans) and isinstance(outcome, StoredSpans):
                     for span in _foreign(outcome):
                         self._passing_on.on_end(span)
 

@@ -74,10 +74,13 @@ class IndexWriter:
         self._db.pragma("wal_autocheckpoint", 0)
 
     def checkpoint(self) -> None:
-        self._db.pragma("wal_checkpoint", "PASSIVE")
+        """Bring the journal into the file."""
+        with self.lock, suppress(apsw.ConnectionClosedError):  # closing does the same
+            self._db.pragma("wal_checkpoint", "PASSIVE")
 
     def close(self) -> None:
-        self._db.close()
+        with self.lock:
+            self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

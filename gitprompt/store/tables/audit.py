@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import apsw
-
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import rows
-from gitprompt.store.tables.rows import Condition, Window
+from gitprompt.store.tables.rows import Connection, Listing
 
 
 class AuditRow(NamedTuple):
@@ -26,6 +24,10 @@ class AuditRow(NamedTuple):
     target_id: str | None
     timestamp: int
     outcome: str = "done"
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[int]:
+        return insert(db, items)
 
 
 class Actor(NamedTuple):
@@ -59,6 +61,10 @@ class Expected(NamedTuple):
     ref: str
     oid: str
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[int]:
+        return _begin(db, items)
+
 
 # Who acts without an API key, and what no key may be called therefore.
 LOCAL = "local"  # the command line, on the data directory
@@ -66,9 +72,10 @@ LOCAL_TOKEN = "local token"  # noqa: S105 - hooks and `gitprompt sync`, over the
 GIT = "git"  # whoever moved a ref behind the server's back
 RESERVED = frozenset((LOCAL, LOCAL_TOKEN, GIT))
 COLUMNS = ", ".join(AuditRow._fields)
+LISTING = Listing("audit", COLUMNS, "audit")
 
 
-def insert(db: apsw.Connection, entries: Sequence[AuditRow]) -> list[int]:
+def insert(db: Connection, entries: Sequence[AuditRow]) -> list[int]:
     """Write rows; returns their ids."""
     if not entries:
         return []
@@ -78,7 +85,7 @@ def insert(db: apsw.Connection, entries: Sequence[AuditRow]) -> list[int]:
     return list(range(last - len(entries) + 1, last + 1))
 
 
-def begin(db: apsw.Connection, items: Sequence[Expected]) -> list[int]:
+def _begin(db: Connection, items: Sequence[Expected]) -> list[int]:
     """Write pending rows; returns their ids."""
     ids = insert(db, [item.entry._replace(outcome="pending") for item in items])
     db.executemany(
@@ -88,29 +95,54 @@ def begin(db: apsw.Connection, items: Sequence[Expected]) -> list[int]:
     return ids
 
 
-def finish(db: apsw.Connection, items: Sequence[Sequence[tuple[int, str]]]) -> list[None]:
-    """Settle rows, of each item: (id, outcome)."""
-    db.executemany(
-        "UPDATE audit SET outcome = ? WHERE id = ?",
-        [(outcome, row) for item in items for row, outcome in item],
-    )
-    return [None] * len(items)
+class ExpectedTogether(NamedTuple):
+    """What one push moves: written at once, or not at all."""
+
+    expected: Sequence[Expected]
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[list[int]]:
+        return [_begin(db, item.expected) for item in items]
 
 
-def pending(db: apsw.Connection) -> list[tuple[int, Expected]]:
+class Settled(NamedTuple):
+    """(id, outcome) of rows that were pending."""
+
+    outcomes: Sequence[tuple[int, str]]
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
+        db.executemany(
+            "UPDATE audit SET outcome = ? WHERE id = ?",
+            [(outcome, row) for item in items for row, outcome in item.outcomes],
+        )
+        return [None] * len(items)
+
+
+class NotedOnce(NamedTuple):
+    """A row that is written unless one of its action and target is there."""
+
+    entry: AuditRow
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
+        for item in items:
+            if not _has(db, item.entry):
+                insert(db, [item.entry])
+        return [None] * len(items)
+
+
+class Pending(NamedTuple):
     """What was begun and not settled, as after a crash."""
-    found = sqlite.query(
-        db, f"SELECT id, ref, oid, {COLUMNS} FROM audit WHERE outcome = 'pending' ORDER BY id"
-    )
-    return [(row[0], Expected(AuditRow(*row[3:]), row[1], row[2])) for row in found]
+
+    def answer(self, db: Connection) -> list[tuple[int, Expected]]:
+        found = sqlite.query(
+            db, f"SELECT id, ref, oid, {COLUMNS} FROM audit WHERE outcome = 'pending' ORDER BY id"
+        )
+        return [(row[0], Expected(AuditRow(*row[3:]), row[1], row[2])) for row in found]
 
 
-def has(db: apsw.Connection, workspace: str, action: str, target_id: str) -> bool:
+def _has(db: Connection, entry: AuditRow) -> bool:
     sql = "SELECT 1 FROM audit WHERE workspace_id = ? AND action = ? AND target_id = ? LIMIT 1"
-    return sqlite.row(db, sql, (workspace, action, target_id)) is not None
-
-
-def page(
-    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
-) -> list[tuple[Any, ...]]:
-    return rows.newest_first(db, "audit", COLUMNS, window, conditions)
+    key = entry.workspace_id, entry.action, entry.target_id
+    return sqlite.row(db, sql, key) is not None

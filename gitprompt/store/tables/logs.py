@@ -7,14 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import apsw
-
 from gitprompt.core.usage import Call, Usage
 from gitprompt.errors import Conflict, GitpromptError
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import audit, rollups, rows
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Condition, Window
+from gitprompt.store.tables.rows import Connection, Listing
 
 
 class LogRow(NamedTuple):
@@ -47,6 +45,10 @@ class NewLog(NamedTuple):
     usage: Usage
     audit: AuditRow
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[StoredLog | GitpromptError]:
+        return insert(db, items)
+
 
 class StoredLog(NamedTuple):
     """`spanned`: the same call as a span had told it until now."""
@@ -57,10 +59,11 @@ class StoredLog(NamedTuple):
 
 
 COLUMNS = ", ".join(LogRow._fields)
+LISTING = Listing("log", COLUMNS, "log")
 DOCUMENTS = ("ollama_options", "ollama_keep_alive", "ollama_format", "metadata")
 
 
-def insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog | GitpromptError]:
+def insert(db: Connection, items: Sequence[NewLog]) -> list[StoredLog | GitpromptError]:
     """What became of each log. The same `log_id` with the same content is the same log."""
     known = [_known(db, item) if item.row.log_id else None for item in items]
     fresh = [item for item, found in zip(items, known, strict=True) if found is None]
@@ -70,7 +73,7 @@ def insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog | Git
     return [next(stored) if found is None else found for found in known]
 
 
-def _insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog]:
+def _insert(db: Connection, items: Sequence[NewLog]) -> list[StoredLog]:
     if not items:
         return []
     rows.insert(db, "log", COLUMNS, [item.row for item in items])
@@ -87,7 +90,7 @@ def _insert(db: apsw.Connection, items: Sequence[NewLog]) -> list[StoredLog]:
     ]
 
 
-def _known(db: apsw.Connection, item: NewLog) -> StoredLog | GitpromptError | None:
+def _known(db: Connection, item: NewLog) -> StoredLog | GitpromptError | None:
     """The log with this `log_id`, or a Conflict where it says something else."""
     found = sqlite.row(
         db,
@@ -108,7 +111,7 @@ def _call_key(row: LogRow) -> tuple[str, str, str | None]:
 
 
 def _count_once(
-    db: apsw.Connection, logged: Sequence[LogRow]
+    db: Connection, logged: Sequence[LogRow]
 ) -> dict[tuple[str, str, str | None], Call]:
     """Take back what a span of the same call has counted already: the log says it better. Returns
     what was taken back, by call."""
@@ -134,7 +137,7 @@ def _count_once(
     return taken
 
 
-def of_spans(db: apsw.Connection, workspace: str, trace_id: str) -> Mapping[str, Call]:
+def of_spans(db: Connection, workspace: str, trace_id: str) -> Mapping[str, Call]:
     """The calls of a trace that are logged, by the id of their span; of several logs the first."""
     key = workspace, rollups.trace_key(trace_id)
     if not sqlite.query(db, _ANY_OF_TRACE, key):  # nearly always: its index answers
@@ -150,17 +153,15 @@ _ALL_OF_TRACE = (
 )
 
 
-def lately(db: apsw.Connection, limit: int) -> list[tuple[str | None, str | None]]:
+class RecentModels(NamedTuple):
     """(provider, model) of the newest logs of calls that did not fail."""
-    return sqlite.query(
-        db,
-        "SELECT DISTINCT provider, model FROM (SELECT provider, model, status FROM log"
-        " ORDER BY id DESC LIMIT ?) WHERE status IS NOT 'error'",
-        (limit,),
-    )
 
+    limit: int
 
-def page(
-    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
-) -> list[tuple[Any, ...]]:
-    return rows.newest_first(db, "log", COLUMNS, window, conditions)
+    def answer(self, db: Connection) -> list[tuple[str | None, str | None]]:
+        return sqlite.query(
+            db,
+            "SELECT DISTINCT provider, model FROM (SELECT provider, model, status FROM log"
+            " ORDER BY id DESC LIMIT ?) AS recent WHERE status IS DISTINCT FROM 'error'",
+            self,
+        )

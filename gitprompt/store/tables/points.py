@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
-
-import apsw
+from typing import Any, Literal, NamedTuple
 
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import audit, rows
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Condition
+from gitprompt.store.tables.rows import Condition, Connection
 
 Aggregate = Literal["avg", "sum", "min", "max", "count", "last"]
 MAX_STEPS = 10_000
@@ -34,6 +32,10 @@ class NewPoints(NamedTuple):
     points: Sequence[PointRow]
     audit: AuditRow
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[int]:
+        return insert(db, items)
+
 
 class Step(NamedTuple):
     """The points of one step, aggregated. `timestamp` is where the step begins."""
@@ -55,23 +57,27 @@ _SQL: dict[Aggregate, str] = {
 }
 
 
-def insert(db: apsw.Connection, items: Sequence[NewPoints]) -> list[int]:
+def insert(db: Connection, items: Sequence[NewPoints]) -> list[int]:
     """How many points each item had."""
     rows.insert(db, "metric", COLUMNS, [point for item in items for point in item.points])
     audit.insert(db, [item.audit for item in items])
     return [len(item.points) for item in items]
 
 
-def steps(
-    db: apsw.Connection, conditions: Sequence[Condition], *, step: int, aggregate: Aggregate
-) -> list[Step]:
+class Steps(NamedTuple):
     """The points that meet all conditions, by steps of `step` milliseconds, oldest first."""
-    where = " AND ".join(condition.sql for condition in conditions)
-    found = sqlite.query(
-        db,
-        f"SELECT at, value, points FROM (SELECT timestamp / ? * ? AS at, {_SQL[aggregate]}"
-        f" AS value, count(*) AS points, max(timestamp * 4194304 + id % 4194304) FROM metric"
-        f" WHERE {where} GROUP BY at ORDER BY at LIMIT ?)",
-        (step, step, *(condition.value for condition in conditions), MAX_STEPS),
-    )
-    return [Step(*row) for row in found]
+
+    conditions: Sequence[Condition]
+    step: int
+    aggregate: Aggregate
+
+    def answer(self, db: Connection) -> list[Step]:
+        where, values = rows.where(self.conditions)
+        found = sqlite.query(
+            db,
+            f"SELECT at, value, points FROM (SELECT timestamp / ? * ? AS at, {_SQL[self.aggregate]}"
+            f" AS value, count(*) AS points, max(timestamp * 4194304 + id % 4194304) FROM metric"
+            f" WHERE {where} GROUP BY at ORDER BY at LIMIT ?)",
+            (self.step, self.step, *values, MAX_STEPS),
+        )
+        return [Step(*row) for row in found]

@@ -6,15 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import apsw
-
 from gitprompt.core.usage import HOUR
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import audit, rollups, rows
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.rollups import Score
-from gitprompt.store.tables.rows import Condition, Window
+from gitprompt.store.tables.rows import Connection, Listing
 
 
 class NumberedSuite(NamedTuple):
@@ -46,6 +44,10 @@ class NewResult(NamedTuple):
     suite_name: str
     min_score: float | None
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[StoredResult | GitpromptError]:
+        return insert(db, items)
+
 
 class StoredResult(NamedTuple):
     id: int
@@ -53,34 +55,43 @@ class StoredResult(NamedTuple):
 
 
 COLUMNS = ", ".join(ResultRow._fields)
+LISTING = Listing("result", COLUMNS)
 _SAID = ("suite", "result_id", "run_id", "score", "metadata")
 
 
-def number(db: apsw.Connection, items: Sequence[tuple[str, Sequence[str], int]]) -> list[None]:
-    """Give a number to each suite that has none: (workspace, names, now). A number is never used
-    twice."""
-    db.executemany(
-        "INSERT INTO suite (workspace, name, created_at) SELECT ?1, ?2, ?3"
-        " WHERE NOT EXISTS (SELECT 1 FROM suite WHERE workspace = ?1 AND name = ?2)",
-        [(workspace, name, now) for workspace, names, now in items for name in names],
-    )
-    return [None] * len(items)
+class SuiteNames(NamedTuple):
+    """Suites, each of which gets a number if it has none. A number is never used twice."""
+
+    workspace: str
+    names: Sequence[str]
+    now: int
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
+        db.executemany(
+            "INSERT INTO suite (workspace, name, created_at) SELECT ?1, ?2, ?3"
+            " WHERE NOT EXISTS (SELECT 1 FROM suite WHERE workspace = ?1 AND name = ?2)",
+            [(workspace, name, now) for workspace, names, now in items for name in names],
+        )
+        return [None] * len(items)
 
 
-def numbered(db: apsw.Connection, workspace: str) -> Mapping[str, NumberedSuite]:
+class NumberedSuites(NamedTuple):
     """The numbered suites of a workspace by name, those whose file is gone too."""
-    found = sqlite.query(
-        db, "SELECT id, name, created_at FROM suite WHERE workspace = ?", (workspace,)
-    )
-    return {row[1]: NumberedSuite(*row) for row in found}
+
+    workspace: str
+
+    def answer(self, db: Connection) -> Mapping[str, NumberedSuite]:
+        rows = sqlite.query(db, "SELECT id, name, created_at FROM suite WHERE workspace = ?", self)
+        return {row[1]: NumberedSuite(*row) for row in rows}
 
 
-def insert(db: apsw.Connection, items: Sequence[NewResult]) -> list[StoredResult | GitpromptError]:
+def insert(db: Connection, items: Sequence[NewResult]) -> list[StoredResult | GitpromptError]:
     """What became of each result. The same `result_id` with the same content is the same result."""
     return [_insert(db, item) for item in items]
 
 
-def _insert(db: apsw.Connection, item: NewResult) -> StoredResult | GitpromptError:
+def _insert(db: Connection, item: NewResult) -> StoredResult | GitpromptError:
     row = item.row
     if sqlite.row(db, "SELECT 1 FROM suite WHERE id = ?", (row.suite,)) is None:
         return NotFound("Evaluation not found")
@@ -107,7 +118,7 @@ def _insert(db: apsw.Connection, item: NewResult) -> StoredResult | GitpromptErr
     return StoredResult(result, is_new=True)
 
 
-def _scored(db: apsw.Connection, workspace: str, run_id: str | None) -> tuple[Any, ...] | None:
+def _scored(db: Connection, workspace: str, run_id: str | None) -> tuple[Any, ...] | None:
     """Prompt and version of the trace of a run, where it names them."""
     if run_id is None:
         return None
@@ -120,8 +131,18 @@ def _scored(db: apsw.Connection, workspace: str, run_id: str | None) -> tuple[An
     )
 
 
-def forget(db: apsw.Connection, suites: Sequence[tuple[str, int]]) -> list[None]:
-    """Remove suites' numbers and their results, from the rollups too: (workspace, number)."""
+class SuiteRemoval(NamedTuple):
+    """A suite's number goes, and its results, from the rollups too."""
+
+    workspace: str
+    number: int
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
+        return _forget(db, items)
+
+
+def _forget(db: Connection, suites: Sequence[SuiteRemoval]) -> list[None]:
     for workspace, suite in suites:
         scores = sqlite.query(
             db,
@@ -134,13 +155,13 @@ def forget(db: apsw.Connection, suites: Sequence[tuple[str, int]]) -> list[None]
     return [None] * len(suites)
 
 
-def suite_names(db: apsw.Connection, limit: int) -> list[str]:
+class RecentSuites(NamedTuple):
     """Names of suites, those of all workspaces together, newest first."""
-    found = sqlite.query(db, "SELECT name FROM suite ORDER BY id DESC LIMIT ?", (limit,))
-    return [row[0] for row in found]
 
+    limit: int
 
-def page(
-    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
-) -> list[tuple[Any, ...]]:
-    return rows.newest_first(db, "result", COLUMNS, window, conditions)
+    def answer(self, db: Connection) -> list[str]:
+        return [
+            row[0]
+            for row in sqlite.query(db, "SELECT name FROM suite ORDER BY id DESC LIMIT ?", self)
+        ]

@@ -7,23 +7,29 @@ Rollups, keys, pins, suites and the audit log stay. Counters that are made of ro
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import apsw
+from typing import Any, NamedTuple
 
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import rows
+from gitprompt.store.tables.rows import Connection
 
 _TABLES = ("log", "trace", "run", "result", "metric")
 _TALLIED = ("log", "trace", "run")
 
 
-def forget_some(db: apsw.Connection, items: Sequence[tuple[int, int]]) -> list[int]:
-    """Delete at most `limit` rows of each table from before a Unix time: (before, limit). Returns
-    how many were deleted; 0 when there are no more."""
-    return [sum(_forget(db, table, *item) for table in _TABLES) for item in items]
+class OldRows(NamedTuple):
+    """At most `limit` rows of each table from `before` a Unix time are deleted. The result is how
+    many were; 0 when there are no more."""
+
+    before: int
+    limit: int
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[int]:
+        return [sum(_forget(db, table, *item) for table in _TABLES) for item in items]
 
 
-def _forget(db: apsw.Connection, table: str, before: int, limit: int) -> int:
+def _forget(db: Connection, table: str, before: int, limit: int) -> int:
     column, value = ("timestamp", before * 1000) if table == "metric" else ("created_at", before)
     # Rows are as good as in order of time: look only at the oldest.
     found = sqlite.query(

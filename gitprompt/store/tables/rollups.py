@@ -11,8 +11,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import apsw
-
 from gitprompt.core.usage import (
     HOUR,
     Call,
@@ -23,6 +21,7 @@ from gitprompt.core.usage import (
     percentile,
 )
 from gitprompt.store.engines import sqlite
+from gitprompt.store.tables.rows import Connection
 
 _MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
 
@@ -53,14 +52,12 @@ class Score(NamedTuple):
     score: float
 
 
-def add(db: apsw.Connection, usages: Iterable[Usage], *, sign: int = 1) -> None:
+def add(db: Connection, usages: Iterable[Usage], *, sign: int = 1) -> None:
     """Count calls; with `sign` -1, take them back."""
     add_for(db, ((usage.prompt_name, usage.version_tag, usage) for usage in usages), sign=sign)
 
 
-def add_for(
-    db: apsw.Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: int = 1
-) -> None:
+def add_for(db: Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: int = 1) -> None:
     """Like `add`, each for a prompt and version that somebody else says."""
     sums: dict[tuple[Any, ...], list[int]] = {}
     latencies: dict[tuple[Any, ...], int] = {}
@@ -97,7 +94,7 @@ def add_for(
     )
 
 
-def add_scores(db: apsw.Connection, scores: Iterable[Score], *, sign: int = 1) -> None:
+def add_scores(db: Connection, scores: Iterable[Score], *, sign: int = 1) -> None:
     db.executemany(
         "INSERT INTO score_rollup (workspace, prompt_name, version_tag, hour, scores, total)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scores = scores + excluded.scores,"
@@ -106,15 +103,37 @@ def add_scores(db: apsw.Connection, scores: Iterable[Score], *, sign: int = 1) -
     )
 
 
-def statistics(
-    db: apsw.Connection,
-    workspace: str,
-    *,
-    prompt_name: str | None = None,
-    versions: Sequence[str] | None = None,
-    since: int = 0,
-) -> list[Statistics]:
+class StatisticsQuery(NamedTuple):
     """Statistics by prompt and version, since a Unix time rounded down to its hour."""
+
+    workspace: str
+    prompt_name: str | None = None
+    versions: Sequence[str] | None = None
+    since: int = 0
+
+    def answer(self, db: Connection) -> list[Statistics]:
+        return _statistics(db, *self)
+
+
+class RollupRebuild(NamedTuple):
+    """The rollups since a Unix time are made again from what is stored."""
+
+    since: int
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
+        for item in items:
+            rebuild(db, since=item.since)
+        return [None] * len(items)
+
+
+def _statistics(
+    db: Connection,
+    workspace: str,
+    prompt_name: str | None,
+    versions: Sequence[str] | None,
+    since: int,
+) -> list[Statistics]:
     where = "workspace = ? AND hour >= ?"
     values: tuple[Any, ...] = (workspace, since // HOUR)
     if prompt_name is not None:
@@ -148,12 +167,12 @@ def statistics(
     }
     sums = {(row[0], row[1]): row[2:] for row in usage}
     return [
-        _statistics(key, sums.get(key, (0,) * 6), latency.get(key, []), scores.get(key))
+        _row_of(key, sums.get(key, (0,) * 6), latency.get(key, []), scores.get(key))
         for key in sorted(sums.keys() | scores.keys())
     ]
 
 
-def _statistics(
+def _row_of(
     key: tuple[str, str],
     sums: Sequence[int],
     latency: list[tuple[int, int]],
@@ -177,7 +196,7 @@ def _statistics(
     )
 
 
-def rebuild(db: apsw.Connection, *, since: int = 0) -> None:
+def rebuild(db: Connection, *, since: int = 0) -> None:
     """Make the rollups anew from the rows since a Unix time, rounded up to a whole hour: what
     retention has removed stays counted."""
     hour = -(-since // HOUR)
@@ -235,7 +254,7 @@ def of_log(row: Sequence[Any]) -> Usage:
     )
 
 
-def _logged(db: apsw.Connection, since: int) -> Iterator[Usage]:
+def _logged(db: Connection, since: int) -> Iterator[Usage]:
     for row in db.execute(f"SELECT {LOGGED} FROM log WHERE created_at >= ?", (since,)):
         yield of_log(row)
 
@@ -276,7 +295,7 @@ def of_traced(row: Sequence[Any]) -> Call | None:
     return Call(facts.provider, facts.model, facts.cost_usd, usage)
 
 
-def _traced(db: apsw.Connection, since: int) -> Iterator[Usage]:
+def _traced(db: Connection, since: int) -> Iterator[Usage]:
     found = db.execute(
         f"SELECT {TRACED} FROM span JOIN trace ON trace.id = span.trace"
         f" WHERE span.metadata IS NOT NULL AND span.created_at >= ? AND {UNLOGGED}",

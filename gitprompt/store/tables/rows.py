@@ -6,17 +6,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import apsw
 
 from gitprompt.store.engines import sqlite
 
+Connection = apsw.Connection
 _SIZES = (256, 64, 16, 4, 1)
 
 
 def insert(
-    db: apsw.Connection,
+    db: Connection,
     table: str,
     columns: str,
     rows: Sequence[Sequence[Any]],
@@ -33,14 +34,12 @@ def insert(
             at += size
 
 
-Connection = apsw.Connection
-
-
 class Condition(NamedTuple):
-    """One filter of a list: SQL with one hole, and its value."""
+    """One filter of a list. `column` is a name that the program knows, never one that was sent."""
 
-    sql: str
+    column: str
     value: Any
+    operator: Literal["=", "<", ">="] = "="
 
 
 class Window(NamedTuple):
@@ -51,42 +50,67 @@ class Window(NamedTuple):
     before: int | None = None
 
 
-def _where(conditions: Sequence[Condition]) -> tuple[str, tuple[Any, ...]]:
-    where = " AND ".join(condition.sql for condition in conditions) or "1"
-    return where, tuple(condition.value for condition in conditions)
+def where(conditions: Sequence[Condition]) -> tuple[str, tuple[Any, ...]]:
+    """The SQL of all conditions together, and the values that are bound to it."""
+    assert all(condition.column.isidentifier() for condition in conditions)
+    sql = " AND ".join(f"{condition.column} {condition.operator} ?" for condition in conditions)
+    return sql or "1", tuple(condition.value for condition in conditions)
 
 
-def newest_first(
-    db: apsw.Connection,
-    table: str,
-    columns: str,
-    window: Window,
-    conditions: Sequence[Condition],
-) -> list[tuple[Any, ...]]:
-    """(id, *columns) of the rows that meet all conditions."""
-    if window.before is not None:
-        conditions = [*conditions, Condition("id < ?", window.before)]
-    where, values = _where(conditions)
-    sql = f"SELECT id, {columns} FROM {table} WHERE {where} ORDER BY id DESC LIMIT ? OFFSET ?"
-    return sqlite.query(db, sql, (*values, window.limit, window.offset))
+class Listing(NamedTuple):
+    """A table that can be listed: `columns` beside the id, and the `kind` of its tally; None: its
+    rows are counted."""
+
+    table: str
+    columns: str
+    kind: str | None = None
 
 
-def count(db: apsw.Connection, table: str, conditions: Sequence[Condition]) -> int:
-    where, values = _where(conditions)
-    return int(sqlite.query(db, f"SELECT count(*) FROM {table} WHERE {where}", values)[0][0])
+class Page(NamedTuple):
+    """The (id, *columns) of a part of the rows that meet all conditions, newest first, and how many
+    meet them. `tallied` is the workspace of which these are all rows, if no filter narrows them."""
+
+    listing: Listing
+    window: Window
+    conditions: Sequence[Condition]
+    tallied: str | None = None
+
+    def answer(self, db: Connection) -> tuple[list[tuple[Any, ...]], int]:
+        table, columns, kind = self.listing
+        conditions, values = where(self.conditions)
+        if self.tallied is not None and kind is not None:
+            total = tally(db, self.tallied, kind)
+        else:
+            sql = f"SELECT count(*) FROM {table} WHERE {conditions}"
+            total = int(sqlite.query(db, sql, values)[0][0])
+        if self.window.before is not None:
+            conditions, values = f"{conditions} AND id < ?", (*values, self.window.before)
+        sql = f"SELECT id, {columns} FROM {table} WHERE {conditions} ORDER BY id DESC"
+        values = (*values, self.window.limit, self.window.offset)
+        return sqlite.query(db, f"{sql} LIMIT ? OFFSET ?", values), total
 
 
 # How many rows a workspace has
 
 
-def tally(db: apsw.Connection, workspace: str, kind: str) -> int:
+class Tally(NamedTuple):
+    """How many rows of a kind a workspace has."""
+
+    workspace: str
+    kind: str
+
+    def answer(self, db: Connection) -> int:
+        return tally(db, *self)
+
+
+def tally(db: Connection, workspace: str, kind: str) -> int:
     found = sqlite.row(
         db, "SELECT rows FROM tally WHERE workspace = ? AND kind = ?", (workspace, kind)
     )
     return int(found[0]) if found else 0
 
 
-def add_to_tally(db: apsw.Connection, kind: str, workspaces: Iterable[str], step: int = 1) -> None:
+def add_to_tally(db: Connection, kind: str, workspaces: Iterable[str], step: int = 1) -> None:
     """Count one row more (or less) for each of `workspaces`."""
     counts: dict[str, int] = {}
     for workspace in workspaces:

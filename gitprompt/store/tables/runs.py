@@ -6,13 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import apsw
-
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import audit, rows
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Condition, Window
+from gitprompt.store.tables.rows import Connection, Listing
 
 
 class RunRow(NamedTuple):
@@ -39,6 +37,10 @@ class NewRun(NamedTuple):
     timed: bool
     audit: AuditRow
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[bool | GitpromptError]:
+        return insert(db, items)
+
 
 class RunChange(NamedTuple):
     """What replaces what; None leaves a field alone."""
@@ -51,6 +53,10 @@ class RunChange(NamedTuple):
     end_time: int | None
     now: int
     audit: AuditRow
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[ChangedRun | GitpromptError]:
+        return change(db, items)
 
 
 class ChangedRun(NamedTuple):
@@ -68,21 +74,26 @@ class RunDeletion(NamedTuple):
     run_id: str
     audit: AuditRow
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[GitpromptError | None]:
+        return delete(db, items)
+
 
 COLUMNS = ", ".join(RunRow._fields)
+LISTING = Listing("run", COLUMNS, "run")
 _DOCUMENTS = ("input", "output", "metadata")
 FINISHED = ("completed", "failed")
 
 
-def insert(db: apsw.Connection, items: Sequence[NewRun]) -> list[GitpromptError | bool]:
+def insert(db: Connection, items: Sequence[NewRun]) -> list[GitpromptError | bool]:
     """Whether each is new. A run's trace must exist. The same id with the same content is the same
     run."""
     return [_insert(db, item) for item in items]
 
 
-def _insert(db: apsw.Connection, item: NewRun) -> GitpromptError | bool:
+def _insert(db: Connection, item: NewRun) -> GitpromptError | bool:
     row = item.row
-    before = one(db, row.workspace, row.run_id)
+    before = _one(db, row.workspace, row.run_id)
     if before is not None:
         compared = RunRow._fields[:-2] if item.timed else RunRow._fields[:-4]
         size = len(compared)
@@ -99,12 +110,12 @@ def _insert(db: apsw.Connection, item: NewRun) -> GitpromptError | bool:
     return True
 
 
-def change(db: apsw.Connection, items: Sequence[RunChange]) -> list[GitpromptError | ChangedRun]:
+def change(db: Connection, items: Sequence[RunChange]) -> list[GitpromptError | ChangedRun]:
     return [_change(db, item) for item in items]
 
 
-def _change(db: apsw.Connection, item: RunChange) -> GitpromptError | ChangedRun:
-    before = one(db, item.workspace, item.run_id)
+def _change(db: Connection, item: RunChange) -> GitpromptError | ChangedRun:
+    before = _one(db, item.workspace, item.run_id)
     if before is None:
         return NotFound("Run not found")
     status = item.status or before.status
@@ -136,17 +147,30 @@ def _change(db: apsw.Connection, item: RunChange) -> GitpromptError | ChangedRun
     return ChangedRun(status, before.start_time, end_time, before.trace_id, ends_first)
 
 
-def running(db: apsw.Connection, since: int, limit: int) -> list[tuple[str, str, int]]:
+class Running(NamedTuple):
     """(workspace, run_id, created_at) of the newest runs that are running, and came since a time."""
-    return sqlite.query(
-        db,
-        "SELECT workspace, run_id, created_at FROM run WHERE status = 'running'"
-        " AND created_at >= ? ORDER BY created_at DESC LIMIT ?",
-        (since, limit),
-    )
+
+    since: int
+    limit: int
+
+    def answer(self, db: Connection) -> list[tuple[str, str, int]]:
+        return sqlite.query(
+            db,
+            "SELECT workspace, run_id, created_at FROM run WHERE status = 'running'"
+            " AND created_at >= ? ORDER BY created_at DESC LIMIT ?",
+            self,
+        )
 
 
-def delete(db: apsw.Connection, items: Sequence[RunDeletion]) -> list[GitpromptError | None]:
+class OneRun(NamedTuple):
+    workspace: str
+    run_id: str
+
+    def answer(self, db: Connection) -> RunRow | None:
+        return _one(db, *self)
+
+
+def delete(db: Connection, items: Sequence[RunDeletion]) -> list[GitpromptError | None]:
     outcomes: list[GitpromptError | None] = []
     for item in items:
         db.execute(
@@ -161,13 +185,7 @@ def delete(db: apsw.Connection, items: Sequence[RunDeletion]) -> list[GitpromptE
     return outcomes
 
 
-def one(db: apsw.Connection, workspace: str, run_id: str) -> RunRow | None:
+def _one(db: Connection, workspace: str, run_id: str) -> RunRow | None:
     sql = f"SELECT {COLUMNS} FROM run WHERE workspace = ? AND run_id = ?"
     found = sqlite.row(db, sql, (workspace, run_id))
     return RunRow(*found) if found else None
-
-
-def page(
-    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
-) -> list[tuple[Any, ...]]:
-    return rows.newest_first(db, "run", COLUMNS, window, conditions)

@@ -14,7 +14,7 @@ from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import audit, logs, rollups, rows
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Condition, Window
+from gitprompt.store.tables.rows import Connection, Listing
 
 
 class TraceRow(NamedTuple):
@@ -43,6 +43,10 @@ class NewTrace(NamedTuple):
     row: TraceRow
     audit: AuditRow
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[bool | GitpromptError]:
+        return insert_traces(db, items)
+
 
 class NewSpan(NamedTuple):
     """`usage` is what an LLM's span used, None for others; its prompt is the trace's to say."""
@@ -60,6 +64,21 @@ class NewSpans(NamedTuple):
     spans: Sequence[NewSpan]
     audit: AuditRow
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[StoredSpans | GitpromptError]:
+        return insert_spans(db, items)
+
+
+class EnsuredTrace(NamedTuple):
+    """A trace that may be there already: an exporter names it in every request."""
+
+    row: TraceRow
+    audit: AuditRow
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[bool]:
+        return ensure(db, items)
+
 
 class StoredSpans(NamedTuple):
     """Those of an item's spans that were not there yet; `logged` are the calls of a model among them
@@ -70,11 +89,12 @@ class StoredSpans(NamedTuple):
 
 
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
+LISTING = Listing("trace", TRACE_COLUMNS, "trace")
 SPAN_COLUMNS = ", ".join(SpanRow._fields)
 _CHILD_COLUMNS = f"trace, {SPAN_COLUMNS}"
 
 
-def insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> list[GitpromptError | bool]:
+def insert_traces(db: Connection, items: Sequence[NewTrace]) -> list[GitpromptError | bool]:
     """Whether each is new. The same id with the same content is the same trace; with other content a
     Conflict."""
     try:
@@ -101,7 +121,7 @@ def insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> list[Gitpro
     return outcomes
 
 
-def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[bool]:
+def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
     """Insert the traces that are not there yet, and say which those are; one that names no prompt
     takes the name of a later export, and what it has counted goes with it."""
     outcomes: list[bool] = []
@@ -111,7 +131,7 @@ def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[bool]:
         found = sqlite.row(db, sql, (row.workspace, row.trace_id))
         outcomes.append(found is None)
         if found is None:
-            _insert_traces(db, [item])
+            _insert_traces(db, [NewTrace(*item)])
         elif found[1] is None and row.prompt_name is not None:
             count_spans(db, [found[0]], sign=-1)
             db.execute(
@@ -122,15 +142,13 @@ def ensure(db: apsw.Connection, items: Sequence[NewTrace]) -> list[bool]:
     return outcomes
 
 
-def _insert_traces(db: apsw.Connection, items: Sequence[NewTrace]) -> None:
+def _insert_traces(db: Connection, items: Sequence[NewTrace]) -> None:
     rows.insert(db, "trace", TRACE_COLUMNS, [item.row for item in items])
     rows.add_to_tally(db, "trace", [item.row.workspace for item in items])
     audit.insert(db, [item.audit for item in items])
 
 
-def insert_spans(
-    db: apsw.Connection, items: Sequence[NewSpans]
-) -> list[GitpromptError | StoredSpans]:
+def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptError | StoredSpans]:
     """Spans of traces that exist; the same id with the same content is the same span."""
     traces: dict[tuple[str, str], tuple[Any, ...] | None] = {}
     for item in items:
@@ -150,7 +168,7 @@ def insert_spans(
 
 
 def _insert_spans(
-    db: apsw.Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]
+    db: Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]
 ) -> list[StoredSpans]:
     children = [(trace[0], *span.row) for item, trace in items for span in item.spans]
     rows.insert(db, "span", _CHILD_COLUMNS, children)
@@ -170,7 +188,7 @@ def _insert_spans(
     return stored
 
 
-def _logged(db: apsw.Connection, item: NewSpans) -> Mapping[str, Call]:
+def _logged(db: Connection, item: NewSpans) -> Mapping[str, Call]:
     """The item's calls of a model that a log has told already."""
     calls = {span.row.span_id for span in item.spans if span.usage is not None}
     if not calls:
@@ -180,7 +198,7 @@ def _logged(db: apsw.Connection, item: NewSpans) -> Mapping[str, Call]:
 
 
 def _insert_new(
-    db: apsw.Connection, item: NewSpans, trace: tuple[Any, ...]
+    db: Connection, item: NewSpans, trace: tuple[Any, ...]
 ) -> GitpromptError | StoredSpans:
     """Those of the item's spans that are not there yet; a Conflict where one says otherwise."""
     fresh: dict[str, NewSpan] = {}
@@ -195,24 +213,28 @@ def _insert_new(
     return _insert_spans(db, [(new, trace)])[0] if fresh else StoredSpans(new)
 
 
-def _span(db: apsw.Connection, trace: int, span: SpanRow) -> SpanRow | None:
+def _span(db: Connection, trace: int, span: SpanRow) -> SpanRow | None:
     sql = f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ? AND span_id = ?"
     found = sqlite.row(db, sql, (trace, span.span_id))
     return SpanRow(*found) if found else None
 
 
-class Deletion(NamedTuple):
+class TraceDeletion(NamedTuple):
     workspace: str
     trace_id: str
     audit: AuditRow
 
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[GitpromptError | None]:
+        return delete(db, items)
 
-def delete(db: apsw.Connection, items: Sequence[Deletion]) -> list[GitpromptError | None]:
+
+def delete(db: Connection, items: Sequence[TraceDeletion]) -> list[GitpromptError | None]:
     """Delete traces with their spans; runs keep, without their trace."""
     return [_delete(db, item) for item in items]
 
 
-def _delete(db: apsw.Connection, item: Deletion) -> GitpromptError | None:
+def _delete(db: Connection, item: TraceDeletion) -> GitpromptError | None:
     key = item.workspace, item.trace_id
     found = sqlite.row(db, "SELECT id FROM trace WHERE workspace = ? AND trace_id = ?", key)
     if found is None:
@@ -225,7 +247,7 @@ def _delete(db: apsw.Connection, item: Deletion) -> GitpromptError | None:
     return None
 
 
-def count_spans(db: apsw.Connection, traces: Sequence[int], *, sign: int) -> None:
+def count_spans(db: Connection, traces: Sequence[int], *, sign: int) -> None:
     """Put what the spans of these traces used into the rollups, or take it out."""
     for trace in traces:
         spans = sqlite.query(
@@ -242,8 +264,7 @@ def count_spans(db: apsw.Connection, traces: Sequence[int], *, sign: int) -> Non
 # reading
 
 
-def lately(db: apsw.Connection, limit: int) -> set[tuple[str, SpanFacts]]:
-    """The names and facts of the newest spans, but for calls of models that failed; without costs."""
+def _recent(db: Connection, limit: int) -> set[tuple[str, SpanFacts]]:
     newest = sqlite.query(
         db, "SELECT name, status, metadata FROM span ORDER BY id DESC LIMIT ?", (limit,)
     )
@@ -255,16 +276,35 @@ def lately(db: apsw.Connection, limit: int) -> set[tuple[str, SpanFacts]]:
     return found
 
 
-def page(
-    db: apsw.Connection, window: Window, conditions: Sequence[Condition]
-) -> list[tuple[Any, ...]]:
-    return rows.newest_first(db, "trace", TRACE_COLUMNS, window, conditions)
-
-
-def one(
-    db: apsw.Connection, workspace: str, trace_id: str
-) -> tuple[TraceRow, list[SpanRow]] | None:
+class OneTrace(NamedTuple):
     """A trace and its spans by start time."""
+
+    workspace: str
+    trace_id: str
+
+    def answer(self, db: Connection) -> tuple[TraceRow, list[SpanRow]] | None:
+        return _one(db, self.workspace, self.trace_id)
+
+
+class OneSpan(NamedTuple):
+    workspace: str
+    trace_id: str
+    span_id: str
+
+    def answer(self, db: Connection) -> SpanRow | None:
+        return _one_span(db, *self)
+
+
+class RecentSpans(NamedTuple):
+    """The names and facts of the newest spans, but for calls of models that failed; without costs."""
+
+    limit: int
+
+    def answer(self, db: Connection) -> set[tuple[str, SpanFacts]]:
+        return _recent(db, self.limit)
+
+
+def _one(db: Connection, workspace: str, trace_id: str) -> tuple[TraceRow, list[SpanRow]] | None:
     found = sqlite.row(
         db,
         f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
@@ -281,7 +321,7 @@ def one(
     return TraceRow(*found[1:]), [SpanRow(*span) for span in spans]
 
 
-def one_span(db: apsw.Connection, workspace: str, trace_id: str, span_id: str) -> SpanRow | None:
+def _one_span(db: Connection, workspace: str, trace_id: str, span_id: str) -> SpanRow | None:
     columns = ", ".join(f"span.{column}" for column in SpanRow._fields)
     found = sqlite.row(
         db,

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""API keys, by the hashes of their secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitprompt.store.engines import sqlite
+from gitprompt.store.tables import audit
+from gitprompt.store.tables.audit import AuditRow
+from gitprompt.store.tables.rows import Connection
+
+
+class KeyRecord(NamedTuple):
+    """An API key without its secret. `workspace_id` '*' is a master key; times are Unix seconds."""
+
+    id: int
+    name: str
+    workspace_id: str
+    scopes: str
+    created_at: int
+    expires_at: int | None
+    last_used_at: int | None = None
+
+    @property
+    def scope_set(self) -> frozenset[str]:
+        return frozenset(self.scopes.split(","))
+
+
+_COLUMNS = ", ".join(KeyRecord._fields)
+
+
+class KeyInsertion(NamedTuple):
+    """A key by its hash, and the audit row for it, which gets the key's id; that is the result."""
+
+    name: str
+    workspace_id: str
+    scopes: str
+    hashed: str
+    created_at: int
+    expires_at: int | None
+    audit: AuditRow
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[int]:
+        return [_insert(db, item) for item in items]
+
+
+class KeyRemoval(NamedTuple):
+    """A key that goes, of one workspace or (None) of any; the result says whether it was there."""
+
+    key_id: int
+    workspace: str | None
+    audit: AuditRow
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[bool]:
+        return [_remove(db, item) for item in items]
+
+
+class KeyUse(NamedTuple):
+    """When keys were last used: key id → Unix seconds."""
+
+    used: Mapping[int, int]
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
+        db.executemany(
+            "UPDATE api_key SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
+            [(at, key_id) for item in items for key_id, at in item.used.items()],
+        )
+        return [None] * len(items)
+
+
+class KeyByHash(NamedTuple):
+    hashed: str
+
+    def answer(self, db: Connection) -> KeyRecord | None:
+        row = sqlite.row(db, f"SELECT {_COLUMNS} FROM api_key WHERE hash = ?", self)
+        return KeyRecord(*row) if row else None
+
+
+class Keys(NamedTuple):
+    """The keys of a workspace, or (None) all, oldest first."""
+
+    workspace: str | None
+
+    def answer(self, db: Connection) -> list[KeyRecord]:
+        found = sqlite.query(
+            db,
+            f"SELECT {_COLUMNS} FROM api_key WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY id",
+            self,
+        )
+        return [KeyRecord(*row) for row in found]
+
+
+def _insert(db: Connection, item: KeyInsertion) -> int:
+    db.execute(
+        "INSERT INTO api_key (name, workspace_id, scopes, hash, created_at, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        item[:-1],
+    )
+    key_id = db.last_insert_rowid()
+    audit.insert(db, [item.audit._replace(target_id=str(key_id))])
+    return key_id
+
+
+def _remove(db: Connection, item: KeyRemoval) -> bool:
+    db.execute(
+        "DELETE FROM api_key WHERE id = ?1 AND (?2 IS NULL OR workspace_id = ?2)",
+        (item.key_id, item.workspace),
+    )
+    removed = db.changes() > 0
+    if removed:
+        audit.insert(db, [item.audit])
+    return removed

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pins: versions as they were first seen, which are served for ever (ADR 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gitprompt.core.publication import Pin, Version
+from gitprompt.store.engines import sqlite
+from gitprompt.store.tables import rows
+from gitprompt.store.tables.rows import Connection
+
+_COLUMNS = "name, version, tag, commit_oid, blob, created_at, author, path, first_seen"
+
+
+class NewPins(NamedTuple):
+    """Versions that are remembered from `first_seen` on; what is remembered already stays."""
+
+    workspace: str
+    versions: Sequence[Version]
+    first_seen: int
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
+        for workspace, versions, first_seen in items:
+            pins = [(workspace, *version, first_seen) for version in versions]
+            rows.insert(db, "pin", f"workspace, {_COLUMNS}", pins, verb="INSERT OR IGNORE")
+        return [None] * len(items)
+
+
+class OnePin(NamedTuple):
+    workspace: str
+    name: str
+    version: str
+
+    def answer(self, db: Connection) -> Pin | None:
+        row = sqlite.row(
+            db,
+            f"SELECT {_COLUMNS} FROM pin WHERE workspace = ? AND name = ? AND version = ?",
+            self,
+        )
+        return _pin(row) if row else None
+
+
+class PinsAfter(NamedTuple):
+    """The next pins of a workspace in order of name and version."""
+
+    workspace: str
+    name: str
+    version: str
+    limit: int
+
+    def answer(self, db: Connection) -> list[Pin]:
+        found = sqlite.query(
+            db,
+            f"SELECT {_COLUMNS} FROM pin WHERE workspace = ? AND (name, version) > (?, ?)"
+            " ORDER BY name, version LIMIT ?",
+            self,
+        )
+        return [_pin(row) for row in found]
+
+
+class AnyPin(NamedTuple):
+    """Whether a workspace has one."""
+
+    workspace: str
+
+    def answer(self, db: Connection) -> bool:
+        return sqlite.row(db, "SELECT 1 FROM pin WHERE workspace = ? LIMIT 1", self) is not None
+
+
+def _pin(row: Sequence[Any]) -> Pin:
+    return Pin(Version(*row[:-1]), row[-1])
