@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from starlette.routing import Match, Route
+from starlette.routing import Route
 from starlette.types import Scope, Send
 
 from gitprompt.errors import GitpromptError, NotFound
@@ -108,21 +108,21 @@ class HotPath:
 
     def template(self, path: str) -> str:
         """The path without its names, for the metrics."""
-        route, _ = self._match({"type": "http", "method": "GET", "path": path})
+        route, _ = self._match(path)
         return route.path_format if route else f"{PREFIX}/other"
 
-    def _match(self, scope: Scope) -> tuple[Route | None, dict[str, str]]:
-        """The route of a path, and what the path says."""
-        at = {**scope, "path": scope["path"].rstrip("/")}
+    def _match(self, path: str) -> tuple[Route | None, dict[str, str]]:
+        """The route of a path, and what the path says; all of it is text."""
+        path = path.rstrip("/")
         for route in self._routes:
-            match, child = route.matches(at)
-            if match is not Match.NONE:
-                return route, child["path_params"]
+            match = route.path_regex.match(path)
+            if match is not None:
+                return route, match.groupdict()
         return None, {}
 
     async def _answer(self, scope: Scope, principal: Principal) -> tuple[Answer, bool]:
         """The answer of the row that a path has, and whether it may be kept."""
-        route, path = self._match(scope)
+        route, path = self._match(scope["path"])
         if route is None:
             raise NotFound("Route not found")
         query = parse_query(scope["query_string"])
@@ -144,7 +144,7 @@ class HotPath:
 
     def _count_refusal(self, scope: Scope, workspace: str, error: GitpromptError) -> None:
         """A prompt that does not exist has no series of its own."""
-        route, path = self._match(scope)
+        route, path = self._match(scope["path"])
         if route is not None and route.path_format == _ONE:
             exists = self._context.catalog.exists(workspace, path["name"])
             result = "not_found" if error.status == 404 else "invalid"

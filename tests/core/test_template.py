@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gitprompt.core.template import TemplateError, compile_template, simple_names
 
-SPEC = Path(__file__).parent / "data" / "mustache-spec"
+SPEC = Path(__file__).parents[1] / "data" / "mustache-spec"
 VECTORS = [
     pytest.param(vector, id=f"{path.stem}: {vector['name']}")
     for path in sorted(SPEC.glob("*.json"))

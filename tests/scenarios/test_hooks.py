@@ -11,7 +11,7 @@ import pytest
 
 from tests.world import WELCOME, Clone, Refused, run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BROKEN = "messages:\n  - role: user\n    content: Hello {{nmae\n"
 
 

@@ -399,7 +399,7 @@ def test_deleting_a_trace_takes_its_spans_and_leaves_its_runs(client: Client) ->
     assert client.get(f"/v1/runs/{run_id}")["trace_id"] is None
 
 
-OTLP = json.loads((Path(__file__).parent / "data" / "otlp-traces.json").read_text())
+OTLP = json.loads((Path(__file__).parents[1] / "data" / "otlp-traces.json").read_text())
 
 
 def test_otlp_in_json_is_told_apart_and_counted(client: Client) -> None:
