@@ -210,7 +210,7 @@ class Sidecar:
             metrics_address(context.settings) if context.settings.metrics_addr else None
         )
         answered = routes(SURFACES, context, self._entrance, self._turns)
-        self._reads = HotPath(context, self._entrance, answered)
+        self.reads = HotPath(context, self._entrance, answered)
         self._router = Router(
             routes=[
                 *answered,
@@ -272,7 +272,7 @@ class Sidecar:
                 raise NotFound("Route not found")
             if hot_path.owns(path) and scope["method"] in ("GET", "HEAD"):
                 self._turns.since_read = 0
-                await self._reads(scope, send)
+                await self.reads(scope, send)
             elif path.startswith(smart_http.PREFIX):
                 await self._git(scope, receive, send)
             else:
@@ -308,7 +308,7 @@ class Sidecar:
             return known
         path = scope["path"]
         if hot_path.owns(path):
-            return self._reads.template(path)
+            return self.reads.template(path)
         if path.startswith(smart_http.PREFIX):
             return smart_http.template(path)
         return self._templates.get(scope.get("endpoint"), OTHER)
