@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from gitprompt.cli.main import run_cli
 from gitprompt.cli.outcome import guarded
+from tests.server.client import OPEN, Client
 from tests.world import IDENTITY, WELCOME, Clone, Server
 
 settings.register_profile(
@@ -80,3 +81,15 @@ def cli(
         return Outcome(code, out, err)
 
     return command
+
+
+@pytest.fixture(autouse=True, scope="module")
+def close_clients() -> Iterator[None]:
+    yield
+    for http in OPEN:
+        http.close()
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Client:
+    return Client(server)

@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from openapi_spec_validator import validate
 
 from tests.world import Server
 
@@ -24,3 +27,7 @@ def test_schemathesis_finds_no_500_and_nothing_undocumented(server: Server, tmp_
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-1_000:]
     assert "Tested: " in done.stdout
+
+
+def test_the_openapi_document_is_valid(described: dict[str, Any]) -> None:
+    validate(described)

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import math
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,34 +15,11 @@ from hypothesis import strategies as st
 from gitprompt import metrics as library
 from gitprompt.core.prices import Price, PriceTable
 from gitprompt.metrics import (
-    EventBus,
     Metrics,
-    MetricsListener,
-    PipelineEnded,
-    PipelineStarted,
-    ProviderCallEnded,
-    Registry,
-    StageEnded,
-    ToolCallEnded,
-    ValidationEnded,
     families,
-    instruments,
 )
-from gitprompt.metrics.exposition import expose
-from tests.scraping import OPENMETRICS, Samples, read
-from tests.world import eventually
-
-
-def told(metrics: Metrics, *, accept: str = OPENMETRICS) -> Samples:
-    registry = Registry()
-    registry.register(metrics)
-    body = b"".join(expose(registry, accept).body).decode()
-    return read(body, is_openmetrics="openmetrics" in accept, namespace=metrics.namespace)
-
-
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
+from tests.metrics.recorded import told
+from tests.scraping import OPENMETRICS
 
 
 def test_the_functions_of_promptkit_record_what_they_say(metrics: Metrics) -> None:
@@ -224,208 +199,3 @@ def test_threads_lose_nothing(metrics: Metrics) -> None:
 def test_what_cannot_be_is_refused(options: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Metrics(**options)
-
-
-def test_instruments_record_how_a_block_went(metrics: Metrics) -> None:
-    with instruments.Pipeline(metrics), instruments.Stage(metrics, "s", "t"):
-        assert told(metrics)("pipelines_active") == 1
-        with instruments.ProviderCall(metrics, "a", "m") as call:
-            call.tokens(input=1, output=2, cached=3)
-            call.cost(0.5)
-            call.trace_id = "abc"
-        with instruments.Validator(metrics, "v") as validation:
-            validation.fail()
-    for make in (
-        lambda: instruments.Pipeline(metrics),
-        lambda: instruments.Stage(metrics, "s", "t"),
-        lambda: instruments.ProviderCall(metrics, "a", "m"),
-        lambda: instruments.ToolCall(metrics, "t"),
-        lambda: instruments.Validator(metrics, "v"),
-    ):
-        with pytest.raises(ZeroDivisionError), make():
-            raise ZeroDivisionError
-    found = told(metrics)
-    assert found("pipelines_active") == 0
-    assert found("pipeline_duration_seconds_count", status="success") == 1
-    assert found("pipeline_duration_seconds_count", status="error") == 1
-    assert found("stage_elements_total", stage="s", status="error") == 1
-    assert found("provider_requests_total", provider="a", model="m", status="error") == 1
-    assert found("provider_tokens_total", provider="a", model="m", type="cached") == 3
-    assert found("provider_cost_total", provider="a", model="m") == 0.5
-    assert found("tool_calls_total", tool="t", status="error") == 1
-    assert found("validations_total", validator="v", validator_type="other", status="failed") == 2
-    assert {one.labels["trace_id"] for one in found.exemplars.values()} == {"abc"}
-
-
-def test_instruments_work_in_async_code_and_as_decorators(metrics: Metrics) -> None:
-    @instruments.ToolCall(metrics, "later")
-    async def later(value: int) -> int:
-        await asyncio.sleep(0)
-        return value + 1
-
-    @instruments.ToolCall(metrics, "now")
-    def now(value: int) -> int:
-        return value // 0 if value < 0 else value
-
-    async def story() -> list[int]:
-        async with instruments.ProviderCall(metrics, "a", "m") as call:
-            call.tokens(input=7)
-        waiting = asyncio.create_task(asyncio.wait_for(stuck(), 0.01))
-        with pytest.raises(TimeoutError):
-            await waiting
-        return list(await asyncio.gather(*(later(number) for number in range(5))))
-
-    @instruments.ToolCall(metrics, "stuck")
-    async def stuck() -> None:
-        await asyncio.Event().wait()
-
-    assert asyncio.run(story()) == [1, 2, 3, 4, 5]
-    assert now(3) == 3
-    with pytest.raises(ZeroDivisionError):
-        now(-1)
-    found = told(metrics)
-    assert found("tool_calls_total", tool="later", status="success") == 5
-    assert found("tool_calls_total", tool="now", status="success") == 1
-    assert found("tool_calls_total", tool="now", status="error") == 1
-    assert found("tool_calls_total", tool="stuck", status="error") == 1
-    assert found("provider_tokens_total", provider="a", model="m", type="input") == 7
-    assert later.__name__ == "later"
-
-
-def test_an_instrument_may_be_used_again_and_around_streams(metrics: Metrics) -> None:
-    call = instruments.ProviderCall(metrics, "a", "m")
-    with call:
-        call.tokens(input=5)
-    with call:
-        pass
-    validation = instruments.Validator(metrics, "v")
-    with validation:
-        validation.fail()
-    with validation:
-        pass
-
-    @instruments.ToolCall(metrics, "stream")
-    def stream(size: int) -> Iterator[int]:
-        yield from range(size)
-        raise ZeroDivisionError
-
-    @instruments.ToolCall(metrics, "later")
-    async def later(size: int) -> AsyncIterator[int]:
-        for number in range(size):
-            await asyncio.sleep(0.01)
-            yield number
-
-    async def story() -> list[int]:
-        async for _ in later(3):
-            break  # who reads may stop: that is no error
-        return [number async for number in later(3)]
-
-    with pytest.raises(ZeroDivisionError):
-        list(stream(2))
-    assert next(stream(2)) == 0
-    assert asyncio.run(story()) == [0, 1, 2]
-    found = told(metrics)
-    assert found("provider_tokens_total", provider="a", model="m", type="input") == 5
-    assert found("validations_total", validator="v", validator_type="other", status="passed") == 1
-    assert found("tool_calls_total", tool="stream", status="error") == 1
-    assert found("tool_calls_total", tool="later", status="success") == 2
-    assert found("tool_call_duration_seconds_sum", tool="later") >= 0.04
-
-
-def test_events_are_counted_in_their_order(metrics: Metrics) -> None:
-    seen: list[Any] = []
-    with EventBus() as bus:
-        bus.subscribe_all(MetricsListener(metrics))
-        bus.subscribe_all(seen.append)
-        events = [
-            PipelineStarted(run_id="r"),
-            StageEnded(stage="s", stage_type="t", seconds=0.5),
-            ProviderCallEnded(provider="a", model="m", seconds=1, input=3, cost=0.25),
-            ToolCallEnded(tool="t", status="error", seconds=2),
-            ValidationEnded(validator="v", status="failed", seconds=0.1),
-            object(),
-            PipelineEnded(run_id="r", status="error", seconds=4),
-        ]
-        assert all(bus.publish(event) for event in events)
-        assert bus.flush()
-        assert seen == events
-        assert bus.dropped == 0
-    assert not bus.publish(PipelineStarted(run_id="late"))
-    assert bus.dropped == 1
-    assert bus.close()
-    found = told(metrics)
-    assert found("pipelines_active") == 0
-    assert found("pipeline_duration_seconds_sum", status="error") == 4
-    assert found("stage_duration_seconds_sum", stage="s", stage_type="t") == 0.5
-    assert found("provider_cost_total", provider="a", model="m") == 0.25
-    assert found("tool_calls_total", tool="t", status="error") == 1
-    assert found("validations_total", validator="v", validator_type="other", status="failed") == 1
-
-
-def test_a_listener_that_raises_stops_nobody_else(
-    metrics: Metrics, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(event: Any) -> None:
-        raise RuntimeError("no")
-
-    with caplog.at_level(logging.ERROR), EventBus() as bus:
-        bus.subscribe_all(broken)
-        end = bus.subscribe(ToolCallEnded, MetricsListener(metrics))
-        for _ in range(3):
-            bus.publish(ToolCallEnded(tool="t"))
-        bus.publish(StageEnded(stage="s"))
-        bus.flush()
-        end()
-        bus.publish(ToolCallEnded(tool="t"))
-    assert told(metrics)("tool_calls_total", tool="t", status="success") == 3
-    assert told(metrics).total("stage_elements_total") == 0
-    assert [record.message for record in caplog.records] == ["a listener of events failed"]
-
-
-def test_a_listener_may_raise_anything_and_close_the_bus(metrics: Metrics) -> None:
-    bus = EventBus()
-
-    def broken(event: Any) -> None:
-        bus.close()
-        raise asyncio.CancelledError
-
-    bus.subscribe_all(broken)
-    bus.subscribe_all(MetricsListener(metrics))
-    bus.publish(ToolCallEnded(tool="t"))
-    assert bus.flush()
-    assert bus.close()
-    assert bus.flush()
-    assert told(metrics)("tool_calls_total", tool="t", status="success") == 1
-
-
-def test_a_bus_that_could_not_close_closes_later() -> None:
-    release = threading.Event()
-
-    def stuck(event: Any) -> None:
-        release.wait()
-
-    bus = EventBus(capacity=1)
-    bus.subscribe_all(stuck)
-    bus.publish(1)
-    eventually(lambda: bus.publish(2))
-    assert not bus.close(timeout=0.05)
-    release.set()
-    assert bus.close()
-    assert bus.flush(timeout=1)
-
-
-def test_a_full_bus_drops_and_counts() -> None:
-    release = threading.Event()
-    bus = EventBus(capacity=2)
-
-    def stuck(event: Any) -> None:
-        release.wait()
-
-    bus.subscribe_all(stuck)
-    published = [bus.publish(number) for number in range(10)]
-    eventually(lambda: bus._queue.full())
-    assert bus.dropped == published.count(False) >= 7
-    assert not bus.flush(0.05)
-    release.set()
-    assert bus.flush()
-    assert bus.close()

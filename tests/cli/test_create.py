@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gitprompt init` and `gitprompt new`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from tests.cli.commands import Cli
+from tests.world import Clone
+
+
+def test_init_makes_a_repository_that_is_valid_and_never_overwrites(
+    cli: Cli, tmp_path: Path
+) -> None:
+    said = cli("init", "mine", cwd=tmp_path)
+    assert said.code == 0
+    assert "gitprompt publish welcome" in said.out
+    mine = tmp_path / "mine"
+    assert cli("validate", "--strict", cwd=mine).code == 0
+    (mine / "prompts" / "welcome.yaml").write_text("mine: true\n")
+    again = cli("init", ".", cwd=mine)
+    assert "there already" in again.out
+    assert (mine / "prompts" / "welcome.yaml").read_text() == "mine: true\n"
+    schema = (mine / "prompts" / "welcome.yaml").parent / "../.gitprompt/prompt.schema.json"
+    assert json.loads(schema.read_text())["title"]
+    assert os.access(mine / ".git" / "hooks" / "pre-commit", os.X_OK)
+
+
+def test_new_writes_a_valid_skeleton_once(cli: Cli, clone: Clone) -> None:
+    assert cli("new", "support/triage").code == 0
+    text = (clone.path / "prompts/support/triage.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=../../.gitprompt/prompt.schema.json\n")
+    assert cli("validate", "--strict").code == 0
+    again = cli("new", "support/triage")
+    assert (again.code, "exists already" in again.err) == (1, True)
+    bad = cli("new", "a/1.0.0")
+    assert (bad.code, "reads as a version" in bad.err) == (1, True)
+
+
+def test_init_inside_another_repository_is_refused(cli: Cli, published: Clone) -> None:
+    said = cli("init", "team")
+    assert (said.code, "is inside the repository" in said.err) == (2, True)

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gitprompt doctor`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.cli.commands import Cli
+from tests.world import Clone
+
+
+def test_doctor_finds_what_is_broken(cli: Cli, clone: Clone, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert cli("keys", "create", "--data", str(data)).code == 0
+    first = cli("doctor", "--data", str(data))
+    assert (first.code, "not installed" in first.out) == (1, True)
+    assert cli("hooks", "install").code == 0
+    assert cli("doctor", "--data", str(data)).code == 0
+    (data / "index.db").write_bytes(b"rubbish" * 1000)
+    (data / "salt").chmod(0o644)
+    said = cli("doctor", "--data", str(data))
+    assert said.code == 1
+    assert "delete" in said.out
+    assert "chmod 600" in said.out
+
+
+def test_a_moved_tag_is_told_by_doctor_and_sync(cli: Cli, published: Clone, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    os.mkdir(data)
+    place = ["--data", data]
+    assert cli("sync", *place, "--repo", str(published.path)).code == 0
+    published.commit("x")
+    published.git("tag", "-f", "-a", "-m", "moved", "prompts/welcome/1.0.0")
+    assert (
+        "moved refs/tags/prompts/welcome/1.0.0"
+        in cli("sync", *place, "--repo", str(published.path)).out
+    )
+    said = cli("doctor", *place)
+    assert "it was moved" in said.out
+    assert "git update-ref refs/tags/prompts/welcome/1.0.0" in said.out

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/v1/prompts: what is published over HTTP, and how it lies in Git."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.server.client import Client, fresh, publish
+from tests.world import SEED, WELCOME, Clone, Server, run
+
+
+def test_post_prompts_publishes_and_serves_before_it_answers(client: Client) -> None:
+    name = fresh("welcome")
+    made = client.post("/v1/prompts", {**SEED, "name": name})
+    assert (made["name"], made["version_tag"], made["on_branch"]) == (name, "1.0.0", True)
+    found = client.get(f"/v1/prompts/{name}", **{"variables[name]": "Alice B"})
+    assert found["content"]["messages"][1]["content"] == "Hello Alice B!"
+    assert found["version"] == {
+        "name": name,
+        "version_tag": "1.0.0",
+        "commit_sha": made["commit_sha"],
+        "created_at": made["created_at"],
+    }
+    listed = client.get("/v1/prompts", q=name)
+    assert [item["name"] for item in listed["items"]] == [name]
+    versions = client.get(f"/v1/prompts/{name}/versions")
+    assert versions["items"][0]["status"] == "active"
+    assert versions["items"][0]["workspace_id"] == "default"
+    assert client.get("/v1/prompts/count")["count"] >= 1
+
+
+def test_post_prompts_is_a_commit_that_names_the_key(server: Server, client: Client) -> None:
+    name = fresh("authored")
+    made = publish(client, name)
+    repository = server.data / "repos" / "default.git"
+    said = run("git", "show", "-s", "--format=%an%n%B", made["commit_sha"], cwd=repository)
+    assert said.startswith("key\n")
+    assert f"{name} 1.0.0" in said
+    kind = run("git", "cat-file", "-t", f"refs/tags/prompts/{name}/1.0.0", cwd=repository).strip()
+    assert kind == "tag"
+    assert run("git", "show", f"main:prompts/{name}.json", cwd=repository)
+
+
+def test_thirty_two_publishes_of_one_version_have_one_winner(server: Server) -> None:
+    name = fresh("race")
+    body = {"name": name, "version": "1.0.0", "messages": [{"role": "user", "content": "x"}]}
+    headers = {"X-API-Key": server.key()}
+
+    def attempt(number: int) -> int:
+        changed = {**body, "description": str(number)}
+        return httpx.post(
+            server.url + "/v1/prompts", json=changed, headers=headers, timeout=60
+        ).status_code
+
+    with ThreadPoolExecutor(32) as pool:
+        statuses = sorted(pool.map(attempt, range(32)))
+    assert statuses == [201, *[409] * 31]
+
+
+def test_a_backport_goes_beside_the_branch_and_the_tip_keeps_the_newest(
+    server: Server, client: Client
+) -> None:
+    name = fresh("backport")
+    publish(client, name, "1.0.0", "one")
+    assert publish(client, name, "2.0.0", "two")["on_branch"] is True
+    assert publish(client, name, "1.0.1", "patched")["on_branch"] is False
+    tip = run("git", "show", f"main:prompts/{name}.json", cwd=server.data / "repos/default.git")
+    assert json.loads(tip)["messages"][0]["content"] == "two"
+    assert client.get(f"/v1/prompts/{name}")["version"]["version_tag"] == "2.0.0"
+
+
+def test_a_working_copy_that_somebody_edited_is_not_overwritten(
+    server: Server, client: Client, tmp_path: Path
+) -> None:
+    name = fresh("edited")
+    theirs = Client(server, **{"X-Workspace-Id": "edits"})
+    publish(theirs, name, "1.0.0", "one")
+    run("git", "clone", "-q", server.remote(workspace="edits"), "c", cwd=tmp_path)
+    clone = Clone(tmp_path / "c")
+    clone.write(
+        f"prompts/{name}.json", json.dumps({"messages": [{"role": "user", "content": "draft"}]})
+    )
+    clone.commit("Draft")
+    clone.git("push", "-q", "origin", "main")
+    assert publish(theirs, name, "1.1.0", "two")["on_branch"] is False
+    clone.git("pull", "-q")
+    assert "draft" in (clone.path / f"prompts/{name}.json").read_text()
+
+
+def test_a_yaml_file_stays_yaml_with_its_comments(server: Server, tmp_path: Path) -> None:
+    theirs = Client(server, **{"X-Workspace-Id": "yaml"})
+    clone = Clone.init(tmp_path / "c")
+    clone.commit(
+        "x", welcome="# For new customers\n" + WELCOME.replace("Hello", "Hello  # not a comment")
+    )
+    clone.tag("welcome", "1.0.0")
+    clone.git("push", "-q", server.remote(workspace="yaml"), "main", "refs/tags/*:refs/tags/*")
+    document = {
+        "messages": [{"role": "user", "content": "Hi {{name}}!\nno\n"}],
+        "variables": {"name": {"type": "string", "required": True}},
+    }
+    made = theirs.post("/v1/prompts", {"name": "welcome", "version": "1.1.0", **document})
+    assert made["on_branch"] is True
+    text = run("git", "show", "main:prompts/welcome.yaml", cwd=server.data / "repos/yaml.git")
+    assert text.startswith("# For new customers\n")
+    assert "required: true}" in text
+    assert (
+        theirs.get("/v1/prompts/welcome", render="false")["content"]["messages"]
+        == document["messages"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": ""}, "name: is required"),
+        ({"version": None}, "version: is required"),
+        ({"version": "1.0"}, None),
+        ({"version": "v1"}, "not a semantic version"),
+        ({"name": "../../etc/passwd"}, "is not of the form"),
+        ({"name": "a/1.0.0"}, "reads as a version"),
+        ({"messages": []}, "is empty"),
+        ({"messages": [{"role": "nobody", "content": "x"}]}, "is not one of"),
+        ({"messages": [{"role": "user", "content": "{{nmae}}"}]}, "used but not declared"),
+        ({"messages": [{"role": "user", "content": "sk-" + "a" * 48}]}, "looks like a secret"),
+        ({"messages": [{"role": "user", "content": "x" * 100_001}]}, "at most"),
+        ({"variables": {"name": {"type": "string", "colour": 1}}}, "unknown key"),
+        ({"tags": ["x"] * 21}, "at most"),
+    ],
+)
+def test_a_prompt_that_breaks_a_rule_is_422_with_the_reason(
+    client: Client, change: dict[str, Any], words: str | None
+) -> None:
+    body = {**SEED, "name": fresh("wrong"), **change}
+    response = client.http.post("/v1/prompts", json=body)
+    if words is None:
+        assert response.status_code == 201
+        return
+    assert response.status_code == 422, response.text
+    said = response.json()
+    assert said["detailsType"] == "fields"
+    assert any(words in field for field in said["details"]["fields"]), said
+
+
+def test_a_file_in_the_way_of_a_folder_is_never_replaced(server: Server, client: Client) -> None:
+    name = fresh("way")
+    assert publish(client, name)["on_branch"] is True
+    assert publish(client, f"{name}.json/below")["on_branch"] is False
+    assert client.get(f"/v1/prompts/{name}.json/below")["content"]["name"] == f"{name}.json/below"
+    assert publish(client, name, "1.1.0", "more")["on_branch"] is True
+    suite = {"name": name, "prompt_name": name}
+    client.post("/v1/evaluations", suite)
+    assert client.refused("POST", "/v1/evaluations", {**suite, "name": f"{name}.yaml/x"})[0] == 409
+    assert client.get(f"/v1/evaluations/{name}")["name"] == name
+    client.post("/v1/evaluations", {**suite, "name": f"{name}-2.yaml/x"})
+    assert client.refused("POST", "/v1/evaluations", {**suite, "name": f"{name}-2"})[0] == 409
+    assert client.get(f"/v1/evaluations/{name}-2.yaml/x")["prompt_name"] == name
+
+
+@pytest.mark.parametrize("scalar", ["0x_", "+_", "._", "0o_"])
+def test_yaml_that_a_library_chokes_on_is_published_over(
+    server: Server, tmp_path: Path, scalar: str
+) -> None:
+    workspace = fresh("odd")
+    clone = Clone.init(tmp_path / "c")
+    clone.commit("x", welcome=WELCOME + f"note: {scalar}\n")
+    clone.tag("welcome", "1.0.0")
+    clone.git("push", "-q", server.remote(workspace=workspace), "main", "refs/tags/*:refs/tags/*")
+    theirs = Client(server, **{"X-Workspace-Id": workspace})
+    assert publish(theirs, "welcome", "1.1.0")["version_tag"] == "1.1.0"
+
+
+def test_publishing_while_refs_are_packed(server: Server) -> None:
+    client = Client(server, **{"X-Workspace-Id": "packing"})
+    publish(client, "first")
+    repository = server.data / "repos" / "packing.git"
+    stop = threading.Event()
+
+    def pack() -> None:
+        while not stop.is_set():
+            run("git", "pack-refs", "--all", cwd=repository)
+
+    packer = threading.Thread(target=pack)
+    packer.start()
+    try:
+        for number in range(40):
+            publish(client, f"prompt-{number}")
+    finally:
+        stop.set()
+        packer.join()
+    assert client.get("/v1/prompts/count") == {"count": 41}
+
+
+def test_publishing_goes_on_after_an_older_copy_of_the_repository_was_restored(
+    server: Server,
+) -> None:
+    client = Client(server, **{"X-Workspace-Id": "restored"})
+    repository, copy = (server.data / "repos" / name for name in ("restored.git", "copy.tmp"))
+    publish(client, "p", "1.0.0", "one")
+    shutil.copytree(repository, copy)
+    publish(client, "p", "1.1.0", "two")
+    shutil.rmtree(repository)
+    copy.rename(repository)
+    assert publish(client, "p", "1.2.0", "three")["on_branch"] is False
+    versions = client.get("/v1/prompts/p/versions")["items"]
+    assert {one["version_tag"] for one in versions} == {"1.0.0", "1.1.0", "1.2.0"}
+    assert client.get("/v1/prompts/p")["version"]["version_tag"] == "1.2.0"
+    assert "dangling" not in run("git", "fsck", "--strict", cwd=repository)
