@@ -19,7 +19,7 @@ from gitprompt.core.publication import LabelMove
 from gitprompt.core.variables import render
 from gitprompt.core.versions import is_version
 from gitprompt.errors import BadRequest, NotFound
-from gitprompt.store.index.reader import IndexReader, ListedPrompt, StoredVersion
+from gitprompt.store.index.reader import IndexReader, PromptSummary, StoredVersion
 
 _MAX_DOCUMENTS = 2_000
 
@@ -106,7 +106,7 @@ class Catalog:
         limit: int,
         offset: int = 0,
         after: str = "",
-    ) -> tuple[list[ListedPrompt], int]:
+    ) -> tuple[list[PromptSummary], int]:
         """By name; `query` is a part of it in any case, `after` the last one of the page before."""
         rows = self._index.prompts(
             workspace, query=query, tag=tag, label=label, limit=limit, offset=offset, after=after

@@ -143,13 +143,13 @@ def server_settings(
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     for setting in fields(ServerSettings):
-        given = options.get(setting.name)
+        text = options.get(setting.name)
         source = f"--{setting.name.replace('_', '-')}"
-        if given is None:
+        if text is None:
             source = str(setting.metadata["env"])
-            given = environ.get(source)
-        if given is not None and given != "":
-            values[setting.name] = _converted(given, setting.default, source)
+            text = environ.get(source)
+        if text is not None and text != "":
+            values[setting.name] = _converted(text, setting.default, source)
     settings = ServerSettings(**values)
     if not 0 <= settings.port < 65536:
         raise UsageError(f"port {settings.port} is not between 0 and 65535")
@@ -218,16 +218,16 @@ def client_file() -> Mapping[str, str]:
         if os.path.isfile(path):
             try:
                 with open(path, "rb") as file:
-                    found = tomllib.load(file)
+                    table = tomllib.load(file)
             except (OSError, tomllib.TOMLDecodeError) as error:
                 raise UsageError(f"{path} cannot be read: {error}") from error
-            unknown = sorted(found.keys() - {"server", "workspace", "api_key"})
-            if unknown or not all(isinstance(value, str) for value in found.values()):
+            unknown = sorted(table.keys() - {"server", "workspace", "api_key"})
+            if unknown or not all(isinstance(value, str) for value in table.values()):
                 raise UsageError(
                     f"{path}: {', '.join(unknown) or 'a value is not text'}",
                     hint="It takes server, workspace and api_key, each as text.",
                 )
-            return found
+            return table
         parent = os.path.dirname(folder)
         if parent == folder:
             return {}

@@ -13,22 +13,22 @@ from typing import Any
 
 from gitprompt import log
 from gitprompt.clock import Clock
-from gitprompt.core.usage import Call, SpanFacts, Usage
+from gitprompt.core.usage import ModelCall, SpanFacts, Usage
 from gitprompt.metrics import OTHER, Calls, Metrics, SidecarMetrics, Status
 from gitprompt.store.database import Database
 from gitprompt.store.group_commit import Job
 from gitprompt.store.tables import runs
-from gitprompt.store.tables.logs import NewLog, RecentModels, StoredLog
+from gitprompt.store.tables.logs import LogInsertion, RecentModels, StoredLog
 from gitprompt.store.tables.points import NewPoints
-from gitprompt.store.tables.results import NewResult, RecentSuites, StoredResult
-from gitprompt.store.tables.runs import ChangedRun, NewRun, RunChange, RunDeletion, Running
+from gitprompt.store.tables.results import RecentSuites, ResultInsertion, StoredResult
+from gitprompt.store.tables.runs import ChangedRun, RunDeletion, RunInsertion, Running, RunUpdate
 from gitprompt.store.tables.traces import (
     EnsuredTrace,
     NewSpans,
-    NewTrace,
     RecentSpans,
     SpanRow,
     StoredSpans,
+    TraceInsertion,
 )
 
 KINDS = ("log", "trace", "span", "run", "run_change", "result", "metric")
@@ -53,16 +53,16 @@ class _Batch:
         usage: Usage,
         trace_id: str | None,
     ) -> None:
-        """A call of a model; its arguments are a `Call`."""
+        """A call of a model; its arguments are a `ModelCall`."""
         failed = usage.errors > 0
         used = usage.tokens_in > 0 or usage.tokens_out > 0
         key = provider, model, failed, used, cost is None
-        found = self._calls.get(key)
-        if found is None:
+        entry = self._calls.get(key)
+        if entry is None:
             calls = Calls(failed, cost=None if cost is None else 0.0)
             self._calls[key] = provider, model, calls
         else:
-            calls = found[2]
+            calls = entry[2]
         calls.number += 1
         calls.input += _uncached(usage)
         calls.output += usage.tokens_out
@@ -133,25 +133,25 @@ def _result(is_new: bool) -> str:
     return "stored" if is_new else "duplicate"
 
 
-def _count_log(metrics: Metrics, batch: _Batch, item: NewLog, stored: StoredLog) -> None:
+def _count_log(metrics: Metrics, batch: _Batch, item: LogInsertion, stored: StoredLog) -> None:
     batch.events["log", _result(stored.is_new)] += 1
     if not stored.is_new:
         return
     row = item.row
-    call = Call(row.provider, row.model, row.cost_usd, item.usage)
+    call = ModelCall(row.provider, row.model, row.cost_usd, item.usage)
     if stored.spanned is None:
         batch.call(*call, row.trace_id)
     else:
         _top_up(metrics, stored.spanned, call, row.trace_id)
 
 
-def _top_up(metrics: Metrics, counted: Call, more: Call, trace_id: str | None) -> None:
+def _top_up(metrics: Metrics, counted: ModelCall, more: ModelCall, trace_id: str | None) -> None:
     """Count what the second to tell of a call says beyond the first, under the names of the first:
     the greater number of tokens, the cost where one sent it, the duration where it was missing."""
-    usage, said = counted.usage, more.usage
-    input = max(_uncached(usage), _uncached(said))
-    output = max(usage.tokens_out, said.tokens_out)
-    cached = max(usage.tokens_cached, said.tokens_cached)
+    usage, later = counted.usage, more.usage
+    input = max(_uncached(usage), _uncached(later))
+    output = max(usage.tokens_out, later.tokens_out)
+    cached = max(usage.tokens_cached, later.tokens_cached)
     provider, model = counted.provider, counted.model
     already = counted.cost_usd
     if already is None:
@@ -168,8 +168,8 @@ def _top_up(metrics: Metrics, counted: Call, more: Call, trace_id: str | None) -
         cached=cached - usage.tokens_cached,
         cost=max((costs or 0.0) - (already or 0.0), 0.0),
     )
-    if usage.latency_ms is None and said.latency_ms is not None:
-        calls.seconds.append((said.latency_ms / 1000, trace_id))
+    if usage.latency_ms is None and later.latency_ms is not None:
+        calls.seconds.append((later.latency_ms / 1000, trace_id))
     metrics.record_provider_calls(provider, model, calls)
 
 
@@ -186,7 +186,7 @@ def _count_spans(metrics: Metrics, batch: _Batch, item: NewSpans, stored: Stored
         if usage is not None:
             call = facts.provider, facts.model, facts.cost_usd, usage
             if row.span_id in stored.logged:
-                _top_up(metrics, stored.logged[row.span_id], Call(*call), new.trace_id)
+                _top_up(metrics, stored.logged[row.span_id], ModelCall(*call), new.trace_id)
             else:
                 batch.call(*call, new.trace_id)
             continue
@@ -214,7 +214,7 @@ def _count_span(
         )
 
 
-def _count_trace(metrics: Metrics, batch: _Batch, item: NewTrace, is_new: bool) -> None:
+def _count_trace(metrics: Metrics, batch: _Batch, item: TraceInsertion, is_new: bool) -> None:
     batch.events["trace", _result(is_new)] += 1
 
 
@@ -227,7 +227,7 @@ def _run_key(workspace: str, run_id: str) -> str:
     return f"{workspace}\0{run_id}"
 
 
-def _count_run(metrics: Metrics, batch: _Batch, item: NewRun, is_new: bool) -> None:
+def _count_run(metrics: Metrics, batch: _Batch, item: RunInsertion, is_new: bool) -> None:
     batch.events["run", _result(is_new)] += 1
     if is_new:
         row = item.row
@@ -236,7 +236,7 @@ def _count_run(metrics: Metrics, batch: _Batch, item: NewRun, is_new: bool) -> N
         _follow(metrics, _run_key(row.workspace, row.run_id), run)
 
 
-def _count_change(metrics: Metrics, batch: _Batch, item: RunChange, run: ChangedRun) -> None:
+def _count_change(metrics: Metrics, batch: _Batch, item: RunUpdate, run: ChangedRun) -> None:
     batch.events["run_change", "stored"] += 1
     _follow(metrics, _run_key(item.workspace, item.run_id), run)
 
@@ -257,7 +257,9 @@ def _forget_run(metrics: Metrics, batch: _Batch, item: RunDeletion, _: None) -> 
     metrics.forget_pipeline(_run_key(item.workspace, item.run_id))
 
 
-def _count_result(metrics: Metrics, batch: _Batch, item: NewResult, stored: StoredResult) -> None:
+def _count_result(
+    metrics: Metrics, batch: _Batch, item: ResultInsertion, stored: StoredResult
+) -> None:
     batch.events["result", _result(stored.is_new)] += 1
     if stored.is_new:
         score, least = item.row.score, item.min_score
@@ -270,13 +272,13 @@ def _count_points(metrics: Metrics, batch: _Batch, item: NewPoints, number: int)
 
 
 _COUNTS: dict[type, Callable[[Metrics, _Batch, Any, Any], None]] = {
-    NewLog: _count_log,
-    NewTrace: _count_trace,
+    LogInsertion: _count_log,
+    TraceInsertion: _count_trace,
     EnsuredTrace: _count_ensured,
     NewSpans: _count_spans,
-    NewRun: _count_run,
-    RunChange: _count_change,
+    RunInsertion: _count_run,
+    RunUpdate: _count_change,
     RunDeletion: _forget_run,
-    NewResult: _count_result,
+    ResultInsertion: _count_result,
     NewPoints: _count_points,
 }

@@ -18,22 +18,22 @@ from gitprompt.core.usage import of_span
 from gitprompt.store.database import Database
 from gitprompt.store.tables import rollups, runs
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.logs import LogRow, NewLog
+from gitprompt.store.tables.logs import LogInsertion, LogRow
 from gitprompt.store.tables.points import NewPoints, PointRow
-from gitprompt.store.tables.results import NewResult, ResultRow
-from gitprompt.store.tables.runs import NewRun, RunChange, RunDeletion, RunRow
+from gitprompt.store.tables.results import ResultInsertion, ResultRow
+from gitprompt.store.tables.runs import RunDeletion, RunInsertion, RunRow, RunUpdate
 from gitprompt.store.tables.traces import (
+    CountedSpan,
     EnsuredTrace,
-    NewSpan,
     NewSpans,
-    NewTrace,
     SpanRow,
     TraceDeletion,
+    TraceInsertion,
     TraceRow,
 )
 
 
-class Span(NamedTuple):
+class SentSpan(NamedTuple):
     """A span as a client sends it. `document` is its metadata in JSON."""
 
     span_id: str | None
@@ -78,7 +78,7 @@ class Ingest:
             "log:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
             target_id=row.log_id,
         )  # fmt: skip
-        stored = await self._database.write(NewLog(row, usage, entry))
+        stored = await self._database.write(LogInsertion(row, usage, entry))
         return stored.id
 
     async def trace(
@@ -92,16 +92,16 @@ class Ingest:
     ) -> str:
         """Store a trace; returns its id, made where none is given."""
         trace_id = trace_id or new_id()
-        made = self._new_trace(actor, trace_id, prompt_name, version_tag, metadata)
-        await self._database.write(made)
+        insertion = self._new_trace(actor, trace_id, prompt_name, version_tag, metadata)
+        await self._database.write(insertion)
         return trace_id
 
     async def ensure_trace(
         self, actor: Actor, trace_id: str, prompt_name: str | None, version_tag: str | None
     ) -> None:
         """Store a trace that is not there yet: an exporter sends its spans in several requests."""
-        made = self._new_trace(actor, trace_id, prompt_name, version_tag, None)
-        await self._database.write(EnsuredTrace(*made))
+        insertion = self._new_trace(actor, trace_id, prompt_name, version_tag, None)
+        await self._database.write(EnsuredTrace(*insertion))
 
     def _new_trace(
         self,
@@ -110,23 +110,23 @@ class Ingest:
         prompt_name: str | None,
         version_tag: str | None,
         metadata: str | None,
-    ) -> NewTrace:
+    ) -> TraceInsertion:
         now = self._clock()
         entry = actor.did(
             "trace:create", now, prompt_name=prompt_name, version_tag=version_tag,
             target_id=trace_id,
         )  # fmt: skip
         row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, now)
-        return NewTrace(row, entry)
+        return TraceInsertion(row, entry)
 
-    async def spans(self, actor: Actor, trace_id: str, spans: Sequence[Span]) -> list[str]:
+    async def spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> list[str]:
         """Store spans of a trace that exists, all or none; returns their ids."""
         now = self._clock()
-        made = [_new_span(actor.workspace, span, now) for span in spans]
+        counted = [_new_span(actor.workspace, span, now) for span in spans]
         entry = actor.did("span:create", now, target_id=trace_id)
-        item = NewSpans(actor.workspace, trace_id, made, entry)
+        item = NewSpans(actor.workspace, trace_id, counted, entry)
         await self._database.write(item)
-        return [span.row.span_id for span in made]
+        return [span.row.span_id for span in counted]
 
     async def delete_trace(self, actor: Actor, trace_id: str) -> None:
         entry = actor.did("trace:delete", self._clock(), target_id=trace_id)
@@ -167,7 +167,7 @@ class Ingest:
         )
         timed = start_time is not None
         entry = actor.did("run:create", now, target_id=run_id)
-        await self._database.write(NewRun(row, timed, entry))
+        await self._database.write(RunInsertion(row, timed, entry))
         return run_id
 
     async def change_run(
@@ -184,7 +184,7 @@ class Ingest:
         now = self._clock()
         entry = actor.did("run:update", now, target_id=run_id)
         ended = end_time if end_time is not None else now_ms
-        change = RunChange(actor.workspace, run_id, status, output, metadata, ended, now, entry)
+        change = RunUpdate(actor.workspace, run_id, status, output, metadata, ended, now, entry)
         await self._database.write(change)
 
     async def delete_run(self, actor: Actor, run_id: str) -> None:
@@ -201,7 +201,7 @@ class Ingest:
             target_id=str(row.suite),
         )  # fmt: skip
         row = row._replace(created_at=now)
-        item = NewResult(actor.workspace, row, entry, suite_name, min_score)
+        item = ResultInsertion(actor.workspace, row, entry, suite_name, min_score)
         stored = await self._database.write(item)
         return stored.id, now
 
@@ -211,7 +211,7 @@ class Ingest:
         return await self._database.write(NewPoints(points, entry))
 
 
-def _new_span(workspace: str, span: Span, now: int) -> NewSpan:
+def _new_span(workspace: str, span: SentSpan, now: int) -> CountedSpan:
     row = SpanRow(
         span.span_id or new_span_id(),
         span.parent_id,
@@ -232,4 +232,4 @@ def _new_span(workspace: str, span: Span, now: int) -> NewSpan:
         end_time=span.end_time,
         metadata=span.metadata,
     )
-    return NewSpan(row, usage, facts)
+    return CountedSpan(row, usage, facts)

@@ -55,15 +55,15 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
                 os.link(temporary, path)
             os.unlink(temporary)
         with open(path, encoding="ascii") as file:
-            found = file.read().strip().encode()
+            value = file.read().strip().encode()
     except OSError as error:
         raise SetupError(
             f"the salt {path} cannot be read or made: {error.strerror}",
             hint="Choose another folder with --data, or set API_KEY_SALT.",
         ) from error
-    if len(found) < 16:
+    if len(value) < 16:
         raise SetupError(f"the salt {path} is too short", hint="Restore it: keys depend on it.")
-    return found
+    return value
 
 
 def hashed(salt: bytes, key: str) -> str:
@@ -72,14 +72,14 @@ def hashed(salt: bytes, key: str) -> str:
 
 def check_scopes(text: str) -> str:
     """The scopes of a comma-separated text, in a fixed order; raises Invalid for unknown ones."""
-    wanted = {scope.strip() for scope in text.split(",") if scope.strip()}
-    unknown = sorted(wanted - set(SCOPES))
-    if unknown or not wanted:
+    names = {scope.strip() for scope in text.split(",") if scope.strip()}
+    unknown = sorted(names - set(SCOPES))
+    if unknown or not names:
         raise Invalid(
             f"scopes: {', '.join(unknown) or 'none'} is not among {', '.join(SCOPES)}",
             hint="For example: read,write",
         )
-    return ",".join(scope for scope in SCOPES if scope in wanted)
+    return ",".join(scope for scope in SCOPES if scope in names)
 
 
 def create(

@@ -44,13 +44,13 @@ class PushLedger:
     def begin(self, updates: Sequence[RefUpdate], namespace: str) -> None:
         """Write down what git is about to do. Blocks until it is on disk."""
         now = self._clock()
-        chosen = list(updates)[:_MAX_ROWS]
+        head = list(updates)[:_MAX_ROWS]
         items = [
             Expected(_entry(self._actor, update, namespace, now), update.ref, update.new)
-            for update in chosen
+            for update in head
         ]
         rows = self._database.write_now(ExpectedTogether(items))
-        self._begun = list(zip(rows, chosen, strict=True))
+        self._begun = list(zip(rows, head, strict=True))
 
     async def settle(self, refs: Refs | None, repository: Repository) -> None:
         """Say of each row whether git has done it, by the refs as they are known now."""

@@ -46,8 +46,8 @@ def error(message: str, *, exc_info: bool = False, **fields: object) -> None:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    found: dict[str, Any] = getattr(record, "fields", {})
-    return found
+    fields: dict[str, Any] = getattr(record, "fields", {})
+    return fields
 
 
 class _Text(logging.Formatter):

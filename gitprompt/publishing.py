@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from gitprompt import checks, gates, suites
 from gitprompt.clock import Clock
-from gitprompt.core.labels import Move, check_label, label_ref
+from gitprompt.core.labels import MoveRecord, check_label, label_ref
 from gitprompt.core.model import Finding, Severity
 from gitprompt.core.names import is_name
 from gitprompt.core.publication import Version
@@ -104,22 +104,24 @@ class Publishing:
             author = by.signature(now)
             message = f"{name} {version}\n\nPublished over HTTP with the key '{author.name}' ({by.key_id}).\n"
 
-            def build(ground: Ground) -> Built[commits.Publication]:
+            def build(ground: Ground) -> Built[commits.PublicationCommit]:
                 draft = Draft(name, version, document, newest, ground.movable, ground.tip)
-                made = commits.publication(ground.writer, draft, author, message)
-                tag = made.updates[-1]
+                publication = commits.publication(ground.writer, draft, author, message)
+                tag = publication.updates[-1]
                 # On the branch, its new tip has the settings of the old: only the document differs.
                 settings = ground.settings()
                 admission.admit_version(ground.reader, tag.ref, tag.new, document, settings)
-                return Built(made, (*ground.unmoved(made.updates), *made.updates))
+                return Built(
+                    publication, (*ground.unmoved(publication.updates), *publication.updates)
+                )
 
             entry = by.actor.did(
                 "create_prompt", now, prompt_name=name, version_tag=version, target_id=name
             )
-            made = await self._transactions.write(source, build, entry)
+            publication = await self._transactions.write(source, build, entry)
             if self._index.version(workspace, name, version) is None:
                 raise _overtaken(f"{name} {version}")
-        return Published(name, version, made.commit, now, made.on_branch)
+        return Published(name, version, publication.commit, now, publication.on_branch)
 
     def _refuse_twins(self, workspace: str, name: str, version: str) -> None:
         owner = self._index.name_like(workspace, name)
@@ -222,7 +224,7 @@ class Publishing:
         async with self._transactions.alone(source):
             row = self._index.label_tip(source.workspace, name, label)
             tip, previous = row or (None, None)
-            move = Move(name, label, version.version if version else None, previous, reason)
+            move = MoveRecord(name, label, version.version if version else None, previous, reason)
 
             def allow(settings: Settings) -> None:
                 first(previous)

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from gitprompt.clock import Clock
 from gitprompt.core.usage import HOUR
 from gitprompt.store.database import Database
-from gitprompt.store.tables.rollups import Statistics, StatisticsQuery
+from gitprompt.store.tables.rollups import StatisticsQuery, VersionStatistics
 
 WINDOWS = {"1h": HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR}
 
 
 async def of_versions(
     database: Database, workspace: str, name: str, versions: Sequence[str]
-) -> dict[str, Statistics]:
+) -> dict[str, VersionStatistics]:
     """By version, of those that were ever used."""
     rows = await database.read(
         StatisticsQuery(workspace, prompt_name=name, versions=list(versions))
@@ -25,7 +25,7 @@ async def of_versions(
 
 async def summary(
     database: Database, clock: Clock, workspace: str, window: str, name: str | None
-) -> tuple[int, list[Statistics]]:
+) -> tuple[int, list[VersionStatistics]]:
     """Of every prompt version, or those of one prompt, in a window of `WINDOWS`; with the Unix
     second of the whole hour at which the window begins."""
     since = (clock() - WINDOWS[window]) // HOUR * HOUR

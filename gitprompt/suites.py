@@ -31,8 +31,8 @@ class NumberedDocument(NamedTuple):
     @property
     def min_score(self) -> float | None:
         """The score that passes, from the file's criteria; None where they do not say."""
-        found = (self.document.get("criteria") or {}).get("min_score")
-        return found if type(found) in (int, float) else None
+        score = (self.document.get("criteria") or {}).get("min_score")
+        return score if type(score) in (int, float) else None
 
 
 class Suites:
@@ -52,11 +52,11 @@ class Suites:
             now = self._clock()
             await self._database.write(SuiteNames(workspace, missing, now))
             numbers = self._database.read_now(NumberedSuites(workspace))
-        found = [
+        numbered = [
             NumberedDocument(numbers[name].id, name, numbers[name].created_at, document)
             for name, document in documents.items()
         ]
-        return sorted(found, key=lambda suite: suite.id, reverse=True)
+        return sorted(numbered, key=lambda suite: suite.id, reverse=True)
 
     async def find(self, workspace: str, text: str) -> NumberedDocument:
         """The suite with a number or a name. Raises BadRequest for neither, and NotFound."""

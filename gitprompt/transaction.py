@@ -93,7 +93,7 @@ class Transactions:
         yet. Raises Conflict if somebody else was faster, and Unavailable if what is written cannot
         be served yet."""
         for attempt in range(_TRIES):
-            made, updates = await asyncio.to_thread(self._build, source, build)
+            result, updates = await asyncio.to_thread(self._build, source, build)
             last = updates[-1]
             pending = await self._database.write(Expected(entry, last.ref, last.new))
             try:
@@ -108,7 +108,7 @@ class Transactions:
                 await self._serve(source, last.ref, moved)
             finally:  # it is done even if serving it has to wait for the next sync
                 await self._database.write(Settled([(pending, "done")]))
-            return made
+            return result
         raise AssertionError("the last try returns or raises")
 
     def _build(self, source: Source, build: Callable[[Ground], Built[Made]]) -> Built[Made]:

@@ -150,8 +150,8 @@ class Workspaces:
             self._driver.fetch(source.workspace, source.repository)
             outcome = self._sync.reconcile(source, progress=progress)
         except Exception as error:
-            said = error.message if isinstance(error, GitpromptError) else repr(error)
-            self._failed(source.workspace, said, time.perf_counter() - begin)
+            message = error.message if isinstance(error, GitpromptError) else repr(error)
+            self._failed(source.workspace, message, time.perf_counter() - begin)
             raise
         state.seconds = time.perf_counter() - begin
         self._metrics.record_sync(self._driver.name, "success", state.seconds)

@@ -75,9 +75,9 @@ def _worded(subject: Subject) -> Iterator[Problem]:
 def _first_unknown(failure: ValidationError) -> tuple[str, ...]:
     if failure.validator == "propertyNames":
         return (str(failure.instance),) if isinstance(failure.instance, str) else ()
-    known = _properties(failure)
+    properties = _properties(failure)
     value: Any = failure.instance
-    return tuple(key for key in value if key not in known)[:1]
+    return tuple(key for key in value if key not in properties)[:1]
 
 
 def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[str, str]:
@@ -99,8 +99,8 @@ def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[s
         case "enum":
             return f"{at}: {_short(value)} is not one of {', '.join(map(str, rule))}", ""
         case "additionalProperties":
-            known = ", ".join(_properties(failure))
-            return f"{at}: unknown key", f"Known keys: {known}."
+            allowed = ", ".join(_properties(failure))
+            return f"{at}: unknown key", f"Known keys: {allowed}."
         case "pattern" if where[-1:] == ("version",):
             hint = (
                 "Use MAJOR.MINOR.PATCH or a pre-release such as 2.0.0-rc.1, without build metadata."
@@ -117,8 +117,8 @@ def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[s
 
 def _properties(failure: ValidationError) -> dict[str, Any]:
     schema: Any = failure.schema
-    found: dict[str, Any] = schema.get("properties", {})
-    return found
+    properties: dict[str, Any] = schema.get("properties", {})
+    return properties
 
 
 def _description(failure: ValidationError, key: str) -> str:

@@ -113,18 +113,18 @@ def is_suspect(data: bytes) -> bool:
     if _RUN not in data.translate(_MARKS) and b"PRIVATE KEY" not in data:
         return False
     lowered = data.lower()
-    found = [word in lowered and bool(re.search(form, lowered, re.I)) for word, form in _SUSPECTS]
-    return any(found)  # a list: a generator would cost twice as much
+    matches = [word in lowered and bool(re.search(form, lowered, re.I)) for word, form in _SUSPECTS]
+    return any(matches)  # a list: a generator would cost twice as much
 
 
 def _in_line(line: str, number: int) -> Iterator[Problem]:
-    seen: set[str] = set()
+    values: set[str] = set()
     for detector in detectors():
         for found in detector.analyze_string(line):
             secret = str(found)
-            if not secret or any(secret in other for other in seen):
+            if not secret or any(secret in other for other in values):
                 continue
-            seen.add(secret)
+            values.add(secret)
             yield Problem(
                 "secret",
                 f"this looks like a secret: {detector.secret_type} ({secret[:4]}…)",
@@ -140,14 +140,14 @@ def detectors() -> tuple[RegexBasedDetector, ...]:
 
     from detect_secrets.plugins.base import RegexBasedDetector
 
-    found: list[RegexBasedDetector] = []
+    chosen_detectors: list[RegexBasedDetector] = []
     for shape, expression in _OWN_SHAPES.items():
         denylist = [re.compile(expression)]
         own = type(
             "OwnDetector", (RegexBasedDetector,), {"secret_type": shape, "denylist": denylist}
         )
-        found.append(own())
+        chosen_detectors.append(own())
     for spec in _LIBRARY:
         module, _, name = spec.partition(".")
-        found.append(getattr(import_module(f"detect_secrets.plugins.{module}"), name)())
-    return tuple(found)
+        chosen_detectors.append(getattr(import_module(f"detect_secrets.plugins.{module}"), name)())
+    return tuple(chosen_detectors)

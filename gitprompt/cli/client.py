@@ -115,12 +115,12 @@ class Client:
 
 def _refused(url: str, status: int, answer: Any) -> ServerRefused:
     """The error for a refusal, in the server's words: each a line at most, whoever it is."""
-    said = answer if isinstance(answer, dict) else {}
-    details = said.get("details")
+    body = answer if isinstance(answer, dict) else {}
+    details = body.get("details")
     fields = details.get("fields") if isinstance(details, dict) else None
     error = ServerRefused(
-        printable(f"{url}: {status} {said.get('error') or ''}").rstrip(),
-        hint=printable(str(said.get("hint") or "")),
+        printable(f"{url}: {status} {body.get('error') or ''}").rstrip(),
+        hint=printable(str(body.get("hint") or "")),
     )
     if isinstance(fields, list) and fields:
         error.hint = "\n  ".join(printable(str(field)) for field in fields)

@@ -28,8 +28,8 @@ def diff(before: str, after: str, as_json: bool) -> None:
       gitprompt diff welcome@production welcome@.
       gitprompt diff welcome@1.0.0 welcome@1.1.0
     """
-    found = registry()
-    old, new = found.resolve(parse_selector(before)), found.resolve(parse_selector(after))
+    clone = registry()
+    old, new = clone.resolve(parse_selector(before)), clone.resolve(parse_selector(after))
     changes = compare(old.document, new.document)
     bump = deserved_bump(changes)
     if as_json:

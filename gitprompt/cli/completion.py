@@ -18,6 +18,6 @@ def completion(shell: str) -> None:
     """
     from gitprompt.cli.main import cli
 
-    found = get_completion_class(shell)
-    assert found is not None
-    click.echo(found(cli, {}, "gitprompt", "_GITPROMPT_COMPLETE").source())
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(cli, {}, "gitprompt", "_GITPROMPT_COMPLETE").source())

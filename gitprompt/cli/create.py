@@ -114,10 +114,10 @@ def init(directory: str, no_hooks: bool) -> None:
 
 def _repository(directory: str) -> Repository:
     try:
-        found = Repository.discover(directory)
-        top = found.work_tree
+        repository = Repository.discover(directory)
+        top = repository.work_tree
         if top is None or os.path.realpath(top) == os.path.realpath(directory):
-            return found
+            return repository
         raise UsageError(
             f"{directory} is inside the repository {top}",
             hint="Prompts live at the top of a repository: run it there, or choose a folder outside.",

@@ -70,10 +70,10 @@ def store(url: str, key: str | None) -> bool:
     """Keep the key of a server, or forget it (None). False if there was nothing to forget."""
     keys = stored()
     server = server_id(url)
-    known = keys.pop(server, None) is not None
+    existed = keys.pop(server, None) is not None
     if key is not None:
         keys[server] = key
-    elif not known:
+    elif not existed:
         return False
     os.makedirs(os.path.dirname(path()), mode=0o700, exist_ok=True)
     temporary = f"{path()}.{os.getpid()}"

@@ -145,8 +145,8 @@ class Story:
         store = os.path.join(os.path.dirname(self.clone), "credentials")
         self._git("config", "credential.helper", f"store --file '{store}'")
         host = self.url.removeprefix("http://")
-        said = f"protocol=http\nhost={host}\nusername=demo\npassword={self.key}\n\n"
-        self._git("credential", "approve", stdin=said.encode())
+        credential = f"protocol=http\nhost={host}\nusername=demo\npassword={self.key}\n\n"
+        self._git("credential", "approve", stdin=credential.encode())
 
     def _publish_everything(self) -> None:
         _step("Publish: validate, tag, git push")
@@ -160,9 +160,9 @@ class Story:
         _step("Label it, and read it by label, rendered")
         self._gitprompt("label", "set", "welcome", "production", "1.0.0", "-m", "Launch", "--push")
         self._gitprompt("label", "set", "support/triage", "staging", "1.0.0", "--push")
-        found = self._production()
-        content = found["content"]["messages"][1]["content"]
-        _expect(found["version"]["version_tag"] == "1.0.0", "production is 1.0.0")
+        prompt = self._production()
+        content = prompt["content"]["messages"][1]["content"]
+        _expect(prompt["version"]["version_tag"] == "1.0.0", "production is 1.0.0")
         _expect(content.startswith("Hello, I am Ada."), f"the name is filled in: {content}")
 
     def _publish_a_change(self) -> None:
@@ -182,10 +182,12 @@ class Story:
         self._commit("Mention the offer of the day")
         self._gitprompt("publish", "welcome", "--bump", "auto", "--push")
         self._gitprompt("label", "set", "welcome", "production", "1.1.0", "-m", "Spring", "--push")
-        found = self._production()
-        _expect(found["version"]["version_tag"] == "1.1.0", "a new optional variable made it 1.1.0")
+        prompt = self._production()
         _expect(
-            "free shipping" in found["content"]["messages"][0]["content"], "its default is there"
+            prompt["version"]["version_tag"] == "1.1.0", "a new optional variable made it 1.1.0"
+        )
+        _expect(
+            "free shipping" in prompt["content"]["messages"][0]["content"], "its default is there"
         )
 
     def _roll_back(self) -> None:
@@ -205,15 +207,17 @@ class Story:
         self._git("add", "--all")
         self._git("commit", "--quiet", "--no-verify", "-m", "Break something")
         self._git("tag", "-a", "-m", "broken", "prompts/broken/1.0.0")
-        said = self._refused("push", "--no-verify", "origin", "main", "prompts/broken/1.0.0")
-        write_lines(_indented("\n".join(x for x in said.splitlines() if x.startswith("remote:"))))
-        _expect("prompts/broken.yaml:3:" in said, "the author is told the file and the line")
-        _expect("did you mean 'name'" in said, "and what to do")
+        refusal = self._refused("push", "--no-verify", "origin", "main", "prompts/broken/1.0.0")
+        write_lines(
+            _indented("\n".join(x for x in refusal.splitlines() if x.startswith("remote:")))
+        )
+        _expect("prompts/broken.yaml:3:" in refusal, "the author is told the file and the line")
+        _expect("did you mean 'name'" in refusal, "and what to do")
         self._git("tag", "-d", "prompts/broken/1.0.0")
         self._git("reset", "--quiet", "--hard", "HEAD~1")
         self._git("tag", "-f", "-a", "-m", "moved", "prompts/welcome/1.0.0", "HEAD")
-        said = self._refused("push", "--no-verify", "--force", "origin", "prompts/welcome/1.0.0")
-        _expect("a version is never moved" in said, "a published version cannot be moved")
+        refusal = self._refused("push", "--no-verify", "--force", "origin", "prompts/welcome/1.0.0")
+        _expect("a version is never moved" in refusal, "a published version cannot be moved")
         self._git("tag", "-d", "prompts/welcome/1.0.0")
         self._git("fetch", "--quiet", "origin")
         state = self._get("/v1/sync")

@@ -42,13 +42,13 @@ def doctor(data: str | None, as_json: bool) -> int:
       gitprompt doctor
     """
     folder = config.data_folder(data)
-    found = list(_examine(folder, data))
+    findings = list(_examine(folder, data))
     if as_json:
-        write_json([diagnosis._asdict() for diagnosis in found])
+        write_json([diagnosis._asdict() for diagnosis in findings])
     else:
-        for diagnosis in found:
+        for diagnosis in findings:
             _write(diagnosis)
-    return 1 if any(diagnosis.problem for diagnosis in found) else 0
+    return 1 if any(diagnosis.problem for diagnosis in findings) else 0
 
 
 def _write(diagnosis: Diagnosis) -> None:

@@ -47,12 +47,12 @@ def _pre_push(arguments: Sequence[str]) -> int:
     # What the remote has and we have not fetched cannot be compared here; the server will.
     repository = Repository.discover()
     with repository.reader() as reader:
-        known = [
+        remotes = [
             update
             for update, old in zip(updates, reader.names(u.old for u in updates), strict=True)
             if update.old == ZERO or old is not None or update.ref.startswith("refs/tags/")
         ]
-    return _report(push_rules.judge(repository, known))
+    return _report(push_rules.judge(repository, remotes))
 
 
 def _pre_receive(arguments: Sequence[str]) -> int:

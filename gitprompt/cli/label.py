@@ -11,14 +11,14 @@ from gitprompt.cli.output import done, json_option, say, when, write_json, write
 from gitprompt.cli.read import meet_remotes, registry
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
 from gitprompt.core.names import check_name
-from gitprompt.core.publication import Label, LabelMove, Rejection, Version
+from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version
 from gitprompt.errors import Conflict, Invalid, NotFound
 from gitprompt.git.objects import parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
-from gitprompt.registry.clone import FETCH_LABELS, Registry
+from gitprompt.registry.clone import FETCH_LABELS, Clone
 
 _push_option = click.option(
     "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
@@ -44,26 +44,26 @@ def label() -> None:
     """
 
 
-class Place(NamedTuple):
+class LabelPlace(NamedTuple):
     """A label as it is now: here (`local`), at the remote, and what counts of the two."""
 
-    registry: Registry
+    registry: Clone
     name: str
     label: str
     ref: str
-    current: Label | None
+    current: LabelHistory | None
     is_valid: bool
     local: str | None
     remote: str | None
     remote_tip: str | None
 
 
-def _open(name: str, text: str, *, push: bool, remote: str | None) -> Place:
+def _open(name: str, text: str, *, push: bool, remote: str | None) -> LabelPlace:
     check_name(name)
     check_label(text)
-    found = registry()
-    repository = found.repository
-    namespace = found.settings.namespace
+    clone = registry()
+    repository = clone.repository
+    namespace = clone.settings.namespace
     ref = label_ref(name, text, namespace=namespace)
     target = remotes.choose_remote(repository, remote) if push else None
     tip = None
@@ -73,9 +73,9 @@ def _open(name: str, text: str, *, push: bool, remote: str | None) -> Place:
     else:
         meet_remotes(repository)
     local = repository.refs().get(ref)
-    base = _base(repository, ref, local, tip) if push else found.label_refs.get(ref)
-    current, is_valid = _load(found, ref, base, namespace) if base else (None, True)
-    return Place(found, name, text, ref, current, is_valid, local, target, tip)
+    base = _base(repository, ref, local, tip) if push else clone.label_refs.get(ref)
+    current, is_valid = _load(clone, ref, base, namespace) if base else (None, True)
+    return LabelPlace(clone, name, text, ref, current, is_valid, local, target, tip)
 
 
 def _base(repository: Repository, ref: str, local: str | None, remote: str | None) -> str | None:
@@ -93,7 +93,7 @@ def _base(repository: Repository, ref: str, local: str | None, remote: str | Non
     )
 
 
-def _load(found: Registry, ref: str, tip: str, namespace: str) -> tuple[Label, bool]:
+def _load(found: Clone, ref: str, tip: str, namespace: str) -> tuple[LabelHistory, bool]:
     """The label at a commit, and whether what it says is valid.
 
     An invalid one is mended by a new move on top, and its history stays.
@@ -109,10 +109,10 @@ def _load(found: Registry, ref: str, tip: str, namespace: str) -> tuple[Label, b
     name, text = split_label_ref(ref, namespace=namespace)
     move = parse_move(parse_commit(commit.data).message)
     version = move.version if move and (move.name, move.label) == (name, text) else None
-    return Label(name, text, tip, (LabelMove(commit.oid, version, None, "", "", 0),)), False
+    return LabelHistory(name, text, tip, (LabelMove(commit.oid, version, None, "", "", 0),)), False
 
 
-def _move(place: Place, version: Version | None, reason: str, *, sign: bool) -> None:
+def _move(place: LabelPlace, version: Version | None, reason: str, *, sign: bool) -> None:
     """Make the move, push it where that was asked for, and say so."""
     repository = place.registry.repository
     update = refwrites.move_label(
@@ -139,17 +139,17 @@ def _move(place: Place, version: Version | None, reason: str, *, sign: bool) -> 
         say(f"Not pushed yet: git push {repository.remotes()[0]} {place.ref}")
 
 
-def _published(place: Place, version: str) -> Version:
+def _published(place: LabelPlace, version: str) -> Version:
     check_version(version)
     versions = place.registry.versions(place.name)
-    found = next((v for v in versions if v.version == version), None)
-    if found is None:
-        known = ", ".join(v.version for v in versions[:5]) or "none"
+    match = next((v for v in versions if v.version == version), None)
+    if match is None:
+        numbers = ", ".join(v.version for v in versions[:5]) or "none"
         raise NotFound(
             f"{place.name} {version} is not published here",
-            hint=f"Published: {known}. git fetch brings what others have published.",
+            hint=f"Published: {numbers}. git fetch brings what others have published.",
         )
-    return found
+    return match
 
 
 @label.command("set")
@@ -174,7 +174,7 @@ def set_(
       gitprompt label set welcome production 1.2.0 --expect 1.1.0 --push
     """
     place = _open(name, text, push=push, remote=remote)
-    wanted = _published(place, version)
+    target = _published(place, version)
     now = place.current.version if place.current else None
     if expect is not None and (now or "none") != expect:
         raise Conflict(
@@ -184,7 +184,7 @@ def set_(
     if now == version and place.is_valid:
         say(f"{name} {text} is at {version} already.")
         return
-    _move(place, wanted, reason, sign=sign)
+    _move(place, target, reason, sign=sign)
 
 
 @label.command()
@@ -219,11 +219,11 @@ def rollback(
         raise NotFound(
             f"{name} {text} had no version before {moves[0].version}", hint="Say which: --to V"
         )
-    wanted = _published(place, version)
-    _move(place, wanted, reason or f"Roll back from {moves[0].version or 'none'}", sign=sign)
+    target = _published(place, version)
+    _move(place, target, reason or f"Roll back from {moves[0].version or 'none'}", sign=sign)
 
 
-def _refuse_to_undo(label: Label) -> None:
+def _refuse_to_undo(label: LabelHistory) -> None:
     """Raise Conflict if the newest move went back to a value that the label had before."""
     newest, *older = label.moves
     if newest.version is None or newest.version not in {move.version for move in older}:
@@ -271,7 +271,7 @@ def list_(name: str | None, as_json: bool) -> None:
     alive = [
         found
         for found in registry().labels(name)
-        if isinstance(found, Label) and found.version is not None
+        if isinstance(found, LabelHistory) and found.version is not None
     ]
     if as_json:
         write_json(

@@ -30,7 +30,7 @@ from gitprompt.errors import Conflict, GitError, Invalid, NotFound, UsageError
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
-from gitprompt.registry.clone import Registry, Selector
+from gitprompt.registry.clone import Clone, Selector
 
 FIRST = "1.0.0"
 
@@ -39,7 +39,7 @@ class Unchanged(Conflict):
     """There is nothing new to publish; with --push, something that is there may be left to push."""
 
 
-class Plan(NamedTuple):
+class PlannedVersion(NamedTuple):
     """A version to publish; `rewrite` where the file's version field must say it first."""
 
     name: str
@@ -92,8 +92,8 @@ def publish(
     else:
         meet_remotes(repository)
     with _interruptible(f"gitprompt publish {' '.join(names) or '--changed'} --push") as steps:
-        found = Registry(repository)
-        plans, idle = _plans(found, names, version, bump, changed)
+        clone = Clone(repository)
+        plans, idle = _plans(clone, names, version, bump, changed)
         if idle and not target:
             raise idle[0]
         updates, head = _tag(repository, plans, message, sign=sign, steps=steps)
@@ -115,7 +115,7 @@ def publish(
         say(f"Not pushed yet: gitprompt publish {' '.join(plan.name for plan in plans)} --push")
 
 
-def _items(plans: list[Plan], head: str, pushed: list[RefUpdate]) -> list[dict[str, Any]]:
+def _items(plans: list[PlannedVersion], head: str, pushed: list[RefUpdate]) -> list[dict[str, Any]]:
     """What was published, and what was only pushed, for programs."""
     there = {split_tag_ref(update.ref) for update in pushed}
     items = [
@@ -148,7 +148,12 @@ def _interruptible(finish: str) -> Iterator[list[str]]:
 
 
 def _tag(
-    repository: Repository, plans: list[Plan], message: str | None, *, sign: bool, steps: list[str]
+    repository: Repository,
+    plans: list[PlannedVersion],
+    message: str | None,
+    *,
+    sign: bool,
+    steps: list[str],
 ) -> tuple[list[RefUpdate], str]:
     """Tag what is planned; returns the tags, and the commit that they are on."""
     if not plans:
@@ -184,16 +189,16 @@ def _check_usage(
 
 
 def _plans(
-    found: Registry, names: tuple[str, ...], version: str | None, bump: str | None, changed: bool
-) -> tuple[list[Plan], list[Conflict]]:
+    found: Clone, names: tuple[str, ...], version: str | None, bump: str | None, changed: bool
+) -> tuple[list[PlannedVersion], list[Conflict]]:
     """What to publish, everything checked before anything is written; and for what has nothing new,
     the Conflict that says so."""
     copies = found.working_copies()
-    wanted = list(copies) if changed else list(names)
-    plans: list[Plan] = []
+    chosen_names = list(copies) if changed else list(names)
+    plans: list[PlannedVersion] = []
     idle: list[Conflict] = []
-    with progress("reading", len(wanted)) as advance:
-        for name in wanted:
+    with progress("reading", len(chosen_names)) as advance:
+        for name in chosen_names:
             advance(1)
             if name not in copies:
                 raise NotFound(
@@ -210,14 +215,14 @@ def _plans(
 
 
 def _plan(
-    found: Registry,
+    found: Clone,
     name: str,
     path: str,
     version: str | None,
     bump: str | None,
     *,
     only_changed: bool,
-) -> Plan | None:
+) -> PlannedVersion | None:
     document = _checked(found, name, path)
     published = found.versions(name)
     latest = newest(v.version for v in published)
@@ -239,10 +244,10 @@ def _plan(
         version = bumped(latest, step or "patch")
     version = version or own or FIRST
     _check_free(name, version, [v.version for v in published], differs)
-    return Plan(name, path, version, own is not None and own != version, step)
+    return PlannedVersion(name, path, version, own is not None and own != version, step)
 
 
-def _checked(found: Registry, name: str, path: str) -> dict[str, Any]:
+def _checked(found: Clone, name: str, path: str) -> dict[str, Any]:
     """The working copy, which must have no error-level finding."""
     with open(os.path.join(found.repository.work_tree or "", path), "rb") as file:
         data = file.read(formats.MAX_BYTES + 1)
@@ -269,19 +274,19 @@ def _check_committed(repository: Repository, path: str) -> None:
 
 def _check_free(name: str, version: str, published: list[str], differs: bool) -> None:
     if version in published:
-        said = f"{name} {version} is published already"
+        message = f"{name} {version} is published already"
         if differs:
-            raise Conflict(said, hint=f"Run: gitprompt publish {name} --bump auto")
-        raise Unchanged(said, hint="Nothing has changed since.")
+            raise Conflict(message, hint=f"Run: gitprompt publish {name} --bump auto")
+        raise Unchanged(message, hint="Nothing has changed since.")
     taken = Taken()
-    for known in published:
-        taken.add(name, known)
+    for number in published:
+        taken.add(name, number)
     objection = taken.objection(name, version)
     if objection is not None:
         raise Conflict(f"{name} {objection.message}", hint=objection.hint)
 
 
-def _rewrite(repository: Repository, plans: list[Plan]) -> None:
+def _rewrite(repository: Repository, plans: list[PlannedVersion]) -> None:
     """Let the version field of each file say its new version, in one commit."""
     if not plans:
         return
@@ -330,7 +335,7 @@ def _missing(repository: Repository, remote: str, names: tuple[str, ...]) -> lis
         there, unanswered = remotes.known_tags(repository, remote), error
     here = {
         tag_ref(name, version): oid
-        for name, versions in Registry(repository).tags.items()
+        for name, versions in Clone(repository).tags.items()
         if not names or name in names
         for version, oid in versions.items()
     }

@@ -14,16 +14,16 @@ from gitprompt.core import variables
 from gitprompt.core.document import served
 from gitprompt.core.names import check_name
 from gitprompt.core.printable import printable_lines
-from gitprompt.core.publication import Label
+from gitprompt.core.publication import LabelHistory
 from gitprompt.core.versions import newest
 from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository
 from gitprompt.registry import remotes
-from gitprompt.registry.clone import Registry, Resolved, parse_selector
+from gitprompt.registry.clone import Clone, Resolved, parse_selector
 
 
-def registry() -> Registry:
-    return Registry(Repository.discover())
+def registry() -> Clone:
+    return Clone(Repository.discover())
 
 
 def meet_remotes(repository: Repository) -> None:
@@ -35,11 +35,11 @@ def meet_remotes(repository: Repository) -> None:
             say(f"warning: what {remote} has is not known here: {problem}", err=True)
 
 
-def labels_by_version(found: Registry, name: str | None = None) -> dict[str, dict[str, list[str]]]:
+def labels_by_version(found: Clone, name: str | None = None) -> dict[str, dict[str, list[str]]]:
     """Prompt → version → its labels; removed and invalid labels are left out."""
     by_version: dict[str, dict[str, list[str]]] = {}
     for label in found.labels(name):
-        if isinstance(label, Label) and label.version is not None:
+        if isinstance(label, LabelHistory) and label.version is not None:
             of_prompt = by_version.setdefault(label.name, {})
             of_prompt.setdefault(label.version, []).append(label.label)
     return by_version
@@ -54,15 +54,15 @@ def list_command(as_json: bool) -> None:
     Example:
       gitprompt list
     """
-    found = registry()
-    labels = labels_by_version(found)
-    copies = found.working_copies()
-    unpushed = remotes.unpushed(found.repository, found.tags)
+    clone = registry()
+    labels = labels_by_version(clone)
+    copies = clone.working_copies()
+    unpushed = remotes.unpushed(clone.repository, clone.tags)
     items: list[dict[str, Any]] = [
         {
             "name": name,
-            "latest": newest(found.tags.get(name, ())),
-            "versions": len(found.tags.get(name, ())),
+            "latest": newest(clone.tags.get(name, ())),
+            "versions": len(clone.tags.get(name, ())),
             "labels": {
                 label: version
                 for version, names in sorted(labels.get(name, {}).items())
@@ -71,7 +71,7 @@ def list_command(as_json: bool) -> None:
             "path": copies.get(name),
             "unpushed": unpushed.get(name, []),
         }
-        for name in found.names()
+        for name in clone.names()
     ]
     if as_json:
         write_json(items)
@@ -104,11 +104,11 @@ def versions(name: str, as_json: bool) -> None:
       gitprompt versions support/triage
     """
     check_name(name)
-    found = registry()
-    published = found.versions(name)
-    if not published and name not in found.names():
-        found.resolve(parse_selector(name))  # raises, with what there is instead
-    labels = labels_by_version(found, name).get(name, {})
+    clone = registry()
+    published = clone.versions(name)
+    if not published and name not in clone.names():
+        clone.resolve(parse_selector(name))  # raises, with what there is instead
+    labels = labels_by_version(clone, name).get(name, {})
     if as_json:
         write_json([{**v._asdict(), "labels": labels.get(v.version, [])} for v in published])
         return
@@ -197,12 +197,12 @@ def render(prompt: str, pairs: tuple[str, ...], file: Any, as_json: bool) -> Non
     Example:
       gitprompt render welcome@production --var name=Ada
     """
-    given = _variables(pairs, file)
+    values = _variables(pairs, file)
     resolved = registry().resolve(parse_selector(prompt))
-    unknown = sorted(given.keys() - variables.effective(resolved.document).keys())
+    unknown = sorted(values.keys() - variables.effective(resolved.document).keys())
     if unknown:
         say(f"warning: {prompt} has no variable {', '.join(unknown)}", err=True)
-    messages = variables.render(resolved.document, given)
+    messages = variables.render(resolved.document, values)
     if as_json:
         write_json(messages)
         return
@@ -210,17 +210,17 @@ def render(prompt: str, pairs: tuple[str, ...], file: Any, as_json: bool) -> Non
 
 
 def _variables(pairs: Sequence[str], file: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if file is not None:
         try:
-            given = json.load(file)
+            values = json.load(file)
         except ValueError as error:
             raise UsageError(f"--vars: not JSON: {error}") from None
-        if not isinstance(given, dict):
+        if not isinstance(values, dict):
             raise UsageError("--vars: the file must have one JSON object")
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--var {pair}: write NAME=VALUE")
-        given[name] = value
-    return given
+        values[name] = value
+    return values

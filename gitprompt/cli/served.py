@@ -68,14 +68,14 @@ def get_prompt(
       gitprompt get-prompt welcome --label production --var name=Ada
     """
     params: dict[str, str] = {}
-    for given in variables:
-        key, equals, value = given.partition("=")
+    for pair in variables:
+        key, equals, value = pair.partition("=")
         if not equals:
-            raise UsageError(f"--var {given}: write NAME=VALUE")
+            raise UsageError(f"--var {pair}: write NAME=VALUE")
         params[f"variables[{key}]"] = value
-    for key, chosen in (("version", version), ("label", label)):
-        if chosen:
-            params[key] = chosen
+    for key, selector in (("version", version), ("label", label)):
+        if selector:
+            params[key] = selector
     with require(server, api_key, workspace) as client:
         write_json(client.send("GET", f"/v1/prompts/{name}", params=params))
 
@@ -95,14 +95,14 @@ def list_prompts(
       gitprompt list-prompts --q triage
     """
     with require(server, api_key, workspace) as client:
-        found = list(client.everything("/v1/prompts", **({"q": query} if query else {})))
+        prompts = list(client.everything("/v1/prompts", **({"q": query} if query else {})))
     if as_json:
-        write_json(found)
+        write_json(prompts)
         return
     rows = [
         (item["name"], item["latest"], ", ".join(f"{k} → {v}" for k, v in item["labels"].items()),
          when(item["updated_at"]))
-        for item in found
+        for item in prompts
     ]  # fmt: skip
     write_table(("prompt", "newest", "labels", "updated (UTC)"), rows, empty="No prompts yet.")
 
@@ -217,8 +217,8 @@ def _is_same(client: Any, document: dict[str, Any]) -> bool:
 
     path = f"/v1/prompts/{check_name(document['name'])}"
     params = {"version": document["version"], "render": "false"}
-    found = client.send("GET", path, params=params)
-    return digest(found["content"]) == digest(document)
+    response = client.send("GET", path, params=params)
+    return digest(response["content"]) == digest(document)
 
 
 @click.command("export")
@@ -277,8 +277,8 @@ def _versions(client: Any, prompt: Any) -> Iterator[tuple[str | None, str | None
 
 def _content(client: Any, name: str, version: str) -> str:
     params = {"version": version, "render": "false"}
-    found = client.send("GET", f"/v1/prompts/{name}", params=params)
-    return json.dumps(found["content"], indent=2, ensure_ascii=False) + "\n"
+    response = client.send("GET", f"/v1/prompts/{name}", params=params)
+    return json.dumps(response["content"], indent=2, ensure_ascii=False) + "\n"
 
 
 def _write_whole(path: str, text: str) -> None:

@@ -21,7 +21,7 @@ from gitprompt.cli.remote import NotLoggedIn, connect, server_options
 from gitprompt.core.document import digest
 from gitprompt.core.versions import newest
 from gitprompt.registry import remotes
-from gitprompt.registry.clone import Registry, Selector
+from gitprompt.registry.clone import Clone, Selector
 
 
 @click.command()
@@ -35,9 +35,9 @@ def status(server: str | None, api_key: str | None, workspace: str | None, as_js
     Example:
       gitprompt status
     """
-    found = registry()
+    clone = registry()
     client = _client(server, api_key, workspace)
-    prompts = _prompts(found)
+    prompts = _prompts(clone)
     state = client.get("/v1/sync") if client else None
     if client:
         _add_served(prompts, client)
@@ -61,7 +61,7 @@ def _client(server: str | None, api_key: str | None, workspace: str | None) -> A
         return None
 
 
-def _prompts(found: Registry) -> list[dict[str, Any]]:
+def _prompts(found: Clone) -> list[dict[str, Any]]:
     copies = found.working_copies()
     labels = labels_by_version(found)
     unpushed = remotes.unpushed(found.repository, found.tags)
@@ -89,7 +89,7 @@ def _prompts(found: Registry) -> list[dict[str, Any]]:
     return items
 
 
-def _state(found: Registry, name: str, latest: str | None, *, has_copy: bool) -> str:
+def _state(found: Clone, name: str, latest: str | None, *, has_copy: bool) -> str:
     if not has_copy:
         return "published only"
     if latest is None:

@@ -315,11 +315,11 @@ def list_evals(as_json: bool, **options: Any) -> None:
       gitprompt eval list
     """
     with _client(options) as client:
-        found = list(client.everything("/v1/evaluations"))
+        suites = list(client.everything("/v1/evaluations"))
     if as_json:
-        write_json(found)
+        write_json(suites)
         return
-    rows = [(str(s["id"]), s["name"], s["prompt_name"], s["version_tag"] or "any") for s in found]
+    rows = [(str(s["id"]), s["name"], s["prompt_name"], s["version_tag"] or "any") for s in suites]
     write_table(("id", "suite", "prompt", "version"), rows, empty="No suites yet.")
 
 

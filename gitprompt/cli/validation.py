@@ -63,9 +63,9 @@ def examine(request: Request) -> Report:
 def _work_tree(paths: Sequence[str], top: str) -> Iterator[Input]:
     for path in paths or _default_paths(top):
         if os.path.isdir(path) and not os.path.islink(path):
-            found = [_input(file, top) for file in _below(path)]
+            inputs = [_input(file, top) for file in _below(path)]
             # Of a whole repository only what is ours; of any other folder, everything.
-            yield from [item for item in found if place(item.inside)[0] is not None] or found
+            yield from [item for item in inputs if place(item.inside)[0] is not None] or inputs
         elif os.path.lexists(path):
             yield _input(path, top)
         else:
@@ -73,14 +73,14 @@ def _work_tree(paths: Sequence[str], top: str) -> Iterator[Input]:
 
 
 def _default_paths(top: str) -> list[str]:
-    found = [os.path.relpath(os.path.join(top, part)) for part in (SETTINGS, PROMPTS, SUITES)]
-    found = [path for path in found if os.path.lexists(path)]
-    if not found:
+    paths = [os.path.relpath(os.path.join(top, part)) for part in (SETTINGS, PROMPTS, SUITES)]
+    paths = [path for path in paths if os.path.lexists(path)]
+    if not paths:
         raise UsageError(
             "there is nothing to validate here",
             hint="Name files, or run it in a prompt repository: gitprompt init makes one.",
         )
-    return found
+    return paths
 
 
 def _below(folder: str) -> Iterator[str]:
@@ -176,9 +176,9 @@ def _against_publication(
     data: bytes, item: Input, name: str, version: str, settings: Settings, top: str
 ) -> list[Finding]:
     from gitprompt.git.repository import Repository
-    from gitprompt.registry.clone import Registry, Selector
+    from gitprompt.registry.clone import Clone, Selector
 
-    resolved = Registry(Repository.discover(top)).find(Selector(name, version))
+    resolved = Clone(Repository.discover(top)).find(Selector(name, version))
     if resolved is None:
         return []
     _, findings = checks.examine(

@@ -22,7 +22,7 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _TRAILER = re.compile(r"^(Prompt|Label|Version|Previous): ([^\n]*)$", re.MULTILINE)
 
 
-class Move(NamedTuple):
+class MoveRecord(NamedTuple):
     """What one commit on a label's ref says. `version` None: the label was removed."""
 
     name: str
@@ -67,7 +67,7 @@ def split_label_ref(ref: str, *, namespace: str = NAMESPACES[0]) -> tuple[str, s
     return check_name(name), check_label(label)
 
 
-def move_message(move: Move) -> str:
+def move_message(move: MoveRecord) -> str:
     """The commit message of a move; `parse_move` reads it back.
 
     Only the last paragraph has trailers, so no reason can change what a move says; Git cuts a
@@ -83,14 +83,14 @@ def move_message(move: Move) -> str:
     )
 
 
-def parse_move(message: str) -> Move | None:
+def parse_move(message: str) -> MoveRecord | None:
     """The move that `message` records, or None where the commit is not a move commit."""
     head, _, tail = message.rstrip("\n").rpartition("\n\n")
     trailers = dict(_TRAILER.findall(tail))
     if not trailers.keys() >= {"Prompt", "Label", "Version"}:
         return None
     version, previous = trailers["Version"], trailers.get("Previous", REMOVED)
-    return Move(
+    return MoveRecord(
         name=trailers["Prompt"],
         label=trailers["Label"],
         version=None if version == REMOVED else version,

@@ -34,12 +34,12 @@ class PriceTable:
     @cached_property
     def _by_model(self) -> Mapping[str, Price]:
         """The models that cost the same wherever they are listed."""
-        found: dict[str, set[Price]] = {}
+        by_model: dict[str, set[Price]] = {}
         for (_, model), price in self.prices.items():
-            found.setdefault(model, set()).add(price)
+            by_model.setdefault(model, set()).add(price)
         return {
             model: prices.pop()
-            for model, prices in found.items()
+            for model, prices in by_model.items()
             if len(prices) == 1 and model != ANY
         }
 

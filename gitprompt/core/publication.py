@@ -35,7 +35,7 @@ class LabelMove(NamedTuple):
     created_at: int
 
 
-class Label(NamedTuple):
+class LabelHistory(NamedTuple):
     """A label and its whole history, newest move first."""
 
     name: str

@@ -37,7 +37,7 @@ class Usage(NamedTuple):
     latency_ms: int | None
 
 
-class Call(NamedTuple):
+class ModelCall(NamedTuple):
     """One call with what its metrics are about. `cost_usd` None: nobody sent one."""
 
     provider: str | None
@@ -106,14 +106,14 @@ _FACTS = {word: (fact, rank) for fact, words in _WORDS.items() for rank, word in
 
 def facts_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What the metadata of a span says in any of the known words, by our own; one pass over it."""
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     ranks: dict[str, int] = {}
     for key, value in metadata.items():
         fact = _FACTS.get(key)
         if fact is not None and value is not None and fact[1] <= ranks.get(fact[0], fact[1]):
-            found[fact[0]] = value
+            facts[fact[0]] = value
             ranks[fact[0]] = fact[1]
-    return found
+    return facts
 
 
 def prompt_of(facts: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -126,9 +126,9 @@ def prompt_of(facts: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 def kind_of(facts: Mapping[str, Any]) -> SpanKind:
     """What a span is. One that names a model and counts tokens is an LLM's without saying so."""
-    said = facts.get("kind")
-    if isinstance(said, str) and said.lower() in _KINDS:
-        return _KINDS[said.lower()]
+    kind = facts.get("kind")
+    if isinstance(kind, str) and kind.lower() in _KINDS:
+        return _KINDS[kind.lower()]
     return (
         "llm" if "model" in facts and ("tokens_in" in facts or "tokens_out" in facts) else "other"
     )

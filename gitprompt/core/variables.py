@@ -90,8 +90,8 @@ def has_type(value: Any, kind: str) -> bool:
     """Whether a JSON value is of a declared type."""
     if kind == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
-    wanted = {"string": str, "boolean": bool, "array": list, "object": dict}[kind]
-    return isinstance(value, wanted)
+    python_type = {"string": str, "boolean": bool, "array": list, "object": dict}[kind]
+    return isinstance(value, python_type)
 
 
 def _typed(value: Any, kind: str) -> Any:

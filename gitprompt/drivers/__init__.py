@@ -49,6 +49,6 @@ DRIVERS: Mapping[str, Callable[[], Driver]] = {
 
 def make(name: str) -> Driver:
     if name not in DRIVERS:
-        known = ", ".join(sorted(DRIVERS))
-        raise SetupError(f"there is no driver '{name}'", hint=f"DRIVER is one of: {known}.")
+        names = ", ".join(sorted(DRIVERS))
+        raise SetupError(f"there is no driver '{name}'", hint=f"DRIVER is one of: {names}.")
     return DRIVERS[name]()

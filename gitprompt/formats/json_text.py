@@ -73,11 +73,11 @@ class _Duplicate(Exception):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        seen: set[str] = set()
+        keys: set[str] = set()
         for key, _ in pairs:
-            if key in seen:
+            if key in keys:
                 raise _Duplicate(key)
-            seen.add(key)
+            keys.add(key)
     return value
 
 
@@ -94,8 +94,8 @@ def _json_hint(error: json.JSONDecodeError) -> str:
 
 
 def _second_key(text: str, key: str) -> tuple[int, int]:
-    found = list(re.finditer(re.escape(json.dumps(key, ensure_ascii=False)) + r"\s*:", text))
-    return position(text[: found[1].start()]) if len(found) > 1 else (0, 0)
+    matches = list(re.finditer(re.escape(json.dumps(key, ensure_ascii=False)) + r"\s*:", text))
+    return position(text[: matches[1].start()]) if len(matches) > 1 else (0, 0)
 
 
 def _check_depth(value: Any) -> None:

@@ -46,11 +46,11 @@ def replace_scalar(data: bytes, path: Path, value: str) -> bytes:
     """
     text = data.decode("utf-8-sig")
     place, depth = find(text, path)
-    found = _SCALAR.match(text, place.at)
-    if depth < len(path) or found is None:
+    match = _SCALAR.match(text, place.at)
+    if depth < len(path) or match is None:
         raise FormatError(f"there is no {'.'.join(map(str, path))} to rewrite")
     quote = place.style or ("" if not looks_numeric(value) else '"')
-    changed = text[: place.at] + quote + value + quote + text[found.end() :]
+    changed = text[: place.at] + quote + value + quote + text[match.end() :]
     return data[: len(data) - len(text.encode())] + changed.encode()
 
 

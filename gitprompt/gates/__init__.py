@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from gitprompt.core.labels import Move
+from gitprompt.core.labels import MoveRecord
 from gitprompt.core.model import Finding
 from gitprompt.core.settings import Settings
 from gitprompt.gates import scope
@@ -27,7 +27,7 @@ class Facts(NamedTuple):
 
 
 class Gate(Protocol):
-    def __call__(self, move: Move, facts: Facts) -> Finding | None:
+    def __call__(self, move: MoveRecord, facts: Facts) -> Finding | None:
         """Why the move is not allowed, or None. Reads nothing but its arguments, raises nothing."""
 
 
@@ -36,7 +36,7 @@ GATES: Mapping[str, Gate] = {
 }
 
 
-def judge(move: Move, facts: Facts) -> Finding | None:
+def judge(move: MoveRecord, facts: Facts) -> Finding | None:
     """What the first gate says that is closed to `move`; None if all are open."""
     for gate in GATES.values():
         finding = gate(move, facts)

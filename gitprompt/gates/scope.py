@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitprompt.core.document import SETTINGS
-from gitprompt.core.labels import Move
+from gitprompt.core.labels import MoveRecord
 from gitprompt.core.model import Finding
 
 if TYPE_CHECKING:
     from gitprompt.gates import Facts
 
 
-def judge(move: Move, facts: Facts) -> Finding | None:
+def judge(move: MoveRecord, facts: Facts) -> Finding | None:
     needed = facts.settings.scope_to_move(move.label)
     if facts.scopes is None or needed in facts.scopes:
         return None

@@ -47,12 +47,12 @@ class Kept:
     def writer(self, repository: Repository) -> ObjectWriter:
         """A durable one; it goes with the repository's reader, where there is one."""
         key = _key(repository)
-        found = self._writers.get(key)
-        if found is None:
+        writer = self._writers.get(key)
+        if writer is None:
             from gitprompt.git.writer import ObjectWriter
 
-            found = self._writers[key] = ObjectWriter(repository, durable=True)
-        return found
+            writer = self._writers[key] = ObjectWriter(repository, durable=True)
+        return writer
 
     def close(self) -> None:
         """End the git processes."""

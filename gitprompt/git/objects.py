@@ -95,11 +95,11 @@ class ObjectReader:
                 self._request(command, waiting, islice(iterator, _WINDOW))
             for _ in range(min(len(waiting), _WINDOW)):
                 try:
-                    found = answer()
+                    item = answer()
                 except EOFError:
-                    found = self._revive(command, waiting)
+                    item = self._revive(command, waiting)
                 waiting.popleft()
-                yield found
+                yield item
 
     def _request(self, command: str, waiting: deque[str], specs: Iterable[str]) -> None:
         # A line end would make two requests of one, and shift every answer after it.
@@ -209,10 +209,10 @@ def parse_commit(data: bytes) -> Commit:
     What follows is a stranger's text, however much a line of it looks like a header.
     """
     head, _, message = data.partition(b"\n\n")
-    found = _COMMIT.match(head + b"\n")
-    if found is None:
+    match = _COMMIT.match(head + b"\n")
+    if match is None:
         return Commit("", (), _NOBODY, _NOBODY, "")
-    tree, parents, author, committer = found.groups()
+    tree, parents, author, committer = match.groups()
     return Commit(
         tree=tree.decode(),
         parents=tuple(line[7:].decode() for line in parents.splitlines()),
@@ -228,10 +228,10 @@ _COMMIT = re.compile(
 
 
 def parse_tag(data: bytes) -> TagObject:
-    found = _TAG.match(data.decode("utf-8", "replace"))
-    if found is None:
+    match = _TAG.match(data.decode("utf-8", "replace"))
+    if match is None:
         return TagObject("", "unreadable object", None)
-    target, kind, name, email, at, unreadable = found.groups()
+    target, kind, name, email, at, unreadable = match.groups()
     tagger = None
     if at is not None:
         tagger = _new(Signature, (name, email, max(int(at), 0)))
@@ -249,5 +249,5 @@ _NOBODY = Signature("unknown", "", 0)
 
 
 def _signature(line: bytes) -> Signature:
-    found = _PERSON_LINE.fullmatch(line.decode("utf-8", "replace") + "\n")
-    return Signature(found[1], found[2], max(int(found[3]), 0)) if found else _NOBODY
+    match = _PERSON_LINE.fullmatch(line.decode("utf-8", "replace") + "\n")
+    return Signature(match[1], match[2], max(int(match[3]), 0)) if match else _NOBODY

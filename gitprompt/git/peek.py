@@ -49,12 +49,12 @@ def is_plain_bare(path: str) -> bool:
             head = file.read(100)
     except OSError:
         return False
-    said = config.lower()
+    text = config.lower()
     return (
         len(config) <= _MOST_CONFIG
         and _BARE.match(config) is not None
-        and said.count(b"bare") == said.count(b"repositoryformatversion") == 1
-        and _UNUSUAL.search(said) is None
+        and text.count(b"bare") == text.count(b"repositoryformatversion") == 1
+        and _UNUSUAL.search(text) is None
         and head.startswith(b"ref: refs/heads/")
         and all(os.path.isdir(f"{path}/{folder}") for folder in ("objects", "refs"))
     )

@@ -47,8 +47,8 @@ def require_git() -> str:
     answer = subprocess.run(
         [git_path(), "--version"], stdout=subprocess.PIPE, text=True, check=False
     ).stdout
-    found = re.search(r"(\d+)\.(\d+)", answer)
-    if found is None or (int(found[1]), int(found[2])) < MINIMUM:
+    match = re.search(r"(\d+)\.(\d+)", answer)
+    if match is None or (int(match[1]), int(match[2])) < MINIMUM:
         raise SetupError(
             f"{answer.strip() or git_path()} is too old; gitprompt needs git 2.39 or newer",
             hint="Upgrade git.",
@@ -96,10 +96,10 @@ def git(
 
 def failure(args: Sequence[str], stderr: bytes) -> GitError:
     """The error for a git command that failed, worded by its last line, without credentials."""
-    said = _CREDENTIALS.sub(r"\1", stderr.decode("utf-8", "replace")).strip()
-    last = said.splitlines()[-1] if said else "no message"
+    message = _CREDENTIALS.sub(r"\1", stderr.decode("utf-8", "replace")).strip()
+    last = message.splitlines()[-1] if message else "no message"
     command = next((arg for arg in args if not arg.startswith("-")), "")
-    return GitError(f"git {command}: {last}", stderr=said, hint=_hint(said))
+    return GitError(f"git {command}: {last}", stderr=message, hint=_hint(message))
 
 
 def _hint(said: str) -> str:

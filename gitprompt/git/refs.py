@@ -162,7 +162,7 @@ def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> R
         head_stamp=head_stamp,
         folders=folders,
         settled={
-            path: found for path, found in scan.found.items() if found.mtime <= now - _RACY_NS
+            path: folder for path, folder in scan.found.items() if folder.mtime <= now - _RACY_NS
         },
         racy=racy,
     )
@@ -182,20 +182,20 @@ class _Scan:
     def folder(self, name: str) -> None:
         path = f"{self._common}/{name}"
         mtime = self.folders[path] = _folder_time(path)
-        known = self._before.get(name)
-        if known is None or known.mtime != mtime or not mtime:
-            known = self._read(name, path, mtime)
-            if known is None:
+        listing = self._before.get(name)
+        if listing is None or listing.mtime != mtime or not mtime:
+            listing = self._read(name, path, mtime)
+            if listing is None:
                 return
-        self.found[name] = known
-        self.loose.update(known.files)
-        for below in known.below:
+        self.found[name] = listing
+        self.loose.update(listing.files)
+        for below in listing.below:
             self.folder(below)
 
     def _read(self, name: str, path: str, mtime: int) -> _Folder | None:
         try:
             with os.scandir(path) as entries:
-                found = list(entries)
+                items = list(entries)
         except (FileNotFoundError, NotADirectoryError):
             # Not there, or packed and removed just now. The parent's time says when it appears.
             self.folders[path] = 0
@@ -204,7 +204,7 @@ class _Scan:
             return None
         files: dict[str, str] = {}
         below: list[str] = []
-        for entry in found:
+        for entry in items:
             inside = f"{name}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 below.append(inside)
@@ -225,10 +225,10 @@ def _read_text(path: str) -> str:
 
 def _stamp(path: str) -> _Stamp | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _folder_time(path: str) -> int:
@@ -275,5 +275,5 @@ _LOST_RACE = re.compile(
 
 
 def _named(stderr: str) -> str:
-    found = re.search(r"cannot lock ref '([^']+)'", stderr)
-    return found[1] if found else ""
+    match = re.search(r"cannot lock ref '([^']+)'", stderr)
+    return match[1] if match else ""

@@ -48,33 +48,33 @@ class ObjectWriter:
 
     def ref(self, ref: str) -> str | None:
         """What a ref points at now; read in process, from packed refs too."""
-        found = self._repository.references.get(ref)
-        return None if found is None else str(found.resolve().target)
+        reference = self._repository.references.get(ref)
+        return None if reference is None else str(reference.resolve().target)
 
     def has(self, oid: str) -> bool:
         return oid in self._repository
 
     def commit_of(self, oid: str) -> str:
         """The commit that an object is or peels to."""
-        found: Any = self._repository[oid]
-        return str(found.peel(self._pygit2.Commit).id)
+        item: Any = self._repository[oid]
+        return str(item.peel(self._pygit2.Commit).id)
 
     def tree_of(self, commit: str) -> str:
-        found: Any = self._repository[commit]
-        return str(found.tree.id)
+        item: Any = self._repository[commit]
+        return str(item.tree.id)
 
     def entry(self, commit: str, path: str) -> tuple[str, str] | None:
         """Mode in octal and object of a path in a commit, None where there is none."""
-        found: Any = self._repository[commit]
+        item: Any = self._repository[commit]
         try:
-            entry = found.tree[path]
+            entry = item.tree[path]
         except KeyError:
             return None
         return f"{entry.filemode:06o}", str(entry.id)
 
     def read(self, oid: str) -> bytes:
-        found: Any = self._repository[oid]
-        return bytes(found.data)
+        item: Any = self._repository[oid]
+        return bytes(item.data)
 
     def blob(self, data: bytes) -> str:
         with self._told():

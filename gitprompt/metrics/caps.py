@@ -33,11 +33,11 @@ class Caps:
     def admit(self, label: str, key: Key, *, number: int = 1) -> bool:
         """Whether a value, or a value with that of its workspace or provider, has series of its own.
         `number`: for how many recordings this is asked."""
-        known = self._known[label]
-        if key in known:
+        values = self._known[label]
+        if key in values:
             return True
-        if len(known) < self._caps[label]:
-            known.add(key)
+        if len(values) < self._caps[label]:
+            values.add(key)
             return True
         self._overflow[label].value += number
         return False

@@ -25,7 +25,7 @@ _POLL = 0.1  # seconds until `shutdown` is noticed
 _Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
-class Answer(NamedTuple):
+class ScrapeAnswer(NamedTuple):
     """What a path and a method get; `body` may be made while it is sent."""
 
     status: str
@@ -48,7 +48,7 @@ class Exporter:
         self._token = token
         self.registry = Registry()
         self.registry.register(metrics)
-        self._server: _Server | None = None
+        self._server: _ScrapeServer | None = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -75,7 +75,7 @@ class Exporter:
         with self._lock:
             if self._server is not None or self._stopped.is_set():
                 raise RuntimeError("an Exporter starts once")
-            self._server = _Server(self._host, self._port, self.wsgi_app())
+            self._server = _ScrapeServer(self._host, self._port, self.wsgi_app())
             self._thread = threading.Thread(
                 target=self._server.serve_forever, args=(_POLL,), name="metrics", daemon=True
             )
@@ -135,24 +135,28 @@ class Exporter:
 
     def answer(
         self, method: str, path: str, accept: str, authorization: str, *, mounted: bool = False
-    ) -> Answer:
+    ) -> ScrapeAnswer:
         """What a request gets. Of an application that is mounted somewhere, the path of the metrics
         may be empty."""
         if path not in (_METRICS, _HEALTH, *(("", "/") if mounted else ())):
-            found = Answer("404 Not Found", _PLAIN, (b"not found: try /metrics or /health\n",))
+            reply = ScrapeAnswer(
+                "404 Not Found", _PLAIN, (b"not found: try /metrics or /health\n",)
+            )
         elif method not in ("GET", "HEAD"):
             allow = (("Allow", "GET, HEAD"),)
-            found = Answer("405 Method Not Allowed", _PLAIN, (b"method not allowed\n",), allow)
+            reply = ScrapeAnswer(
+                "405 Method Not Allowed", _PLAIN, (b"method not allowed\n",), allow
+            )
         elif path == _HEALTH:
-            found = Answer("200 OK", _PLAIN, (b"ok\n",))
+            reply = ScrapeAnswer("200 OK", _PLAIN, (b"ok\n",))
         elif not self._may(authorization):
-            said = b"metrics need the token: Authorization: Bearer <token>\n"
+            body = b"metrics need the token: Authorization: Bearer <token>\n"
             challenge = (("WWW-Authenticate", "Bearer"),)
-            found = Answer("401 Unauthorized", _PLAIN, (said,), challenge)
+            reply = ScrapeAnswer("401 Unauthorized", _PLAIN, (body,), challenge)
         else:
             exposition = expose(self.registry, accept)
-            found = Answer("200 OK", exposition.content_type, exposition.body)
-        return found._replace(body=()) if method == "HEAD" else found
+            reply = ScrapeAnswer("200 OK", exposition.content_type, exposition.body)
+        return reply._replace(body=()) if method == "HEAD" else reply
 
     def _may(self, authorization: str) -> bool:
         return self._token is None or bears(self._token, authorization)
@@ -205,7 +209,7 @@ async def _lifespan(
 
 class _Handler(WSGIRequestHandler):
     timeout = _SLOW_CLIENT
-    server: _Server
+    server: _ScrapeServer
     _is_counted = False
 
     def parse_request(self) -> bool:
@@ -225,7 +229,7 @@ class _Handler(WSGIRequestHandler):
         """A scrape every few seconds is not worth a line."""
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class _ScrapeServer(ThreadingMixIn, WSGIServer):
     """A thread for each scrape, and how many there are."""
 
     daemon_threads = True

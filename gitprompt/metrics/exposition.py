@@ -108,9 +108,9 @@ def _is_created(metric: Metric, sample: Sample) -> bool:
 
 def _with(metric: Metric, samples: Sequence[Sample]) -> Metric:
     """The same family with other samples."""
-    made = Metric(metric.name, metric.documentation, metric.type, metric.unit)
-    made.samples = list(samples)
-    return made
+    copy = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+    copy.samples = list(samples)
+    return copy
 
 
 class _One(CollectorRegistry):

@@ -28,9 +28,9 @@ def join_address(host: str, port: int) -> str:
 
 def bears(token: str, authorization: str) -> bool:
     """Whether an Authorization header is `Bearer` with this token; in constant time."""
-    scheme, _, given = authorization.partition(" ")
+    scheme, _, value = authorization.partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(
-        given.strip().encode("utf-8", "replace"), token.encode()
+        value.strip().encode("utf-8", "replace"), token.encode()
     )
 
 

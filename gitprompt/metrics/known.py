@@ -38,7 +38,7 @@ class Model(NamedTuple):
     unpriced: Cell
 
 
-class Suite(NamedTuple):
+class SuiteSeries(NamedTuple):
     """The series of a suite."""
 
     score: Histogram
@@ -47,7 +47,7 @@ class Suite(NamedTuple):
     unjudged: Cell
 
 
-class Known:
+class KnownSeries:
     """The series of a `Metrics`, by what they are about."""
 
     def __init__(self, buckets: Mapping[str, Sequence[float]], caps: Mapping[str, int]) -> None:
@@ -77,33 +77,33 @@ class Known:
         known = self._models.get((provider, model))
         if known is not None:
             return known
-        made, name = clean.label(provider), clean.label(model)
+        owner, name = clean.label(provider), clean.label(model)
         if (
             failed
             and self._caps.is_half_full("provider")
-            and not self._caps.knows("provider", made)
+            and not self._caps.knows("provider", owner)
         ):
-            made = OTHER  # the rest is for those that do not only fail
-        made = self._caps.capped("provider", made, number=number)
-        if made == OTHER or name == OTHER or not self._has_own(made, name, failed, number):
+            owner = OTHER  # the rest is for those that do not only fail
+        owner = self._caps.capped("provider", owner, number=number)
+        if owner == OTHER or name == OTHER or not self._has_own(owner, name, failed, number):
             name = OTHER
-        found = self._models.get((made, name))
-        if found is None:
+        series = self._models.get((owner, name))
+        if series is None:
             tokens, requests = (
                 self.of(families.PROVIDER_TOKENS),
                 self.of(families.PROVIDER_REQUESTS),
             )
-            found = self._models[made, name] = Model(
-                self.of(families.PROVIDER_DURATION).histogram(made, name),
-                requests.cell(made, name, "success"),
-                requests.cell(made, name, "error"),
-                tokens.cell(made, name, "input"),
-                tokens.cell(made, name, "output"),
-                tokens.cell(made, name, "cached"),
-                self.of(families.PROVIDER_COST).cell(made, name),
-                self.of(families.PROVIDER_UNPRICED).cell(made, name),
+            series = self._models[owner, name] = Model(
+                self.of(families.PROVIDER_DURATION).histogram(owner, name),
+                requests.cell(owner, name, "success"),
+                requests.cell(owner, name, "error"),
+                tokens.cell(owner, name, "input"),
+                tokens.cell(owner, name, "output"),
+                tokens.cell(owner, name, "cached"),
+                self.of(families.PROVIDER_COST).cell(owner, name),
+                self.of(families.PROVIDER_UNPRICED).cell(owner, name),
             )
-        return found
+        return series
 
     def _has_own(self, provider: str, model: str, failed: bool, number: int) -> bool:
         if failed:
@@ -112,39 +112,39 @@ class Known:
 
     def tool(self, tool: str | None) -> Outcomes:
         name = clean.label(tool)
-        known = self._outcomes.get(("tool", name, ""))
-        if known is None:
+        outcomes = self._outcomes.get(("tool", name, ""))
+        if outcomes is None:
             name = self._caps.capped("tool", name)
             calls = self.of(families.TOOL_CALLS)
-            known = self._outcomes["tool", name, ""] = Outcomes(
+            outcomes = self._outcomes["tool", name, ""] = Outcomes(
                 self.of(families.TOOL_DURATION).histogram(name),
                 calls.cell(name, "success"),
                 calls.cell(name, "error"),
             )
-        return known
+        return outcomes
 
     def validator(self, validator: str | None, type: str | None) -> Outcomes:
         name, kind = clean.label(validator), clean.label(type)
-        known = self._outcomes.get(("validator", name, kind))
-        if known is None:
+        outcomes = self._outcomes.get(("validator", name, kind))
+        if outcomes is None:
             name, kind = self._caps.typed("validator", name, kind)
             validations = self.of(families.VALIDATIONS)
-            known = self._outcomes["validator", name, kind] = Outcomes(
+            outcomes = self._outcomes["validator", name, kind] = Outcomes(
                 self.of(families.VALIDATION_DURATION).histogram(name, kind),
                 validations.cell(name, kind, "passed"),
                 validations.cell(name, kind, "failed"),
             )
-        return known
+        return outcomes
 
     def stage(self, stage: str | None, type: str | None, *, number: int = 1) -> Outcomes:
         name, kind = clean.label(stage), clean.label(type)
-        known = self._outcomes.get(("stage", name, kind))
-        if known is None:
+        outcomes = self._outcomes.get(("stage", name, kind))
+        if outcomes is None:
             name, kind = self._caps.typed("stage", name, kind, number=number)
-            known = self._outcomes["stage", name, kind] = Outcomes(
+            outcomes = self._outcomes["stage", name, kind] = Outcomes(
                 self.of(families.STAGE_DURATION).histogram(name, kind), *self._elements(name)
             )
-        return known
+        return outcomes
 
     def elements(self, stage: str | None) -> tuple[Cell, Cell]:
         """What a stage has processed, well and badly; its type is not known."""
@@ -152,40 +152,40 @@ class Known:
         return self._stages.get(name) or self._elements(self._caps.capped("stage", name))
 
     def _elements(self, name: str) -> tuple[Cell, Cell]:
-        known = self._stages.get(name)
-        if known is None:
+        cells = self._stages.get(name)
+        if cells is None:
             series = self.of(families.STAGE_ELEMENTS)
-            known = self._stages[name] = series.cell(name, "success"), series.cell(name, "error")
-        return known
+            cells = self._stages[name] = series.cell(name, "success"), series.cell(name, "error")
+        return cells
 
-    def suite(self, suite: str | None) -> Suite:
+    def suite(self, suite: str | None) -> SuiteSeries:
         name = self._caps.capped("suite", clean.label(suite))
         evals = self.of(families.EVALS)
         statuses = (evals.cell(name, status) for status in ("passed", "failed", "unjudged"))
-        return Suite(self.of(families.EVAL_SCORE).histogram(name), *statuses)
+        return SuiteSeries(self.of(families.EVAL_SCORE).histogram(name), *statuses)
 
     # of the sidecar
 
     def http(self, method: str, route: str, status: int) -> Histogram:
-        known = self._http.get((method, route, status))
-        if known is None:
-            known = self.of(families.HTTP_DURATION).histogram(method, route, str(status))
-            self._http[method, route, status] = known
-        return known
+        histogram = self._http.get((method, route, status))
+        if histogram is None:
+            histogram = self.of(families.HTTP_DURATION).histogram(method, route, str(status))
+            self._http[method, route, status] = histogram
+        return histogram
 
     def prompt(self, workspace: str, prompt: str) -> Mapping[str, Cell]:
         """The requests for a prompt by result."""
-        known = self._prompts.get((workspace, prompt))
-        if known is not None:
-            return known
+        cells = self._prompts.get((workspace, prompt))
+        if cells is not None:
+            return cells
         if prompt == OTHER or not self._caps.admit("prompt", (workspace, prompt)):
             workspace, prompt = self._caps.capped("workspace", workspace), OTHER
-        known = self._prompts.get((workspace, prompt))
-        if known is None:
+        cells = self._prompts.get((workspace, prompt))
+        if cells is None:
             series = self.of(families.PROMPT_REQUESTS)
-            known = {result: series.cell(workspace, prompt, result) for result in PROMPT_RESULTS}
-            self._prompts[workspace, prompt] = known
-        return known
+            cells = {result: series.cell(workspace, prompt, result) for result in PROMPT_RESULTS}
+            self._prompts[workspace, prompt] = cells
+        return cells
 
     def moves(self, workspace: str, label: str) -> Cell:
         """How often labels of this name have moved."""

@@ -22,7 +22,7 @@ from gitprompt.core.usage import MAX_COST, MAX_COUNT
 from gitprompt.metrics import clean
 from gitprompt.metrics.caps import check_buckets
 from gitprompt.metrics.families import APPLICATION, PIPELINE_DURATION, PIPELINES_ACTIVE, Family
-from gitprompt.metrics.known import Known, Model, Outcomes
+from gitprompt.metrics.known import KnownSeries, Model, Outcomes
 
 Status = Literal["success", "error"]  # anything else counts as an error
 NAMESPACE = "gitprompt"
@@ -78,7 +78,7 @@ class Metrics:
         self._clock = clock
         self._lock = threading.Lock()
         self._families = families
-        self._known = Known(check_buckets(buckets or {}), caps or {})
+        self._known = KnownSeries(check_buckets(buckets or {}), caps or {})
         self._open: dict[str, float] = {}  # run → when it expires, oldest first
         self._anonymous = itertools.count(1)
 
@@ -199,11 +199,11 @@ class Metrics:
         with self._lock:
             series = self._known.model(provider, model, failed=calls.failed, number=calls.number)
             (series.error if calls.failed else series.success).value += calls.number
-            trace_id = known = None
-            for seconds, given in calls.seconds:
+            trace_id = last = None
+            for seconds, raw in calls.seconds:
                 observed = clean.observed(seconds)
-                if given is not known:  # calls of one trace come together
-                    trace_id, known = clean.trace_id(given), given
+                if raw is not last:  # calls of one trace come together
+                    trace_id, last = clean.trace_id(raw), raw
                 if observed is not None:
                     series.duration.observe(observed, trace_id)
             _use(series, input, output, cached, cost, max(calls.number, 1))

@@ -55,11 +55,11 @@ class Histogram:
             self.exemplars[at] = trace_id, value, time.time()
 
     def copy(self) -> Histogram:
-        made = Histogram(self.bounds)
-        made.counts = self.counts.copy()
-        made.sum = self.sum
-        made.exemplars = self.exemplars.copy()
-        return made
+        copy = Histogram(self.bounds)
+        copy.counts = self.counts.copy()
+        copy.sum = self.sum
+        copy.exemplars = self.exemplars.copy()
+        return copy
 
 
 class Series:
@@ -76,17 +76,17 @@ class Series:
 
     def cell(self, *labels: str) -> Cell:
         """The series with these labels, at 0 where it is new."""
-        found = self.cells.get(labels)
-        if found is None:
-            found = self.cells[labels] = Cell()
-        return found
+        cell = self.cells.get(labels)
+        if cell is None:
+            cell = self.cells[labels] = Cell()
+        return cell
 
     def histogram(self, *labels: str) -> Histogram:
         """The histogram with these labels, empty where it is new."""
-        found = self.histograms.get(labels)
-        if found is None:
-            found = self.histograms[labels] = Histogram(self.bounds)
-        return found
+        histogram = self.histograms.get(labels)
+        if histogram is None:
+            histogram = self.histograms[labels] = Histogram(self.bounds)
+        return histogram
 
     def copies(self) -> list[tuple[Labels, float | Histogram]]:
         """What there is now."""
@@ -104,7 +104,7 @@ class Series:
     def _metric(self, name: str, copies: Sequence[tuple[Labels, float | Histogram]]) -> Metric:
         family = self.family
         if family.kind == "histogram":
-            made = HistogramMetricFamily(name, family.about, labels=family.labels)
+            metric = HistogramMetricFamily(name, family.about, labels=family.labels)
             for labels, one in copies:
                 assert isinstance(one, Histogram)
                 counts = zip(self._les, accumulate(one.counts), strict=True)
@@ -112,8 +112,8 @@ class Series:
                     _bucket(le, count, one.exemplars.get(at))
                     for at, (le, count) in enumerate(counts)
                 ]
-                made.add_metric(labels, buckets, one.sum)
-            return made
+                metric.add_metric(labels, buckets, one.sum)
+            return metric
         kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
         plain = kind(name, family.about, labels=family.labels)
         for labels, value in copies:

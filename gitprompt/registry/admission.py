@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitprompt.core.document import digest
-from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Version
+from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Suite, Version
 from gitprompt.core.settings import Settings
 from gitprompt.errors import Conflict, Invalid
 from gitprompt.git.objects import ObjectReader
@@ -55,11 +55,11 @@ def admit_label(
 ) -> None:
     """Raise Invalid if the sync would reject the label at `commit`, or read another version than
     `version` from it. `parent` is the value before, whose history was judged when it was set."""
-    known = None
+    before = None
     if parent is not None:
-        known = Label("", "", parent, (LabelMove(parent, None, None, "", "", 0),))
+        before = LabelHistory("", "", parent, (LabelMove(parent, None, None, "", "", 0),))
     outcome = load_label(
-        reader, ref, commit, namespace=settings.namespace, versions=versions, known=known
+        reader, ref, commit, namespace=settings.namespace, versions=versions, known=before
     )
     if isinstance(outcome, Rejection):
         raise _invalid(outcome)

@@ -16,7 +16,7 @@ from gitprompt import checks, formats
 from gitprompt.core.document import PROMPTS, prompt_paths, stem
 from gitprompt.core.labels import label_ref, split_label_ref
 from gitprompt.core.names import check_name
-from gitprompt.core.publication import Label, Rejection, Version
+from gitprompt.core.publication import LabelHistory, Rejection, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
 from gitprompt.errors import Invalid, NotFound
@@ -41,8 +41,8 @@ class Selector(NamedTuple):
 
 
 def parse_selector(text: str) -> Selector:
-    name, given, at = text.partition("@")
-    if given and not at:
+    name, sign, at = text.partition("@")
+    if sign and not at:
         raise Invalid(
             f"{text!r} names nothing after the @",
             hint="Write NAME, NAME@VERSION, NAME@LABEL, or NAME@. for the work tree.",
@@ -59,7 +59,7 @@ class Resolved(NamedTuple):
     path: str
 
 
-class Registry:
+class Clone:
     """One clone, read at one moment."""
 
     def __init__(self, repository: Repository) -> None:
@@ -74,13 +74,13 @@ class Registry:
     @cached_property
     def tags(self) -> dict[str, dict[str, str]]:
         """The version tags as the refs say, name → version → tag object, valid or not."""
-        found: dict[str, dict[str, str]] = {}
+        by_name: dict[str, dict[str, str]] = {}
         for ref, oid in self.repository.refs().items():
             if ref.startswith(TAG_PREFIX):
                 name, version = split_tag_ref(ref)
                 if name and is_version(version):
-                    found.setdefault(name, {})[version] = oid
-        return found
+                    by_name.setdefault(name, {})[version] = oid
+        return by_name
 
     @cached_property
     def label_refs(self) -> dict[str, str]:
@@ -96,8 +96,8 @@ class Registry:
             if not labels or not ref.startswith((namespace, "refs/remotes/")):
                 continue
             local = f"{namespace}/{rest}"
-            known = merged.get(local)
-            if known is None or (known != oid and self._descends(known, oid)):
+            here = merged.get(local)
+            if here is None or (here != oid and self._descends(here, oid)):
                 merged[local] = oid
         return merged
 
@@ -111,27 +111,27 @@ class Registry:
         refs = [(f"{TAG_PREFIX}{name}/{version}", oid) for version, oid in tags.items()]
         with self.repository.reader() as reader:
             loaded = list(load_versions(reader, refs, self.settings.checks))
-        found = [item.version for item in loaded if isinstance(item, Loaded)]
-        return sorted(found, key=lambda v: precedence(v.version), reverse=True)
+        valid = [item.version for item in loaded if isinstance(item, Loaded)]
+        return sorted(valid, key=lambda v: precedence(v.version), reverse=True)
 
-    def labels(self, name: str | None = None) -> list[Label | Rejection]:
+    def labels(self, name: str | None = None) -> list[LabelHistory | Rejection]:
         """The labels, of one prompt or all, with their histories; removed ones are among them."""
         namespace = self.settings.namespace
-        found: list[Label | Rejection] = []
+        labels: list[LabelHistory | Rejection] = []
         with self.repository.reader() as reader:
             for ref, tip in sorted(self.label_refs.items()):
                 if name is not None and not ref.startswith(f"{namespace}/{name}@"):
                     continue
-                found.append(self.read_label(reader, ref, tip))
-        return found
+                labels.append(self.read_label(reader, ref, tip))
+        return labels
 
-    def read_label(self, reader: ObjectReader, ref: str, tip: str) -> Label | Rejection:
+    def read_label(self, reader: ObjectReader, ref: str, tip: str) -> LabelHistory | Rejection:
         """The label whose ref stands at a commit."""
         return load_label(
             reader, ref, tip, namespace=self.settings.namespace, versions=self.versions
         )
 
-    def label(self, name: str, label: str) -> Label | None:
+    def label(self, name: str, label: str) -> LabelHistory | None:
         """A label, or None where there never was one. Raises Invalid where its ref is."""
         ref = label_ref(name, label, namespace=self.settings.namespace)
         split_label_ref(ref, namespace=self.settings.namespace)
@@ -139,11 +139,11 @@ class Registry:
         if tip is None:
             return None
         with self.repository.reader() as reader:
-            found = self.read_label(reader, ref, tip)
-        if isinstance(found, Rejection):
-            first = found.findings[0]
+            history = self.read_label(reader, ref, tip)
+        if isinstance(history, Rejection):
+            first = history.findings[0]
             raise Invalid(f"{ref}: {first.message}", hint=first.hint)
-        return found
+        return history
 
     def names(self) -> list[str]:
         """Everything published or in the work tree."""
@@ -154,15 +154,15 @@ class Registry:
         top = self.repository.work_tree
         if top is None:
             return {}
-        found: dict[str, str] = {}
+        paths: dict[str, str] = {}
         for folder, folders, names in os.walk(os.path.join(top, PROMPTS)):
             folders.sort()
             for file in sorted(names):
                 path = os.path.relpath(os.path.join(folder, file), top).replace(os.sep, "/")
                 name = stem(path, PROMPTS)
                 if name is not None and not is_version(name.rpartition("/")[2]):
-                    found.setdefault(name, path)
-        return found
+                    paths.setdefault(name, path)
+        return paths
 
     def find(self, selector: Selector) -> Resolved | None:
         """Like `resolve`, with None for what does not exist or is not valid."""
@@ -176,17 +176,17 @@ class Registry:
         if selector.at == WORK_TREE:
             return self._working_copy(selector)
         versions = self.versions(selector.name)
-        wanted = selector.at
-        if wanted is None:
-            wanted = newest(version.version for version in versions)
-        elif not is_version(wanted):
-            found = self.label(selector.name, wanted)
-            if found is None or found.version is None:
+        number = selector.at
+        if number is None:
+            number = newest(version.version for version in versions)
+        elif not is_version(number):
+            label = self.label(selector.name, number)
+            if label is None or label.version is None:
                 raise NotFound(
-                    f"Label {wanted} of {selector.name} not found", hint=self._labels(selector)
+                    f"Label {number} of {selector.name} not found", hint=self._labels(selector)
                 )
-            wanted = found.version
-        version = next((v for v in versions if v.version == wanted), None)
+            number = label.version
+        version = next((v for v in versions if v.version == number), None)
         if version is None:
             raise self._missing(selector, versions)
         with self.repository.reader() as reader:
@@ -196,14 +196,16 @@ class Registry:
         return Resolved(selector, version, formats.read(document, ".json"), version.path)
 
     def _labels(self, selector: Selector) -> str:
-        alive = [x.label for x in self.labels(selector.name) if isinstance(x, Label) and x.version]
-        known = ", ".join(alive) or "none"
-        return f"Its labels here: {known}. {FETCH_LABELS}"
+        alive = [
+            x.label for x in self.labels(selector.name) if isinstance(x, LabelHistory) and x.version
+        ]
+        names = ", ".join(alive) or "none"
+        return f"Its labels here: {names}. {FETCH_LABELS}"
 
     def _missing(self, selector: Selector, versions: Sequence[Version]) -> NotFound:
         if versions:
-            known = ", ".join(version.version for version in versions[:5])
-            return NotFound(f"Version {selector} not found", hint=f"Published: {known}.")
+            numbers = ", ".join(version.version for version in versions[:5])
+            return NotFound(f"Version {selector} not found", hint=f"Published: {numbers}.")
         if selector.name in self.working_copies():
             return NotFound(
                 f"{selector.name} is not published yet",

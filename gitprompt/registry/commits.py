@@ -35,7 +35,7 @@ class Draft(NamedTuple):
     tip: str | None
 
 
-class Publication(NamedTuple):
+class PublicationCommit(NamedTuple):
     """A commit that is made, and the ref updates that publish it."""
 
     commit: str
@@ -43,7 +43,9 @@ class Publication(NamedTuple):
     on_branch: bool
 
 
-def publication(writer: ObjectWriter, draft: Draft, author: Signature, message: str) -> Publication:
+def publication(
+    writer: ObjectWriter, draft: Draft, author: Signature, message: str
+) -> PublicationCommit:
     """The commit and tag of a version.
 
     The commit goes on the branch where its text is that of the newest version and this one is newer;
@@ -68,7 +70,7 @@ def publication(writer: ObjectWriter, draft: Draft, author: Signature, message: 
         commit = writer.commit(tree, parents, message, author)
     subject = message.partition("\n")[0]
     tag = writer.tag(commit, ref.removeprefix("refs/tags/"), subject, author, kind="commit")
-    return Publication(commit, (*updates, RefUpdate(ref, ZERO, tag)), bool(updates))
+    return PublicationCommit(commit, (*updates, RefUpdate(ref, ZERO, tag)), bool(updates))
 
 
 def _tree_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str | None:
@@ -91,21 +93,21 @@ def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str
     """The path at which the branch takes the document, or None where it does not."""
     if draft.newest is not None and rank(draft.version) <= rank(draft.newest[0].version):
         return None
-    found = [path for path in prompt_paths(draft.name) if tip and writer.entry(tip, path)]
-    if not found:
+    paths = [path for path in prompt_paths(draft.name) if tip and writer.entry(tip, path)]
+    if not paths:
         # A prompt that has versions and no file was taken off the branch by somebody.
         return f"{PROMPTS}/{draft.name}.json" if draft.newest is None else None
     assert tip is not None
-    mode, oid = writer.entry(tip, found[0]) or ("", "")
-    if len(found) > 1 or mode not in ("100644", "100755"):
+    mode, oid = writer.entry(tip, paths[0]) or ("", "")
+    if len(paths) > 1 or mode not in ("100644", "100755"):
         return None
     try:
-        edited = formats.read(writer.read(oid), found[0])
+        edited = formats.read(writer.read(oid), paths[0])
     except formats.FormatError:
         return None
-    known = draft.newest[1] if draft.newest else draft.document
-    same = isinstance(edited, dict) and canonical(edited) == canonical(known)
-    return found[0] if same else None
+    document = draft.newest[1] if draft.newest else draft.document
+    same = isinstance(edited, dict) and canonical(edited) == canonical(document)
+    return paths[0] if same else None
 
 
 def written(document: Document, path: str, before: bytes) -> bytes | None:
@@ -200,15 +202,15 @@ def suite_commit(
         raise SetupError("HEAD is detached: there is no default branch", hint="git switch main")
     tip = writer.ref(branch)
     paths = [f"{SUITES}/{change.name}{suffix}" for suffix in SUFFIXES]
-    found = [path for path in paths if tip and writer.entry(tip, path)]
+    present = [path for path in paths if tip and writer.entry(tip, path)]
     base = writer.tree_of(tip) if tip else None
     if change.document is None:
-        if not found or base is None:
+        if not present or base is None:
             raise NotFound("Evaluation not found")
-        tree = writer.tree([], base=base, remove=found)
+        tree = writer.tree([], base=base, remove=present)
     else:
-        if found:
-            raise Conflict("Evaluation already exists", hint=f"{found[0]} is there.")
+        if present:
+            raise Conflict("Evaluation already exists", hint=f"{present[0]} is there.")
         tree = writer.tree([(paths[0], writer.blob(change.file))], base=base)
     commit = writer.commit(tree, [tip] if tip else [], message, author)
     return commit, RefUpdate(branch, tip or ZERO, commit)

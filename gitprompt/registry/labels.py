@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from gitprompt.core.labels import split_label_ref
-from gitprompt.core.publication import Label, LabelMove, Rejection, Version
+from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import Object, ObjectReader, parse_commit
 from gitprompt.registry import moves as rule
@@ -22,8 +22,8 @@ def load_label(
     *,
     namespace: str,
     versions: Callable[[str], Sequence[Version]],
-    known: Label | None = None,
-) -> Label | Rejection:
+    known: LabelHistory | None = None,
+) -> LabelHistory | Rejection:
     """A label with its history. `versions` gives what is published of a prompt; `known` is the
     label as it was read before, so that only new moves are read."""
     try:
@@ -38,7 +38,9 @@ def load_label(
     problem = rule.tip_problem(reader, commit, name, label, published)
     if problem:
         return rejection(ref, tip, problem, hint, "label")
-    return Label(name, label, tip, tuple(_moves(reader, commit, name, label, published, known)))
+    return LabelHistory(
+        name, label, tip, tuple(_moves(reader, commit, name, label, published, known))
+    )
 
 
 def _moves(
@@ -47,7 +49,7 @@ def _moves(
     name: str,
     label: str,
     published: Sequence[Version],
-    known: Label | None,
+    known: LabelHistory | None,
 ) -> Iterator[LabelMove]:
     """The moves, newest first, along first parents while the trailers name this label."""
     at: Object | None = tip
@@ -68,7 +70,7 @@ def _moves(
         at = reader.get(commit.parents[0]) if commit.parents else None
 
 
-def is_bare(label: Label) -> bool:
+def is_bare(label: LabelHistory) -> bool:
     """True if the oldest value may be a bare pointer, which depends on what is published."""
     oldest = label.moves[-1]
     return oldest.previous is None and not oldest.reason

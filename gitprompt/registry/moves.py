@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitprompt.core.labels import Move, parse_move
+from gitprompt.core.labels import MoveRecord, parse_move
 from gitprompt.core.publication import Version
 from gitprompt.core.versions import newest
 from gitprompt.git.objects import EMPTY_TREE, Commit, Object, ObjectReader, parse_commit
@@ -27,7 +27,7 @@ def commit_at(reader: ObjectReader, oid: str) -> Object | None:
     return item if item is not None and item.kind == "commit" else None
 
 
-def recorded(commit: Commit, name: str, label: str) -> Move | None:
+def recorded(commit: Commit, name: str, label: str) -> MoveRecord | None:
     """The move of this label that a commit records; None for any other commit, which as the value
     of a label is a bare pointer."""
     move = parse_move(commit.message)
@@ -68,7 +68,7 @@ def _bare_problem(tip: Object, name: str, published: Sequence[Version]) -> str:
 
 
 def _move_problem(
-    reader: ObjectReader, at: Object, commit: Commit, move: Move, published: Sequence[Version]
+    reader: ObjectReader, at: Object, commit: Commit, move: MoveRecord, published: Sequence[Version]
 ) -> str:
     if move.version is None:
         return "" if commit.tree == EMPTY_TREE else "a removal must have an empty tree"
@@ -126,7 +126,7 @@ def push_problem(
     return "", ""
 
 
-def _continuity_problem(move: Move, below: Object | None) -> str:
+def _continuity_problem(move: MoveRecord, below: Object | None) -> str:
     """A move must come from where the label was."""
     before = recorded(parse_commit(below.data), move.name, move.label) if below else None
     if before is not None and before.version != move.previous:

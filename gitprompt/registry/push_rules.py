@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gitprompt import checks, gates
 from gitprompt.core import twins
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
-from gitprompt.core.labels import Move, split_label_ref
+from gitprompt.core.labels import MoveRecord, split_label_ref
 from gitprompt.core.model import Finding
 from gitprompt.core.names import is_name
 from gitprompt.core.printable import printable
@@ -152,9 +152,9 @@ class _Push:
                 findings = self._label(update)
             elif update.ref == self.default:
                 findings = self._branch(update)
-            found = tuple(findings)
-            if found:
-                yield Refusal(update.ref, found)
+            reasons = tuple(findings)
+            if reasons:
+                yield Refusal(update.ref, reasons)
 
     @property
     def tags(self) -> _Tags:
@@ -233,7 +233,7 @@ class _Push:
                 "label",
             )
         version = moves.version_at(self.reader, update.new, name, label, self.versions(name))
-        move = Move(name, label, version, None)
+        move = MoveRecord(name, label, version, None)
         refusal = gates.judge(move, Facts(self.settings, self.scopes))
         twin = self._label_twin(name, label)
         if refusal is None and twin is not None:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitprompt.core.document import SUFFIXES
-from gitprompt.core.labels import Move, label_ref, move_message
-from gitprompt.core.publication import Label, Version
+from gitprompt.core.labels import MoveRecord, label_ref, move_message
+from gitprompt.core.publication import LabelHistory, Version
 from gitprompt.core.versions import tag_ref
 from gitprompt.drivers import Driver
 from gitprompt.errors import Conflict, GitError, GitpromptError, NotFound, SetupError
@@ -41,10 +41,10 @@ def identity(repository: Repository) -> Signature:
             "git does not know who you are",
             hint='Run: git config --global user.name "…" and user.email "…"',
         ) from error
-    found = re.match(r"(.*) <(.*)> (\d+) [-+]\d{4}\Z", text)
-    if found is None:
+    match = re.match(r"(.*) <(.*)> (\d+) [-+]\d{4}\Z", text)
+    if match is None:
         raise SetupError(f"git gave an identity that cannot be read: {text}")
-    return Signature(found[1], found[2], int(found[3]))
+    return Signature(match[1], match[2], int(match[3]))
 
 
 def move_refs(
@@ -114,14 +114,14 @@ def publish(
 
 def _signed_tags(repository: Repository, releases: Sequence[Release]) -> list[RefUpdate]:
     """git makes a signed tag and its ref in one; where one fails, those before it go again."""
-    made: list[RefUpdate] = []
+    tags: list[RefUpdate] = []
     try:
         for release in releases:
-            made.append(_signed_tag(repository, release))
+            tags.append(_signed_tag(repository, release))
     except BaseException:
-        move_refs(repository, [_back(update) for update in made], message="gitprompt: undo")
+        move_refs(repository, [_back(update) for update in tags], message="gitprompt: undo")
         raise
-    return made
+    return tags
 
 
 def _back(update: RefUpdate) -> RefUpdate:
@@ -156,7 +156,7 @@ def move_label(
     label: str,
     version: Version | None,
     *,
-    current: Label | None,
+    current: LabelHistory | None,
     local: str | None,
     author: Signature,
     reason: str = "",
@@ -168,7 +168,7 @@ def move_label(
     `current` is the label as the caller saw it (None: it never existed), `local` the value of its
     ref in this repository; somebody else's move in between raises Conflict.
     """
-    move = Move(
+    move = MoveRecord(
         name,
         label,
         version.version if version else None,
@@ -187,7 +187,7 @@ def move_label(
 
 def label_commit(
     writer: ObjectWriter,
-    move: Move,
+    move: MoveRecord,
     version: Version | None,
     *,
     parent: str | None,

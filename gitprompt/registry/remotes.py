@@ -23,21 +23,21 @@ def configure_fetch(repository: Repository, remote: str) -> list[str]:
     Idempotent; returns the refspecs that were added.
     """
     # The tags of the remote stand first: `git push` keeps up to date what the first match names.
-    wanted = (
+    specs = (
         _tracking_refspec(remote),
         _TAGS,
         f"+refs/labels/*:refs/remotes/{remote}/labels/*",
     )
     key = f"remote.{remote}.fetch"
-    known = os.fsdecode(repository.git("config", "--get-all", key, accept=(0, 1))).splitlines()
-    added = [refspec for refspec in wanted if refspec not in known]
-    if wanted[0] in added and _TAGS in known:  # as it was written before tags were remembered
+    configured = os.fsdecode(repository.git("config", "--get-all", key, accept=(0, 1))).splitlines()
+    added = [refspec for refspec in specs if refspec not in configured]
+    if specs[0] in added and _TAGS in configured:  # as it was written before tags were remembered
         repository.git("config", "--unset-all", key, f"^{re.escape(_TAGS)}$")
-        for refspec in wanted[:2]:
+        for refspec in specs[:2]:
             repository.git("config", "--add", key, refspec)
-    for refspec in added if _TAGS not in known else added[1:]:
+    for refspec in added if _TAGS not in configured else added[1:]:
         repository.git("config", "--add", key, refspec)
-    if wanted[0] in added and repository.git("for-each-ref", "--count=1", f"refs/remotes/{remote}"):
+    if specs[0] in added and repository.git("for-each-ref", "--count=1", f"refs/remotes/{remote}"):
         # Fetched before, with its tags: what is here now came from there, until it is asked.
         tags = repository.refs().items()
         _remember(repository, remote, {r: oid for r, oid in tags if r.startswith(TAG_PREFIX)})
@@ -75,9 +75,9 @@ def tags_there(repository: Repository, remote: str, names: Sequence[str] = ()) -
     listed = repository.git("ls-remote", "--refs", remote, *(f"{prefix}*" for prefix in prefixes))
     pairs = (line.partition("\t") for line in os.fsdecode(listed).splitlines())
     there = {ref: oid for oid, _, ref in pairs}
-    known = known_tags(repository, remote)
-    gone = [ref for ref in known if ref not in there and ref.startswith(tuple(prefixes))]
-    _remember(repository, remote, there, forget=gone)
+    before = known_tags(repository, remote)
+    vanished = [ref for ref in before if ref not in there and ref.startswith(tuple(prefixes))]
+    _remember(repository, remote, there, forget=vanished)
     return there
 
 
@@ -85,8 +85,8 @@ def _remember(
     repository: Repository, remote: str, tags: Mapping[str, str], *, forget: Sequence[str] = ()
 ) -> None:
     """Note what a remote has, as far as the objects are here, and what it has no more."""
-    known = known_tags(repository, remote)
-    new = {ref: oid for ref, oid in tags.items() if known.get(ref) != oid}
+    before = known_tags(repository, remote)
+    new = {ref: oid for ref, oid in tags.items() if before.get(ref) != oid}
     with repository.reader() as reader:
         here = [item is not None for item in reader.names(new.values())]
     commands = [
@@ -121,11 +121,11 @@ def unpushed(repository: Repository, tags: Mapping[str, Mapping[str, str]]) -> d
     refspecs = repository.git("config", "--get-all", f"remote.{remote}.fetch", accept=(0, 1))
     if _tracking_refspec(remote) not in os.fsdecode(refspecs).splitlines():
         return {}
-    known = known_tags(repository, remote)
+    there = known_tags(repository, remote)
     missing: dict[str, list[str]] = {}
     for name, versions in tags.items():
         for version, oid in versions.items():
-            if known.get(tag_ref(name, version)) != oid:
+            if there.get(tag_ref(name, version)) != oid:
                 missing.setdefault(name, []).append(version)
     return missing
 
@@ -167,9 +167,9 @@ def choose_remote(repository: Repository, wanted: str | None = None) -> str:
         if wanted in remotes:
             return wanted
         raise NotFound(f"there is no remote '{wanted}'", hint=f"Remotes: {', '.join(remotes)}")
-    found = default_remote(repository)
-    if found is not None:
-        return found
+    remote = default_remote(repository)
+    if remote is not None:
+        return remote
     raise SetupError(
         "there is no remote to push to" if not remotes else "there are several remotes",
         hint="git remote add origin URL" if not remotes else f"--remote {remotes[0]}",
@@ -182,8 +182,8 @@ def tracking_ref(remote: str, ref: str) -> str:
 
 def fetch_label(repository: Repository, remote: str, ref: str) -> str | None:
     """The remote's value of a label's ref, fetched; None where the remote has none."""
-    found = repository.git("ls-remote", remote, ref).decode().split()
-    if not found:
+    answer = repository.git("ls-remote", remote, ref).decode().split()
+    if not answer:
         return None
     tracking = tracking_ref(remote, ref)
     repository.git("fetch", "--no-tags", "--no-write-fetch-head", remote, f"+{ref}:{tracking}")
@@ -242,7 +242,7 @@ def _lease(update: RefUpdate) -> str:
 
 def refused(error: GitError) -> GitError | Conflict:
     """The error for a refused push, with the remote's own words."""
-    said = "\n".join(
+    lines = "\n".join(
         line.removeprefix("remote: ").rstrip()
         for line in error.stderr.splitlines()
         if line.startswith("remote: ")
@@ -253,11 +253,11 @@ def refused(error: GitError) -> GitError | Conflict:
     if behind:
         return Conflict(
             f"somebody was faster: the remote has another {', '.join(behind[:3])}"
-            + (f"\n{said}" if said else ""),
+            + (f"\n{lines}" if lines else ""),
             hint="Run `git pull --rebase` (or `git fetch`), look at what they did, and do it again on top.",
         )
     return GitError(
-        "the remote refused the push" + (f":\n{said}" if said else f": {error.message}"),
+        "the remote refused the push" + (f":\n{lines}" if lines else f": {error.message}"),
         stderr=error.stderr,
         hint=error.hint or "Mend what it says; nothing was changed, here or there.",
     )

@@ -25,7 +25,7 @@ from gitprompt.clock import Clock
 from gitprompt.core.document import SETTINGS, SUITES
 from gitprompt.core.labels import label_ref, split_label_ref
 from gitprompt.core.names import fold
-from gitprompt.core.publication import Label, Pin, Rejection, Suite, Tampering, Version
+from gitprompt.core.publication import LabelHistory, Pin, Rejection, Suite, Tampering, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.twins import Spellings, Taken, case_twin
 from gitprompt.core.versions import is_version, precedence, rank, split_tag_ref, tag_ref
@@ -96,12 +96,12 @@ class Sync:
         """Make the index agree with Git. Idempotent; blocks; raises GitError, Unavailable."""
         workspace = source.workspace
         with self._locks.setdefault(workspace, threading.Lock()):
-            seen = self._seen.get(workspace)
-            if seen is not None and source.repository.is_unchanged(seen):
+            before = self._seen.get(workspace)
+            if before is not None and source.repository.is_unchanged(before):
                 return Outcome()
             with self._kept.reader(source.repository) as reader:  # gets ready while refs are read
-                refs = source.repository.refs(before=seen)
-                row, known = self._known(workspace, refs, seen)
+                refs = source.repository.refs(before=before)
+                row, known = self._known(workspace, refs, before)
                 if not known.changed and row is not None and refs.head == (row.branch, row.head):
                     self._seen[workspace] = refs
                     return Outcome()
@@ -120,14 +120,14 @@ class Sync:
             return outcome
 
     def _known(
-        self, workspace: str, refs: Refs, seen: Refs | None
+        self, workspace: str, refs: Refs, before: Refs | None
     ) -> tuple[WorkspaceRow | None, Known]:
         with self._index.lock:
             row = self._index.workspace(workspace)
-            if seen is None:
-                seen = Refs({}, Packed(self._index.known_refs(workspace)), "")
+            if before is None:
+                before = Refs({}, Packed(self._index.known_refs(workspace)), "")
             rejected = self._index.rejected_refs(workspace, "refs/").keys()
-        changed = refs.changed_since(seen)
+        changed = refs.changed_since(before)
         return row, Known(changed, rejected, row.settings if row else None)
 
     def _pins(self, workspace: str) -> Callable[[str, str], Pin | None]:
@@ -306,20 +306,20 @@ class _Application:
     def _note(self, version: Version, tags: Sequence[str]) -> None:
         """Remember the newest version of each prompt, and when its last one was made."""
         created_at = version.created_at
-        known = self.prompts.get(version.name)
-        if known is not None:
-            created_at = max(created_at, known.updated_at)
-        if known is None or rank(version.version) > rank(known.version.version):
+        newest = self.prompts.get(version.name)
+        if newest is not None:
+            created_at = max(created_at, newest.updated_at)
+        if newest is None or rank(version.version) > rank(newest.version.version):
             self.prompts[version.name] = _Newest(version, created_at, tags)
-        elif created_at > known.updated_at:
-            self.prompts[version.name] = known._replace(updated_at=created_at)
+        elif created_at > newest.updated_at:
+            self.prompts[version.name] = newest._replace(updated_at=created_at)
 
     def _put_prompts(self) -> None:
         """Derive the rows of the prompts that have new versions."""
         rows: dict[str, PromptRow] = {}
-        for name, found in self.prompts.items():
-            tags = json.dumps(found.tags, ensure_ascii=False)
-            row = PromptRow(found.version.version, found.updated_at, tags)
+        for name, newest in self.prompts.items():
+            tags = json.dumps(newest.tags, ensure_ascii=False)
+            row = PromptRow(newest.version.version, newest.updated_at, tags)
             before = self.index.prompt(self.workspace, name) if self.row else None
             rows[name] = before.joined(row) if before else row
         self.index.put_prompts(self.workspace, rows)
@@ -434,11 +434,11 @@ class _Application:
             else:
                 refs[ref] = oid
             self.index.unreject(self.workspace, ref)
-        found = [self._load_label(ref, tip) for ref, tip in sorted(refs.items())]
+        outcomes = [self._load_label(ref, tip) for ref, tip in sorted(refs.items())]
         if self.row is not None and self.row.settings.namespace == self.settings.namespace:
-            self._count_moves(found)
+            self._count_moves(outcomes)
         self.index.remove_labels(self.workspace, name)
-        labels = [item for item in found if isinstance(item, Label)]
+        labels = [item for item in outcomes if isinstance(item, LabelHistory)]
         labels.sort(key=lambda item: (item.moves[-1].created_at, item.label.encode()))
         taken = Spellings()
         for label in labels:
@@ -451,24 +451,24 @@ class _Application:
             taken.add(label.label)
             self.index.unreject(self.workspace, ref)
             self.index.put_label(self.workspace, label, bare=is_bare(label))
-        for item in found:
+        for item in outcomes:
             if isinstance(item, Rejection):
                 self._reject(item)
 
-    def _count_moves(self, found: Sequence[Label | Rejection]) -> None:
+    def _count_moves(self, found: Sequence[LabelHistory | Rejection]) -> None:
         for item in found:
-            if isinstance(item, Label):
-                known = self.index.label(self.workspace, item.name, item.label)
-                new = len(item.moves) - (len(known.moves) if known else 0)
+            if isinstance(item, LabelHistory):
+                before = self.index.label(self.workspace, item.name, item.label)
+                new = len(item.moves) - (len(before.moves) if before else 0)
                 if new > 0:
                     self.moves[item.label] += new
 
-    def _load_label(self, ref: str, tip: str) -> Label | Rejection:
+    def _load_label(self, ref: str, tip: str) -> LabelHistory | Rejection:
         namespace = self.settings.namespace
-        known = None
+        before = None
         try:
             name, label = split_label_ref(ref, namespace=namespace)
-            known = self.index.label(self.workspace, name, label)
+            before = self.index.label(self.workspace, name, label)
         except Invalid:
             pass  # load_label says so
         return load_label(
@@ -477,7 +477,7 @@ class _Application:
             tip,
             namespace=namespace,
             versions=lambda name: self.index.versions(self.workspace, name),
-            known=None if known is None or is_bare(known) else known,
+            known=None if before is None or is_bare(before) else before,
         )
 
     # suites
@@ -490,9 +490,11 @@ class _Application:
         if self.row is not None and oid == self.row.suites_tree and same_checks:
             return oid
         self.index.unreject_below(self.workspace, SUITES + "/")
-        found = list(load_suites(self.reader, head, self.settings.checks)) if head else []
-        self.index.put_suites(self.workspace, [item for item in found if isinstance(item, Suite)])
-        for item in found:
+        outcomes = list(load_suites(self.reader, head, self.settings.checks)) if head else []
+        self.index.put_suites(
+            self.workspace, [item for item in outcomes if isinstance(item, Suite)]
+        )
+        for item in outcomes:
             if isinstance(item, Rejection):
                 self._reject(item)
         return oid

@@ -47,17 +47,17 @@ def load_suites(
 ) -> Iterator[Suite | Rejection]:
     """The suites at a commit, or what is `only` one suite but for case. Of two files for one suite
     the first is taken."""
-    seen: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for file in sorted(_files(reader, commit, SUITES)):
         name = stem(file.path, SUITES)
         if name is None or (only is not None and fold(name) != fold(only)):
             continue
-        if fold(name) in seen:
+        if fold(name) in paths:
             yield rejection(
-                file.path, file.oid, f"{seen[fold(name)]} is the same suite", "Keep one.", "name"
+                file.path, file.oid, f"{paths[fold(name)]} is the same suite", "Keep one.", "name"
             )
             continue
-        seen[fold(name)] = file.path
+        paths[fold(name)] = file.path
         blob = reader.get(file.oid)
         if file.mode not in ("100644", "100755") or blob is None:
             yield rejection(file.path, file.oid, "it is not a file", "Commit the file itself.")

@@ -180,15 +180,15 @@ def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> TreeFil
             entry = inside.get(path[path.rindex(".") :])
             if entry is not None:
                 return _regular(TreeFile(path, *entry), target)
-    found = [
+    files = [
         TreeFile(f"prompts/{target.name}{suffix}", *entries[suffix])
         for suffix in SUFFIXES
         if suffix in entries
     ]
-    if len(found) > 1:
-        both = " and ".join(file.path for file in found)
+    if len(files) > 1:
+        both = " and ".join(file.path for file in files)
         return rejection(target.ref, target.oid, f"its commit has both {both}", "Keep one.")
-    if not found:
+    if not files:
         return rejection(
             target.ref,
             target.oid,
@@ -196,22 +196,22 @@ def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> TreeFil
             "Commit the document first, then tag that commit: `gitprompt publish`.",
             "no-document",
         )
-    return _regular(found[0], target)
+    return _regular(files[0], target)
 
 
 def _entries(tree: bytes, stem: str) -> dict[str, tuple[str, str]]:
     """Mode and object of the entries <stem> ("") and <stem>.yaml, .yml, .json (by their suffix) of
     a tree, found without reading the others."""
-    found = {}
+    entries = {}
     needle = b" %b" % stem.encode()
     at = tree.find(needle)
     while at >= 0:
         tail = _TAIL.match(tree, at + len(needle))
         mode = tail and _MODE.search(tree, max(at - 6, 0), at)
         if tail and mode:
-            found[tail[1].decode()] = mode[0].decode(), tree[tail.end() : tail.end() + 20].hex()
+            entries[tail[1].decode()] = mode[0].decode(), tree[tail.end() : tail.end() + 20].hex()
         at = tree.find(needle, at + 1)
-    return found
+    return entries
 
 
 _TAIL = re.compile(rb"(\.yaml|\.yml|\.json|)\0")

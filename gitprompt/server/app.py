@@ -303,9 +303,9 @@ class Sidecar:
 
     def _template(self, scope: Scope) -> str:
         """The route of a request, without what differs from one to the next."""
-        known: str | None = scope.get(hot_path.ROUTE)
-        if known is not None:
-            return known
+        template: str | None = scope.get(hot_path.ROUTE)
+        if template is not None:
+            return template
         path = scope["path"]
         if hot_path.owns(path):
             return self.reads.template(path)

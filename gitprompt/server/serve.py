@@ -34,15 +34,15 @@ _DRAIN_SECONDS = 8  # what is in flight may finish; the process ends within 10
 def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
     """A bound socket, or SetupError that says what is wrong; `option` is what says otherwise."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((host, port))
-        found.listen(2048)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
     except OSError as error:
-        found.close()
+        listener.close()
         raise _cannot_listen(host, port, option, error) from error
-    return found
+    return listener
 
 
 def _cannot_listen(host: str, port: int, option: str, error: OSError) -> SetupError:
@@ -56,7 +56,7 @@ def _cannot_listen(host: str, port: int, option: str, error: OSError) -> SetupEr
     return SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}")
 
 
-class _Server(uvicorn.Server):
+class _GracefulServer(uvicorn.Server):
     """Listens on the Unix socket of the data directory too; ends with exit code 0 when it is told to
     stop, where uvicorn would raise the signal once more."""
 
@@ -139,7 +139,7 @@ def serve(
             settings = replace(settings, metrics_addr=address)
         with sidecar(settings, progress=progress) as application:
             door = stack.enter_context(local.listening(settings.data))
-            server = _Server(_config(application), _config(application.locally), door)
+            server = _GracefulServer(_config(application), _config(application.locally), door)
             ready(f"http://{join_address(settings.host, settings.port)}", settings)
             settle_memory()
             more = [stack.enter_context(sockets[0].dup()) for _ in range(_ACCEPTS - 1)]

@@ -94,13 +94,13 @@ class Database:
             return query.answer(self._reader)
 
     def _connection(self) -> apsw.Connection:
-        found: apsw.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = self._local.connection = sqlite.connect(
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = sqlite.connect(
                 self.path, "telemetry", durability="FULL"
             )
-            self._opened.append(found)
-        return found
+            self._opened.append(connection)
+        return connection
 
     # keys
 

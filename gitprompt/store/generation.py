@@ -38,8 +38,8 @@ class Generation:
 
     @property
     def value(self) -> int:
-        found: int = _NUMBER.unpack_from(self._memory)[0]
-        return found
+        number: int = _NUMBER.unpack_from(self._memory)[0]
+        return number
 
     def close(self) -> None:
         self._memory.close()

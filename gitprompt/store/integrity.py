@@ -17,9 +17,9 @@ def problem(path: str) -> str:
     except apsw.Error as error:
         return str(error)
     try:
-        said = connection.execute("PRAGMA quick_check(1)").get
+        answer = connection.execute("PRAGMA quick_check(1)").get
     except apsw.Error as error:
         return str(error)
     finally:
         connection.close()
-    return "" if said == "ok" else str(said)
+    return "" if answer == "ok" else str(answer)

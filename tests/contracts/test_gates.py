@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from gitprompt import gates
-from gitprompt.core.labels import Move
+from gitprompt.core.labels import MoveRecord
 from gitprompt.core.settings import Settings
 from gitprompt.gates import Facts, Gate
 
 MOVES = (
-    Move("welcome", "production", "1.0.0", None),
-    Move("welcome", "production", "1.0.0", "2.0.0", "a rollback"),
-    Move("welcome", "production", None, "1.0.0"),
+    MoveRecord("welcome", "production", "1.0.0", None),
+    MoveRecord("welcome", "production", "1.0.0", "2.0.0", "a rollback"),
+    MoveRecord("welcome", "production", None, "1.0.0"),
 )
 OPEN = Settings()
 PROTECTED = Settings(protected={"prod*": "admin"})
@@ -32,7 +32,7 @@ def test_every_module_of_the_family_is_registered() -> None:
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_without_a_policy_a_writer_may_move(gate: Gate, move: Move) -> None:
+def test_without_a_policy_a_writer_may_move(gate: Gate, move: MoveRecord) -> None:
     assert gate(move, Facts(OPEN, frozenset(("read", "write")))) is None
     assert gate(move, Facts(OPEN, None)) is None
 
@@ -40,7 +40,7 @@ def test_without_a_policy_a_writer_may_move(gate: Gate, move: Move) -> None:
 @pytest.mark.parametrize("settings", [OPEN, PROTECTED])
 @pytest.mark.parametrize("move", MOVES)
 def test_it_answers_the_same_twice_and_says_what_to_do(
-    gate: Gate, move: Move, settings: Settings
+    gate: Gate, move: MoveRecord, settings: Settings
 ) -> None:
     for scopes in (frozenset[str](), frozenset(("write",)), frozenset(("write", "admin")), None):
         facts = Facts(settings, scopes)

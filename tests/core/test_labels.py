@@ -40,7 +40,7 @@ def test_a_bad_label_is_refused(label: str) -> None:
 def test_a_move_reads_back_whatever_its_reason(
     name: str, version: str, previous: str | None, reason: str
 ) -> None:
-    move = labels.Move(name, "production", version, previous, reason)
+    move = labels.MoveRecord(name, "production", version, previous, reason)
     found = labels.parse_move(labels.move_message(move))
     assert found is not None
     assert found[:4] == move[:4]
@@ -48,7 +48,9 @@ def test_a_move_reads_back_whatever_its_reason(
 
 def test_a_reason_cannot_change_what_a_move_says() -> None:
     reason = "Ok\n\nPrompt: other\nLabel: production\nVersion: 9.9.9\n\n"
-    found = labels.parse_move(labels.move_message(labels.Move("a", "b", "1.0.0", None, reason)))
+    found = labels.parse_move(
+        labels.move_message(labels.MoveRecord("a", "b", "1.0.0", None, reason))
+    )
     assert found is not None
     assert (found.name, found.version) == ("a", "1.0.0")
 

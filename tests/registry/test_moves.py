@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gitprompt.core.labels import Move, move_message
+from gitprompt.core.labels import MoveRecord, move_message
 from gitprompt.core.publication import Version
 from gitprompt.git.objects import EMPTY_TREE
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -37,7 +37,7 @@ class Labels:
         self, version: str | None, previous: str | None, *, tree: str = "", on: str = ""
     ) -> str:
         tree = tree or (f"prompts/welcome/{version}^{{tree}}" if version else EMPTY_TREE)
-        message = move_message(Move("welcome", "production", version, previous))
+        message = move_message(MoveRecord("welcome", "production", version, previous))
         parent = ("-p", on) if on else ()
         return self.clone.git(
             "commit-tree", self.clone.git("rev-parse", tree), *parent, "-m", message

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitprompt.core.publication import Label
+from gitprompt.core.publication import LabelHistory
 from gitprompt.git.repository import Repository
+from gitprompt.registry import clone as clones
 from gitprompt.registry import refwrites, versions
 from gitprompt.registry import sync as sync_module
-from gitprompt.registry.clone import Registry
 from gitprompt.registry.sync import Outcome, Source, Sync
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
@@ -208,7 +208,7 @@ def test_of_case_twins_and_equal_precedence_the_pinned_one_stays(sidecar: Sideca
 
 def move(clone: Clone, name: str, label: str, version: str | None, reason: str = "") -> None:
     """A label move as `gitprompt label set` makes it, without a process for each."""
-    found = Registry(Repository.open(str(clone.path)))
+    found = clones.Clone(Repository.open(str(clone.path)))
     current = found.label(name, label)
     wanted = next((v for v in found.versions(name) if v.version == version), None)
     refwrites.move_label(
@@ -484,10 +484,10 @@ def test_arrival_in_any_order_gives_the_same_index(clone: Clone, tmp_path: Path)
 
 def test_dulwich_reads_everything_that_we_write(published: Clone) -> None:
     move(published, "welcome", "production", "1.0.0", "Launch")
-    registry = Registry(Repository.open(str(published.path)))
+    registry = clones.Clone(Repository.open(str(published.path)))
     (version,) = registry.versions("welcome")
     (label,) = registry.labels()
-    assert isinstance(label, Label)
+    assert isinstance(label, LabelHistory)
     label_ref: Any = b"refs/labels/welcome@production"
     with dulwich.repo.Repo(str(published.path)) as repo:
         tag: Any = repo[version.tag.encode()]

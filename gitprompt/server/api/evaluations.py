@@ -41,14 +41,14 @@ async def create(context: Context, call: Call) -> dict[str, Any]:
 
 
 async def page(context: Context, call: Call) -> Any:
-    wanted = parse_page(call.params, (int,))
+    page = parse_page(call.params, (int,))
     everything = await context.suites.all(call.principal.workspace)
     rest = everything
-    if wanted.cursor:
-        rest = [suite for suite in everything if suite.id < wanted.cursor[0]]
-    found = rest[wanted.offset : wanted.offset + wanted.limit]
-    items = [_answer(suite) for suite in found]
-    return envelope(wanted, len(everything), items, lambda: [found[-1].id])
+    if page.cursor:
+        rest = [suite for suite in everything if suite.id < page.cursor[0]]
+    shown = rest[page.offset : page.offset + page.limit]
+    items = [_answer(suite) for suite in shown]
+    return envelope(page, len(everything), items, lambda: [shown[-1].id])
 
 
 async def one(context: Context, call: Call) -> dict[str, Any]:
@@ -117,15 +117,15 @@ def _answer(suite: NumberedDocument) -> dict[str, Any]:
 
 
 def _result(row: tuple[Any, ...]) -> dict[str, Any]:
-    found = ResultRow(*row[1:])
+    result = ResultRow(*row[1:])
     return {
         "id": row[0],
-        "evaluation_id": found.suite,
-        "result_id": found.result_id,
-        "run_id": found.run_id,
-        "score": found.score,
-        "metadata": raw_json(found.metadata),
-        "created_at": found.created_at,
+        "evaluation_id": result.suite,
+        "result_id": result.result_id,
+        "run_id": result.run_id,
+        "score": result.score,
+        "metadata": raw_json(result.metadata),
+        "created_at": result.created_at,
     }
 
 

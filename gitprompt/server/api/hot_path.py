@@ -31,7 +31,7 @@ _MAX_ANSWERS = 10_000
 _MAX_ANSWER_BYTES = 64_000_000
 
 
-class Answer(NamedTuple):
+class KeptAnswer(NamedTuple):
     """A finished answer. `etag` is empty if it has none; `prompt` is the one that it is, if it is
     one prompt; `route` is the template of its path."""
 
@@ -52,7 +52,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self.generation = -1
-        self.answers: OrderedDict[tuple[str, str, bytes], Answer] = OrderedDict()
+        self.answers: OrderedDict[tuple[str, str, bytes], KeptAnswer] = OrderedDict()
         self.size = 0
 
     def renew(self, generation: int) -> None:
@@ -60,7 +60,7 @@ class _Kept:
         self.answers.clear()
         self.size = 0
 
-    def keep(self, key: tuple[str, str, bytes], answer: Answer) -> None:
+    def keep(self, key: tuple[str, str, bytes], answer: KeptAnswer) -> None:
         self.answers[key] = answer
         self.size += len(answer.body) + len(key[2])
         while len(self.answers) > _MAX_ANSWERS or self.size > _MAX_ANSWER_BYTES:
@@ -120,7 +120,7 @@ class HotPath:
                 return route, match.groupdict()
         return None, {}
 
-    async def _answer(self, scope: Scope, principal: Principal) -> tuple[Answer, bool]:
+    async def _answer(self, scope: Scope, principal: Principal) -> tuple[KeptAnswer, bool]:
         """The answer of the row that a path has, and whether it may be kept."""
         route, path = self._match(scope["path"])
         if route is None:
@@ -151,13 +151,13 @@ class HotPath:
             self._count(workspace, path["name"] if exists else OTHER, result)
 
 
-def _built(body: bytes, route: str, more: RawHeaders) -> Answer:
+def _built(body: bytes, route: str, more: RawHeaders) -> KeptAnswer:
     headers: RawHeaders = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         *more,
     ]
-    return Answer(headers, body, route)
+    return KeptAnswer(headers, body, route)
 
 
 def _matches(header: bytes, etag: bytes) -> bool:

@@ -58,18 +58,18 @@ async def create(context: Context, call: Call) -> shapes.CreatedKey:
 
 
 async def page(context: Context, call: Call) -> Any:
-    wanted = parse_page(call.params, (int,))
+    page = parse_page(call.params, (int,))
     everything = context.database.read_now(Keys(_limit_of(call.principal)))[::-1]
     rest = everything
-    if wanted.cursor:
-        rest = [record for record in everything if record.id < wanted.cursor[0]]
-    found = rest[wanted.offset : wanted.offset + wanted.limit]
+    if page.cursor:
+        rest = [record for record in everything if record.id < page.cursor[0]]
+    shown = rest[page.offset : page.offset + page.limit]
     used = context.authenticator.used
     items = [
         {**record._asdict(), "last_used_at": used.get(record.id, record.last_used_at)}
-        for record in found
+        for record in shown
     ]
-    return envelope(wanted, len(everything), items, lambda: [found[-1].id])
+    return envelope(page, len(everything), items, lambda: [shown[-1].id])
 
 
 async def revoke(context: Context, call: Call) -> None:

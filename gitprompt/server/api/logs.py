@@ -62,10 +62,10 @@ def _row(call: Call) -> LogRow:
 
 
 def _answer(row: tuple[Any, ...]) -> dict[str, Any]:
-    found = LogRow(*row[1:])._asdict()
+    fields = LogRow(*row[1:])._asdict()
     for column in logs.DOCUMENTS:
-        found[column] = raw_json(found[column])
-    return {"id": row[0], "workspace_id": found.pop("workspace"), **found}
+        fields[column] = raw_json(fields[column])
+    return {"id": row[0], "workspace_id": fields.pop("workspace"), **fields}
 
 
 ENDPOINTS = (

@@ -35,9 +35,9 @@ _POINTS = (
 
 
 async def create(context: Context, call: Call) -> shapes.Stored:
-    given = call.body if isinstance(call.body, list) else [call.body]
+    sent = call.body if isinstance(call.body, list) else [call.body]
     now = now_ms()
-    points = [_row(call.principal.workspace, point, now) for point in given]
+    points = [_row(call.principal.workspace, point, now) for point in sent]
     return shapes.Stored(accepted=await context.ingest.points(call.actor, points))
 
 
@@ -53,8 +53,8 @@ async def query(context: Context, call: Call) -> dict[str, Any]:
     if problems or aggregate is None:
         raise Invalid("Validation failed", fields=problems)
     narrowed = [workspace_is(call), *conditions(_FILTERS, params)]
-    found = await context.database.read(Steps(narrowed, int(step), aggregate))
-    points = [one._asdict() for one in found]
+    steps = await context.database.read(Steps(narrowed, int(step), aggregate))
+    points = [one._asdict() for one in steps]
     return {"name": params["name"], "step": int(step), "agg": aggregate, "points": points}
 
 

@@ -39,13 +39,13 @@ register_url_convertor("prompt", PromptName())
 
 
 async def publish(context: Context, call: Call) -> shapes.PublishedVersion:
-    made = await context.publishing.publish(call.author, call.body)
+    published = await context.publishing.publish(call.author, call.body)
     return shapes.PublishedVersion(
-        name=made.name,
-        version_tag=made.version,
-        commit_sha=made.commit,
-        created_at=made.created_at,
-        on_branch=made.on_branch,
+        name=published.name,
+        version_tag=published.version,
+        commit_sha=published.commit,
+        created_at=published.created_at,
+        on_branch=published.on_branch,
     )
 
 

@@ -51,10 +51,10 @@ async def page(context: Context, call: Call) -> Any:
 
 
 async def one(context: Context, call: Call) -> dict[str, Any]:
-    found = await context.database.read(OneRun(call.principal.workspace, call.path["run_id"]))
-    if found is None:
+    run = await context.database.read(OneRun(call.principal.workspace, call.path["run_id"]))
+    if run is None:
         raise NotFound("Run not found")
-    return _answer(found)
+    return _answer(run)
 
 
 async def change(context: Context, call: Call) -> shapes.UpdatedRun:
@@ -85,11 +85,11 @@ def _listed(row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _answer(row: RunRow) -> dict[str, Any]:
-    found = row._asdict()
+    fields = row._asdict()
     for column in ("input", "output", "metadata"):
-        found[column] = raw_json(found[column])
-    found["workspace_id"] = found.pop("workspace")
-    return found
+        fields[column] = raw_json(fields[column])
+    fields["workspace_id"] = fields.pop("workspace")
+    return fields
 
 
 ENDPOINTS = (

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from gitprompt.errors import NotFound
-from gitprompt.ingest import Span
+from gitprompt.ingest import SentSpan
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
@@ -57,10 +57,10 @@ async def count(context: Context, call: Call) -> shapes.Counted:
 
 async def one(context: Context, call: Call) -> dict[str, Any]:
     trace_id = call.path["trace_id"]
-    found = await context.database.read(OneTrace(call.principal.workspace, trace_id))
-    if found is None:
+    stored = await context.database.read(OneTrace(call.principal.workspace, trace_id))
+    if stored is None:
         raise NotFound("Trace not found")
-    trace, spans = found
+    trace, spans = stored
     return {**_trace(trace), "spans": [_span(trace_id, span) for span in spans]}
 
 
@@ -70,28 +70,28 @@ async def delete(context: Context, call: Call) -> None:
 
 async def add_spans(context: Context, call: Call) -> Any:
     several = isinstance(call.body, list)
-    given: list[shapes.NewSpan] = call.body if several else [call.body]
+    sent: list[shapes.NewSpan] = call.body if several else [call.body]
     trace_id = call.path["trace_id"]
-    span_ids = await context.ingest.spans(call.actor, trace_id, [_new(span) for span in given])
+    span_ids = await context.ingest.spans(call.actor, trace_id, [_new(span) for span in sent])
     created = [
         shapes.CreatedSpan(
             trace_id=trace_id, span_id=span_id, name=span.name, status=span.status or "unset"
         )
-        for span_id, span in zip(span_ids, given, strict=True)
+        for span_id, span in zip(span_ids, sent, strict=True)
     ]
     return created if several else created[0]
 
 
 async def one_span(context: Context, call: Call) -> dict[str, Any]:
     trace_id, span_id = call.path["trace_id"], call.path["span_id"]
-    found = await context.database.read(OneSpan(call.principal.workspace, trace_id, span_id))
-    if found is None:
+    span = await context.database.read(OneSpan(call.principal.workspace, trace_id, span_id))
+    if span is None:
         raise NotFound("Span not found")
-    return _span(trace_id, found)
+    return _span(trace_id, span)
 
 
-def _new(span: shapes.NewSpan) -> Span:
-    return Span(
+def _new(span: shapes.NewSpan) -> SentSpan:
+    return SentSpan(
         span.span_id,
         span.parent_id,
         span.name,
@@ -119,9 +119,9 @@ def _listed(row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _span(trace_id: str, row: SpanRow) -> dict[str, Any]:
-    found = row._asdict()
-    found["metadata"] = raw_json(row.metadata)
-    return {**found, "trace_id": trace_id}
+    fields = row._asdict()
+    fields["metadata"] = raw_json(row.metadata)
+    return {**fields, "trace_id": trace_id}
 
 
 ENDPOINTS = (

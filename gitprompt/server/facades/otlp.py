@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from gitprompt.core.usage import facts_of, prompt_of
 from gitprompt.errors import BadRequest, Conflict, GitpromptError
-from gitprompt.ingest import Span
+from gitprompt.ingest import SentSpan
 from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode, read_json
 from gitprompt.server.http.endpoints import Bytes, Call, Endpoint
@@ -48,7 +48,7 @@ class OtlpTrace(NamedTuple):
     trace_id: str
     prompt_name: str | None
     version_tag: str | None
-    spans: Sequence[Span]
+    spans: Sequence[SentSpan]
 
 
 class Export(NamedTuple):
@@ -104,8 +104,8 @@ def envelope(error: GitpromptError, rid: bytes, scope: Scope) -> tuple[int, RawH
         return status, headers, payload
     from google.rpc.status_pb2 import Status
 
-    said = f"{error.message} {error.hint}".strip()
-    payload = Status(message=said).SerializeToString()
+    message = f"{error.message} {error.hint}".strip()
+    payload = Status(message=message).SerializeToString()
     sized = {b"content-type": PROTOBUF, b"content-length": str(len(payload)).encode()}
     return status, [(name, sized.get(name, value)) for name, value in headers], payload
 
@@ -168,26 +168,26 @@ def answer(export: Export, rejected: Sequence[str]) -> Bytes:
 
 def _traces(value: Any, read_id: _ReadId) -> tuple[list[OtlpTrace], list[str]]:
     """The traces of an export, and a sentence for each span that is none."""
-    found: dict[str, list[tuple[Mapping[str, Any], Span]]] = {}
+    by_trace: dict[str, list[tuple[Mapping[str, Any], SentSpan]]] = {}
     rejected: list[str] = []
     try:
         for span, metadata in _spans(value):
             try:
-                trace_id, made = _span(span, metadata, read_id)
+                trace_id, sent = _span(span, metadata, read_id)
             except (TypeError, ValueError, AttributeError, GitpromptError) as error:
                 rejected.append(str(error))
                 continue
-            found.setdefault(trace_id, []).append((metadata, made))
+            by_trace.setdefault(trace_id, []).append((metadata, sent))
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise BadRequest(f"not an OTLP export: {error}") from None
-    return [_trace(trace_id, spans) for trace_id, spans in found.items()], rejected
+    return [_trace(trace_id, spans) for trace_id, spans in by_trace.items()], rejected
 
 
 def _span(
     span: Mapping[str, Any], metadata: Mapping[str, Any], read_id: _ReadId
-) -> tuple[str, Span]:
+) -> tuple[str, SentSpan]:
     parent = span.get("parentSpanId")
-    return read_id(span.get("traceId"), 16), Span(
+    return read_id(span.get("traceId"), 16), SentSpan(
         span_id=read_id(span.get("spanId"), 8),
         parent_id=read_id(parent, 8) if parent else None,
         name=str(span.get("name") or "span").replace("\0", " ")[:256],
@@ -199,9 +199,9 @@ def _span(
     )
 
 
-def _trace(trace_id: str, spans: list[tuple[Mapping[str, Any], Span]]) -> OtlpTrace:
+def _trace(trace_id: str, spans: list[tuple[Mapping[str, Any], SentSpan]]) -> OtlpTrace:
     named = (prompt_of(facts_of(metadata)) for metadata, _ in spans)
-    name, version = next((found for found in named if found[0] is not None), (None, None))
+    name, version = next((names for names in named if names[0] is not None), (None, None))
     return OtlpTrace(trace_id, name, version, [span for _, span in spans])
 
 
@@ -247,16 +247,16 @@ def _value(value: Mapping[str, Any]) -> Any:
 def _langfuse(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Tokens and cost that Langfuse packs as JSON into one attribute each. Its parts are disjoint;
     our tokens_in includes what was cached."""
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     usage = _packed(metadata.get("langfuse.observation.usage_details"))
     if usage:
         parts = [usage.get(key) for key in ("input", "output", "input_cached_tokens")]
-        given, out, cached = (part if isinstance(part, int | float) else 0 for part in parts)
-        found["tokens_in"] = given + cached
-        found["tokens_out"] = out
-        found["tokens_cached"] = cached
+        tokens_in, out, cached = (part if isinstance(part, int | float) else 0 for part in parts)
+        facts["tokens_in"] = tokens_in + cached
+        facts["tokens_out"] = out
+        facts["tokens_cached"] = cached
     cost = _packed(metadata.get("langfuse.observation.cost_details")).get("total")
-    return {**found, "cost_usd": cost} if cost is not None else found
+    return {**facts, "cost_usd": cost} if cost is not None else facts
 
 
 def _packed(text: Any) -> dict[str, Any]:

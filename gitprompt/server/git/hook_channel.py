@@ -72,10 +72,10 @@ class HookChannel:
     async def _next(self, answer: Answer) -> list[RefUpdate] | None:
         """Wait for a hook's question without holding a thread, then answer it in one."""
         loop = asyncio.get_running_loop()
-        asked = asyncio.Event()
-        loop.add_reader(self.ask, asked.set)
+        question = asyncio.Event()
+        loop.add_reader(self.ask, question.set)
         try:
-            await asked.wait()
+            await question.wait()
         finally:
             loop.remove_reader(self.ask)
         # Descriptors of its own: a cancelled push closes ours while the thread still works.

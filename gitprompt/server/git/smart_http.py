@@ -100,10 +100,10 @@ class GitEndpoint:
 
     def _parse(self, scope: Scope, headers: dict[bytes, str]) -> tuple[str, str, bool]:
         """Workspace, service, and whether its refs are asked for (else it is the exchange)."""
-        found = _PATH.match(scope["path"])
-        if not found:
+        match = _PATH.match(scope["path"])
+        if not match:
             raise NotFound("Repository not found", hint="Clone http://HOST/git/default.git")
-        workspace, what = found.groups()
+        workspace, what = match.groups()
         if what == "info/refs":
             service = parse_query(scope["query_string"]).params.get("service", "")
             if service not in _SCOPES:

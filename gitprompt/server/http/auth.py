@@ -53,12 +53,12 @@ _NAMES = {
 
 
 def read_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
-    found = [b"", b"", b"", b"", b""]
+    values = [b"", b"", b"", b"", b""]
     for name, value in raw:
         position = _NAMES.get(name)
         if position is not None:
-            found[position] = value
-    return Headers(*found)
+            values[position] = value
+    return Headers(*values)
 
 
 class Authenticator:
@@ -72,7 +72,7 @@ class Authenticator:
 
     def authenticate(self, headers: Headers, *, workspace: str | None = None) -> Principal:
         """The caller, or Unauthorized with the reason. `workspace` overrides the header's."""
-        wanted, key = _asked(headers, workspace)
+        name, key = _asked(headers, workspace)
         record = self._database.key_by_hash(self._hash(key)) if keys.KEY.match(key) else None
         if record is None:
             raise Unauthorized("Invalid API key")
@@ -80,18 +80,18 @@ class Authenticator:
         if record.expires_at is not None and record.expires_at <= now:
             raise Unauthorized("API key expired")
         is_master = record.workspace_id == keys.MASTER
-        if not is_master and record.workspace_id != wanted:
+        if not is_master and record.workspace_id != name:
             raise Unauthorized("API key does not belong to this workspace")
         self.used[record.id] = now
-        return Principal(wanted, record.scope_set, record.id, record.name, is_master)
+        return Principal(name, record.scope_set, record.id, record.name, is_master)
 
     def authenticate_locally(self, headers: Headers) -> Principal:
         """Like `authenticate`, for a request over the Unix socket of the data directory, which
         takes its own token and nothing else."""
-        wanted, token = _asked(headers, None)
+        name, token = _asked(headers, None)
         if not local.is_token(self._data, token):
             raise Unauthorized("Invalid local token")
-        return Principal(wanted, frozenset(("read", "write")), 0, LOCAL_TOKEN, True)
+        return Principal(name, frozenset(("read", "write")), 0, LOCAL_TOKEN, True)
 
     def write_down_use(self) -> None:
         """Remember when keys were last used; not with each request. Blocks."""
@@ -101,23 +101,23 @@ class Authenticator:
 
     def _hash(self, key: str) -> str:
         """HMACs are remembered in memory, so that a caller pays for one only once."""
-        found = self._hashes.get(key)
-        if found is None:
+        digest = self._hashes.get(key)
+        if digest is None:
             if len(self._hashes) >= _CACHED_HASHES:
                 self._hashes.clear()
-            found = self._hashes[key] = keys.hashed(self._salt, key)
-        return found
+            digest = self._hashes[key] = keys.hashed(self._salt, key)
+        return digest
 
 
 def _asked(headers: Headers, workspace: str | None) -> tuple[str, str]:
     """The workspace that a request is about, and the key that it shows."""
-    wanted = workspace or headers.workspace.decode("latin-1") or DEFAULT_WORKSPACE
-    if wanted != DEFAULT_WORKSPACE:
-        check_workspace(wanted)
+    name = workspace or headers.workspace.decode("latin-1") or DEFAULT_WORKSPACE
+    if name != DEFAULT_WORKSPACE:
+        check_workspace(name)
     key = headers.api_key.decode("latin-1") or _from_authorization(headers.authorization)
     if not key:
         raise Unauthorized("Missing X-API-Key header")
-    return wanted, key
+    return name, key
 
 
 def _from_authorization(header: bytes) -> str:

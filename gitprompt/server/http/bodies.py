@@ -97,6 +97,6 @@ def _invalid(body: bytes, shape: Any, first: str) -> Invalid | BadRequest:
     fields = []
     for _, failure in zip(range(_MAX_PROBLEMS), failures, strict=False):
         where = pointer(failure.absolute_path)
-        said = failure.message if len(failure.message) <= 200 else failure.message[:197] + "…"
-        fields.append(f"{where}: {said}" if where else said)
+        message = failure.message if len(failure.message) <= 200 else failure.message[:197] + "…"
+        fields.append(f"{where}: {message}" if where else message)
     return Invalid("Validation failed", fields=fields or [first])

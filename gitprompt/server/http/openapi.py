@@ -115,7 +115,7 @@ def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
 
 
 def _query(parameter: Parameter) -> dict[str, Any]:
-    found = {
+    described = {
         "name": parameter.name,
         "in": "query",
         "required": False,
@@ -123,8 +123,8 @@ def _query(parameter: Parameter) -> dict[str, Any]:
         "schema": dict(parameter.schema),
     }
     if parameter.schema.get("type") == "object":
-        found.update({"style": "deepObject", "explode": True})
-    return found
+        described.update({"style": "deepObject", "explode": True})
+    return described
 
 
 def _responses(endpoint: Endpoint, by_type: dict[str, Any]) -> dict[str, Any]:

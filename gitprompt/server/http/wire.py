@@ -53,14 +53,14 @@ class Json(Response):
         return encode(content)
 
 
-class Query(NamedTuple):
+class QueryString(NamedTuple):
     """The query of a request: variables apart, and of a repeated parameter the last."""
 
     params: Mapping[str, str]
     variables: Mapping[str, str]
 
 
-def parse_query(raw: bytes) -> Query:
+def parse_query(raw: bytes) -> QueryString:
     """`variables[name]=A+b` and its percent-encoded form alike; raises BadRequest for too many."""
     if not raw:
         return _NO_QUERY
@@ -76,13 +76,13 @@ def parse_query(raw: bytes) -> Query:
             variables[match[1]] = value
         else:
             params[name] = value
-    return Query(params, variables)
+    return QueryString(params, variables)
 
 
-_NO_QUERY = Query({}, {})
+_NO_QUERY = QueryString({}, {})
 
 
-class Page(NamedTuple):
+class PageRequest(NamedTuple):
     """Which part of a list is wanted. `cursor` None: by page number; [] is the keyset's start."""
 
     page: int
@@ -94,7 +94,7 @@ class Page(NamedTuple):
         return 0 if self.cursor is not None else (self.page - 1) * self.limit
 
 
-def parse_page(params: Mapping[str, str], shape: Sequence[type]) -> Page:
+def parse_page(params: Mapping[str, str], shape: Sequence[type]) -> PageRequest:
     """Page, limit and cursor; `shape` has the types of a cursor's parts. Raises Invalid."""
     problems: list[str] = []
     page = _integer(params, "page", 1, _MAX_PAGE, problems)
@@ -107,7 +107,7 @@ def parse_page(params: Mapping[str, str], shape: Sequence[type]) -> Page:
             problems.append("cursor: not one that this list gave")
     if problems:
         raise Invalid("; ".join(problems), fields=problems)
-    return Page(page, limit, cursor)
+    return PageRequest(page, limit, cursor)
 
 
 def _integer(
@@ -139,7 +139,7 @@ def _decode_cursor(text: str, shape: Sequence[type]) -> list[Any]:
 
 
 def envelope(
-    page: Page, total: int, items: Sequence[Any], last: Callable[[], Sequence[Any]]
+    page: PageRequest, total: int, items: Sequence[Any], last: Callable[[], Sequence[Any]]
 ) -> dict[str, Any]:
     """A page. `last` gives the cursor parts of its last row, asked only for a keyset page."""
     body: dict[str, Any] = {

@@ -54,18 +54,18 @@ def _bounds(text: str) -> list[float]:
 
 def _pairs(option: str, text: str, read: Callable[[str], Value]) -> dict[str, Value]:
     """name=value;name=value. Raises UsageError."""
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for pair in filter(str.strip, text.split(";")):
         name, _, value = (part.strip() for part in pair.partition("="))
         try:
-            known = found.setdefault(name, made := read(value))
+            stored = values.setdefault(name, made := read(value))
         except ValueError:
             raise UsageError(
                 f"{option}: '{pair}' is not of the form name=value", hint=_FORMS[option]
             ) from None
-        if known is not made:
+        if stored is not made:
             raise UsageError(f"{option}: {name} stands twice")
-    return found
+    return values
 
 
 def metrics_address(settings: ServerSettings) -> tuple[str, int]:

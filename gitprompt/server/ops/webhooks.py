@@ -89,9 +89,9 @@ def routes(context: Context) -> list[Route]:
         dialect = DIALECTS.get(request.path_params["dialect"])
         if dialect is None:
             raise NotFound("Webhook not found")
-        secrets, given = _expected(dialect, dialect.secret(context.settings), request)
+        secrets, signature = _expected(dialect, dialect.secret(context.settings), request)
         body = await read_body(request.scope, request.receive, MAX_BYTES)
-        _verify(dialect, secrets, given, body)
+        _verify(dialect, secrets, signature, body)
         event = request.headers.get(dialect.event, "") if dialect.event else ""
         if dialect.pokes and event not in dialect.pokes:
             return Json({"message": "Event ignored", "event": event})
@@ -108,10 +108,10 @@ def _expected(dialect: Dialect, configured: str, request: Request) -> tuple[list
     secrets = [secret.strip() for secret in configured.split(",") if secret.strip()]
     if not secrets:
         raise Unavailable("Webhook secret not configured", retry_after=60)
-    given = request.headers.get(dialect.signature)
-    if not given:
+    signature = request.headers.get(dialect.signature)
+    if not signature:
         raise Unauthorized("Missing signature")
-    return secrets, given
+    return secrets, signature
 
 
 def _verify(dialect: Dialect, secrets: list[str], given: str, body: bytes) -> None:

@@ -132,8 +132,8 @@ def busy() -> Unavailable:
 
 def row(connection: apsw.Connection, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """The first row of a query, or None."""
-    for found in connection.execute(sql, values):
-        return tuple(found)
+    for first in connection.execute(sql, values):
+        return tuple(first)
     return None
 
 

@@ -25,11 +25,11 @@ class StoredVersion(NamedTuple):
     @property
     def value(self) -> dict[str, Any]:
         """The parsed document; empty where Git has lost it."""
-        found: dict[str, Any] = json.loads(self.document) if self.document else {}
-        return found
+        document: dict[str, Any] = json.loads(self.document) if self.document else {}
+        return document
 
 
-class ListedPrompt(NamedTuple):
+class PromptSummary(NamedTuple):
     name: str
     latest: str
     updated_at: int
@@ -74,12 +74,12 @@ class IndexReader:
 
     def label_tip(self, workspace: str, name: str, label: str) -> tuple[str, str | None] | None:
         """What a label's ref points at, and its version; None for the version where it is removed."""
-        found = sqlite.row(
+        row = sqlite.row(
             self._db,
             "SELECT tip, version FROM label WHERE workspace = ? AND name = ? AND label = ?",
             (workspace, name, label),
         )
-        return (found[0], found[1]) if found else None
+        return (row[0], row[1]) if row else None
 
     def label_like(self, workspace: str, name: str, label: str) -> str | None:
         """The label that is the same but for case, removed ones too."""
@@ -97,38 +97,38 @@ class IndexReader:
         return {name: json.loads(document) for name, document in rows}
 
     def suite(self, workspace: str, name: str) -> dict[str, Any] | None:
-        found = sqlite.row(
+        row = sqlite.row(
             self._db,
             "SELECT document FROM suite WHERE workspace = ? AND name = ?",
             (workspace, name),
         )
-        value: dict[str, Any] | None = json.loads(found[0]) if found else None
+        value: dict[str, Any] | None = json.loads(row[0]) if row else None
         return value
 
     def labelled(self, workspace: str, name: str, label: str) -> str | None:
         """The version that a label points at."""
-        found = sqlite.row(
+        row = sqlite.row(
             self._db,
             "SELECT version FROM label WHERE workspace = ? AND name = ? AND label = ?",
             (workspace, name, label),
         )
-        return found[0] if found else None
+        return row[0] if row else None
 
     def latest(self, workspace: str, name: str) -> str | None:
-        found = sqlite.row(
+        row = sqlite.row(
             self._db,
             "SELECT latest FROM prompt WHERE workspace = ? AND name = ?",
             (workspace, name),
         )
-        return found[0] if found else None
+        return row[0] if row else None
 
     def _one_version(self, where: str, values: tuple[Any, ...]) -> StoredVersion | None:
-        found = sqlite.row(
+        row = sqlite.row(
             self._db, f"SELECT {VERSION_COLUMNS}, document FROM version WHERE {where}", values
         )
-        if found is None:
+        if row is None:
             return None
-        return StoredVersion(Version(*found[:8]), found[8])
+        return StoredVersion(Version(*row[:8]), row[8])
 
     def versions(
         self, workspace: str, name: str, *, limit: int, offset: int, after: Sequence[Any] = ()
@@ -168,7 +168,7 @@ class IndexReader:
         query: str = "",
         tag: str = "",
         label: str = "",
-    ) -> list[ListedPrompt]:
+    ) -> list[PromptSummary]:
         """Prompts by name. `query` is a part of the name in any case; all filters must hold."""
         where, values = _prompt_filter(query, tag, label)
         rows = sqlite.query(
@@ -178,7 +178,7 @@ class IndexReader:
             (workspace, after, *values, limit, offset),
         )
         return [
-            ListedPrompt(name, latest, updated, json.loads(tags), self._labels_of(workspace, name))
+            PromptSummary(name, latest, updated, json.loads(tags), self._labels_of(workspace, name))
             for name, latest, updated, tags in rows
         ]
 
@@ -217,13 +217,13 @@ class IndexReader:
 
     def one_label(self, workspace: str, name: str, label: str) -> tuple[str, int] | None:
         """Version and `created_at` of a label that is not removed."""
-        found = sqlite.row(
+        row = sqlite.row(
             self._db,
             "SELECT version, created_at FROM label WHERE workspace = ? AND name = ? AND label = ?"
             " AND version IS NOT NULL",
             (workspace, name, label),
         )
-        return (found[0], found[1]) if found else None
+        return (row[0], row[1]) if row else None
 
     def moves(
         self, workspace: str, name: str, label: str, *, limit: int, offset: int, before: int | None
@@ -286,10 +286,10 @@ class IndexReader:
         return [row[0] for row in rows]
 
     def settings(self, workspace: str) -> Settings:
-        found = sqlite.row(
+        row = sqlite.row(
             self._db, "SELECT settings FROM workspace WHERE workspace = ?", (workspace,)
         )
-        return Settings(*json.loads(found[0])) if found else Settings()
+        return Settings(*json.loads(row[0])) if row else Settings()
 
 
 def _prompt_filter(query: str, tag: str, label: str) -> tuple[str, tuple[str, ...]]:

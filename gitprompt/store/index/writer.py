@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from gitprompt.core.names import fold
-from gitprompt.core.publication import Label, LabelMove, Rejection, Suite, Tampering, Version
+from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Suite, Tampering, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import newest, precedence, tag_ref
 from gitprompt.errors import SetupError
@@ -91,41 +91,41 @@ class IndexWriter:
 
     def known_refs(self, workspace: str) -> dict[str, str]:
         """Every ref as it was last seen, to be compared with what Git says now."""
-        known = {
+        refs = {
             tag_ref(name, version): tag
             for name, version, tag in sqlite.query(
                 self._db, "SELECT name, version, tag FROM version WHERE workspace = ?", (workspace,)
             )
         }
-        for ref, seen in sqlite.query(
+        for ref, oid_seen in sqlite.query(
             self._db, "SELECT ref, seen FROM tampered WHERE workspace = ?", (workspace,)
         ):
-            known.pop(ref, None)
-            if seen is not None:
-                known[ref] = seen
+            refs.pop(ref, None)
+            if oid_seen is not None:
+                refs[ref] = oid_seen
         row = self.workspace(workspace)
         namespace = row.settings.namespace if row else ""
         for name, label, tip in sqlite.query(
             self._db, "SELECT name, label, tip FROM label WHERE workspace = ?", (workspace,)
         ):
-            known[f"{namespace}/{name}@{label}"] = tip
+            refs[f"{namespace}/{name}@{label}"] = tip
         for ref, oid in sqlite.query(
             self._db,
             "SELECT ref, oid FROM rejected WHERE workspace = ? AND ref LIKE 'refs/%'",
             (workspace,),
         ):
-            known[ref] = oid
-        return known
+            refs[ref] = oid
+        return refs
 
     def workspace(self, workspace: str) -> WorkspaceRow | None:
-        found = sqlite.row(
+        row = sqlite.row(
             self._db,
             "SELECT branch, head, settings, suites_tree FROM workspace WHERE workspace = ?",
             (workspace,),
         )
-        if found is None:
+        if row is None:
             return None
-        return WorkspaceRow(found[0], found[1], Settings(*json.loads(found[2])), found[3])
+        return WorkspaceRow(row[0], row[1], Settings(*json.loads(row[2])), row[3])
 
     def versions(self, workspace: str, name: str) -> list[Version]:
         rows = sqlite.query(
@@ -143,13 +143,13 @@ class IndexWriter:
         """The indexed name that is the same but for case."""
         return name_like(self._db, workspace, name)
 
-    def label(self, workspace: str, name: str, label: str) -> Label | None:
-        found = sqlite.row(
+    def label(self, workspace: str, name: str, label: str) -> LabelHistory | None:
+        row = sqlite.row(
             self._db,
             "SELECT tip FROM label WHERE workspace = ? AND name = ? AND label = ?",
             (workspace, name, label),
         )
-        if found is None:
+        if row is None:
             return None
         moves = sqlite.query(
             self._db,
@@ -157,7 +157,7 @@ class IndexWriter:
             " WHERE workspace = ? AND name = ? AND label = ? ORDER BY position DESC",
             (workspace, name, label),
         )
-        return Label(name, label, found[0], tuple(LabelMove(*move) for move in moves))
+        return LabelHistory(name, label, row[0], tuple(LabelMove(*move) for move in moves))
 
     def label_refs(self, workspace: str, name: str, namespace: str) -> dict[str, str]:
         """Ref → tip of each label of a prompt, rejected ones too."""
@@ -218,12 +218,12 @@ class IndexWriter:
         )
 
     def prompt(self, workspace: str, name: str) -> PromptRow | None:
-        found = sqlite.query(
+        rows = sqlite.query(
             self._db,
             "SELECT latest, updated_at, tags FROM prompt WHERE workspace = ? AND name = ?",
             (workspace, name),
         )
-        return PromptRow(*found[0]) if found else None
+        return PromptRow(*rows[0]) if rows else None
 
     def put_prompts(self, workspace: str, prompts: Mapping[str, PromptRow]) -> None:
         self._db.executemany(
@@ -232,7 +232,7 @@ class IndexWriter:
             [(workspace, name, fold(name), *row) for name, row in prompts.items()],
         )
 
-    def put_label(self, workspace: str, label: Label, *, bare: bool) -> None:
+    def put_label(self, workspace: str, label: LabelHistory, *, bare: bool) -> None:
         key = (workspace, label.name, label.label)
         self._db.execute(
             "INSERT OR REPLACE INTO label"
@@ -307,21 +307,21 @@ class IndexWriter:
         for (table,) in tables:
             columns = len(sqlite.query(self._db, f"PRAGMA table_info({table})"))
             order = ", ".join(str(n + 1) for n in range(columns))
-            for found in sqlite.query(self._db, f"SELECT * FROM {table} ORDER BY {order}"):
-                yield (table, *found)
+            for row in sqlite.query(self._db, f"SELECT * FROM {table} ORDER BY {order}"):
+                yield (table, *row)
 
 
 def version_like(db: apsw.Connection, workspace: str, name: str, version: str) -> str | None:
-    found = sqlite.row(
+    row = sqlite.row(
         db,
         "SELECT version FROM version WHERE workspace = ? AND name = ? AND precedence = ?",
         (workspace, name, precedence(version)),
     )
-    return found[0] if found else None
+    return row[0] if row else None
 
 
 def name_like(db: apsw.Connection, workspace: str, name: str) -> str | None:
-    found = sqlite.row(
+    row = sqlite.row(
         db, "SELECT name FROM prompt WHERE workspace = ? AND folded = ?", (workspace, fold(name))
     )
-    return found[0] if found else None
+    return row[0] if row else None

@@ -136,10 +136,10 @@ class Pending(NamedTuple):
     """What was begun and not settled, as after a crash."""
 
     def answer(self, db: Connection) -> list[tuple[int, Expected]]:
-        found = sqlite.query(
+        pending = sqlite.query(
             db, f"SELECT id, ref, oid, {COLUMNS} FROM audit WHERE outcome = 'pending' ORDER BY id"
         )
-        return [(row[0], Expected(AuditRow(*row[3:]), row[1], row[2])) for row in found]
+        return [(row[0], Expected(AuditRow(*row[3:]), row[1], row[2])) for row in pending]
 
 
 def _has(db: Connection, entry: AuditRow) -> bool:

@@ -87,12 +87,12 @@ class Keys(NamedTuple):
     workspace: str | None
 
     def answer(self, db: Connection) -> list[KeyRecord]:
-        found = sqlite.query(
+        rows = sqlite.query(
             db,
             f"SELECT {_COLUMNS} FROM api_key WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY id",
             self,
         )
-        return [KeyRecord(*row) for row in found]
+        return [KeyRecord(*row) for row in rows]
 
 
 def _insert(db: Connection, item: KeyInsertion) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.core.usage import Call, Usage
+from gitprompt.core.usage import ModelCall, Usage
 from gitprompt.errors import Conflict, GitpromptError
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import audit, rollups, rows
@@ -40,7 +40,7 @@ class LogRow(NamedTuple):
     created_at: int
 
 
-class NewLog(NamedTuple):
+class LogInsertion(NamedTuple):
     row: LogRow
     usage: Usage
     audit: AuditRow
@@ -55,7 +55,7 @@ class StoredLog(NamedTuple):
 
     id: int
     is_new: bool
-    spanned: Call | None = None
+    spanned: ModelCall | None = None
 
 
 COLUMNS = ", ".join(LogRow._fields)
@@ -63,17 +63,17 @@ LISTING = Listing("log", COLUMNS, "log")
 DOCUMENTS = ("ollama_options", "ollama_keep_alive", "ollama_format", "metadata")
 
 
-def insert(db: Connection, items: Sequence[NewLog]) -> list[StoredLog | GitpromptError]:
+def insert(db: Connection, items: Sequence[LogInsertion]) -> list[StoredLog | GitpromptError]:
     """What became of each log. The same `log_id` with the same content is the same log."""
-    known = [_known(db, item) if item.row.log_id else None for item in items]
-    fresh = [item for item, found in zip(items, known, strict=True) if found is None]
+    stored_before = [_known(db, item) if item.row.log_id else None for item in items]
+    fresh = [item for item, log in zip(items, stored_before, strict=True) if log is None]
     if len(fresh) > 1 and any(item.row.log_id for item in fresh):
         return [outcome for item in items for outcome in insert(db, [item])]
     stored = iter(_insert(db, fresh))
-    return [next(stored) if found is None else found for found in known]
+    return [next(stored) if log is None else log for log in stored_before]
 
 
-def _insert(db: Connection, items: Sequence[NewLog]) -> list[StoredLog]:
+def _insert(db: Connection, items: Sequence[LogInsertion]) -> list[StoredLog]:
     if not items:
         return []
     rows.insert(db, "log", COLUMNS, [item.row for item in items])
@@ -90,19 +90,19 @@ def _insert(db: Connection, items: Sequence[NewLog]) -> list[StoredLog]:
     ]
 
 
-def _known(db: Connection, item: NewLog) -> StoredLog | GitpromptError | None:
+def _known(db: Connection, item: LogInsertion) -> StoredLog | GitpromptError | None:
     """The log with this `log_id`, or a Conflict where it says something else."""
-    found = sqlite.row(
+    row = sqlite.row(
         db,
         f"SELECT id, {COLUMNS} FROM log WHERE workspace = ? AND log_id = ?",
         (item.row.workspace, item.row.log_id),
     )
-    if found is None:
+    if row is None:
         return None
     fields = LogRow._fields[:-1]
-    if rows.differs(found[1:-1], item.row[:-1], fields, DOCUMENTS):
+    if rows.differs(row[1:-1], item.row[:-1], fields, DOCUMENTS):
         return Conflict(f"Log {item.row.log_id} exists with other content")
-    return StoredLog(int(found[0]), False)
+    return StoredLog(int(row[0]), False)
 
 
 def _call_key(row: LogRow) -> tuple[str, str, str | None]:
@@ -112,19 +112,19 @@ def _call_key(row: LogRow) -> tuple[str, str, str | None]:
 
 def _count_once(
     db: Connection, logged: Sequence[LogRow]
-) -> dict[tuple[str, str, str | None], Call]:
+) -> dict[tuple[str, str, str | None], ModelCall]:
     """Take back what a span of the same call has counted already: the log says it better. Returns
     what was taken back, by call."""
-    taken: dict[tuple[str, str, str | None], Call] = {}
+    taken_back: dict[tuple[str, str, str | None], ModelCall] = {}
     calls = Counter(_call_key(row) for row in logged)
     for call, number in calls.items():
-        found = sqlite.query(
+        spans = sqlite.query(
             db,
             f"SELECT {rollups.TRACED} FROM span JOIN trace ON trace.id = span.trace"
             f" WHERE trace.workspace = ? AND {rollups.TRACE_KEY} = ? AND span.span_id = ?",
             call,
         )
-        traced = [one for row in found if (one := rollups.of_traced(row))]
+        traced = [one for row in spans if (one := rollups.of_traced(row))]
         if not traced:
             continue
         sql = (
@@ -133,17 +133,17 @@ def _count_once(
         )
         if sqlite.query(db, sql, call)[0][0] == number:
             rollups.add(db, [one.usage for one in traced], sign=-1)
-            taken[call] = traced[0]
-    return taken
+            taken_back[call] = traced[0]
+    return taken_back
 
 
-def of_spans(db: Connection, workspace: str, trace_id: str) -> Mapping[str, Call]:
+def of_spans(db: Connection, workspace: str, trace_id: str) -> Mapping[str, ModelCall]:
     """The calls of a trace that are logged, by the id of their span; of several logs the first."""
     key = workspace, rollups.trace_key(trace_id)
     if not sqlite.query(db, _ANY_OF_TRACE, key):  # nearly always: its index answers
         return {}
-    found = sqlite.query(db, _ALL_OF_TRACE, key)
-    return {row[0]: Call(row[1], row[2], row[3], rollups.of_log(row[4:])) for row in found}
+    calls = sqlite.query(db, _ALL_OF_TRACE, key)
+    return {row[0]: ModelCall(row[1], row[2], row[3], rollups.of_log(row[4:])) for row in calls}
 
 
 _OF_TRACE = f"FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ? AND span_id IS NOT NULL"

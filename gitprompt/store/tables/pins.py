@@ -52,13 +52,13 @@ class PinsAfter(NamedTuple):
     limit: int
 
     def answer(self, db: Connection) -> list[Pin]:
-        found = sqlite.query(
+        pins = sqlite.query(
             db,
             f"SELECT {_COLUMNS} FROM pin WHERE workspace = ? AND (name, version) > (?, ?)"
             " ORDER BY name, version LIMIT ?",
             self,
         )
-        return [_pin(row) for row in found]
+        return [_pin(row) for row in pins]
 
 
 class AnyPin(NamedTuple):

@@ -73,11 +73,11 @@ class Steps(NamedTuple):
 
     def answer(self, db: Connection) -> list[Step]:
         where, values = rows.where(self.conditions)
-        found = sqlite.query(
+        steps = sqlite.query(
             db,
             f"SELECT at, value, points FROM (SELECT timestamp / ? * ? AS at, {_SQL[self.aggregate]}"
             f" AS value, count(*) AS points, max(timestamp * 4194304 + id % 4194304) FROM metric"
             f" WHERE {where} GROUP BY at ORDER BY at LIMIT ?)",
             (self.step, self.step, *values, MAX_STEPS),
         )
-        return [Step(*row) for row in found]
+        return [Step(*row) for row in steps]

@@ -34,7 +34,7 @@ class ResultRow(NamedTuple):
     created_at: int
 
 
-class NewResult(NamedTuple):
+class ResultInsertion(NamedTuple):
     """A result of a suite; where its run's trace names a prompt version, that is what was scored.
     `min_score` is what passes, None where the suite does not say."""
 
@@ -86,25 +86,25 @@ class NumberedSuites(NamedTuple):
         return {row[1]: NumberedSuite(*row) for row in rows}
 
 
-def insert(db: Connection, items: Sequence[NewResult]) -> list[StoredResult | GitpromptError]:
+def insert(db: Connection, items: Sequence[ResultInsertion]) -> list[StoredResult | GitpromptError]:
     """What became of each result. The same `result_id` with the same content is the same result."""
     return [_insert(db, item) for item in items]
 
 
-def _insert(db: Connection, item: NewResult) -> StoredResult | GitpromptError:
+def _insert(db: Connection, item: ResultInsertion) -> StoredResult | GitpromptError:
     row = item.row
     if sqlite.row(db, "SELECT 1 FROM suite WHERE id = ?", (row.suite,)) is None:
         return NotFound("Evaluation not found")
     if row.result_id is not None:
-        found = sqlite.row(
+        before = sqlite.row(
             db,
             f"SELECT id, {', '.join(_SAID)} FROM result WHERE suite = ? AND result_id = ?",
             (row.suite, row.result_id),
         )
-        if found is not None:
-            if rows.differs(found[1:], row[:5], _SAID, ["metadata"]):
+        if before is not None:
+            if rows.differs(before[1:], row[:5], _SAID, ["metadata"]):
                 return Conflict(f"Result {row.result_id} exists with other content")
-            return StoredResult(int(found[0]), is_new=False)
+            return StoredResult(int(before[0]), is_new=False)
     scored = _scored(db, item.workspace, row.run_id)
     if scored is not None:
         row = row._replace(prompt_name=scored[0], version_tag=scored[1])

@@ -32,20 +32,20 @@ class OldRows(NamedTuple):
 def _forget(db: Connection, table: str, before: int, limit: int) -> int:
     column, value = ("timestamp", before * 1000) if table == "metric" else ("created_at", before)
     # Rows are as good as in order of time: look only at the oldest.
-    found = sqlite.query(
+    oldest = sqlite.query(
         db,
         f"SELECT id, {column} FROM {table} ORDER BY id LIMIT ?",
         (limit,),
     )
-    ids = [row[0] for row in found if row[1] < value]
+    ids = [row[0] for row in oldest if row[1] < value]
     if not ids:
         return 0
-    chosen = f"SELECT value FROM json_each('[{','.join(map(str, ids))}]')"
+    selection = f"SELECT value FROM json_each('[{','.join(map(str, ids))}]')"
     if table in _TALLIED:
         for workspace, number in sqlite.query(
             db,
-            f"SELECT workspace, count(*) FROM {table} WHERE id IN ({chosen}) GROUP BY workspace",
+            f"SELECT workspace, count(*) FROM {table} WHERE id IN ({selection}) GROUP BY workspace",
         ):
             rows.add_to_tally(db, table, [workspace], step=-number)
-    db.execute(f"DELETE FROM {table} WHERE id IN ({chosen})")
+    db.execute(f"DELETE FROM {table} WHERE id IN ({selection})")
     return len(ids)

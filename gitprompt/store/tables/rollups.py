@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gitprompt.core.usage import (
     HOUR,
-    Call,
+    ModelCall,
     Usage,
     bucket_of,
     nano,
@@ -26,7 +26,7 @@ from gitprompt.store.tables.rows import Connection
 _MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
 
 
-class Statistics(NamedTuple):
+class VersionStatistics(NamedTuple):
     """How the calls of one prompt version went. Latencies in milliseconds, cost in USD."""
 
     prompt_name: str | None
@@ -111,7 +111,7 @@ class StatisticsQuery(NamedTuple):
     versions: Sequence[str] | None = None
     since: int = 0
 
-    def answer(self, db: Connection) -> list[Statistics]:
+    def answer(self, db: Connection) -> list[VersionStatistics]:
         return _statistics(db, *self)
 
 
@@ -133,7 +133,7 @@ def _statistics(
     prompt_name: str | None,
     versions: Sequence[str] | None,
     since: int,
-) -> list[Statistics]:
+) -> list[VersionStatistics]:
     where = "workspace = ? AND hour >= ?"
     values: tuple[Any, ...] = (workspace, since // HOUR)
     if prompt_name is not None:
@@ -177,9 +177,9 @@ def _row_of(
     sums: Sequence[int],
     latency: list[tuple[int, int]],
     scores: tuple[int, float] | None,
-) -> Statistics:
+) -> VersionStatistics:
     calls, errors, tokens_in, tokens_out, tokens_cached, cost = sums
-    return Statistics(
+    return VersionStatistics(
         prompt_name=key[0] or None,
         version_tag=key[1] or None,
         calls=calls,
@@ -277,7 +277,7 @@ def trace_key(trace_id: str | None) -> str:
     return (trace_id or "").replace("-", "").lower()
 
 
-def of_traced(row: Sequence[Any]) -> Call | None:
+def of_traced(row: Sequence[Any]) -> ModelCall | None:
     """The call that a span tells of, from the columns TRACED; None where it is no LLM's."""
     workspace, prompt, version, created_at, status, start, end, metadata = row
     facts, usage = of_span(
@@ -292,16 +292,16 @@ def of_traced(row: Sequence[Any]) -> Call | None:
     )
     if usage is None:
         return None
-    return Call(facts.provider, facts.model, facts.cost_usd, usage)
+    return ModelCall(facts.provider, facts.model, facts.cost_usd, usage)
 
 
 def _traced(db: Connection, since: int) -> Iterator[Usage]:
-    found = db.execute(
+    spans = db.execute(
         f"SELECT {TRACED} FROM span JOIN trace ON trace.id = span.trace"
         f" WHERE span.metadata IS NOT NULL AND span.created_at >= ? AND {UNLOGGED}",
         (since,),
     )
-    for row in found:
+    for row in spans:
         call = of_traced(row)
         if call is not None:
             yield call.usage

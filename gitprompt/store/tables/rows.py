@@ -25,12 +25,14 @@ def insert(
     verb: str = "INSERT",
 ) -> None:
     """Insert rows; all but them are constants. Raises apsw.ConstraintError."""
-    one = f"({','.join('?' * (columns.count(',') + 1))})"
+    placeholders = f"({','.join('?' * (columns.count(',') + 1))})"
     at = 0
     for size in _SIZES:
         while len(rows) - at >= size:
             values = list(chain.from_iterable(rows[at : at + size]))
-            db.execute(f"{verb} INTO {table} ({columns}) VALUES {','.join([one] * size)}", values)
+            db.execute(
+                f"{verb} INTO {table} ({columns}) VALUES {','.join([placeholders] * size)}", values
+            )
             at += size
 
 
@@ -104,10 +106,10 @@ class Tally(NamedTuple):
 
 
 def tally(db: Connection, workspace: str, kind: str) -> int:
-    found = sqlite.row(
+    row = sqlite.row(
         db, "SELECT rows FROM tally WHERE workspace = ? AND kind = ?", (workspace, kind)
     )
-    return int(found[0]) if found else 0
+    return int(row[0]) if row else 0
 
 
 def add_to_tally(db: Connection, kind: str, workspaces: Iterable[str], step: int = 1) -> None:

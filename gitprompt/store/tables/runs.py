@@ -30,7 +30,7 @@ class RunRow(NamedTuple):
     updated_at: int
 
 
-class NewRun(NamedTuple):
+class RunInsertion(NamedTuple):
     """`timed`: the caller gave the times, so they are part of what it says."""
 
     row: RunRow
@@ -42,7 +42,7 @@ class NewRun(NamedTuple):
         return insert(db, items)
 
 
-class RunChange(NamedTuple):
+class RunUpdate(NamedTuple):
     """What replaces what; None leaves a field alone."""
 
     workspace: str
@@ -85,13 +85,13 @@ _DOCUMENTS = ("input", "output", "metadata")
 FINISHED = ("completed", "failed")
 
 
-def insert(db: Connection, items: Sequence[NewRun]) -> list[GitpromptError | bool]:
+def insert(db: Connection, items: Sequence[RunInsertion]) -> list[GitpromptError | bool]:
     """Whether each is new. A run's trace must exist. The same id with the same content is the same
     run."""
     return [_insert(db, item) for item in items]
 
 
-def _insert(db: Connection, item: NewRun) -> GitpromptError | bool:
+def _insert(db: Connection, item: RunInsertion) -> GitpromptError | bool:
     row = item.row
     before = _one(db, row.workspace, row.run_id)
     if before is not None:
@@ -110,11 +110,11 @@ def _insert(db: Connection, item: NewRun) -> GitpromptError | bool:
     return True
 
 
-def change(db: Connection, items: Sequence[RunChange]) -> list[GitpromptError | ChangedRun]:
+def change(db: Connection, items: Sequence[RunUpdate]) -> list[GitpromptError | ChangedRun]:
     return [_change(db, item) for item in items]
 
 
-def _change(db: Connection, item: RunChange) -> GitpromptError | ChangedRun:
+def _change(db: Connection, item: RunUpdate) -> GitpromptError | ChangedRun:
     before = _one(db, item.workspace, item.run_id)
     if before is None:
         return NotFound("Run not found")
@@ -187,5 +187,5 @@ def delete(db: Connection, items: Sequence[RunDeletion]) -> list[GitpromptError 
 
 def _one(db: Connection, workspace: str, run_id: str) -> RunRow | None:
     sql = f"SELECT {COLUMNS} FROM run WHERE workspace = ? AND run_id = ?"
-    found = sqlite.row(db, sql, (workspace, run_id))
-    return RunRow(*found) if found else None
+    row = sqlite.row(db, sql, (workspace, run_id))
+    return RunRow(*row) if row else None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from gitprompt.core.usage import PLAIN, Call, SpanFacts, Usage, facts_of, span_facts
+from gitprompt.core.usage import PLAIN, ModelCall, SpanFacts, Usage, facts_of, span_facts
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import sqlite
 from gitprompt.store.tables import audit, logs, rollups, rows
@@ -39,7 +39,7 @@ class SpanRow(NamedTuple):
     created_at: int
 
 
-class NewTrace(NamedTuple):
+class TraceInsertion(NamedTuple):
     row: TraceRow
     audit: AuditRow
 
@@ -48,7 +48,7 @@ class NewTrace(NamedTuple):
         return insert_traces(db, items)
 
 
-class NewSpan(NamedTuple):
+class CountedSpan(NamedTuple):
     """`usage` is what an LLM's span used, None for others; its prompt is the trace's to say."""
 
     row: SpanRow
@@ -61,7 +61,7 @@ class NewSpans(NamedTuple):
 
     workspace: str
     trace_id: str
-    spans: Sequence[NewSpan]
+    spans: Sequence[CountedSpan]
     audit: AuditRow
 
     @classmethod
@@ -85,7 +85,7 @@ class StoredSpans(NamedTuple):
     that a log has told already, by the span's id."""
 
     item: NewSpans
-    logged: Mapping[str, Call] = {}
+    logged: Mapping[str, ModelCall] = {}
 
 
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
@@ -94,7 +94,7 @@ SPAN_COLUMNS = ", ".join(SpanRow._fields)
 _CHILD_COLUMNS = f"trace, {SPAN_COLUMNS}"
 
 
-def insert_traces(db: Connection, items: Sequence[NewTrace]) -> list[GitpromptError | bool]:
+def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[GitpromptError | bool]:
     """Whether each is new. The same id with the same content is the same trace; with other content a
     Conflict."""
     try:
@@ -106,15 +106,15 @@ def insert_traces(db: Connection, items: Sequence[NewTrace]) -> list[GitpromptEr
     outcomes: list[GitpromptError | bool] = []
     for item in items:
         row = item.row
-        found = sqlite.row(
+        before = sqlite.row(
             db,
             f"SELECT {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
             (row.workspace, row.trace_id),
         )
-        if found is None:
+        if before is None:
             _insert_traces(db, [item])
             outcomes.append(True)
-        elif rows.differs(found[:-1], row[:-1], TraceRow._fields[:-1], ["metadata"]):
+        elif rows.differs(before[:-1], row[:-1], TraceRow._fields[:-1], ["metadata"]):
             outcomes.append(Conflict(f"Trace {row.trace_id} exists with other content"))
         else:
             outcomes.append(False)
@@ -128,21 +128,21 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
     for item in items:
         row = item.row
         sql = "SELECT id, prompt_name FROM trace WHERE workspace = ? AND trace_id = ?"
-        found = sqlite.row(db, sql, (row.workspace, row.trace_id))
-        outcomes.append(found is None)
-        if found is None:
-            _insert_traces(db, [NewTrace(*item)])
-        elif found[1] is None and row.prompt_name is not None:
-            count_spans(db, [found[0]], sign=-1)
+        before = sqlite.row(db, sql, (row.workspace, row.trace_id))
+        outcomes.append(before is None)
+        if before is None:
+            _insert_traces(db, [TraceInsertion(*item)])
+        elif before[1] is None and row.prompt_name is not None:
+            count_spans(db, [before[0]], sign=-1)
             db.execute(
                 "UPDATE trace SET prompt_name = ?, version_tag = ? WHERE id = ?",
-                (row.prompt_name, row.version_tag, found[0]),
+                (row.prompt_name, row.version_tag, before[0]),
             )
-            count_spans(db, [found[0]], sign=1)
+            count_spans(db, [before[0]], sign=1)
     return outcomes
 
 
-def _insert_traces(db: Connection, items: Sequence[NewTrace]) -> None:
+def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:
     rows.insert(db, "trace", TRACE_COLUMNS, [item.row for item in items])
     rows.add_to_tally(db, "trace", [item.row.workspace for item in items])
     audit.insert(db, [item.audit for item in items])
@@ -156,15 +156,15 @@ def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptErr
         if key not in traces:
             sql = "SELECT id, prompt_name, version_tag FROM trace WHERE workspace = ? AND trace_id = ?"
             traces[key] = sqlite.row(db, sql, key)
-    found = [(item, traces[item.workspace, item.trace_id]) for item in items]
-    known = [(item, trace) for item, trace in found if trace is not None]
+    pairs = [(item, traces[item.workspace, item.trace_id]) for item in items]
+    known = [(item, trace) for item, trace in pairs if trace is not None]
     try:
         with db:  # a savepoint
             stored: list[GitpromptError | StoredSpans] = [*_insert_spans(db, known)]
     except apsw.ConstraintError:
         stored = [_insert_new(db, item, trace) for item, trace in known]
     outcomes = iter(stored)
-    return [NotFound("Trace not found") if trace is None else next(outcomes) for _, trace in found]
+    return [NotFound("Trace not found") if trace is None else next(outcomes) for _, trace in pairs]
 
 
 def _insert_spans(
@@ -188,7 +188,7 @@ def _insert_spans(
     return stored
 
 
-def _logged(db: Connection, item: NewSpans) -> Mapping[str, Call]:
+def _logged(db: Connection, item: NewSpans) -> Mapping[str, ModelCall]:
     """The item's calls of a model that a log has told already."""
     calls = {span.row.span_id for span in item.spans if span.usage is not None}
     if not calls:
@@ -201,7 +201,7 @@ def _insert_new(
     db: Connection, item: NewSpans, trace: tuple[Any, ...]
 ) -> GitpromptError | StoredSpans:
     """Those of the item's spans that are not there yet; a Conflict where one says otherwise."""
-    fresh: dict[str, NewSpan] = {}
+    fresh: dict[str, CountedSpan] = {}
     for span in item.spans:
         row = span.row
         before = fresh[row.span_id].row if row.span_id in fresh else _span(db, trace[0], row)
@@ -215,8 +215,8 @@ def _insert_new(
 
 def _span(db: Connection, trace: int, span: SpanRow) -> SpanRow | None:
     sql = f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ? AND span_id = ?"
-    found = sqlite.row(db, sql, (trace, span.span_id))
-    return SpanRow(*found) if found else None
+    row = sqlite.row(db, sql, (trace, span.span_id))
+    return SpanRow(*row) if row else None
 
 
 class TraceDeletion(NamedTuple):
@@ -236,13 +236,13 @@ def delete(db: Connection, items: Sequence[TraceDeletion]) -> list[GitpromptErro
 
 def _delete(db: Connection, item: TraceDeletion) -> GitpromptError | None:
     key = item.workspace, item.trace_id
-    found = sqlite.row(db, "SELECT id FROM trace WHERE workspace = ? AND trace_id = ?", key)
-    if found is None:
+    row = sqlite.row(db, "SELECT id FROM trace WHERE workspace = ? AND trace_id = ?", key)
+    if row is None:
         return NotFound("Trace not found")
-    count_spans(db, [found[0]], sign=-1)
+    count_spans(db, [row[0]], sign=-1)
     rows.add_to_tally(db, "trace", [item.workspace], step=-1)
     db.execute("UPDATE run SET trace_id = NULL WHERE workspace = ? AND trace_id = ?", key)
-    db.execute("DELETE FROM trace WHERE id = ?", (found[0],))
+    db.execute("DELETE FROM trace WHERE id = ?", (row[0],))
     audit.insert(db, [item.audit])
     return None
 
@@ -268,12 +268,12 @@ def _recent(db: Connection, limit: int) -> set[tuple[str, SpanFacts]]:
     newest = sqlite.query(
         db, "SELECT name, status, metadata FROM span ORDER BY id DESC LIMIT ?", (limit,)
     )
-    found: set[tuple[str, SpanFacts]] = set()
+    spans: set[tuple[str, SpanFacts]] = set()
     for name, status, metadata in newest:
         facts = span_facts(facts_of(json.loads(metadata))) if metadata else PLAIN
         if facts.kind != "llm" or status != "error":
-            found.add((name, facts._replace(cost_usd=None, passed=True)))
-    return found
+            spans.add((name, facts._replace(cost_usd=None, passed=True)))
+    return spans
 
 
 class OneTrace(NamedTuple):
@@ -305,28 +305,28 @@ class RecentSpans(NamedTuple):
 
 
 def _one(db: Connection, workspace: str, trace_id: str) -> tuple[TraceRow, list[SpanRow]] | None:
-    found = sqlite.row(
+    row = sqlite.row(
         db,
         f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
         (workspace, trace_id),
     )
-    if found is None:
+    if row is None:
         return None
     spans = sqlite.query(
         db,
         f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ?"
         " ORDER BY start_time IS NULL, start_time, id",
-        (found[0],),
+        (row[0],),
     )
-    return TraceRow(*found[1:]), [SpanRow(*span) for span in spans]
+    return TraceRow(*row[1:]), [SpanRow(*span) for span in spans]
 
 
 def _one_span(db: Connection, workspace: str, trace_id: str, span_id: str) -> SpanRow | None:
     columns = ", ".join(f"span.{column}" for column in SpanRow._fields)
-    found = sqlite.row(
+    row = sqlite.row(
         db,
         f"SELECT {columns} FROM span JOIN trace ON trace.id = span.trace"
         " WHERE trace.workspace = ? AND trace.trace_id = ? AND span.span_id = ?",
         (workspace, trace_id, span_id),
     )
-    return SpanRow(*found) if found else None
+    return SpanRow(*row) if row else None

@@ -16,8 +16,8 @@ from gitprompt.store.tables import logs, rollups, traces
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.rollups import StatisticsQuery
 from gitprompt.store.tables.traces import (
+    CountedSpan,
     EnsuredTrace,
-    NewSpan,
     NewSpans,
     SpanRow,
     TraceRow,
@@ -53,7 +53,7 @@ def test_rollups_that_were_kept_equal_rollups_that_are_rebuilt(
             metadata = {"kind": "llm", "model": "m", "tokens_in": 3, "cost_usd": 0.2}
             made = SpanRow(span or "", None, "n", "error", 0, ms, json.dumps(metadata), 7_200)
             usage = Usage("default", "", "", 2, 1, 3, 0, 0, 200_000_000, ms)
-            traces.insert_spans(db, [NewSpans("default", trace, [NewSpan(made, usage)], entry)])
+            traces.insert_spans(db, [NewSpans("default", trace, [CountedSpan(made, usage)], entry)])
         else:
             traces.delete(db, [traces.TraceDeletion("default", trace, entry)])
     kept = StatisticsQuery("default").answer(db)

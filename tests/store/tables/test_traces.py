@@ -8,23 +8,23 @@ from gitprompt.store.database import Database
 from gitprompt.store.tables import traces
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.traces import (
-    NewSpan,
+    CountedSpan,
     NewSpans,
-    NewTrace,
     OneTrace,
     SpanRow,
     StoredSpans,
+    TraceInsertion,
     TraceRow,
 )
 
 
 def test_spans_of_one_group_are_refused_apart(database: Database) -> None:
     def spans(trace: str, *ids: str, name: str = "n") -> NewSpans:
-        made = [NewSpan(SpanRow(one, None, name, "ok", 1, 2, None, 7_200)) for one in ids]
+        made = [CountedSpan(SpanRow(one, None, name, "ok", 1, 2, None, 7_200)) for one in ids]
         return NewSpans("default", trace, made, Actor("default", "t").did("x", 1))
 
     trace = TraceRow("default", "t", None, None, None, 7_200)
-    database.writer.run(NewTrace(trace, Actor("default", "t").did("x", 1)))
+    database.writer.run(TraceInsertion(trace, Actor("default", "t").did("x", 1)))
     outcomes = database.writer.call(
         lambda db: traces.insert_spans(
             db,
