@@ -3,21 +3,60 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from gitprompt.core.names import check_name
 from gitprompt.core.versions import check_version
 from gitprompt.errors import GitpromptError, Invalid
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import PAGING, Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
+from gitprompt.server.http.shapes import Body, Id, LongText, Mapping50, Seconds
 from gitprompt.server.http.wire import envelope, parse_page, raw_json
 from gitprompt.store.tables import results
 from gitprompt.store.tables.results import ResultRow
 from gitprompt.store.tables.rows import Condition
 from gitprompt.suites import NumberedDocument
+
+
+class NewEvaluation(Body):
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    prompt_name: Annotated[str, Meta(min_length=1, max_length=128)]
+    description: LongText | None = None
+    version_tag: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    criteria: dict[str, Any] | None = None
+
+
+class NewResult(Body):
+    run_id: Id | None = None
+    result_id: Annotated[Id | None, Meta(description="Yours; makes a retry harmless.")] = None
+    score: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+    metadata: Mapping50 | None = None
+
+
+class Evaluation(msgspec.Struct, kw_only=True):
+    id: int
+    name: str
+    description: str | None
+    prompt_name: str
+    version_tag: str | None
+    criteria: Any
+    created_at: Seconds
+
+
+class Result(msgspec.Struct, kw_only=True):
+    id: int
+    evaluation_id: int
+    result_id: str | None
+    run_id: str | None
+    score: float | None
+    metadata: Any
+    created_at: Seconds
+
 
 RESULTS = List(
     results.LISTING,
@@ -26,7 +65,7 @@ RESULTS = List(
 
 
 async def create(context: Context, call: Call) -> dict[str, Any]:
-    body: shapes.NewEvaluation = call.body
+    body: NewEvaluation = call.body
     document = {
         "name": body.name,
         "description": body.description,
@@ -61,7 +100,7 @@ async def delete(context: Context, call: Call) -> None:
 
 async def add_result(context: Context, call: Call) -> dict[str, Any]:
     suite = await context.suites.find(call.principal.workspace, call.path["evaluation_id"])
-    body: shapes.NewResult = call.body
+    body: NewResult = call.body
     row = ResultRow(
         suite=suite.id,
         result_id=body.result_id,
@@ -87,7 +126,7 @@ one_path = "/v1/evaluations/{evaluation_id:path}"
 results_path = "/v1/evaluations/{evaluation_id:path}/results"
 
 
-def _check(body: shapes.NewEvaluation) -> None:
+def _check(body: NewEvaluation) -> None:
     """Names and versions by their own rules, each problem as a field."""
     fields = []
     for key, check, value in (
@@ -132,19 +171,19 @@ def _result(row: tuple[Any, ...]) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint(
         method="POST", path=results_path, scope="write", status=201, handler=add_result,
-        kind="result", summary="Store the result of an evaluation", body=shapes.NewResult,
-        answer=shapes.Result, errors=(400, 404, 409),
+        kind="result", summary="Store the result of an evaluation", body=NewResult,
+        answer=Result, errors=(400, 404, 409),
         example={"run_id": "run_7a3fe2c", "score": 0.95, "metadata": {"judge": "gpt-4"}},
     ),
     Endpoint(
         method="GET", path=results_path, scope="read", summary="List results, newest first",
-        handler=list_results, answer=shapes.Result, is_page=True, query=RESULTS.parameters,
+        handler=list_results, answer=Result, is_page=True, query=RESULTS.parameters,
         errors=(400, 404),
     ),
     Endpoint(
         method="POST", path="/v1/evaluations", scope="write", status=201, handler=create,
-        summary="Create a suite: a file in Git", body=shapes.NewEvaluation,
-        answer=shapes.Evaluation, errors=(409,),
+        summary="Create a suite: a file in Git", body=NewEvaluation,
+        answer=Evaluation, errors=(409,),
         example={
             "name": "accuracy-check", "description": "Check output accuracy",
             "prompt_name": "welcome", "version_tag": "1.0.0", "criteria": {"min_score": 0.8},
@@ -152,11 +191,11 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/evaluations", scope="read", summary="List suites",
-        handler=page, answer=shapes.Evaluation, is_page=True, query=PAGING,
+        handler=page, answer=Evaluation, is_page=True, query=PAGING,
     ),
     Endpoint(
         method="GET", path=one_path, scope="read", handler=one,
-        summary="Get a suite by number or name", answer=shapes.Evaluation, errors=(400, 404),
+        summary="Get a suite by number or name", answer=Evaluation, errors=(400, 404),
     ),
     Endpoint(
         method="DELETE", path=one_path, scope="admin", status=204, handler=delete,

@@ -4,19 +4,63 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from gitprompt import keys
 from gitprompt.errors import BadRequest, Forbidden
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.auth import Principal
 from gitprompt.server.http.endpoints import PAGING, Call, Endpoint
 from gitprompt.server.http.listing import Filter, List, workspace_is
+from gitprompt.server.http.shapes import Body, Seconds
 from gitprompt.server.http.wire import envelope, parse_page
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.keys import Keys
+
+
+class NewKey(Body):
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    scopes: Annotated[str, Meta(description="Comma-separated: read, write, admin.")] = "read,write"
+    workspace_id: Annotated[str, Meta(max_length=128)] | None = None
+    expires_in_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
+
+
+class Key(msgspec.Struct, kw_only=True):
+    id: int
+    name: str
+    workspace_id: str
+    scopes: str
+    created_at: Seconds
+    expires_at: int | None
+    last_used_at: int | None
+
+
+class CreatedKey(msgspec.Struct, kw_only=True):
+    id: int
+    name: str
+    workspace_id: str
+    scopes: str
+    created_at: Seconds
+    expires_at: int | None
+    key: Annotated[str, Meta(description="Shown this once.")]
+
+
+class AuditLog(msgspec.Struct, kw_only=True):
+    id: int
+    action: str
+    prompt_name: str | None
+    version_tag: str | None
+    api_key_name: str
+    ip_address: str | None
+    timestamp: Seconds
+    workspace_id: str
+    target_id: str | None
+    outcome: str
+
 
 AUDIT = List(
     audit.LISTING,
@@ -30,8 +74,8 @@ AUDIT = List(
 )
 
 
-async def create(context: Context, call: Call) -> shapes.CreatedKey:
-    body: shapes.NewKey = call.body
+async def create(context: Context, call: Call) -> CreatedKey:
+    body: NewKey = call.body
     workspace = body.workspace_id or call.principal.workspace
     if workspace != call.principal.workspace and not call.principal.is_master:
         raise Forbidden("A key for another workspace needs a master key")
@@ -46,7 +90,7 @@ async def create(context: Context, call: Call) -> shapes.CreatedKey:
         clock=context.clock,
         actor=call.actor._replace(workspace=workspace),
     )
-    return shapes.CreatedKey(
+    return CreatedKey(
         id=record.id,
         name=record.name,
         workspace_id=record.workspace_id,
@@ -102,13 +146,13 @@ def _entry(row: tuple[Any, ...]) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/api-keys", scope="admin", status=201, handler=create,
-        summary="Create an API key; it is shown this once", body=shapes.NewKey,
-        answer=shapes.CreatedKey, errors=(400,),
+        summary="Create an API key; it is shown this once", body=NewKey,
+        answer=CreatedKey, errors=(400,),
         example={"name": "ci", "scopes": "read,write", "expires_in_days": 90},
     ),
     Endpoint(
         method="GET", path="/v1/api-keys", scope="admin", handler=page,
-        summary="List keys, never their secrets", answer=shapes.Key, is_page=True,
+        summary="List keys, never their secrets", answer=Key, is_page=True,
         query=PAGING,
     ),
     Endpoint(
@@ -117,7 +161,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/audit-logs", scope="admin", handler=audit_page,
-        summary="Who did what, newest first", answer=shapes.AuditLog, is_page=True,
+        summary="Who did what, newest first", answer=AuditLog, is_page=True,
         query=AUDIT.parameters,
     ),
 )  # fmt: skip

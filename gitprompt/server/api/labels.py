@@ -3,14 +3,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from gitprompt.core.publication import LabelMove
 from gitprompt.server.api.prompts import ONE
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.endpoints import PAGING, Call, Endpoint
+from gitprompt.server.http.shapes import Body, LongText, Seconds
 from gitprompt.server.http.wire import envelope, parse_page
+
+
+class NewLabel(Body):
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    version_tag: Annotated[str | None, Meta(description="Absent: the newest version.")] = None
+    reason: LongText | None = None
+
+
+class LabelChange(Body):
+    version_tag: Annotated[str, Meta(min_length=1, max_length=64)]
+    expected: Annotated[
+        str | msgspec.UnsetType | None,
+        Meta(description="The version it must point at now; null: it must not exist."),
+    ] = msgspec.UNSET
+    reason: LongText | None = None
+
+
+class Label(msgspec.Struct, kw_only=True):
+    prompt_name: str
+    name: str
+    version_tag: str
+    created_at: Seconds
+
+
+class MovedLabel(msgspec.Struct, kw_only=True):
+    prompt_name: str
+    name: str
+    version_tag: str
+    previous: str | None
+    commit_sha: str
+
+
+class Move(msgspec.Struct, kw_only=True):
+    version: str | None
+    previous: str | None
+    actor: str
+    reason: str
+    time: Seconds
+    commit: str
+
 
 ALL = f"{ONE}/labels"
 LABEL = f"{ALL}/{{label}}"
@@ -50,7 +93,7 @@ async def history(context: Context, call: Call) -> dict[str, Any]:
 
 
 async def create(context: Context, call: Call) -> dict[str, Any]:
-    body: shapes.NewLabel = call.body
+    body: NewLabel = call.body
     name = call.path["name"]
     moved = await context.publishing.create_label(
         call.author, name, body.name, body.version_tag, reason=body.reason or ""
@@ -59,14 +102,14 @@ async def create(context: Context, call: Call) -> dict[str, Any]:
     return _label(name, body.name, moved.version, created_at)
 
 
-async def move(context: Context, call: Call) -> shapes.MovedLabel:
-    body: shapes.LabelChange = call.body
+async def move(context: Context, call: Call) -> MovedLabel:
+    body: LabelChange = call.body
     name, label = call.path["name"], call.path["label"]
     moved = await context.publishing.move_label(
         call.author, name, label, body.version_tag, reason=body.reason or "",
         expected=body.expected if isinstance(body.expected, str | None) else ...,
     )  # fmt: skip
-    return shapes.MovedLabel(
+    return MovedLabel(
         prompt_name=name,
         name=label,
         version_tag=moved.version,
@@ -97,25 +140,25 @@ def _move(move: LabelMove) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint(
         method="GET", path=ALL, scope="read", summary="List labels", handler=page,
-        answer=shapes.Label, is_page=True, query=PAGING,
+        answer=Label, is_page=True, query=PAGING,
     ),
     Endpoint(
         method="GET", path=LABEL, scope="read", summary="Resolve a label", handler=one,
-        answer=shapes.Label, errors=(404,),
+        answer=Label, errors=(404,),
     ),
     Endpoint(
-        method="GET", path=f"{LABEL}/history", scope="read", answer=shapes.Move, handler=history,
+        method="GET", path=f"{LABEL}/history", scope="read", answer=Move, handler=history,
         summary="The moves of a label, newest first", is_page=True, query=PAGING, errors=(404,),
     ),
     Endpoint(
         method="POST", path=ALL, scope="write", status=201, summary="Create a label",
-        handler=create, body=shapes.NewLabel, answer=shapes.Label, errors=(404, 409),
+        handler=create, body=NewLabel, answer=Label, errors=(404, 409),
         example={"name": "production", "version_tag": "1.0.0"},
     ),
     Endpoint(
         method="PUT", path=LABEL, scope="write", handler=move,
         summary="Move a label, or create it; with `expected` by compare-and-swap",
-        body=shapes.LabelChange, answer=shapes.MovedLabel, errors=(404, 409),
+        body=LabelChange, answer=MovedLabel, errors=(404, 409),
         example={"version_tag": "1.0.0", "reason": "Launch"},
     ),
     Endpoint(

@@ -3,16 +3,70 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
+from gitprompt.server.http.shapes import Body, Count, Id, Mapping50, Seconds, Text, TraceId, Usd
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import logs
 from gitprompt.store.tables.logs import LogRow
+
+
+class NewLog(Body):
+    prompt_name: Text
+    version_tag: Text
+    log_id: Annotated[Id | None, Meta(description="Yours; makes a retry harmless.")] = None
+    provider: Text | None = None
+    model: Text | None = None
+    tokens_in: Count | None = None
+    tokens_out: Count | None = None
+    tokens_cached: Annotated[Count | None, Meta(description="Part of tokens_in.")] = None
+    latency_ms: Count | None = None
+    cost_usd: Usd | None = None
+    ollama_options: dict[str, Any] | None = None
+    ollama_keep_alive: str | int | None = None
+    ollama_format: str | dict[str, Any] | None = None
+    status: Literal["ok", "error"] | None = None
+    error_code: Text | None = None
+    metadata: Mapping50 | None = None
+    trace_id: TraceId | None = None
+    span_id: Id | None = None
+
+
+class Accepted(msgspec.Struct, kw_only=True):
+    id: int
+    status: Literal["accepted"] = "accepted"
+
+
+class Log(msgspec.Struct, kw_only=True):
+    id: int
+    workspace_id: str
+    log_id: str | None
+    prompt_name: str
+    version_tag: str
+    provider: str | None
+    model: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    tokens_cached: int | None
+    latency_ms: int | None
+    cost_usd: float | None
+    ollama_options: Any
+    ollama_keep_alive: Any
+    ollama_format: Any
+    status: str | None
+    error_code: str | None
+    metadata: Any
+    trace_id: str | None
+    span_id: str | None
+    created_at: Seconds
+
 
 LOGS = List(
     logs.LISTING,
@@ -27,8 +81,8 @@ LOGS = List(
 )
 
 
-async def create(context: Context, call: Call) -> shapes.Accepted:
-    return shapes.Accepted(id=await context.ingest.log(call.actor, _row(call)))
+async def create(context: Context, call: Call) -> Accepted:
+    return Accepted(id=await context.ingest.log(call.actor, _row(call)))
 
 
 async def page(context: Context, call: Call) -> Any:
@@ -36,7 +90,7 @@ async def page(context: Context, call: Call) -> Any:
 
 
 def _row(call: Call) -> LogRow:
-    body: shapes.NewLog = call.body
+    body: NewLog = call.body
     return LogRow(
         call.principal.workspace,
         body.log_id,
@@ -72,7 +126,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/logs", kind="log", scope="write", status=202,
         summary="Store the log of a model call", handler=create,
-        body=shapes.NewLog, answer=shapes.Accepted, errors=(409,),
+        body=NewLog, answer=Accepted, errors=(409,),
         example={
             "prompt_name": "welcome", "version_tag": "1.0.0", "provider": "openai",
             "model": "gpt-4o", "tokens_in": 120, "tokens_out": 340, "latency_ms": 1500,
@@ -81,6 +135,6 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/logs", scope="read", summary="List logs, newest first",
-        handler=page, answer=shapes.Log, is_page=True, query=LOGS.parameters,
+        handler=page, answer=Log, is_page=True, query=LOGS.parameters,
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -13,11 +13,45 @@ from gitprompt import statistics
 from gitprompt.clock import now_ms
 from gitprompt.errors import Invalid
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.endpoints import Call, Endpoint, Parameter
 from gitprompt.server.http.listing import Filter, conditions, workspace_is
+from gitprompt.server.http.shapes import Body, Milliseconds, Statistics, Text
 from gitprompt.statistics import WINDOWS
 from gitprompt.store.tables.points import Aggregate, PointRow, Steps
+
+
+class NewPoint(Body):
+    name: Annotated[str, Meta(pattern="^[a-zA-Z_:][a-zA-Z0-9_:.]{0,199}$")]
+    value: Annotated[float, Meta(ge=-1e300, le=1e300)]
+    type: Literal["gauge", "counter"] = "gauge"
+    labels: Annotated[dict[str, Text], Meta(max_length=20)] | None = None
+    prompt_name: Text | None = None
+    version_tag: Text | None = None
+    timestamp: Milliseconds | None = None
+
+
+class Stored(msgspec.Struct, kw_only=True):
+    accepted: int
+
+
+class Point(msgspec.Struct, kw_only=True):
+    timestamp: Annotated[int, Meta(description="Milliseconds; where the step begins.")]
+    value: float
+    points: int
+
+
+class Points(msgspec.Struct, kw_only=True):
+    name: str
+    step: Annotated[int, Meta(description="Milliseconds.")]
+    agg: str
+    points: list[Point]
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    window: str
+    since: Annotated[int, Meta(description="Unix seconds, a whole hour.")]
+    items: list[Statistics]
+
 
 MAX_POINTS = 10_000
 _FILTERS = (
@@ -29,16 +63,14 @@ _FILTERS = (
 )
 _AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 _MAX_STEP = 1 << 40
-_POINTS = (
-    shapes.NewPoint | Annotated[list[shapes.NewPoint], Meta(min_length=1, max_length=MAX_POINTS)]
-)
+_POINTS = NewPoint | Annotated[list[NewPoint], Meta(min_length=1, max_length=MAX_POINTS)]
 
 
-async def create(context: Context, call: Call) -> shapes.Stored:
+async def create(context: Context, call: Call) -> Stored:
     sent = call.body if isinstance(call.body, list) else [call.body]
     now = now_ms()
     points = [_row(call.principal.workspace, point, now) for point in sent]
-    return shapes.Stored(accepted=await context.ingest.points(call.actor, points))
+    return Stored(accepted=await context.ingest.points(call.actor, points))
 
 
 async def query(context: Context, call: Call) -> dict[str, Any]:
@@ -70,7 +102,7 @@ async def summary(context: Context, call: Call) -> dict[str, Any]:
     return {"window": window, "since": since, "items": items}
 
 
-def _row(workspace: str, point: shapes.NewPoint, now: int) -> PointRow:
+def _row(workspace: str, point: NewPoint, now: int) -> PointRow:
     labels = dict(sorted((point.labels or {}).items()))
     return PointRow(
         workspace,
@@ -88,12 +120,12 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/metrics", scope="write", status=201, handler=create,
         kind="metric", summary="Store a metric point, or an array of them",
-        body=_POINTS, answer=shapes.Stored,
+        body=_POINTS, answer=Stored,
         example={"name": "thumbs_up", "value": 1, "type": "counter", "prompt_name": "welcome"},
     ),
     Endpoint(
         method="GET", path="/v1/metrics", scope="read", handler=query,
-        summary="Points of a metric, aggregated by step", answer=shapes.Points,
+        summary="Points of a metric, aggregated by step", answer=Points,
         query=(
             *(one.parameter for one in _FILTERS),
             Parameter("step", "Milliseconds; 60000 by default.",
@@ -105,7 +137,7 @@ ENDPOINTS = (
     Endpoint(
         method="GET", path="/v1/metrics/summary", scope="read", handler=summary,
         summary="Calls, errors, tokens, cost, latency and score by prompt version",
-        answer=shapes.Summary,
+        answer=Summary,
         query=(
             Parameter("window", "In whole hours.", {"type": "string", "enum": list(WINDOWS)}),
             Parameter("prompt_name", "Of this prompt."),

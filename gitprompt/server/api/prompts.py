@@ -6,8 +6,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
+from msgspec import Meta
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from gitprompt import statistics
@@ -21,8 +23,61 @@ from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.endpoints import PAGING, Call, Endpoint, Parameter
+from gitprompt.server.http.shapes import Seconds, Statistics
 from gitprompt.server.http.wire import encode, envelope, parse_page
 from gitprompt.store.index.reader import StoredVersion
+
+
+class PublishedVersion(msgspec.Struct, kw_only=True):
+    name: str
+    version_tag: str
+    commit_sha: str
+    created_at: Seconds
+    on_branch: Annotated[bool, Meta(description="Whether the default branch took it.")]
+
+
+class ListedPrompt(msgspec.Struct, kw_only=True):
+    name: str
+    latest: str
+    updated_at: Seconds
+    tags: list[str]
+    labels: dict[str, str]
+
+
+class VersionHead(msgspec.Struct, kw_only=True):
+    name: str
+    version_tag: str
+    commit_sha: str | None
+    created_at: Seconds
+
+
+class ServedPrompt(msgspec.Struct, kw_only=True):
+    content: dict[str, Any]
+    version: VersionHead
+
+
+class ListedVersion(msgspec.Struct, kw_only=True):
+    id: int
+    name: str
+    version_tag: str
+    commit_sha: str | None
+    created_at: Seconds
+    author: str
+    workspace_id: str
+    status: Literal["active"]
+    stats: Statistics | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Diff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
+    name: str
+    from_: VersionHead
+    to: VersionHead
+    bump: str | None
+    messages: list[Any]
+    variables: list[Any]
+    settings: list[Any]
+    model_config: list[Any]
+
 
 PREFIX = "/v1/prompts"
 ONE = f"{PREFIX}/{{name:prompt}}"
@@ -38,9 +93,9 @@ class PromptName(StringConvertor):
 register_url_convertor("prompt", PromptName())
 
 
-async def publish(context: Context, call: Call) -> shapes.PublishedVersion:
+async def publish(context: Context, call: Call) -> PublishedVersion:
     published = await context.publishing.publish(call.author, call.body)
-    return shapes.PublishedVersion(
+    return PublishedVersion(
         name=published.name,
         version_tag=published.version,
         commit_sha=published.commit,
@@ -168,7 +223,7 @@ def _published_document() -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint(
         method="GET", path=PREFIX, scope="read", summary="List prompts by name", handler=page,
-        answer=shapes.ListedPrompt, is_page=True,
+        answer=ListedPrompt, is_page=True,
         query=(
             *PAGING,
             Parameter("q", "Part of the name, in any case.",
@@ -184,7 +239,7 @@ ENDPOINTS = (
     Endpoint(
         method="GET", path=ONE, scope="read", handler=one,
         summary="Get a prompt, rendered; without a selector its newest version",
-        answer=shapes.ServedPrompt, errors=(404,),
+        answer=ServedPrompt, errors=(404,),
         query=(
             Parameter("version", "This version."),
             Parameter("label", "What this label points at."),
@@ -195,7 +250,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path=f"{ONE}/versions", scope="read", handler=versions,
-        summary="List the versions of a prompt, newest first", answer=shapes.ListedVersion,
+        summary="List the versions of a prompt, newest first", answer=ListedVersion,
         is_page=True,
         query=(
             *PAGING,
@@ -204,14 +259,14 @@ ENDPOINTS = (
         ),
     ),
     Endpoint(
-        method="GET", path=f"{ONE}/diff", scope="read", answer=shapes.Diff, errors=(404,),
+        method="GET", path=f"{ONE}/diff", scope="read", answer=Diff, errors=(404,),
         summary="Compare two versions or labels", handler=diff,
         query=(Parameter("from", "A version or label."), Parameter("to", "Another.")),
     ),
     Endpoint(
         method="POST", path=PREFIX, scope="write", status=201, handler=publish,
         summary="Publish a version: blob, tree, commit and tag", body=_published_document(),
-        reader=partial(read_json, shape=dict[str, Any]), answer=shapes.PublishedVersion,
+        reader=partial(read_json, shape=dict[str, Any]), answer=PublishedVersion,
         errors=(409,),
         example={
             "name": "welcome", "version": "1.0.0",

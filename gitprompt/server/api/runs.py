@@ -3,18 +3,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from gitprompt.clock import now_ms
 from gitprompt.errors import NotFound
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
+from gitprompt.server.http.shapes import Body, Id, Mapping50, Milliseconds, Seconds, Text, TraceId
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import runs
 from gitprompt.store.tables.runs import OneRun, RunRow
+
+
+class NewRun(Body):
+    workflow_name: Text
+    run_id: Id | None = None
+    status: Literal["running", "completed", "failed"] = "running"
+    input: dict[str, Any] | None = None
+    output: dict[str, Any] | None = None
+    trace_id: TraceId | None = None
+    metadata: Mapping50 | None = None
+    start_time: Milliseconds | None = None
+    end_time: Milliseconds | None = None
+
+
+class RunChange(Body):
+    status: Literal["running", "completed", "failed"] | None = None
+    output: dict[str, Any] | None = None
+    metadata: Mapping50 | None = None
+    end_time: Milliseconds | None = None
+
+
+class CreatedRun(msgspec.Struct, kw_only=True):
+    run_id: str
+    workflow_name: str
+    status: str
+
+
+class Run(msgspec.Struct, kw_only=True):
+    run_id: str
+    workflow_name: str
+    status: str
+    input: Any
+    output: Any
+    trace_id: str | None
+    metadata: Any
+    start_time: int
+    end_time: int | None
+    workspace_id: str
+    created_at: Seconds
+    updated_at: Seconds
+
+
+class UpdatedRun(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`run_id` and status updated, or the message that there was nothing to change."""
+
+    run_id: str | None = None
+    status: str | None = None
+    message: str | None = None
+
 
 RUNS = List(
     runs.LISTING,
@@ -28,8 +79,8 @@ RUNS = List(
 )
 
 
-async def create(context: Context, call: Call) -> shapes.CreatedRun:
-    body: shapes.NewRun = call.body
+async def create(context: Context, call: Call) -> CreatedRun:
+    body: NewRun = call.body
     run_id = await context.ingest.run(
         call.actor,
         run_id=body.run_id,
@@ -43,7 +94,7 @@ async def create(context: Context, call: Call) -> shapes.CreatedRun:
         end_time=body.end_time,
         now_ms=now_ms(),
     )
-    return shapes.CreatedRun(run_id=run_id, workflow_name=body.workflow_name, status=body.status)
+    return CreatedRun(run_id=run_id, workflow_name=body.workflow_name, status=body.status)
 
 
 async def page(context: Context, call: Call) -> Any:
@@ -57,13 +108,13 @@ async def one(context: Context, call: Call) -> dict[str, Any]:
     return _answer(run)
 
 
-async def change(context: Context, call: Call) -> shapes.UpdatedRun:
-    body: shapes.RunChange = call.body
+async def change(context: Context, call: Call) -> UpdatedRun:
+    body: RunChange = call.body
     run_id = call.path["run_id"]
     if (body.status, body.output, body.metadata, body.end_time) == (None,) * 4:
         if await context.database.read(OneRun(call.principal.workspace, run_id)) is None:
             raise NotFound("Run not found")
-        return shapes.UpdatedRun(message="No changes")
+        return UpdatedRun(message="No changes")
     await context.ingest.change_run(
         call.actor,
         run_id,
@@ -73,7 +124,7 @@ async def change(context: Context, call: Call) -> shapes.UpdatedRun:
         end_time=body.end_time,
         now_ms=now_ms(),
     )
-    return shapes.UpdatedRun(run_id=run_id, status="updated")
+    return UpdatedRun(run_id=run_id, status="updated")
 
 
 async def delete(context: Context, call: Call) -> None:
@@ -95,7 +146,7 @@ def _answer(row: RunRow) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/runs", scope="write", status=201, summary="Create a run",
-        handler=create, body=shapes.NewRun, answer=shapes.CreatedRun, errors=(404, 409),
+        handler=create, body=NewRun, answer=CreatedRun, errors=(404, 409),
         kind="run", example={
             "workflow_name": "headline-generator", "input": {"topic": "AI"},
             "metadata": {"agent": "headline-v2"},
@@ -103,16 +154,16 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/runs", scope="read", summary="List runs, newest first",
-        handler=page, answer=shapes.Run, is_page=True, query=RUNS.parameters,
+        handler=page, answer=Run, is_page=True, query=RUNS.parameters,
     ),
     Endpoint(
         method="GET", path="/v1/runs/{run_id:path}", scope="read", summary="Get a run",
-        handler=one, answer=shapes.Run, errors=(404,),
+        handler=one, answer=Run, errors=(404,),
     ),
     Endpoint(
         method="PATCH", path="/v1/runs/{run_id:path}", kind="run_change", scope="write",
         summary="Replace status, output or metadata of a run", handler=change,
-        body=shapes.RunChange, answer=shapes.UpdatedRun, errors=(404,),
+        body=RunChange, answer=UpdatedRun, errors=(404,),
         example={"status": "completed", "output": {"headline": "It works"}},
     ),
     Endpoint(

@@ -5,11 +5,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from gitprompt.core.model import Finding
 from gitprompt.errors import NotFound
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.endpoints import Call, Endpoint
+
+
+class SyncState(msgspec.Struct, kw_only=True):
+    workspace: str
+    driver: str
+    revision: int
+    last_success: int | None
+    last_error: str | None
+    seconds: float
+    counts: dict[str, int]
+    rejected: list[Any]
+    tampered: list[Any]
+
 
 PATH = "/v1/sync"
 
@@ -66,11 +80,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 ENDPOINTS = (
     Endpoint(
-        method="GET", path=PATH, scope="read", handler=read, answer=shapes.SyncState,
+        method="GET", path=PATH, scope="read", handler=read, answer=SyncState,
         summary="What is indexed, what was rejected and why, which tags were tampered with",
     ),
     Endpoint(
         method="POST", path=PATH, scope="write", handler=write,
-        summary="Reconcile now", answer=shapes.SyncState, errors=(404,),
+        summary="Reconcile now", answer=SyncState, errors=(404,),
     ),
 )  # fmt: skip

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from gitprompt.errors import NotFound
@@ -14,10 +15,68 @@ from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
+from gitprompt.server.http.shapes import Body, Id, Mapping50, Seconds, Text, TraceId
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import traces
 from gitprompt.store.tables.rows import Tally
 from gitprompt.store.tables.traces import OneSpan, OneTrace, SpanRow, TraceRow
+
+
+class NewTrace(Body):
+    trace_id: TraceId | None = None
+    prompt_name: Text | None = None
+    version_tag: Text | None = None
+    metadata: Mapping50 | None = None
+
+
+class NewSpan(Body):
+    name: Text
+    span_id: Id | None = None
+    parent_id: Id | None = None
+    status: Literal["unset", "ok", "error", "running"] | None = None
+    start_time: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | None = None
+    end_time: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | None = None
+    metadata: Mapping50 | None = None
+
+
+class CreatedTrace(msgspec.Struct, kw_only=True):
+    trace_id: str
+    prompt_name: str | None
+    version_tag: str | None
+    status: Literal["created"] = "created"
+
+
+class Trace(msgspec.Struct, kw_only=True):
+    trace_id: str
+    prompt_name: str | None
+    version_tag: str | None
+    metadata: Any
+    workspace_id: str
+    created_at: Seconds
+
+
+class Span(msgspec.Struct, kw_only=True):
+    span_id: str
+    parent_id: str | None
+    name: str
+    status: str
+    start_time: int | None
+    end_time: int | None
+    metadata: Any
+    created_at: Seconds
+    trace_id: str
+
+
+class TraceWithSpans(Trace, kw_only=True):
+    spans: list[Span]
+
+
+class CreatedSpan(msgspec.Struct, kw_only=True):
+    trace_id: str
+    span_id: str
+    name: str
+    status: str
+
 
 MAX_SPANS = 10_000
 TRACES = List(
@@ -29,11 +88,11 @@ TRACES = List(
         UNTIL,
     ),
 )
-Spans = shapes.NewSpan | Annotated[list[shapes.NewSpan], Meta(min_length=1, max_length=MAX_SPANS)]
+Spans = NewSpan | Annotated[list[NewSpan], Meta(min_length=1, max_length=MAX_SPANS)]
 
 
 async def create(context: Context, call: Call) -> Any:
-    body: shapes.NewTrace = call.body
+    body: NewTrace = call.body
     trace_id = await context.ingest.trace(
         call.actor,
         trace_id=body.trace_id,
@@ -41,7 +100,7 @@ async def create(context: Context, call: Call) -> Any:
         version_tag=body.version_tag,
         metadata=encode_optional(body.metadata),
     )
-    return shapes.CreatedTrace(
+    return CreatedTrace(
         trace_id=trace_id, prompt_name=body.prompt_name, version_tag=body.version_tag
     )
 
@@ -70,11 +129,11 @@ async def delete(context: Context, call: Call) -> None:
 
 async def add_spans(context: Context, call: Call) -> Any:
     several = isinstance(call.body, list)
-    sent: list[shapes.NewSpan] = call.body if several else [call.body]
+    sent: list[NewSpan] = call.body if several else [call.body]
     trace_id = call.path["trace_id"]
     span_ids = await context.ingest.spans(call.actor, trace_id, [_new(span) for span in sent])
     created = [
-        shapes.CreatedSpan(
+        CreatedSpan(
             trace_id=trace_id, span_id=span_id, name=span.name, status=span.status or "unset"
         )
         for span_id, span in zip(span_ids, sent, strict=True)
@@ -90,7 +149,7 @@ async def one_span(context: Context, call: Call) -> dict[str, Any]:
     return _span(trace_id, span)
 
 
-def _new(span: shapes.NewSpan) -> SentSpan:
+def _new(span: NewSpan) -> SentSpan:
     return SentSpan(
         span.span_id,
         span.parent_id,
@@ -128,7 +187,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/traces/{trace_id}/spans", scope="write", status=201,
         summary="Add a span, or an array of spans, to a trace", handler=add_spans, body=Spans,
-        kind="span", answer=shapes.CreatedSpan | list[shapes.CreatedSpan], errors=(404, 409),
+        kind="span", answer=CreatedSpan | list[CreatedSpan], errors=(404, 409),
         example={
             "name": "llm-call", "status": "ok", "start_time": 1000, "end_time": 2500,
             "metadata": {"model": "gpt-4o", "tokens_in": 120, "tokens_out": 340},
@@ -136,13 +195,13 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/traces/{trace_id}/spans/{span_id:path}", scope="read",
-        summary="Get a span", handler=one_span, answer=shapes.Span, errors=(404,),
+        summary="Get a span", handler=one_span, answer=Span, errors=(404,),
     ),
     Endpoint(
         method="POST", path="/v1/traces", scope="write", status=201, handler=create,
         kind="trace",
         summary="Create a trace; OTLP (JSON or protobuf) is taken here too",
-        body=shapes.NewTrace, answer=shapes.CreatedTrace, errors=(409,),
+        body=NewTrace, answer=CreatedTrace, errors=(409,),
         example={
             "trace_id": "550e8400-e29b-41d4-a716-446655440000", "prompt_name": "welcome",
             "version_tag": "1.0.0", "metadata": {"agent": "headline-agent", "loop": 1},
@@ -150,7 +209,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/traces", scope="read", summary="List traces, newest first",
-        handler=page, answer=shapes.Trace, is_page=True, query=TRACES.parameters,
+        handler=page, answer=Trace, is_page=True, query=TRACES.parameters,
     ),
     Endpoint(
         method="GET", path="/v1/traces/count", scope="read", summary="Count the traces",
@@ -158,7 +217,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/traces/{trace_id}", scope="read", handler=one,
-        summary="Get a trace with its spans by start time", answer=shapes.TraceWithSpans,
+        summary="Get a trace with its spans by start time", answer=TraceWithSpans,
         errors=(404,),
     ),
     Endpoint(

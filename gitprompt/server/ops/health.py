@@ -5,16 +5,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from gitprompt import log
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.endpoints import Endpoint
 from gitprompt.server.http.wire import Json
+
+
+class Health(msgspec.Struct, kw_only=True):
+    status: Literal["ok"]
+
+
+class DeepHealth(msgspec.Struct, kw_only=True):
+    status: Literal["ok", "degraded"]
+    checks: dict[str, str]
+    dbType: str
+    dbConnected: bool
+    driverType: str
+
 
 PATH = "/health"
 _TIMEOUT = 2.0  # seconds, for each check by itself
@@ -23,10 +37,10 @@ _TIMEOUT = 2.0  # seconds, for each check by itself
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/health", scope=None, summary="Is the process up?",
-        answer=shapes.Health,
+        answer=Health,
     ),
     Endpoint(
-        method="GET", path="/health/deep", scope=None, answer=shapes.DeepHealth,
+        method="GET", path="/health/deep", scope=None, answer=DeepHealth,
         summary="Can it read its databases and repositories?", errors=(503,),
     ),
 )  # fmt: skip

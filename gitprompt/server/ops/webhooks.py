@@ -13,6 +13,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,9 +21,14 @@ from starlette.routing import Route
 from gitprompt.config import ServerSettings
 from gitprompt.errors import NotFound, Unauthorized, Unavailable
 from gitprompt.server.context import Context
-from gitprompt.server.http import shapes
 from gitprompt.server.http.endpoints import Endpoint
 from gitprompt.server.http.wire import Json, read_body
+
+
+class Webhook(msgspec.Struct, kw_only=True):
+    message: str
+    event: str | msgspec.UnsetType = msgspec.UNSET
+
 
 MAX_BYTES = 25_000_000
 
@@ -76,7 +82,7 @@ DIALECTS: Mapping[str, Dialect] = {
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/webhooks/{dialect}", scope=None, answer=shapes.Webhook,
+        method="POST", path="/webhooks/{dialect}", scope=None, answer=Webhook,
         summary="A forge's signed poke: sync now", errors=(401, 404, 413, 503),
     ),
 )  # fmt: skip

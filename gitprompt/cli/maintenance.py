@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt backup and restore: all of a data folder in one archive."""
+"""gitprompt backup, restore and rollups: a data folder is copied, brought back, and summed up anew."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from gitprompt import config, hosting, recovery
 from gitprompt.cli.output import done, progress, say
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.store import snapshot as copies
+from gitprompt.store.database import Database
+from gitprompt.store.tables.rollups import RollupRebuild
 
 _data_option = click.option(
     "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
@@ -149,3 +151,37 @@ class _Bars:
             self._step, self._stage, self._done = self._bar.__enter__(), stage, 0
         self._step(done - self._done)
         self._done = done
+
+
+@click.group()
+def rollups() -> None:
+    """The sums that statistics are made of.
+
+    \b
+    Example:
+      gitprompt rollups rebuild
+    """
+
+
+@rollups.command()
+@_data_option
+@click.option(
+    "--since", type=int, default=0, metavar="SECONDS",
+    help="Only hours that begin then or later (Unix seconds); needed where old rows are gone.",
+)  # fmt: skip
+def rebuild(data: str | None, since: int) -> None:
+    """Make the sums anew from the rows of telemetry, in one transaction.
+
+    \b
+    Example:
+      gitprompt rollups rebuild --data data
+    """
+    path = os.path.join(config.data_folder(data), "telemetry.db")
+    if not os.path.exists(path):
+        raise NotFound(f"there is no {path}", hint="Is --data right?")
+    database = Database(path)
+    try:
+        database.write_now(RollupRebuild(since))
+    finally:
+        database.close()
+    done("the sums are made anew")
