@@ -66,12 +66,12 @@ class ServerSettings:
     metrics_addr: str = _setting(
         "",
         "GITPROMPT_METRICS_ADDR",
-        "host:port to serve /metrics on, and there alone; with the rest where absent.",
+        "host:port to serve /metrics on, and only there; without it, beside everything else.",
     )
     metrics_auth: str = _setting(
         "auto",
         "GITPROMPT_METRICS_AUTH",
-        "What /metrics asks for: none, token, or auto: a token where one is set, and off loopback.",
+        "What /metrics asks for: none, token, or auto: a token if one is set, or if the address is not loopback.",
     )
     metrics_buckets: str = _setting(
         "",
@@ -101,13 +101,13 @@ class ServerSettings:
     salt: str = _setting(
         "",
         "API_KEY_SALT",
-        "Salt for the hashes of API keys; made and kept in the data folder where absent.",
+        "Salt for the hashes of API keys; without it, one is made and kept in the data folder.",
         secret=True,
     )
     metrics_token: str = _setting(
         "",
         "GITPROMPT_METRICS_TOKEN",
-        "Token that a scrape of /metrics gives, where it needs one; a key of all workspaces does too.",
+        "Token that a scrape of /metrics must send, if it needs one; a key of all workspaces works as well.",
         secret=True,
     )
     database_url: str = _setting(

@@ -14,7 +14,7 @@
     ├── Invalid               422   a document, name or field breaks a rule
     ├── RateLimited           429
     ├── Unavailable           503   busy, or not configured: try again later
-    └── SetupError            503   this machine or repository must be mended first
+    └── SetupError            503   this machine or repository must be repaired first
         └── GitError                git itself refused or failed
 
 `code` is stable and documented, `message` is for a person, `hint` says what to do next.

@@ -93,7 +93,7 @@ class Hosting:
         except OSError as error:
             raise SetupError(
                 f"{self.root} cannot be written: {error.strerror}",
-                hint="Choose another folder with --data, or mend its permissions.",
+                hint="Choose another folder with --data, or repair its permissions.",
             ) from error
         self._configure(path)
         install_server_hooks(path)
@@ -110,9 +110,9 @@ class Hosting:
         env = environment(inherit=False)
         git(["config", "--local", "include.path", "gitprompt.config"], cwd=path, env=env)
 
-    def mend(self) -> list[str]:
+    def repair(self) -> list[str]:
         """Clear what a killed process left behind: locks, quarantined pushes, hooks that are made
-        anew. Only for the holder of the data directory's lock, before it serves. Returns what was
+        again. Only for the holder of the data directory's lock, before it serves. Returns what was
         removed of repositories."""
         shutil.rmtree(self.hooks, ignore_errors=True)
         removed = []
@@ -292,7 +292,7 @@ def hold(data: str, note: str) -> Iterator[None]:
     except OSError as error:
         raise SetupError(
             f"{data} cannot be written: {error.strerror}",
-            hint="Choose another folder with --data, or mend its permissions.",
+            hint="Choose another folder with --data, or repair its permissions.",
         ) from error
     with file:
         for wait in (*_GLANCES, None):

@@ -39,7 +39,7 @@ def shipped() -> str:
 
 
 def read(path: str) -> tuple[PriceTable | None, list[Finding]]:
-    """The table in a file, None where it is wrong, and the findings. Raises SetupError."""
+    """The table in a file, None if it is wrong, and the findings. Raises SetupError."""
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -62,7 +62,7 @@ def _problems(document: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
         for place in ((provider,), *((provider, model) for model in models)):
             name = place[-1]
             if owners.setdefault(tuple(part.lower() for part in place), name) != name:
-                yield ("prices", *place), f"'{name}' stands twice, in other letters", "Keep one."
+                yield ("prices", *place), f"'{name}' appears twice, in different case", "Keep one."
             elif name != name.strip():
                 yield ("prices", *place), f"'{name}' has spaces around it", "Take them away."
             elif "*" in name and place[1:] != (ANY,):

@@ -34,6 +34,7 @@ from gitprompt.registry.sync import Source
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader, StoredVersion
 from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.pins import OnePin
 from gitprompt.suites import Suites, check_suite
 from gitprompt.transaction import Built, Ground, Transactions
 from gitprompt.workspaces import Workspaces
@@ -98,7 +99,7 @@ class Publishing:
         _check_document(document, name, version, self._index.settings(workspace).checks)
         source = await self._workspaces.create(workspace)
         async with self._transactions.alone(source):
-            self._refuse_twins(workspace, name, version)
+            await self._refuse_twins(workspace, name, version)
             newest = self._newest(workspace, name)
             now = self._clock()
             author = by.signature(now)
@@ -123,7 +124,7 @@ class Publishing:
                 raise _overtaken(f"{name} {version}")
         return Published(name, version, publication.commit, now, publication.on_branch)
 
-    def _refuse_twins(self, workspace: str, name: str, version: str) -> None:
+    async def _refuse_twins(self, workspace: str, name: str, version: str) -> None:
         owner = self._index.name_like(workspace, name)
         twin = self._index.version_like(workspace, name, version)
         taken = Taken()
@@ -132,7 +133,7 @@ class Publishing:
         if twin is not None:
             taken.add(name, twin)
         _refuse(taken.objection(name, version))
-        if twin is not None or self._database.pin(workspace, name, version) is not None:
+        if twin is not None or await self._database.read(OnePin(workspace, name, version)):
             raise Conflict(
                 "Prompt already exists", hint="Versions are immutable: choose the next one."
             )

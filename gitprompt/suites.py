@@ -30,7 +30,7 @@ class NumberedDocument(NamedTuple):
 
     @property
     def min_score(self) -> float | None:
-        """The score that passes, from the file's criteria; None where they do not say."""
+        """The score that passes, from the file's criteria; None if they do not say."""
         score = (self.document.get("criteria") or {}).get("min_score")
         return score if type(score) in (int, float) else None
 
@@ -46,12 +46,12 @@ class Suites:
     async def all(self, workspace: str) -> list[NumberedDocument]:
         """Newest first."""
         documents = self._index.suites(workspace)
-        numbers = self._database.read_now(NumberedSuites(workspace))
+        numbers = await self._database.read(NumberedSuites(workspace))
         missing = sorted(documents.keys() - numbers.keys())
         if missing:
             now = self._clock()
             await self._database.write(SuiteNames(workspace, missing, now))
-            numbers = self._database.read_now(NumberedSuites(workspace))
+            numbers = await self._database.read(NumberedSuites(workspace))
         numbered = [
             NumberedDocument(numbers[name].id, name, numbers[name].created_at, document)
             for name, document in documents.items()
@@ -73,7 +73,7 @@ class Suites:
 
 async def forget(database: Database, workspace: str, name: str) -> None:
     """Drop the number of a suite, and its results; what has none is forgotten already."""
-    numbers = database.read_now(NumberedSuites(workspace))
+    numbers = await database.read(NumberedSuites(workspace))
     if name in numbers:
         await database.write(SuiteRemoval(workspace, numbers[name].id))
 

@@ -74,7 +74,7 @@ def examine(
     publication: Publication | None = None,
     severities: Mapping[str, Severity] | None = None,
 ) -> tuple[Any, list[Finding]]:
-    """The parsed document and the findings, in order of line. The document is None where the
+    """The parsed document and the findings, in order of line. The document is None if the
     bytes are not one.
 
     `path` decides the format and stands in the findings; `name` and `version` are what path and

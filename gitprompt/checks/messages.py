@@ -27,7 +27,7 @@ def find(subject: Subject) -> Iterator[Problem]:
     for index, role in enumerate(roles):
         before = roles[index - 1] if index else None
         if role == "system" and before not in (None, "system"):
-            yield _order(index, "a system message stands after the conversation has begun")
+            yield _order(index, "a system message comes after the conversation has begun")
         elif role == "assistant" and before == "assistant":
             yield _order(index, "two assistant messages follow each other")
     if roles[-1] == "assistant":

@@ -109,7 +109,7 @@ def find(subject: Subject) -> Iterator[Problem]:
 
 
 def is_suspect(data: bytes) -> bool:
-    """False where the detectors would surely find nothing."""
+    """False if the detectors would surely find nothing."""
     if _RUN not in data.translate(_MARKS) and b"PRIVATE KEY" not in data:
         return False
     lowered = data.lower()

@@ -30,7 +30,7 @@ def find(subject: Subject) -> Iterator[Problem]:
         for tag in compiled.partials:
             yield Problem(
                 "template",
-                f"'{{{{>{tag.key}}}}}' is a partial, and a prompt has none",
+                f"'{{{{>{tag.key}}}}}' is a partial; prompts have no partials",
                 "Write the text out, or pass it in as a variable.",
                 where,
                 tag.offset,

@@ -83,7 +83,7 @@ class Client:
         body: Any = None,
         params: Mapping[str, str | int] | None = None,
     ) -> Any:
-        """The decoded answer, None where it is empty. Raises SetupError where the server cannot be
+        """The decoded answer, None if it is empty. Raises SetupError if the server cannot be
         reached, ServerRefused with its words where it refuses."""
         request = partial(
             httpx.Client.request,

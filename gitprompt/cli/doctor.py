@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt doctor: what is wrong with this machine, clone or data folder, and how to mend it."""
+"""gitprompt doctor: what is wrong with this machine, clone or data folder, and how to repair it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Diagnosis(NamedTuple):
 )
 @json_option
 def doctor(data: str | None, as_json: bool) -> int:
-    """Look for what is wrong, and say how to mend it. Changes nothing; exit code 1 if there is
+    """Look for what is wrong, and say how to repair it. Changes nothing; exit code 1 if there is
     something.
 
     \b

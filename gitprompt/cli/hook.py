@@ -28,7 +28,7 @@ def _pre_commit(arguments: Sequence[str]) -> int:
     if report.findings:
         write_text(report)
     if report.count("error"):
-        print("Mend it and stage it again, or skip this once with: git commit --no-verify")
+        print("Repair it and stage it again, or skip this once with: git commit --no-verify")
         return 1
     return 0
 

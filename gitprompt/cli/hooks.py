@@ -72,7 +72,7 @@ def uninstall(server: bool) -> None:
     for path in removed:
         done(f"removed {os.path.relpath(path)}")
     if not removed:
-        say("There were none of ours.")
+        say("No hooks of gitprompt were installed.")
 
 
 def _repository(server: bool) -> Repository:

@@ -96,7 +96,7 @@ def _base(repository: Repository, ref: str, local: str | None, remote: str | Non
 def _load(found: Clone, ref: str, tip: str, namespace: str) -> tuple[LabelHistory, bool]:
     """The label at a commit, and whether what it says is valid.
 
-    An invalid one is mended by a new move on top, and its history stays.
+    An invalid one is repaired by a new move on top, and its history stays.
     """
     with found.repository.reader() as reader:
         label = found.read_label(reader, ref, tip)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt backup, restore and rollups: a data folder is copied, brought back, and summed up anew."""
+"""gitprompt backup, restore and rollups: a data folder is copied, brought back, and summed up again."""
 
 from __future__ import annotations
 
@@ -167,10 +167,10 @@ def rollups() -> None:
 @_data_option
 @click.option(
     "--since", type=int, default=0, metavar="SECONDS",
-    help="Only hours that begin then or later (Unix seconds); needed where old rows are gone.",
+    help="Only hours that begin then or later (Unix seconds); needed if old rows were deleted.",
 )  # fmt: skip
 def rebuild(data: str | None, since: int) -> None:
-    """Make the sums anew from the rows of telemetry, in one transaction.
+    """Compute the sums again from the rows of telemetry, in one transaction.
 
     \b
     Example:
@@ -184,4 +184,4 @@ def rebuild(data: str | None, since: int) -> None:
         database.write_now(RollupRebuild(since))
     finally:
         database.close()
-    done("the sums are made anew")
+    done("the sums are computed again")

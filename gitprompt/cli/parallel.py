@@ -17,7 +17,7 @@ _BAR_FROM = 2_000
 
 
 def spread(items: Sequence[Item], work: Callable[[Item], list[Result]]) -> list[Result]:
-    """The results of all items, in order. Raises ChildProcessError where a worker died."""
+    """The results of all items, in order. Raises ChildProcessError if a worker died."""
     count = max(1, min(os.cpu_count() or 1, len(items) // 100, 8))
     size = -(-len(items) // count)
     shares = [items[start : start + size] for start in range(0, len(items), size)]

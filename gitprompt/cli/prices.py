@@ -17,7 +17,7 @@ _OLD_DAYS = 180
 
 @click.group()
 def prices() -> None:
-    """Check the table that costs are computed with where a call came without one.
+    """Check the table from which costs are computed when a call comes without one.
 
     \b
     Example:

@@ -258,7 +258,7 @@ def _checked(found: Clone, name: str, path: str) -> dict[str, Any]:
     if problems:
         lines = [line for finding in problems for line in text_of(finding, colors=False)]
         raise Invalid(
-            f"{name} is not valid:\n" + "\n".join(lines), hint="Mend it, commit, then publish."
+            f"{name} is not valid:\n" + "\n".join(lines), hint="Repair it, commit, then publish."
         )
     valid: dict[str, Any] = document
     return valid

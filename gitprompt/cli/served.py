@@ -25,8 +25,8 @@ _MAX_FILE = formats.MAX_BYTES
 
 @click.command("create-prompt")
 @click.option("--file", "path", required=True, metavar="FILE", help="A prompt, JSON or YAML.")
-@click.option("--name", help="Its name, where the file has none.")
-@click.option("--version", metavar="V", help="Its version, where the file has none.")
+@click.option("--name", help="Its name, if the file does not say it.")
+@click.option("--version", metavar="V", help="Its version, if the file does not say it.")
 @server_options
 @json_option
 def create_prompt(
@@ -268,10 +268,10 @@ def _versions(client: Any, prompt: Any) -> Iterator[tuple[str | None, str | None
             try:
                 yield name, check_version(version["version_tag"])
             except (Invalid, KeyError, TypeError, AttributeError):
-                say(f"refused: the server names a version of {name} that is none", err=True)
+                say(f"refused: the server sent an invalid version of {name}", err=True)
                 yield name, None
     except (Invalid, KeyError, TypeError, AttributeError):
-        say(f"refused: the server names a prompt that is none: {str(prompt)[:200]}", err=True)
+        say(f"refused: the server sent an invalid prompt name: {str(prompt)[:200]}", err=True)
         yield None, None
 
 

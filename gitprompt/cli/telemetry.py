@@ -98,7 +98,7 @@ def trace() -> None:
 
 
 @trace.command("create")
-@click.option("--id", "trace_id", metavar="UUID", help="Yours; one is made where absent.")
+@click.option("--id", "trace_id", metavar="UUID", help="Your own; without it the server makes one.")
 @click.option("--prompt", "prompt_name", metavar="NAME", help="Which prompt started it.")
 @click.option("--version", "version_tag", metavar="V", help="Which version.")
 @_metadata_option
@@ -217,7 +217,7 @@ def run() -> None:
 
 @run.command("create")
 @click.option("--workflow", "workflow_name", required=True, metavar="NAME", help="Which workflow.")
-@click.option("--id", "run_id", metavar="ID", help="Yours; one is made where absent.")
+@click.option("--id", "run_id", metavar="ID", help="Your own; without it the server makes one.")
 @click.option("--trace", "trace_id", metavar="ID", help="The trace of what it did.")
 @click.option("--input", metavar="JSON", help="What went in.")
 @_metadata_option
@@ -287,7 +287,7 @@ def eval_group() -> None:
 @eval_group.command("create")
 @click.argument("name")
 @click.option("--prompt", "prompt_name", required=True, metavar="NAME", help="What it scores.")
-@click.option("--version", "version_tag", metavar="V", help="Which version; any where absent.")
+@click.option("--version", "version_tag", metavar="V", help="Which version; any if absent.")
 @click.option("--description", help="What it checks.")
 @click.option("--criteria", metavar="JSON", help='Such as {"min_score": 0.8}.')
 @server_options

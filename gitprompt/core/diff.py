@@ -52,7 +52,7 @@ def compare(before: Document, after: Document) -> list[Change]:
 
 
 def deserved_bump(changes: Sequence[Change]) -> Bump | None:
-    """The bump that the changes deserve together, or None where nothing changed."""
+    """The bump that the changes deserve together, or None if nothing changed."""
     return max((change.bump for change in changes), key=_RANK.__getitem__, default=None)
 
 

@@ -57,7 +57,7 @@ def label_ref(name: str, label: str, *, namespace: str = NAMESPACES[0]) -> str:
 
 
 def split_label_ref(ref: str, *, namespace: str = NAMESPACES[0]) -> tuple[str, str]:
-    """Name and label of `<namespace>/<name>@<label>`; raises Invalid where either is not valid."""
+    """Name and label of `<namespace>/<name>@<label>`; raises Invalid if either is not valid."""
     name, at, label = ref.removeprefix(namespace + "/").partition("@")
     if not at:
         raise Invalid(
@@ -84,7 +84,7 @@ def move_message(move: MoveRecord) -> str:
 
 
 def parse_move(message: str) -> MoveRecord | None:
-    """The move that `message` records, or None where the commit is not a move commit."""
+    """The move that `message` records, or None if the commit is not a move commit."""
     head, _, tail = message.rstrip("\n").rpartition("\n\n")
     trailers = dict(_TRAILER.findall(tail))
     if not trailers.keys() >= {"Prompt", "Label", "Version"}:

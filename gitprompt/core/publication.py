@@ -9,7 +9,7 @@ from gitprompt.core.model import Document, Finding
 
 
 class Version(NamedTuple):
-    """A published, immutable version. `commit` is None where the tag points straight at a blob.
+    """A published, immutable version. `commit` is None if the tag points straight at a blob.
 
     `created_at` is in Unix seconds: the tagger's date, or the committer's for a lightweight tag.
     """

@@ -103,7 +103,7 @@ def _flat(text: str) -> Template | None:
 
 
 def simple_names(text: str) -> AbstractSet[str] | None:
-    """The variables of a template that has simple variables only; None where it has more."""
+    """The variables of a template that has simple variables only; None if it has more."""
     names = _SIMPLE.findall(text)
     return set(names) if len(names) == text.count("{{") else None
 

@@ -136,7 +136,7 @@ def kind_of(facts: Mapping[str, Any]) -> SpanKind:
 
 class SpanFacts(NamedTuple):
     """What the metadata of a span say that its usage does not. `name` is the tool's or the
-    validator's, `type` the stage's or the validator's; None where nothing says so. `cost_usd` None:
+    validator's, `type` the stage's or the validator's; None if nothing says so. `cost_usd` None:
     it was not sent, or is no sane number."""
 
     kind: SpanKind

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 
 
 def declared(document: Document) -> Mapping[str, Mapping[str, Any]] | None:
-    """The `variables` of a document, or None where the key is absent."""
+    """The `variables` of a document, or None if the key is absent."""
     variables: Mapping[str, Mapping[str, Any]] | None = document.get("variables")
     return variables
 
@@ -62,7 +62,7 @@ def effective(document: Document) -> dict[str, Mapping[str, Any]]:
 def bind(document: Document, given: Mapping[str, Any]) -> dict[str, Any]:
     """The values to render with: defaults applied, types checked, the rest of `given` ignored.
 
-    Raises BadRequest where a required variable is missing, Invalid where a type is wrong.
+    Raises BadRequest if a required variable is missing, Invalid if a type is wrong.
     """
     names = declared(document)
     if names is None:

@@ -55,7 +55,7 @@ def is_version(text: str) -> bool:
 
 
 def reads_as_version(text: str) -> bool:
-    """True where a reader could take `text` for a version or a number, valid or not."""
+    """True if a reader could take `text` for a version or a number, valid or not."""
     return bool(_LOOSE.match(text))
 
 
@@ -121,7 +121,7 @@ def tag_ref(name: str, version: str) -> str:
 
 
 def split_tag_ref(ref: str) -> tuple[str, str]:
-    """Name and version of `refs/tags/prompts/<name>/<version>`, unchecked; empty where absent."""
+    """Name and version of `refs/tags/prompts/<name>/<version>`, unchecked; empty if absent."""
     name, _, version = ref.removeprefix(TAG_PREFIX).rpartition("/")
     return name, version
 

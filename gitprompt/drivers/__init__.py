@@ -27,7 +27,7 @@ class Driver(Protocol):
     def fetch(self, workspace: str, repository: Repository) -> None:
         """Bring what is new at the origin into the local repository.
 
-        Idempotent. Never moves a version tag and never deletes one. Raises GitError where the
+        Idempotent. Never moves a version tag and never deletes one. Raises GitError if the
         origin cannot be reached; the local repository is then as it was.
         """
 
@@ -35,11 +35,11 @@ class Driver(Protocol):
         """Make the updates at the origin, by compare-and-swap, all of them or none.
 
         The objects are in the local repository already; its refs are not moved yet. Returns when
-        the origin is durable. Raises Conflict where a ref is not at its `old` value there.
+        the origin is durable. Raises Conflict if a ref is not at its `old` value there.
         """
 
     def check(self, workspace: str, repository: Repository) -> None:
-        """Raise GitpromptError where the origin is not usable now. Changes nothing."""
+        """Raise GitpromptError if the origin is not usable now. Changes nothing."""
 
 
 DRIVERS: Mapping[str, Callable[[], Driver]] = {

@@ -40,7 +40,7 @@ def read_json(text: str) -> Any:
     except _Duplicate as error:
         line, column = _second_key(text, str(error))
         raise FormatError(
-            f"the key '{error}' stands twice", line, column, hint="Keep one."
+            f"the key '{error}' appears twice", line, column, hint="Keep one."
         ) from None
     except ValueError as error:
         raise FormatError(f"not JSON: {error}") from None

@@ -42,7 +42,7 @@ def locate(data: bytes, path: Path, *, offset: int | None = None) -> tuple[int, 
 def replace_scalar(data: bytes, path: Path, value: str) -> bytes:
     """The file with the scalar at `path` written as `value`, everything else byte for byte.
 
-    Raises FormatError where there is no such scalar.
+    Raises FormatError if there is no such scalar.
     """
     text = data.decode("utf-8-sig")
     place, depth = find(text, path)

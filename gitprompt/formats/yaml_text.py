@@ -151,7 +151,7 @@ class _Builder:
             if (key in _CORE or key[0] in _NUMERIC_START) and type(_plain(key, event)) is not str:
                 raise _at(event, f"the key {key!r} is not text", f"Quote it: '{key}'.")
         if key in frame.value:
-            raise _at(event, f"the key '{key}' stands twice", "Keep one.")
+            raise _at(event, f"the key '{key}' appears twice", "Keep one.")
         frame.key = key
 
     def _open(self, event: Any, value: Any) -> None:

@@ -78,7 +78,7 @@ class ObjectReader:
         return next(self.contents((spec,)))
 
     def contents(self, specs: Iterable[str]) -> Iterator[Object | None]:
-        """The object for each of `specs`, in order; None where there is none."""
+        """The object for each of `specs`, in order; None if there is none."""
         return self._answers("contents", specs)
 
     def names(self, specs: Iterable[str]) -> Iterator[Object | None]:
@@ -114,7 +114,7 @@ class ObjectReader:
     def _revive(self, command: str, waiting: deque[str]) -> Object | None:
         """Git dies of a corrupt object: ask a new process, and take a second death for "none".
 
-        Raises GitError where git cannot read the repository at all.
+        Raises GitError if git cannot read the repository at all.
         """
         self._restart()
         self._request(command, deque(), (waiting[0],))

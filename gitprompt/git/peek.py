@@ -24,7 +24,7 @@ def top_level(start: str) -> str | None:
 
 
 def may_have_tag(top: str, name: str, version: str) -> bool:
-    """False where the clone surely has no tag prompts/<name>/<version>; True otherwise."""
+    """False if the clone surely has no tag prompts/<name>/<version>; True otherwise."""
     git_dir = os.path.join(top, ".git")
     if not os.path.isdir(git_dir):
         return os.path.isfile(git_dir)  # a linked work tree: somebody has to look
@@ -38,7 +38,7 @@ def may_have_tag(top: str, name: str, version: str) -> bool:
 
 
 def is_plain_bare(path: str) -> bool:
-    """True where `path` itself surely is a bare repository of this user's, of sha1 objects and of
+    """True if `path` itself surely is a bare repository of this user's, of sha1 objects and of
     refs in files, as `git init --bare` and `git clone --mirror` make it."""
     try:
         if os.stat(path).st_uid != os.geteuid() or os.path.lexists(f"{path}/commondir"):

@@ -124,7 +124,7 @@ class Refs:
         return branch, tip
 
     def is_current(self, git_dir: str, common_dir: str) -> bool:
-        """True where nothing can have changed since; a few stats, no reading."""
+        """True if nothing can have changed since; a few stats, no reading."""
         if self._racy or _stamp(f"{common_dir}/packed-refs") != self._packed_stamp:
             return False
         if _stamp(f"{git_dir}/HEAD") != self._head_stamp:
@@ -245,7 +245,7 @@ def _is_racy(stamp: _Stamp | None, now: int) -> bool:
 def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message: str) -> None:
     """Move refs in one transaction, each by compare-and-swap; all of them or none.
 
-    `message` is the reflog's. Raises Conflict where a ref is not at its `old` any more.
+    `message` is the reflog's. Raises Conflict if a ref is not at its `old` any more.
     """
     lines = b"".join(map(_command, updates))
     try:

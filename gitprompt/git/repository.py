@@ -76,7 +76,7 @@ class Repository:
         return git(args, cwd=cwd, env=self._env, stdin=stdin, accept=accept)
 
     def line(self, *args: str) -> str:
-        """The first line of git's answer; empty where it fails with 1 (as `git config` does)."""
+        """The first line of git's answer; empty if it fails with 1 (as `git config` does)."""
         return os.fsdecode(self.git(*args, accept=(0, 1))).partition("\n")[0].strip()
 
     def reader(self) -> ObjectReader:

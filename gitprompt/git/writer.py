@@ -64,7 +64,7 @@ class ObjectWriter:
         return str(item.tree.id)
 
     def entry(self, commit: str, path: str) -> tuple[str, str] | None:
-        """Mode in octal and object of a path in a commit, None where there is none."""
+        """Mode in octal and object of a path in a commit, None if there is none."""
         item: Any = self._repository[commit]
         try:
             entry = item.tree[path]
@@ -88,7 +88,7 @@ class ObjectWriter:
         remove: Sequence[str] = (),
     ) -> str:
         """A tree with the (path, blob) pairs in place and the paths of `remove` gone, on top of
-        `base`; paths must be checked, and those to remove must be there. Raises Conflict where a
+        `base`; paths must be checked, and those to remove must be there. Raises Conflict if a
         file stands in the way of a folder, or a folder in the way of a file."""
         nested: dict[str, list[tuple[str, str]]] = {}
         builder = self._repository.TreeBuilder(base) if base else self._repository.TreeBuilder()
@@ -111,7 +111,7 @@ class ObjectWriter:
                 else:
                     builder.insert(first, oid, self._pygit2.enums.FileMode.TREE)
         for folder, inner in nested.items():
-            below: Any = builder.get(folder)  # None where there is no such entry
+            below: Any = builder.get(folder)  # None if there is no such entry
             if below is not None and not _is_tree(below):
                 raise Conflict(
                     f"{folder} is a file, and {inner[0][0]} would need a folder of that name",
@@ -161,7 +161,7 @@ class ObjectWriter:
             )
 
     def move_ref(self, update: RefUpdate) -> None:
-        """Move one ref by compare-and-swap, in process; raises Conflict where it was moved.
+        """Move one ref by compare-and-swap, in process; raises Conflict if it was moved.
 
         Where another process holds the ref's lock, as `git pack-refs` does for a moment, it waits.
         """

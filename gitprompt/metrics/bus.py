@@ -26,7 +26,7 @@ class PipelineStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineEnded:
-    """`seconds` from start to end, here and below; None where nobody measured, which of a pipeline
+    """`seconds` from start to end, here and below; None if nobody measured, which of a pipeline
     counts as 0: the number of its durations is that of the pipelines that ended."""
 
     run_id: str | None = None
@@ -127,7 +127,7 @@ class EventBus:
         return end
 
     def publish(self, event: Any) -> bool:
-        """Queue an event and return at once; False where it was dropped."""
+        """Queue an event and return at once; False if it was dropped."""
         with self._lock:
             if not self._closed:
                 try:
@@ -139,7 +139,7 @@ class EventBus:
             return False
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until what is published is delivered; False where that took too long (seconds)."""
+        """Wait until what is published is delivered; False if that took too long (seconds)."""
         end = time.monotonic() + timeout
         with self._queue.all_tasks_done:
             while self._queue.unfinished_tasks:
@@ -150,7 +150,7 @@ class EventBus:
         return True
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Take no more events, and deliver what waits; False where that took too long."""
+        """Take no more events, and deliver what waits; False if that took too long."""
         deadline = time.monotonic() + timeout
         with self._lock:
             self._closed = True

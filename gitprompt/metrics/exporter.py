@@ -54,7 +54,7 @@ class Exporter:
         self._lock = threading.Lock()
 
     def register(self, collector: Collector) -> None:
-        """Serve another collector. Raises ValueError where one of its names is taken."""
+        """Serve another collector. Raises ValueError if one of its names is taken."""
         self.registry.register(collector)
 
     def must_register(self, *collectors: Collector) -> None:
@@ -70,7 +70,7 @@ class Exporter:
         return self._server.server_port if self._server else self._port
 
     def start(self) -> None:
-        """Listen, and serve in a thread. Raises OSError where the address cannot be had, and
+        """Listen, and serve in a thread. Raises OSError if the address cannot be had, and
         RuntimeError where it serves already or was shut down."""
         with self._lock:
             if self._server is not None or self._stopped.is_set():
@@ -90,7 +90,7 @@ class Exporter:
             pass
 
     def shutdown(self, timeout: float = 5.0) -> bool:
-        """Stop listening, and let the scrapes in flight finish: True where they did within
+        """Stop listening, and let the scrapes in flight finish: True if they did within
         `timeout` seconds. To call it again does no harm."""
         end = time.monotonic() + timeout
         self._stopped.set()

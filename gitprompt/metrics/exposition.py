@@ -131,13 +131,13 @@ class Registry(CollectorRegistry):
         self._guards: dict[int, _Guarded] = {}
 
     def register(self, collector: Collector) -> None:
-        """Raises ValueError where one of its names is taken."""
+        """Raises ValueError if one of its names is taken."""
         guarded = _Guarded(collector)
         super().register(guarded)
         self._guards[id(collector)] = guarded
 
     def unregister(self, collector: Collector) -> None:
-        """Raises KeyError where it is not registered."""
+        """Raises KeyError if it is not registered."""
         super().unregister(self._guards[id(collector)])
         del self._guards[id(collector)]
 

@@ -135,7 +135,7 @@ class Metrics:
     def record_stages(
         self, stage: str, stage_type: str, seconds: Sequence[float | None], *, failed: bool
     ) -> None:
-        """Elements went through a stage: how long each took, None where nobody measured."""
+        """Elements went through a stage: how long each took, None if nobody measured."""
         with self._lock:
             series = self._known.stage(stage, stage_type, number=len(seconds))
             (series.error if failed else series.success).value += len(seconds)
@@ -213,7 +213,7 @@ class Metrics:
     def price(
         self, provider: str | None, model: str | None, input: float, output: float, cached: float
     ) -> float | None:
-        """What the price table says, in USD; None where it does not have the model."""
+        """What the price table says, in USD; None if it does not have the model."""
         if self._prices is None:
             return None
         try:
@@ -234,12 +234,12 @@ class Metrics:
         status: Literal["passed", "failed"],
         seconds: float | None,
     ) -> None:
-        """`status` is passed or failed; `seconds` None where nobody measured."""
+        """`status` is passed or failed; `seconds` None if nobody measured."""
         with self._lock:
             _note(self._known.validator(validator, validator_type), seconds, clean.failed(status))
 
     def record_eval(self, suite: str, score: float | None, passed: bool | None) -> None:
-        """The result of an evaluation; `passed` None where nothing says what passes."""
+        """The result of an evaluation; `passed` None if nothing says what passes."""
         number = clean.observed(score)
         with self._lock:
             series = self._known.suite(suite)

@@ -82,7 +82,7 @@ class Series:
         return cell
 
     def histogram(self, *labels: str) -> Histogram:
-        """The histogram with these labels, empty where it is new."""
+        """The histogram with these labels, empty if it is new."""
         histogram = self.histograms.get(labels)
         if histogram is None:
             histogram = self.histograms[labels] = Histogram(self.bounds)

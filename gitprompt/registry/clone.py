@@ -132,7 +132,7 @@ class Clone:
         )
 
     def label(self, name: str, label: str) -> LabelHistory | None:
-        """A label, or None where there never was one. Raises Invalid where its ref is."""
+        """A label, or None if there never was one. Raises Invalid if its ref is."""
         ref = label_ref(name, label, namespace=self.settings.namespace)
         split_label_ref(ref, namespace=self.settings.namespace)
         tip = self.label_refs.get(ref)

@@ -50,7 +50,7 @@ def publication(
 
     The commit goes on the branch where its text is that of the newest version and this one is newer;
     otherwise beside it, so that neither a backport nor a publish over HTTP overwrites what somebody
-    has edited since. Raises Conflict where the tag exists.
+    has edited since. Raises Conflict if the tag exists.
     """
     ref = tag_ref(draft.name, draft.version)
     if writer.ref(ref) is not None:
@@ -74,7 +74,7 @@ def publication(
 
 
 def _tree_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str | None:
-    """The tree of the branch with the document in it, or None where the branch does not take it."""
+    """The tree of the branch with the document in it, or None if the branch does not take it."""
     path = _place_on_branch(writer, draft, tip) if draft.branch else None
     if path is None:
         return None
@@ -90,7 +90,7 @@ def _tree_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str 
 
 
 def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str | None:
-    """The path at which the branch takes the document, or None where it does not."""
+    """The path at which the branch takes the document, or None if it does not."""
     if draft.newest is not None and rank(draft.version) <= rank(draft.newest[0].version):
         return None
     paths = [path for path in prompt_paths(draft.name) if tip and writer.entry(tip, path)]
@@ -111,7 +111,7 @@ def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str
 
 
 def written(document: Document, path: str, before: bytes) -> bytes | None:
-    """The file of a document at `path`; a YAML file keeps its comments where it can. None where no
+    """The file of a document at `path`; a YAML file keeps its comments where it can. None if no
     YAML says what the document does."""
     return _json(document) if path.endswith(".json") else _yaml(document, before)
 
@@ -127,7 +127,7 @@ def _json(document: Document) -> bytes:
 
 def _yaml(document: Document, before: bytes) -> bytes | None:
     """The document in YAML, in the layout and with the comments of `before`. What the library would
-    write otherwise than we read it is written as JSON, which is YAML too; None where that fails."""
+    write otherwise than we read it is written as JSON, which is YAML too; None if that fails."""
     from io import StringIO
 
     from ruamel.yaml import YAML
@@ -143,7 +143,7 @@ def _yaml(document: Document, before: bytes) -> bytes | None:
         if _says(data, document):
             return data
     except Exception as error:  # the library has many ways to fail on a stranger's scalars
-        log.warning("a YAML file is written anew", error=type(error).__name__)
+        log.warning("a YAML file is rewritten", error=type(error).__name__)
     data = _json(document)
     return data if _says(data, document) else None
 
@@ -196,8 +196,8 @@ class SuiteChange(NamedTuple):
 def suite_commit(
     writer: ObjectWriter, change: SuiteChange, branch: str | None, author: Signature, message: str
 ) -> tuple[str, RefUpdate]:
-    """The commit of a suite on the default branch. Raises Conflict where the suite exists, NotFound
-    where one that shall go does not, SetupError where there is no branch to commit to."""
+    """The commit of a suite on the default branch. Raises Conflict if the suite exists, NotFound
+    where one that shall go does not, SetupError if there is no branch to commit to."""
     if branch is None:
         raise SetupError("HEAD is detached: there is no default branch", hint="git switch main")
     tip = writer.ref(branch)

@@ -50,7 +50,7 @@ def judge(
     scopes: frozenset[str] | None = None,
     pinned: Pinned = lambda _name, _version: None,
 ) -> list[Refusal]:
-    """The refusals of a push; empty where all of it may go in.
+    """The refusals of a push; empty if all of it may go in.
 
     `scopes` are those of the pusher's API key; None means a push that did not come over HTTP,
     whose transport has decided already who may write.

@@ -33,7 +33,7 @@ class Release(NamedTuple):
 
 
 def identity(repository: Repository) -> Signature:
-    """Who git says is working, with the present time. Raises SetupError where it does not know."""
+    """Who git says is working, with the present time. Raises SetupError if it does not know."""
     try:
         text = os.fsdecode(repository.git("var", "GIT_COMMITTER_IDENT")).strip()
     except GitError as error:
@@ -90,7 +90,7 @@ def publish(
     *,
     sign: bool = False,
 ) -> list[RefUpdate]:
-    """Tag each release's commit, all of them or none. Raises Conflict where a version exists."""
+    """Tag each release's commit, all of them or none. Raises Conflict if a version exists."""
     if sign:
         return _signed_tags(repository, releases)
     writer = ObjectWriter(repository)

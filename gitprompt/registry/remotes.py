@@ -181,7 +181,7 @@ def tracking_ref(remote: str, ref: str) -> str:
 
 
 def fetch_label(repository: Repository, remote: str, ref: str) -> str | None:
-    """The remote's value of a label's ref, fetched; None where the remote has none."""
+    """The remote's value of a label's ref, fetched; None if the remote has none."""
     answer = repository.git("ls-remote", remote, ref).decode().split()
     if not answer:
         return None
@@ -259,5 +259,5 @@ def refused(error: GitError) -> GitError | Conflict:
     return GitError(
         "the remote refused the push" + (f":\n{lines}" if lines else f": {error.message}"),
         stderr=error.stderr,
-        hint=error.hint or "Mend what it says; nothing was changed, here or there.",
+        hint=error.hint or "Repair what it names; nothing was changed, here or there.",
     )

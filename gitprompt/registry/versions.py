@@ -263,7 +263,7 @@ def _judged(
 
 
 def load_pinned(reader: ObjectReader, versions: Sequence[Version]) -> Iterator[bytes | None]:
-    """The documents of pinned versions in JSON, by blob; None where Git has lost the bytes."""
+    """The documents of pinned versions in JSON, by blob; None if Git has lost the bytes."""
     for version, blob in zip(versions, reader.contents(v.blob for v in versions), strict=True):
         value = None
         if blob is not None and blob.kind == "blob":

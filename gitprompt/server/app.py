@@ -110,7 +110,7 @@ def sidecar(
         try:
             counting.recall(database)
             hosted = Hosting(settings.data)
-            for leftover in hosted.mend():
+            for leftover in hosted.repair():
                 log.warning("removed what a killed process left", path=leftover)
             workspaces = Workspaces(
                 hosting=hosted,

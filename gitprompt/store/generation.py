@@ -30,7 +30,7 @@ class Generation:
                 os.close(descriptor)
         except (OSError, ValueError) as error:
             raise SetupError(
-                f"{path} cannot be used: {error}", hint="Mend its permissions, or delete it."
+                f"{path} cannot be used: {error}", hint="Repair its permissions, or delete it."
             ) from error
 
     def advance(self) -> None:

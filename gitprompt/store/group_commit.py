@@ -77,7 +77,7 @@ class Writer:
     def submit(self, command: Command[Any]) -> asyncio.Future[Any]:
         """Queue a job from the event loop; its future is done when it is on disk.
 
-        Raises Unavailable where the queue is full: nothing is stored then.
+        Raises Unavailable if the queue is full: nothing is stored then.
         """
         loop = self._loop
         if loop is None or loop.is_closed():

@@ -9,7 +9,7 @@ import apsw
 
 
 def problem(path: str) -> str:
-    """What SQLite says is wrong with the file; empty where it is sound or absent."""
+    """What SQLite says is wrong with the file; empty if it is sound or absent."""
     if not os.path.exists(path):
         return ""
     try:

@@ -17,12 +17,12 @@ from tests.formats.given import DOCUMENT
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b'{"a": 1, "a": 2}', "the key 'a' stands twice"),
-        (b'{"a" : 1, "a": 2}', "the key 'a' stands twice"),
-        (b'{"a": 1, "\\u0061": 2}', "the key 'a' stands twice"),
-        (b'{"b": "\\u0022:", "a": 1, "a": 2}', "the key 'a' stands twice"),
-        (b'{"b": "\\u003a", "a": 1, "a": 2}', "the key 'a' stands twice"),
-        (b'{"a": {"b": 1, "b": "x\\":"}}', "the key 'b' stands twice"),
+        (b'{"a": 1, "a": 2}', "the key 'a' appears twice"),
+        (b'{"a" : 1, "a": 2}', "the key 'a' appears twice"),
+        (b'{"a": 1, "\\u0061": 2}', "the key 'a' appears twice"),
+        (b'{"b": "\\u0022:", "a": 1, "a": 2}', "the key 'a' appears twice"),
+        (b'{"b": "\\u003a", "a": 1, "a": 2}', "the key 'a' appears twice"),
+        (b'{"a": {"b": 1, "b": "x\\":"}}', "the key 'b' appears twice"),
         (b'{"a": 1} {}', "Extra data"),
         (b'{"a": NaN}', "NaN"),
         (b'{"a": -Infinity}', "-Infinity"),

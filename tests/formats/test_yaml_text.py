@@ -18,7 +18,7 @@ BOMB = b"a: &a [x]\n" + b"".join(
 @pytest.mark.parametrize(
     ("data", "message", "line"),
     [
-        (b"a: 1\na: 2\n", "the key 'a' stands twice", 2),
+        (b"a: 1\na: 2\n", "the key 'a' appears twice", 2),
         (b"a: 1\n---\nb: 2\n", "second document", 2),
         (b"a:\n\t- b\n", "not YAML", 2),
         (b"a: caf\xe9\n", "byte 0xe9 is not valid UTF-8", 1),

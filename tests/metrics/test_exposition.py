@@ -157,7 +157,7 @@ def test_metrics_can_have_an_address_of_their_own(tmp_path: Path) -> None:
         ("--metrics-caps", "model=0", "between 1 and"),
         ("--metrics-caps", "user=5", "no capped label"),
         ("--metrics-caps", "model=many", "Such as model=300"),
-        ("--metrics-caps", "model=1;model=2", "stands twice"),
+        ("--metrics-caps", "model=1;model=2", "appears twice"),
         ("--metrics-auth", "maybe", "not auto, none or token"),
         ("--metrics-addr", "here", "host:port"),
         ("--prices", "nowhere.yaml", "cannot be read"),

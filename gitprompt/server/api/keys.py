@@ -103,7 +103,7 @@ async def create(context: Context, call: Call) -> CreatedKey:
 
 async def page(context: Context, call: Call) -> Any:
     page = parse_page(call.params, (int,))
-    everything = context.database.read_now(Keys(_limit_of(call.principal)))[::-1]
+    everything = (await context.database.read(Keys(_limit_of(call.principal))))[::-1]
     rest = everything
     if page.cursor:
         rest = [record for record in everything if record.id < page.cursor[0]]

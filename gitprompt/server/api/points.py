@@ -35,7 +35,7 @@ class Stored(msgspec.Struct, kw_only=True):
 
 
 class Point(msgspec.Struct, kw_only=True):
-    timestamp: Annotated[int, Meta(description="Milliseconds; where the step begins.")]
+    timestamp: Annotated[int, Meta(description="Milliseconds; the beginning of the step.")]
     value: float
     points: int
 

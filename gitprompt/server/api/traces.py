@@ -110,7 +110,7 @@ async def page(context: Context, call: Call) -> Any:
 
 
 async def count(context: Context, call: Call) -> shapes.Counted:
-    number = context.database.read_now(Tally(call.principal.workspace, "trace"))
+    number = await context.database.read(Tally(call.principal.workspace, "trace"))
     return shapes.Counted(count=number)
 
 

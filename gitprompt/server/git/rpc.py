@@ -71,7 +71,7 @@ class Rpc:
         return cls(process, *await _pipes(process), channel)
 
     async def write(self, data: bytes) -> None:
-        """To git's standard input; silent where git has ended, whose output then says why."""
+        """To git's standard input; silent if git has ended, whose output then says why."""
         if data and not self._stdin.is_closing():
             with suppress(BrokenPipeError, ConnectionResetError):
                 self._stdin.write(data)

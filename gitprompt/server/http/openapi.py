@@ -15,7 +15,7 @@ from gitprompt.server.http.endpoints import Endpoint, Parameter
 
 _REF = "#/components/schemas/{name}"
 _ERRORS = {
-    400: "Malformed, or a selector or id that is none",
+    400: "Malformed, or an invalid selector or id",
     401: "No key, or one that is not valid here",
     403: "The key lacks a scope, or a policy says no",
     404: "Not found",
@@ -109,7 +109,7 @@ def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
             "name": "X-Workspace-Id",
             "in": "header",
             "required": False,
-            "description": "The workspace; `default` where it is absent.",
+            "description": "The workspace; `default` if absent.",
             "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,128}$"},
         }
 

@@ -64,7 +64,7 @@ def _pairs(option: str, text: str, read: Callable[[str], Value]) -> dict[str, Va
                 f"{option}: '{pair}' is not of the form name=value", hint=_FORMS[option]
             ) from None
         if stored is not made:
-            raise UsageError(f"{option}: {name} stands twice")
+            raise UsageError(f"{option}: {name} appears twice")
     return values
 
 

@@ -29,7 +29,7 @@ def connect(
     """Open `path`, made if absent, and migrate it to the newest version of `schema`.
 
     FULL: a commit is on disk when it returns; NORMAL is for what can be built again, whose schema
-    is not even awaited. `page_size` is that of a new file. Raises Corrupt, or SetupError where the
+    is not even awaited. `page_size` is that of a new file. Raises Corrupt, or SetupError if the
     file was written by a newer gitprompt or cannot be opened.
     """
     try:
@@ -107,7 +107,7 @@ def connection_transaction(connection: apsw.Connection) -> Iterator[None]:
 
 
 def told(error: Exception) -> Exception:
-    """A database's refusal in our words: try later, or mend the machine; others as they are."""
+    """A database's refusal in our words: try later, or repair the machine; others as they are."""
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return busy()
     if isinstance(error, apsw.FullError):
@@ -116,7 +116,7 @@ def told(error: Exception) -> Exception:
         return Unavailable(f"the database cannot be written: {error}", retry_after=10)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return Corrupt(
-            f"the database is damaged: {error}", hint="gitprompt doctor says how to mend it."
+            f"the database is damaged: {error}", hint="gitprompt doctor says how to repair it."
         )
     return error
 

@@ -24,7 +24,7 @@ class StoredVersion(NamedTuple):
 
     @property
     def value(self) -> dict[str, Any]:
-        """The parsed document; empty where Git has lost it."""
+        """The parsed document; empty if Git has lost it."""
         document: dict[str, Any] = json.loads(self.document) if self.document else {}
         return document
 

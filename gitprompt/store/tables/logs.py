@@ -91,7 +91,7 @@ def _insert(db: Connection, items: Sequence[LogInsertion]) -> list[StoredLog]:
 
 
 def _known(db: Connection, item: LogInsertion) -> StoredLog | GitpromptError | None:
-    """The log with this `log_id`, or a Conflict where it says something else."""
+    """The log with this `log_id`, or a Conflict if it says something else."""
     row = sqlite.row(
         db,
         f"SELECT id, {COLUMNS} FROM log WHERE workspace = ? AND log_id = ?",

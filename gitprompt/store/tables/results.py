@@ -36,7 +36,7 @@ class ResultRow(NamedTuple):
 
 class ResultInsertion(NamedTuple):
     """A result of a suite; where its run's trace names a prompt version, that is what was scored.
-    `min_score` is what passes, None where the suite does not say."""
+    `min_score` is what passes, None if the suite does not say."""
 
     workspace: str
     row: ResultRow

@@ -197,7 +197,7 @@ def _row_of(
 
 
 def rebuild(db: Connection, *, since: int = 0) -> None:
-    """Make the rollups anew from the rows since a Unix time, rounded up to a whole hour: what
+    """Make the rollups again from the rows since a Unix time, rounded up to a whole hour: what
     retention has removed stays counted."""
     hour = -(-since // HOUR)
     for table in ("usage_rollup", "latency_rollup", "score_rollup"):
@@ -278,7 +278,7 @@ def trace_key(trace_id: str | None) -> str:
 
 
 def of_traced(row: Sequence[Any]) -> ModelCall | None:
-    """The call that a span tells of, from the columns TRACED; None where it is no LLM's."""
+    """The call that a span tells of, from the columns TRACED; None if it is no LLM's."""
     workspace, prompt, version, created_at, status, start, end, metadata = row
     facts, usage = of_span(
         workspace=workspace,

@@ -200,7 +200,7 @@ def _logged(db: Connection, item: NewSpans) -> Mapping[str, ModelCall]:
 def _insert_new(
     db: Connection, item: NewSpans, trace: tuple[Any, ...]
 ) -> GitpromptError | StoredSpans:
-    """Those of the item's spans that are not there yet; a Conflict where one says otherwise."""
+    """Those of the item's spans that are not there yet; a Conflict if one says otherwise."""
     fresh: dict[str, CountedSpan] = {}
     for span in item.spans:
         row = span.row
