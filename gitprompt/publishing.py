@@ -133,7 +133,8 @@ class Publishing:
         if twin is not None:
             taken.add(name, twin)
         _refuse(taken.objection(name, version))
-        if twin is not None or await self._database.read(OnePin(workspace, name, version)):
+        pin = await self._database.read(OnePin(workspace, name, version))
+        if twin is not None or pin is not None:
             raise Conflict(
                 "Prompt already exists", hint="Versions are immutable: choose the next one."
             )

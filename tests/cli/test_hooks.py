@@ -114,7 +114,7 @@ def test_hooks_that_are_there_go_on_running_and_come_back(clone: Clone) -> None:
     clone.gitprompt("hooks", "uninstall")
     assert own.read_text().startswith("#!/bin/sh\necho mine ran")
     assert not own.with_suffix(".local").exists()
-    assert "There were none" in clone.gitprompt("hooks", "uninstall")
+    assert "No hooks of gitprompt were installed" in clone.gitprompt("hooks", "uninstall")
 
 
 def test_install_adds_the_refspecs_once(hooked: Clone) -> None:
