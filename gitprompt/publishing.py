@@ -35,6 +35,7 @@ from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader, StoredVersion
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.pins import OnePin
+from gitprompt.store.tables.results import SuiteRemoval
 from gitprompt.suites import Suites, check_suite
 from gitprompt.transaction import Built, Ground, Transactions
 from gitprompt.workspaces import Workspaces
@@ -301,7 +302,7 @@ class Publishing:
         if source is None:
             raise NotFound("Evaluation not found")
         await self._commit_suite(by, source, SuiteChange(suite.name, None))
-        await suites.forget(self._database, by.actor.workspace, suite.name)
+        await self._database.write(SuiteRemoval(by.actor.workspace, suite.id))
 
     async def _commit_suite(
         self,

@@ -57,6 +57,8 @@ class Push:
         self._source = source
         self._scopes = scopes
         self._ledger = PushLedger(pushes.database, actor, pushes.clock)
+        # Read here, on the event loop: the index has one reader, and `judge` runs in a thread.
+        self._namespace = pushes.index.settings(source.workspace).namespace
 
     def judge(self, quarantined: Repository, updates: Sequence[RefUpdate]) -> list[str]:
         """What the author reads of a push that is refused; nothing if it may go in, which is then
@@ -68,7 +70,7 @@ class Push:
         )
         if refusals:
             return push_rules.report(refusals)
-        self._ledger.begin(updates, self._all.index.settings(workspace).namespace)
+        self._ledger.begin(updates, self._namespace)
         refwrites.at_origin(self._all.driver, workspace, quarantined, updates)
         return []
 

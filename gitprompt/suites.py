@@ -45,8 +45,8 @@ class Suites:
 
     async def all(self, workspace: str) -> list[NumberedDocument]:
         """Newest first."""
-        documents = self._index.suites(workspace)
         numbers = await self._database.read(NumberedSuites(workspace))
+        documents = self._index.suites(workspace)  # as they are at the moment of numbering
         missing = sorted(documents.keys() - numbers.keys())
         if missing:
             now = self._clock()
@@ -55,6 +55,7 @@ class Suites:
         numbered = [
             NumberedDocument(numbers[name].id, name, numbers[name].created_at, document)
             for name, document in documents.items()
+            if name in numbers  # one that was deleted meanwhile is not
         ]
         return sorted(numbered, key=lambda suite: suite.id, reverse=True)
 

@@ -140,3 +140,27 @@ def test_a_suite_comes_and_goes_with_its_file(publishing: Publishing, hosted: Cl
 
     asyncio.run(story())
     assert hosted.git("ls-tree", "-r", "--name-only", "main") == ""
+
+
+def test_a_suite_that_is_deleted_takes_no_results_of_its_successor(
+    application: Sidecar, publishing: Publishing
+) -> None:
+    """The number that goes is the one that was found, not whatever has its name later."""
+    suites = application.context.suites
+
+    async def story() -> None:
+        await publishing.create_suite(WRITER, SUITE)
+        first = await suites.find("default", "accuracy")
+        await asyncio.gather(
+            publishing.delete_suite(WRITER, str(first.id)), create_again_once_it_is_gone()
+        )
+        assert (await suites.find("default", "accuracy")).id != first.id
+        assert [suite.name for suite in await suites.all("default")] == ["accuracy"]
+
+    async def create_again_once_it_is_gone() -> None:
+        while "accuracy" in application.context.index.suites("default"):
+            await asyncio.sleep(0)
+        await publishing.create_suite(WRITER, SUITE)
+        await suites.find("default", "accuracy")
+
+    asyncio.run(story())

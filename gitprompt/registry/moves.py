@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a label's ref may hold: commits that each record one move, or at first a bare pointer.
 
-A move records a published version and has its document in its tree; a removal has an empty tree. A
-bare pointer stands at the commit of a published version, and lasts until the first move.
+A move records a published version and has its document in its tree; of a removal that is pushed the
+tree is empty. A bare pointer stands at the commit of a published version, and lasts until the first move.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def tip_problem(
     move = recorded(commit, name, label)
     if move is None:
         return _bare_problem(tip, name, published)
-    return _move_problem(reader, tip, commit, move, published)
+    return _move_problem(reader, tip, move, published)
 
 
 def _bare_problem(tip: Object, name: str, published: Sequence[Version]) -> str:
@@ -68,10 +68,10 @@ def _bare_problem(tip: Object, name: str, published: Sequence[Version]) -> str:
 
 
 def _move_problem(
-    reader: ObjectReader, at: Object, commit: Commit, move: MoveRecord, published: Sequence[Version]
+    reader: ObjectReader, at: Object, move: MoveRecord, published: Sequence[Version]
 ) -> str:
     if move.version is None:
-        return "" if commit.tree == EMPTY_TREE else "a removal must have an empty tree"
+        return ""
     version = next((one for one in published if one.version == move.version), None)
     if version is None:
         return f"{move.name} {move.version} is not published"
@@ -108,9 +108,7 @@ def push_problem(
         if move is None:
             return _pointer_problem(repository, at, old, name, label, published)
         below = commit_at(reader, commit.parents[0]) if commit.parents else None
-        problem = _continuity_problem(move, below) or _move_problem(
-            reader, at, commit, move, published
-        )
+        problem = _step_problem(commit, move, below) or _move_problem(reader, at, move, published)
         if problem:
             return problem, by_hand
         if below is None:
@@ -126,8 +124,11 @@ def push_problem(
     return "", ""
 
 
-def _continuity_problem(move: MoveRecord, below: Object | None) -> str:
-    """A move must come from where the label was."""
+def _step_problem(commit: Commit, move: MoveRecord, below: Object | None) -> str:
+    """What a push must keep to besides: a move comes from where the label was, and a removal has
+    nothing in its tree."""
+    if move.version is None and commit.tree != EMPTY_TREE:
+        return "a removal must have an empty tree"
     before = recorded(parse_commit(below.data), move.name, move.label) if below else None
     if before is not None and before.version != move.previous:
         return f"the move says that it comes from {move.previous}, not {before.version}"

@@ -58,15 +58,15 @@ def move_refs(
     """Move refs, all of them or none, at the origin first. `message` is the reflog's.
 
     A clone has no `driver`: its origin hears of the move with the next push. Raises Conflict if a
-    ref is not at its `old` value. What git says counts for less than where the refs are: a process
-    may fail after it has moved them.
+    ref is not at its `old` value. With a driver, which has moved them at the origin, where the refs
+    are counts for more than what git says: a process may fail after it has moved them.
     """
     if driver is not None:
         at_origin(driver, workspace, repository, updates)
     try:
         update_refs(repository, updates, message=message)
     except GitpromptError:
-        if not _are_moved(repository, updates):
+        if driver is None or not _are_moved(repository, updates):
             raise
 
 

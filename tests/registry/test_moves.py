@@ -83,11 +83,12 @@ def test_what_a_move_says_must_be_in_its_tree(labels: Labels) -> None:
     unpublished = labels.commit("9.0.0", None, tree="prompts/welcome/1.1.0^{tree}")
     for oid, problem in (
         (wrong, "does not have the document of welcome 1.0.0"),
-        (full, "a removal must have an empty tree"),
         (unpublished, "welcome 9.0.0 is not published"),
     ):
         assert problem in labels.tip(oid)
         assert problem in labels.pushed(oid)
+    assert labels.pushed(full) == "a removal must have an empty tree"
+    assert labels.tip(full) == ""  # one that came another way is a removal all the same
 
 
 def test_a_push_continues_what_is_there(labels: Labels) -> None:

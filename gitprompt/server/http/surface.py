@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gitprompt.errors import GitpromptError, MethodNotAllowed
-from gitprompt.server.http.bodies import read_json, unpacked
+from gitprompt.errors import GitpromptError, MethodNotAllowed, UnsupportedMediaType
+from gitprompt.server.http.bodies import is_json, read_json, unpacked
 from gitprompt.server.http.endpoints import Call, Endpoint, Handler, Reader, actor_of, respond
 from gitprompt.server.http.entrance import Entrance
 from gitprompt.server.http.turns import Turns
@@ -76,16 +76,19 @@ class Resource:
         if endpoint.body is None:
             answer = await handler_of(endpoint)(self._context, call)
         else:
-            raw = await read_body(scope, receive, self._max_bytes)  # slow senders hold no turn
             if endpoint.kind is None:
+                raw = await read_body(scope, receive, self._max_bytes)
                 endpoint, body = self._decoded(rows, scope, raw)
                 answer = await handler_of(endpoint)(self._context, call._replace(body=body))
             else:
-                endpoint, answer = await self._ingest(rows, endpoint.kind, scope, raw, call)
+                endpoint, answer = await self._ingest(rows, endpoint.kind, scope, receive, call)
         await respond(send, endpoint.status, answer, limits, head=method == "HEAD")
 
     def _decoded(self, rows: Sequence[_Row], scope: Scope, raw: bytes) -> tuple[Endpoint, Any]:
         """The row that a body is for, and what it says."""
+        is_known = is_json(_header(scope, b"content-type"))
+        if not is_known and _claimed(rows, scope, b"").surface.claims is None:
+            raise UnsupportedMediaType("Content-Type must be application/json")
         body = unpacked(raw, _header(scope, b"content-encoding"), self._max_bytes)
         row = _claimed(rows, scope, body)
         return row.endpoint, row.reader(scope, body)
@@ -95,11 +98,12 @@ class Resource:
         return await handler_of(self.methods["GET"][0].endpoint)(self._context, call)
 
     async def _ingest(
-        self, rows: Sequence[_Row], kind: str, scope: Scope, raw: bytes, call: Call
+        self, rows: Sequence[_Row], kind: str, scope: Scope, receive: Receive, call: Call
     ) -> tuple[Endpoint, Any]:
         """Store telemetry, in turn; what is refused is counted."""
         body = None
         try:
+            raw = await read_body(scope, receive, self._max_bytes)  # slow senders hold no turn
             async with self._turns:
                 endpoint, body = self._decoded(rows, scope, raw)
                 return endpoint, await handler_of(endpoint)(self._context, call._replace(body=body))

@@ -67,3 +67,10 @@ def test_large_compressed_and_mistyped_bodies(client: Client) -> None:
     assert client.refused("PATCH", "/v1/logs", {})[0] == 405
     response = client.http.request("PUT", "/v1/traces/count")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_what_is_not_json_is_refused_before_it_is_unpacked(client: Client) -> None:
+    for path in ("/v1/runs", "/v1/traces", "/v1/evaluations"):
+        headers = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
+        answer = client.http.post(path, content=b"no gzip", headers=headers)
+        assert answer.status_code == 415, path
