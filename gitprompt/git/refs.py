@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists refs straight from the files, says cheaply that nothing changed, and moves refs.
+"""Lists refs straight from the files, and says cheaply that nothing changed.
 
 Loose files are read before `packed-refs`: in the other order a ref that is being packed at that
 moment would be in neither. "Nothing changed" is answered from the times of `packed-refs`, HEAD
@@ -15,12 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
-
-from gitprompt.errors import Conflict, GitError
-
-if TYPE_CHECKING:
-    from gitprompt.git.repository import Repository
+from typing import NamedTuple
 
 ZERO = "0" * 40
 # What gitprompt looks at; a mirror may have thousands of refs/pull/* besides.
@@ -240,40 +235,3 @@ def _folder_time(path: str) -> int:
 
 def _is_racy(stamp: _Stamp | None, now: int) -> bool:
     return stamp is not None and stamp[2] > now - _RACY_NS
-
-
-def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message: str) -> None:
-    """Move refs in one transaction, each by compare-and-swap; all of them or none.
-
-    `message` is the reflog's. Raises Conflict if a ref is not at its `old` any more.
-    """
-    lines = b"".join(map(_command, updates))
-    try:
-        repository.git("update-ref", "-m", message, "--stdin", "-z", stdin=lines)
-    except GitError as error:
-        if _LOST_RACE.search(error.stderr):
-            raise Conflict(
-                f"{_named(error.stderr) or 'a ref'} was changed by somebody else meanwhile",
-                hint="Fetch, look at what happened, and try again.",
-            ) from error
-        raise
-
-
-def _command(update: RefUpdate) -> bytes:
-    """The line of `git update-ref --stdin -z` for an update."""
-    ref, old, new = os.fsencode(update.ref), update.old.encode(), update.new.encode()
-    if old == new:
-        return b"verify %b\0%b\0" % (ref, old)
-    if update.new == ZERO:
-        return b"delete %b\0%b\0" % (ref, old)
-    return b"update %b\0%b\0%b\0" % (ref, new, old)
-
-
-_LOST_RACE = re.compile(
-    r"but expected|reference already exists|unable to resolve reference|cannot lock ref"
-)
-
-
-def _named(stderr: str) -> str:
-    match = re.search(r"cannot lock ref '([^']+)'", stderr)
-    return match[1] if match else ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds objects in process, with libgit2: a publish over HTTP must not start ten processes.
 
-Many refs are moved together by `refs.update_refs`. Signing goes through the git binary, which
+Many refs are moved together by `ref_updates.update_refs`. Signing goes through the git binary, which
 knows the user's keys.
 """
 

@@ -18,7 +18,8 @@ from gitprompt.core.versions import tag_ref
 from gitprompt.drivers import Driver
 from gitprompt.errors import Conflict, GitError, GitpromptError, NotFound, SetupError
 from gitprompt.git.objects import EMPTY_TREE, Signature
-from gitprompt.git.refs import ZERO, RefUpdate, update_refs
+from gitprompt.git.ref_updates import update_refs
+from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.git.writer import ObjectWriter
 

@@ -8,7 +8,8 @@ import pytest
 from gitprompt import drivers
 from gitprompt.drivers import Driver
 from gitprompt.errors import Conflict, SetupError
-from gitprompt.git.refs import ZERO, RefUpdate, update_refs
+from gitprompt.git.ref_updates import update_refs
+from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from tests.world import Clone
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from gitprompt.errors import Conflict
-from gitprompt.git.refs import ZERO, Refs, RefUpdate, list_refs, update_refs
+from gitprompt.git.ref_updates import update_refs
+from gitprompt.git.refs import ZERO, Refs, RefUpdate, list_refs
 from gitprompt.git.repository import Repository
 from tests.world import Clone
 

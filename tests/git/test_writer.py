@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from gitprompt.git.objects import parse_tag
-from gitprompt.git.refs import ZERO, RefUpdate, update_refs
+from gitprompt.git.ref_updates import update_refs
+from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.git.writer import ObjectWriter
 from gitprompt.registry.refwrites import identity

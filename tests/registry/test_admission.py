@@ -16,7 +16,7 @@ import pytest
 
 from gitprompt.config import ServerSettings
 from gitprompt.errors import Conflict, GitError, Unavailable
-from gitprompt.git import refs
+from gitprompt.git import ref_updates
 from gitprompt.publishing import Author, Published
 from gitprompt.registry import refwrites
 from gitprompt.server.app import Sidecar, sidecar
@@ -208,7 +208,7 @@ def test_a_git_that_fails_after_it_has_moved_the_refs_has_published(
     application: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def moves_and_fails(*args: Any, **options: Any) -> None:
-        refs.update_refs(*args, **options)
+        ref_updates.update_refs(*args, **options)
         raise GitError("git update-ref: killed")
 
     monkeypatch.setattr(refwrites, "update_refs", moves_and_fails)
@@ -230,7 +230,7 @@ def test_a_branch_that_moves_between_check_and_publication_is_looked_at_again(
             author.write("gitprompt.yaml", "checks:\n  size: 'off'\n")
             moved.append(author.commit("Meanwhile"))
             author.git("push", "-q", str(hosted.path), "main")
-        refs.update_refs(*args, **options)
+        ref_updates.update_refs(*args, **options)
 
     monkeypatch.setattr(refwrites, "update_refs", somebody_is_faster)
     made = asyncio.run(publish_here(application))
