@@ -24,9 +24,6 @@ from gitprompt.core.versions import check_version, split_tag_ref
 from gitprompt.errors import Invalid
 from gitprompt.git.objects import Object, ObjectReader, Signature, parse_commit, parse_tag
 
-MAX_MOVES = 100_000
-_ENTRY = re.compile(rb"(\d{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
-
 _new = tuple.__new__  # half the time of a NamedTuple's own constructor, for each of 100,000 tags
 
 Severities = Mapping[str, Severity]

@@ -49,7 +49,7 @@ from gitprompt.server.http.limits import Limiter
 from gitprompt.server.http.proxies import TrustedProxies, parse_proxies
 from gitprompt.server.http.surface import ENVELOPE, routes
 from gitprompt.server.http.turns import Turns
-from gitprompt.server.http.wire import Envelope, error_response, request_id, send_bytes
+from gitprompt.server.http.wire import Envelope, error_response, header_of, request_id, send_bytes
 from gitprompt.server.ops import docs, health, prometheus, webhooks
 from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.metering import make_metrics, metrics_address
@@ -285,7 +285,7 @@ class Sidecar:
             with suppress(RuntimeError):  # too late where a push is being answered already
                 await _send_error(scope, send, error)
         except Exception:  # the last line of defence: log it, and say only that it was us
-            rid = request_id(_header(scope, b"x-request-id"))
+            rid = request_id(header_of(scope, b"x-request-id"))
             log.error("internal error", exc_info=True, path=path, request_id=rid.decode())
             with suppress(Exception):
                 await _send_error(scope, send, GitpromptError("Internal error"), rid)
@@ -314,7 +314,7 @@ class Sidecar:
         return self._templates.get(scope.get("endpoint"), OTHER)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        rid = request_id(_header(scope, b"x-request-id"))
+        rid = request_id(header_of(scope, b"x-request-id"))
 
         def with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
@@ -350,13 +350,8 @@ def _ours(error: HTTPException) -> GitpromptError:
     return BadRequest(error.detail)
 
 
-def _header(scope: Scope, name: bytes) -> bytes:
-    value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
-    return value
-
-
 async def _send_error(scope: Scope, send: Send, error: GitpromptError, rid: bytes = b"") -> None:
-    rid = rid or request_id(_header(scope, b"x-request-id"))
+    rid = rid or request_id(header_of(scope, b"x-request-id"))
     envelope: Envelope = scope.get(ENVELOPE, error_response)
     status, headers, body = envelope(error, rid, scope)
     await send_bytes(send, status, [*headers, (b"x-request-id", rid)], body)

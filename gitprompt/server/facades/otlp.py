@@ -23,7 +23,7 @@ from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode, read_json
 from gitprompt.server.http.endpoints import Bytes, Call, Endpoint
 from gitprompt.server.http.surface import Surface
-from gitprompt.server.http.wire import RawHeaders, error_response
+from gitprompt.server.http.wire import RawHeaders, error_response, header_of
 
 PROTOBUF = b"application/x-protobuf"
 _KEPT = 48  # attributes at the top of the metadata; more of them go below "more"
@@ -93,8 +93,7 @@ def claims(scope: Scope, body: bytes) -> bool:
 
 
 def _is_protobuf(scope: Scope) -> bool:
-    kind: bytes = dict(scope["headers"]).get(b"content-type", b"")
-    return kind.partition(b";")[0].strip().lower() == PROTOBUF
+    return header_of(scope, b"content-type").partition(b";")[0].strip().lower() == PROTOBUF
 
 
 def envelope(error: GitpromptError, rid: bytes, scope: Scope) -> tuple[int, RawHeaders, bytes]:

@@ -19,7 +19,7 @@ from gitprompt.server.http.bodies import is_json, read_json, unpacked
 from gitprompt.server.http.endpoints import Call, Endpoint, Handler, Reader, actor_of, respond
 from gitprompt.server.http.entrance import Entrance
 from gitprompt.server.http.turns import Turns
-from gitprompt.server.http.wire import Envelope, error_response, parse_query, read_body
+from gitprompt.server.http.wire import Envelope, error_response, header_of, parse_query, read_body
 
 if TYPE_CHECKING:
     from gitprompt.server.context import Context
@@ -75,21 +75,20 @@ class Resource:
         call = Call(principal, actor, path, query.params, None, query.variables)
         if endpoint.body is None:
             answer = await handler_of(endpoint)(self._context, call)
+        elif endpoint.kind is None:
+            raw = await read_body(scope, receive, self._max_bytes)
+            endpoint, body = self._decoded(rows, scope, raw)
+            answer = await handler_of(endpoint)(self._context, call._replace(body=body))
         else:
-            if endpoint.kind is None:
-                raw = await read_body(scope, receive, self._max_bytes)
-                endpoint, body = self._decoded(rows, scope, raw)
-                answer = await handler_of(endpoint)(self._context, call._replace(body=body))
-            else:
-                endpoint, answer = await self._ingest(rows, endpoint.kind, scope, receive, call)
+            endpoint, answer = await self._ingest(rows, endpoint.kind, scope, receive, call)
         await respond(send, endpoint.status, answer, limits, head=method == "HEAD")
 
     def _decoded(self, rows: Sequence[_Row], scope: Scope, raw: bytes) -> tuple[Endpoint, Any]:
         """The row that a body is for, and what it says."""
-        is_known = is_json(_header(scope, b"content-type"))
+        is_known = is_json(header_of(scope, b"content-type"))
         if not is_known and _claimed(rows, scope, b"").surface.claims is None:
             raise UnsupportedMediaType("Content-Type must be application/json")
-        body = unpacked(raw, _header(scope, b"content-encoding"), self._max_bytes)
+        body = unpacked(raw, header_of(scope, b"content-encoding"), self._max_bytes)
         row = _claimed(rows, scope, body)
         return row.endpoint, row.reader(scope, body)
 
@@ -112,11 +111,6 @@ class Resource:
             number = len(body) if isinstance(body, list) else 1
             self._context.metrics.record_ingest(kind, result, number)
             raise
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
-    return value
 
 
 def handler_of(endpoint: Endpoint) -> Handler:

@@ -39,6 +39,12 @@ _PROCESS = secrets.token_hex(6).encode()
 _REQUESTS = itertools.count(1)
 
 
+def header_of(scope: Scope, name: bytes) -> bytes:
+    """The first header of this name, in lower case; empty if there is none."""
+    value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
+    return value
+
+
 def raw_json(text: str | None) -> msgspec.Raw | None:
     """A column of JSON, to be sent as it is."""
     return None if text is None else msgspec.Raw(text.encode())
