@@ -92,15 +92,20 @@ class BareLoop:
     indexes. Like the server's, its database grows from round to round."""
 
     def __init__(self, folder: str) -> None:
-        from gitprompt.store.engines import sqlite
+        from gitprompt.store.engines.sqlite import Sqlite
         from gitprompt.store.tables.traces import SPAN_COLUMNS
 
         path = os.path.join(folder, f"{uuid.uuid4()}.db")
-        self._db = sqlite.connect(path, "telemetry", durability="FULL")
+        self._connection = Sqlite(path).writer()
+        self._db = self._connection.db
         self._db.execute(
-            "INSERT INTO trace (workspace, trace_id, created_at) VALUES ('default', ?, 1)", (TRACE,)
+            "INSERT INTO trace (workspace, id, trace_id, created_at) VALUES ('default', 1, ?, 1)",
+            (TRACE,),
         )
-        self._sql = f"INSERT INTO span (trace, {SPAN_COLUMNS}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self._sql = (
+            f"INSERT INTO span (workspace, trace, id, {SPAN_COLUMNS})"
+            " VALUES ('default', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        )
 
     def run(self, size: int, seconds: float) -> float:
         """Rows per second."""
@@ -108,10 +113,11 @@ class BareLoop:
         begin, count = time.perf_counter(), 0
         while (now := time.perf_counter()) < begin + seconds:
             with self._db:
+                ids = self._connection.numbers("span", size)
                 self._db.executemany(
                     self._sql,
-                    [(f"{random.getrandbits(64):016x}", None, "llm-call", "ok", 1000, 2500,
-                      metadata, 1) for _ in range(size)],
+                    [(number, f"{random.getrandbits(64):016x}", None, "llm-call", "ok", 1000, 2500,
+                      metadata, 1) for number in ids],
                 )  # fmt: skip
             count += size
         return count / (now - begin)
@@ -119,17 +125,18 @@ class BareLoop:
 
 def fill(data: str, rows: int) -> None:
     """Logs that are there already, written straight into the database of a server that is down."""
-    from gitprompt.store.engines import sqlite
+    from gitprompt.store.engines.sqlite import Sqlite
     from gitprompt.store.tables.logs import COLUMNS
+    from gitprompt.store.tables.rows import add_to_tally, insert_numbered
 
-    db = sqlite.connect(os.path.join(data, "telemetry.db"), "telemetry", durability="NORMAL")
-    holes = ", ".join("?" * (COLUMNS.count(",") + 1))
     row = ("default", None, "welcome", "1.0.0", "openai", "gpt-4o", 120, 340, None, 1500, 0.0042,
            None, None, None, "ok", None, json.dumps(LOG["metadata"]), None, None, 1_700_000_000)  # fmt: skip
-    with db:
-        db.executemany(f"INSERT INTO log ({COLUMNS}) VALUES ({holes})", (row for _ in range(rows)))
-        db.execute("INSERT OR REPLACE INTO tally VALUES ('default', 'log', ?)", (rows,))
-    db.pragma("wal_checkpoint", "TRUNCATE")
+    db = Sqlite(os.path.join(data, "telemetry.db")).writer()
+    with db.transaction():
+        for at in range(0, rows, 10_000):
+            insert_numbered(db, "log", COLUMNS, [row] * min(10_000, rows - at))
+        add_to_tally(db, "log", ["default"], rows)
+    db.db.pragma("wal_checkpoint", "TRUNCATE")
     db.close()
 
 

@@ -120,7 +120,8 @@ def varied(running: Running) -> float:
 def lists(options: argparse.Namespace) -> None:
     """Telemetry lists, one connection: the first page against page 10,000, by cursor and by number;
     a trace with 100 spans."""
-    from gitprompt.store.engines import sqlite
+    from gitprompt.store.engines.sqlite import Sqlite
+    from gitprompt.store.tables.rows import add_to_tally, insert_numbered
     from gitprompt.store.tables.traces import SPAN_COLUMNS
 
     trace = "550e8400-e29b-41d4-a716-446655440000"
@@ -128,26 +129,22 @@ def lists(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as data:
         with sidecar(data):
             pass
-        db = sqlite.connect(os.path.join(data, "telemetry.db"), "telemetry", durability="NORMAL")
-        with db:
-            db.executemany(
-                "INSERT INTO log (workspace, prompt_name, version_tag, created_at)"
-                " VALUES ('default', 'welcome', '1.0.0', ?)",
-                ((1_700_000_000 + number,) for number in range(rows)),
-            )
-            db.execute("INSERT OR REPLACE INTO tally VALUES ('default', 'log', ?)", (rows,))
-            db.execute(
-                "INSERT INTO trace (workspace, trace_id, created_at) VALUES ('default', ?, 1)",
-                (trace,),
-            )
-            holes = ", ".join("?" * (SPAN_COLUMNS.count(",") + 2))
-            db.executemany(
-                f"INSERT INTO span (trace, {SPAN_COLUMNS}) VALUES ({holes})",
-                (
-                    (1, str(n), None, "llm-call", "ok", n, n + 1, '{"model": "gpt-4o"}', 1)
-                    for n in range(100)
-                ),
-            )
+        db = Sqlite(os.path.join(data, "telemetry.db")).writer()
+        with db.transaction():
+            logs = "workspace, prompt_name, version_tag, created_at"
+            for at in range(0, rows, 10_000):
+                stored = [
+                    ("default", "welcome", "1.0.0", 1_700_000_000 + number)
+                    for number in range(at, at + 10_000)
+                ]
+                insert_numbered(db, "log", logs, stored)
+            add_to_tally(db, "log", ["default"], rows)
+            insert_numbered(db, "trace", "workspace, trace_id, created_at", [("default", trace, 1)])
+            spans = [
+                ("default", 1, str(n), None, "llm-call", "ok", n, n + 1, '{"model": "gpt-4o"}', 1)
+                for n in range(100)
+            ]
+            insert_numbered(db, "span", f"workspace, trace, {SPAN_COLUMNS}", spans)
         db.close()
         cursor = base64.urlsafe_b64encode(f"[{rows - deep + 51}]".encode()).decode()
         paths = {

@@ -201,7 +201,7 @@ class Ingest:
             target_id=str(row.suite),
         )  # fmt: skip
         row = row._replace(created_at=now)
-        item = ResultInsertion(actor.workspace, row, entry, suite_name, min_score)
+        item = ResultInsertion(row, entry, suite_name, min_score)
         stored = await self._database.write(item)
         return stored.id, now
 

@@ -60,7 +60,7 @@ class PushLedger:
             (row, "done" if self._is_done(update, refs, repository) else "failed")
             for row, update in self._begun
         ]
-        await self._database.write(Settled(outcomes))
+        await self._database.write(Settled(self._actor.workspace, outcomes))
 
     @staticmethod
     def _is_done(update: RefUpdate, refs: Refs | None, repository: Repository) -> bool:
@@ -91,13 +91,14 @@ def _entry(actor: Actor, update: RefUpdate, namespace: str, now: int) -> AuditRo
 def settle_pending(database: Database, sources: Callable[[str], Source | None]) -> None:
     """After a crash: what was begun is done if its ref has what it should have."""
     for row, expected in database.read_now(Pending()):
-        source = sources(expected.entry.workspace_id)
+        workspace = expected.entry.workspace
+        source = sources(workspace)
         done = source is not None and _stands(source.repository, expected.ref, expected.oid)
         outcome = "done" if done else "failed"
         if done and expected.entry.action == "evaluation:delete":
             # the second half of a deletion that was cut short
-            suites.forget_now(database, expected.entry.workspace_id, expected.entry.target_id or "")
-        database.write_now(Settled([(row, outcome)]))
+            suites.forget_now(database, workspace, expected.entry.target_id or "")
+        database.write_now(Settled(workspace, [(row, outcome)]))
         log.warning("settled what was begun", action=expected.entry.action, outcome=outcome)
 
 

@@ -99,7 +99,7 @@ class Transactions:
             try:
                 await asyncio.to_thread(self._move, source, updates)
             except Exception as error:
-                await self._database.write(Settled([(pending, "failed")]))
+                await self._database.write(Settled(source.workspace, [(pending, "failed")]))
                 branch_only = isinstance(error, Conflict) and attempt + 1 < _TRIES
                 if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
                     raise
@@ -107,7 +107,7 @@ class Transactions:
             try:
                 await self._serve(source, last.ref, moved)
             finally:  # it is done even if serving it has to wait for the next sync
-                await self._database.write(Settled([(pending, "done")]))
+                await self._database.write(Settled(source.workspace, [(pending, "done")]))
             return result
         raise AssertionError("the last try returns or raises")
 

@@ -7,55 +7,56 @@ A write that returned is on disk. What belongs to one table is in the module of 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-import apsw
-
 from gitprompt.core.publication import Pin
-from gitprompt.store.engines import sqlite
-from gitprompt.store.generation import Generation
+from gitprompt.store.engines import Connection, engine_at
 from gitprompt.store.group_commit import Command, OnCommit, Writer
-from gitprompt.store.tables.keys import KeyByHash, KeyInsertion, KeyRecord, KeyRemoval
+from gitprompt.store.tables.keys import KeyInsertion, KeyRecord, KeyRemoval, KeysByHash
 from gitprompt.store.tables.pins import OnePin, PinsAfter
 
 Result = TypeVar("Result")
 Answer_co = TypeVar("Answer_co", covariant=True)
 _READERS = 2
-_CACHE_KIB = 16_000  # the pages of indexes that new rows go to
-_CHECKPOINT_PAGES = 4_000  # 16 MB of journal: pages that change often are copied less often
-_KNOWN_KEYS = 10_000
 
 
 class Query(Protocol[Answer_co]):
     """A question to the database, as a value."""
 
-    def answer(self, db: apsw.Connection) -> Answer_co: ...
+    def answer(self, db: Connection) -> Answer_co: ...
 
 
 class Database:
-    """Opens the file, which is made or migrated first. Raises Corrupt or SetupError."""
+    """Opens the database at `location` (see `engine_at`), which is made or migrated first;
+    `progress` hears of a migration that takes long. Raises Corrupt or SetupError."""
 
-    def __init__(self, path: str, *, on_commit: Sequence[OnCommit] = ()) -> None:
-        self.path = path
-        self._known_keys: dict[str, KeyRecord] = {}
-        self._generation = Generation(os.path.join(os.path.dirname(path), "keys.generation"))
-        self._known_at = self._generation.value
-        connection = sqlite.connect(path, "telemetry", durability="FULL")
-        connection.pragma("cache_size", -_CACHE_KIB)
-        connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
-        self.writer = Writer(connection, name="telemetry-writer", on_commit=on_commit)
-        self._reader = sqlite.connect(path, "telemetry", durability="FULL")
+    def __init__(
+        self,
+        location: str,
+        *,
+        on_commit: Sequence[OnCommit] = (),
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._engine = engine_at(location)
+        self.writer = Writer(
+            self._engine.writer(progress=progress), name="telemetry-writer", on_commit=on_commit
+        )
+        self._reader = self._engine.reader()
         self._read_lock = threading.Lock()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="telemetry-reader")
         self._local = threading.local()
-        self._opened: list[apsw.Connection] = []
+        self._opened: list[Connection] = []
+        self._generation = self._engine.generation()
+        self._refreshing = threading.Lock()
+        self._keys: Mapping[str, KeyRecord] = {}
+        self._keys_at: int | None = None
+        self.refresh_keys()
 
     def close(self) -> None:
-        """Write what waits, and let go of the file."""
+        """Write what waits, and let go of the database."""
         self._readers.shutdown()
         self.writer.close()
         with self._read_lock:
@@ -64,9 +65,13 @@ class Database:
         self._generation.close()
 
     def ping(self) -> None:
-        """Raise where the database cannot be read."""
+        """Raise if the database cannot be read."""
         with self._read_lock:
-            self._reader.execute("SELECT 1 FROM schema_version").get  # noqa: B018 - runs the query
+            self._reader.row("SELECT 1 FROM schema_version")
+
+    def size(self) -> int:
+        """Bytes that the database takes."""
+        return self._engine.size()
 
     # commands and queries are values: their type says what becomes of them
 
@@ -93,16 +98,15 @@ class Database:
         with self._read_lock:
             return query.answer(self._reader)
 
-    def _connection(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = sqlite.connect(
-                self.path, "telemetry", durability="FULL"
-            )
+            connection = self._local.connection = self._engine.reader()
             self._opened.append(connection)
         return connection
 
-    # keys
+    # keys: all of them are in memory, so that a request waits for the database only after some
+    # process has made or revoked one
 
     def add_key(self, key: KeyInsertion) -> KeyRecord:
         key_id = self.write_now(key)
@@ -117,19 +121,19 @@ class Database:
         self._generation.advance()
         return removed
 
-    def key_by_hash(self, hashed: str) -> KeyRecord | None:
-        """The key with a hash, kept in memory until some process adds or removes a key: a revoked
-        key is refused at once, whoever revoked it."""
-        generation = self._generation.value
-        if generation != self._known_at or len(self._known_keys) > _KNOWN_KEYS:
-            self._known_keys.clear()
-            self._known_at = generation
-        record = self._known_keys.get(hashed)
-        if record is None:
-            record = self.read_now(KeyByHash(hashed))
-            if record is not None:
-                self._known_keys[hashed] = record
-        return record
+    @property
+    def keys(self) -> Mapping[str, KeyRecord] | None:
+        """All keys by hash; None if they have changed, whoever changed them: `refresh_keys` first."""
+        return self._keys if self._keys_at == self._generation.value else None
+
+    def refresh_keys(self) -> Mapping[str, KeyRecord]:
+        """Read all keys. Blocks."""
+        with self._refreshing:
+            generation = self._generation.value  # a change from here on is seen by the next look
+            if self._keys_at != generation:
+                self._keys = self.read_now(KeysByHash())
+                self._keys_at = generation
+            return self._keys
 
     # pins
 

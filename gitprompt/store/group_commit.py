@@ -8,6 +8,7 @@ applied by one call, in the order in which they came, so that a hundred inserts 
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -15,10 +16,8 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import apsw
-
 from gitprompt.errors import GitpromptError, Unavailable
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
@@ -28,9 +27,7 @@ class Command(Protocol[Result_co]):
     """What is written, as a value."""
 
     @classmethod
-    def apply(
-        cls, db: apsw.Connection, items: Sequence[Any]
-    ) -> Sequence[Result_co | GitpromptError]:
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[Result_co | GitpromptError]:
         """For each item its result, or the error that refuses it; a refused item has written
         nothing."""
 
@@ -56,7 +53,7 @@ class Writer:
 
     def __init__(
         self,
-        connection: apsw.Connection,
+        connection: Connection,
         *,
         name: str,
         on_commit: Sequence[OnCommit] = (),
@@ -96,7 +93,7 @@ class Writer:
         """Queue a job from any other thread, and wait until it is on disk."""
         return self.start(command).result()
 
-    def call(self, function: Callable[[apsw.Connection], Result]) -> Result:
+    def call(self, function: Callable[[Connection], Result]) -> Result:
         """Run a function in a transaction of the writer, and wait for it."""
         result: Result = self.run(_Function(function))
         return result
@@ -138,38 +135,44 @@ class Writer:
     def _write(self, jobs: Sequence[Job]) -> list[Any]:
         """The outcome of each job, after the commit."""
         try:
-            with sqlite.connection_transaction(self._connection):
+            with self._connection.transaction():
                 return _together(self._connection, jobs)
         except Exception:
             if len(jobs) == 1:
-                return [_told()]
+                return [self._told()]
         return self._apart(jobs)
 
     def _apart(self, jobs: Sequence[Job]) -> list[Any]:
         """One by one, so that a job that fails takes nobody with it."""
         outcomes: list[Any] = []
         try:
-            with sqlite.connection_transaction(self._connection):
+            with self._connection.transaction():
                 for job in jobs:
                     try:
-                        with self._connection:  # a savepoint
+                        with self._connection.savepoint():
                             outcomes += job.command.apply(self._connection, (job.command,))
                     except Exception:
-                        outcomes.append(_told())
+                        outcomes.append(self._told())
         except Exception:
-            return [_told()] * len(jobs)
+            return [self._told()] * len(jobs)
         return outcomes
+
+    def _told(self) -> Exception:
+        """The exception that is being handled, in our words if it is the database's."""
+        error = sys.exception()
+        assert isinstance(error, Exception)
+        return self._connection.explained(error)
 
 
 class _Function(NamedTuple):
-    function: Callable[[apsw.Connection], Any]
+    function: Callable[[Connection], Any]
 
     @classmethod
-    def apply(cls, db: apsw.Connection, items: Sequence[Any]) -> Sequence[Any]:
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[Any]:
         return [item.function(db) for item in items]
 
 
-def _together(db: apsw.Connection, jobs: Sequence[Job]) -> list[Any]:
+def _together(db: Connection, jobs: Sequence[Job]) -> list[Any]:
     """Apply jobs, those of one type by one call; outcomes in the order of the jobs."""
     families: dict[type[Command[Any]], list[int]] = {}
     for at, job in enumerate(jobs):
@@ -180,15 +183,6 @@ def _together(db: apsw.Connection, jobs: Sequence[Job]) -> list[Any]:
         for at, result in zip(places, results, strict=True):
             outcomes[at] = result
     return outcomes
-
-
-def _told() -> GitpromptError | Exception:
-    """The exception that is being handled, in our words where it is the database's."""
-    import sys
-
-    error = sys.exception()
-    assert isinstance(error, Exception)
-    return sqlite.told(error)
 
 
 def _deliver(jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:

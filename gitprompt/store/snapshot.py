@@ -9,8 +9,7 @@ from collections.abc import Callable
 import apsw
 
 from gitprompt.errors import SetupError
-from gitprompt.store import integrity
-from gitprompt.store.engines import sqlite
+from gitprompt.store import integrity, sqlite_file
 
 Progress = Callable[[int, int], None]
 _PAGES = 2_000  # to one step: others write between two of them
@@ -22,7 +21,7 @@ def back_up(source: str, target: str, *, progress: Progress) -> None:
     if os.path.exists(target):
         raise SetupError(f"{target} exists already", hint="Choose another name.")
     temporary = f"{target}.part"
-    read = sqlite.connect(source, "telemetry", durability="FULL")
+    read = sqlite_file.connect(source, "sqlite", durability="FULL")
     try:
         write = apsw.Connection(temporary)
         try:
@@ -50,8 +49,8 @@ def put_back(source: str, target: str) -> None:
     problem = integrity.problem(source) if os.path.exists(source) else "it does not exist"
     if problem:
         raise SetupError(f"{source} is not a backup: {problem}")
-    sqlite.connect(
-        source, "telemetry", durability="FULL"
+    sqlite_file.connect(
+        source, "sqlite", durability="FULL"
     ).close()  # is it of ours, and of what age?
     temporary = f"{target}.part"
     read = apsw.Connection(source)

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from gitprompt.errors import SetupError, Unavailable
+from gitprompt.store import migration
 from gitprompt.store.database import Database
-from gitprompt.store.engines import sqlite
 from gitprompt.store.tables.keys import Keys
 from tests.store.stored import new_log
 from tests.world import Refused, Server, run
@@ -39,7 +39,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_an_older_database_is_migrated_with_what_is_in_it(tmp_path: Path) -> None:
     path = str(tmp_path / "telemetry.db")
-    folder = Path(sqlite.__file__).parent.parent / "migrations" / "telemetry"
+    folder = Path(migration.__file__).parent / "migrations" / "sqlite"
     db = apsw.Connection(path)
     db.execute((folder / "0001_keys_and_pins.sql").read_text())
     db.execute("CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT")
@@ -89,7 +89,7 @@ def test_a_full_disk_is_503_and_reads_go_on(tmp_path: Path) -> None:
         mounted = False
     if not mounted:
         database = Database(str(data / "telemetry.db"))
-        database.writer.call(lambda db: db.execute("PRAGMA max_page_count = 60").get)
+        database.writer.call(lambda db: db.execute("PRAGMA max_page_count = 60"))
         with pytest.raises(Unavailable, match="disk is full"):
             fill(database)
         database.close()

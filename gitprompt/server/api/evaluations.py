@@ -102,6 +102,7 @@ async def add_result(context: Context, call: Call) -> dict[str, Any]:
     suite = await context.suites.find(call.principal.workspace, call.path["evaluation_id"])
     body: NewResult = call.body
     row = ResultRow(
+        workspace=call.principal.workspace,
         suite=suite.id,
         result_id=body.result_id,
         run_id=body.run_id,

@@ -80,7 +80,7 @@ class HotPath:
 
     async def __call__(self, scope: Scope, send: Send) -> None:
         """Raises GitpromptError, which the caller turns into the error envelope."""
-        principal, headers, limits = self._admit(scope, "read")
+        principal, headers, limits = await self._admit(scope, "read")
         kept, generation = self._kept, self._workspaces.generation
         if kept.generation != generation:
             kept.renew(generation)

@@ -14,7 +14,7 @@ from gitprompt.errors import BadRequest, Forbidden
 from gitprompt.server.context import Context
 from gitprompt.server.http.auth import Principal
 from gitprompt.server.http.endpoints import PAGING, Call, Endpoint
-from gitprompt.server.http.listing import Filter, List, workspace_is
+from gitprompt.server.http.listing import Filter, List
 from gitprompt.server.http.shapes import Body, Seconds
 from gitprompt.server.http.wire import envelope, parse_page
 from gitprompt.store.tables import audit
@@ -131,7 +131,7 @@ async def revoke(context: Context, call: Call) -> None:
 
 
 async def audit_page(context: Context, call: Call) -> Any:
-    return await AUDIT.answer(context.database, call, _entry, workspace_is(call, "workspace_id"))
+    return await AUDIT.answer(context.database, call, _entry)
 
 
 def _limit_of(principal: Principal) -> str | None:
@@ -140,7 +140,8 @@ def _limit_of(principal: Principal) -> str | None:
 
 
 def _entry(row: tuple[Any, ...]) -> dict[str, Any]:
-    return {"id": row[0], **AuditRow(*row[1:])._asdict()}
+    fields = AuditRow(*row[1:])._asdict()
+    return {"id": row[0], "workspace_id": fields.pop("workspace"), **fields}
 
 
 ENDPOINTS = (

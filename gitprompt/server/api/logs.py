@@ -11,7 +11,7 @@ from msgspec import Meta
 from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
+from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
 from gitprompt.server.http.shapes import Body, Count, Id, Mapping50, Seconds, Text, TraceId, Usd
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import logs
@@ -86,7 +86,7 @@ async def create(context: Context, call: Call) -> Accepted:
 
 
 async def page(context: Context, call: Call) -> Any:
-    return await LOGS.answer(context.database, call, _answer, workspace_is(call))
+    return await LOGS.answer(context.database, call, _answer)
 
 
 def _row(call: Call) -> LogRow:

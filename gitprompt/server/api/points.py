@@ -14,10 +14,11 @@ from gitprompt.clock import now_ms
 from gitprompt.errors import Invalid
 from gitprompt.server.context import Context
 from gitprompt.server.http.endpoints import Call, Endpoint, Parameter
-from gitprompt.server.http.listing import Filter, conditions, workspace_is
+from gitprompt.server.http.listing import Filter, conditions
 from gitprompt.server.http.shapes import Body, Milliseconds, Statistics, Text
 from gitprompt.statistics import WINDOWS
 from gitprompt.store.tables.points import Aggregate, PointRow, Steps
+from gitprompt.store.tables.rows import Condition
 
 
 class NewPoint(Body):
@@ -84,7 +85,7 @@ async def query(context: Context, call: Call) -> dict[str, Any]:
         problems.append(f"agg: must be one of {', '.join(_AGGREGATES)}")
     if problems or aggregate is None:
         raise Invalid("Validation failed", fields=problems)
-    narrowed = [workspace_is(call), *conditions(_FILTERS, params)]
+    narrowed = [Condition("workspace", call.principal.workspace), *conditions(_FILTERS, params)]
     steps = await context.database.read(Steps(narrowed, int(step), aggregate))
     points = [one._asdict() for one in steps]
     return {"name": params["name"], "step": int(step), "agg": aggregate, "points": points}

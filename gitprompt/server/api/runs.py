@@ -12,7 +12,7 @@ from gitprompt.errors import NotFound
 from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
+from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
 from gitprompt.server.http.shapes import Body, Id, Mapping50, Milliseconds, Seconds, Text, TraceId
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import runs
@@ -98,7 +98,7 @@ async def create(context: Context, call: Call) -> CreatedRun:
 
 
 async def page(context: Context, call: Call) -> Any:
-    return await RUNS.answer(context.database, call, _listed, workspace_is(call))
+    return await RUNS.answer(context.database, call, _listed)
 
 
 async def one(context: Context, call: Call) -> dict[str, Any]:

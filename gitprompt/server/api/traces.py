@@ -14,7 +14,7 @@ from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List, workspace_is
+from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
 from gitprompt.server.http.shapes import Body, Id, Mapping50, Seconds, Text, TraceId
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import traces
@@ -106,7 +106,7 @@ async def create(context: Context, call: Call) -> Any:
 
 
 async def page(context: Context, call: Call) -> Any:
-    return await TRACES.answer(context.database, call, _listed, workspace_is(call))
+    return await TRACES.answer(context.database, call, _listed)
 
 
 async def count(context: Context, call: Call) -> shapes.Counted:

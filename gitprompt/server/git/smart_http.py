@@ -62,7 +62,7 @@ class GitEndpoint:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         rid = request_id(headers.get(b"x-request-id", "").encode("latin-1"))
         workspace, service, is_advertisement = self._parse(scope, headers)
-        principal = self._admit(scope, workspace, _SCOPES[service])
+        principal = await self._admit(scope, workspace, _SCOPES[service])
         source = await self._source(workspace, service)
         unpack = _unpacker(headers.get(b"content-encoding", ""))
         protocol = headers.get(b"git-protocol", "")
@@ -120,9 +120,9 @@ class GitEndpoint:
         if scope["method"] != allowed:
             raise MethodNotAllowed("Method not allowed", headers={"Allow": allowed})
 
-    def _admit(self, scope: Scope, workspace: str, needed: str) -> Principal:
+    async def _admit(self, scope: Scope, workspace: str, needed: str) -> Principal:
         try:
-            return self._entrance.admit(scope, needed, workspace=workspace).principal
+            return (await self._entrance.admit(scope, needed, workspace=workspace)).principal
         except Unauthorized as error:
             error.headers["WWW-Authenticate"] = (
                 'Basic realm="gitprompt: the API key is the password"'

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from typing import NamedTuple
@@ -70,10 +71,15 @@ class Authenticator:
         self._hashes: dict[str, str] = {}
         self.used: dict[int, int] = {}  # key id → Unix seconds, since it was last written down
 
-    def authenticate(self, headers: Headers, *, workspace: str | None = None) -> Principal:
+    async def authenticate(self, headers: Headers, *, workspace: str | None = None) -> Principal:
         """The caller, or Unauthorized with the reason. `workspace` overrides the header's."""
         name, key = _asked(headers, workspace)
-        record = self._database.key_by_hash(self._hash(key)) if keys.KEY.match(key) else None
+        if not keys.KEY.match(key):
+            raise Unauthorized("Invalid API key")
+        records = self._database.keys
+        if records is None:
+            records = await asyncio.to_thread(self._database.refresh_keys)
+        record = records.get(self._hash(key))
         if record is None:
             raise Unauthorized("Invalid API key")
         now = self._clock()

@@ -27,14 +27,16 @@ class Entrance:
         self._authenticator = authenticator
         self._limiter = limiter
 
-    def admit(self, scope: Scope, needed: str | None, *, workspace: str | None = None) -> Admitted:
+    async def admit(
+        self, scope: Scope, needed: str | None, *, workspace: str | None = None
+    ) -> Admitted:
         """`needed` is the scope that the key must have; `workspace`, if the path names one, counts
         more than the header. Raises Unauthorized, Forbidden or RateLimited."""
         headers = read_headers(scope["headers"])
         if LOCALLY in scope:
             principal = self._authenticator.authenticate_locally(headers)
         else:
-            principal = self._authenticator.authenticate(headers, workspace=workspace)
+            principal = await self._authenticator.authenticate(headers, workspace=workspace)
         if needed is not None:
             principal.require(needed)
         return Admitted(principal, headers, self._limiter.admit(principal))

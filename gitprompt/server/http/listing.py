@@ -65,19 +65,15 @@ class List(NamedTuple):
         convert: Callable[[tuple[Any, ...]], Any],
         *base: Condition,
     ) -> Mapping[str, Any]:
-        """The envelope of a page; `base` always holds, its first value is the workspace of a tally."""
+        """The envelope of a page of the caller's workspace; `base` holds whatever the query says."""
         page = parse_page(call.params, (int,))
-        narrowed = conditions(self.filters, call.params)
+        workspace = call.principal.workspace
+        narrowed = [*base, *conditions(self.filters, call.params)]
         window = Window(page.limit, page.offset, page.cursor[0] if page.cursor else None)
-        tallied = base[0].value if self.listing.kind is not None and not narrowed else None
-        rows, total = await database.read(Page(self.listing, window, [*base, *narrowed], tallied))
+        rows, total = await database.read(Page(self.listing, workspace, window, narrowed))
         return envelope(page, total, [convert(row) for row in rows], lambda: [rows[-1][0]])
 
 
 def conditions(filters: Sequence[Filter], params: Mapping[str, str]) -> list[Condition]:
     """The conditions that a query asks for; raises Invalid for a time that is not one."""
     return [one.condition(params[one.name]) for one in filters if params.get(one.name)]
-
-
-def workspace_is(call: Call, column: str = "workspace") -> Condition:
-    return Condition(column, call.principal.workspace)

@@ -69,7 +69,7 @@ class Resource:
         if rows is None:
             raise MethodNotAllowed("Method not allowed", headers={"Allow": self._allow})
         endpoint = _claimed(rows, scope, b"").endpoint
-        principal, _, limits = self._entrance.admit(scope, endpoint.scope)
+        principal, _, limits = await self._entrance.admit(scope, endpoint.scope)
         query = parse_query(scope["query_string"])
         actor, path = actor_of(principal, scope), scope["path_params"]
         call = Call(principal, actor, path, query.params, None, query.variables)

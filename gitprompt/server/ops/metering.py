@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -114,8 +113,8 @@ class Gauges:
         last = min((state.last_success or 0 for state in states), default=int(time.time()))
         metrics.set_gauge(families.INDEX_LAST_SUCCESS, last)
         metrics.set_gauge(families.INGEST_QUEUE, context.database.writer.waiting)
-        for name, path in (("index", context.index.path), ("telemetry", context.database.path)):
-            metrics.set_gauge(families.DB_SIZE, _size([path, f"{path}-wal"]), name)
+        metrics.set_gauge(families.DB_SIZE, context.index.size(), "index")
+        metrics.set_gauge(families.DB_SIZE, context.database.size(), "telemetry")
 
     def _read_index(self) -> None:
         metrics, index = self._context.metrics, self._context.index
@@ -124,14 +123,3 @@ class Gauges:
         metrics.set_gauge(families.REJECTED_REFS, counts.rejected)
         metrics.set_gauge(families.MOVED_TAGS, counts.tampered)
         metrics.set_label_versions(index.labelled_versions(_LABELS))
-
-
-def _size(paths: Sequence[str]) -> int:
-    """Bytes of the files that there are."""
-    total = 0
-    for path in paths:
-        try:
-            total += os.stat(path).st_size
-        except OSError:
-            continue
-    return total

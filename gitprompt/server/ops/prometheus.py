@@ -43,7 +43,7 @@ class Scrape:
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed("Method not allowed", headers={"Allow": "GET, HEAD"})
         if self._wants_token:
-            self._require_token(scope)
+            await self._require_token(scope)
         headers = dict(scope["headers"])
         self._gauges.refresh()
         exposition = expose(self._registry, headers.get(b"accept", b"").decode("latin-1"))
@@ -51,14 +51,14 @@ class Scrape:
         await send({"type": "http.response.start", "status": 200, "headers": raw})
         await send_parts(send, iter(()) if scope["method"] == "HEAD" else exposition.body)
 
-    def _require_token(self, scope: Scope) -> None:
+    async def _require_token(self, scope: Scope) -> None:
         """The token of the setting, or a key of all workspaces: names of all are in the labels."""
         token = self._context.settings.metrics_token
         headers = read_headers(scope["headers"])
         if token and bears(token, headers.authorization.decode("latin-1")):
             return
         try:
-            principal = self._context.authenticator.authenticate(headers)
+            principal = await self._context.authenticator.authenticate(headers)
         except Unauthorized:
             principal = None
         if principal is None or not principal.is_master or "read" not in principal.scopes:

@@ -1,2 +1,106 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SQL engines: how a database is opened, migrated and written."""
+"""SQL engines: where the durable database is, how it is opened, migrated and written.
+
+The tables speak the SQL that all engines take: `$1`, `$2`, … numbered in the order in which they
+first appear, named conflict targets, qualified columns, RETURNING, IS DISTINCT FROM; `workspace` is
+the first column of every key. What engines spell differently is a method of `Connection`. To add an
+engine: write `engines/<name>.py` with a class that keeps the `Engine` contract, and name its scheme
+in `ENGINES`; the contract suite picks it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from gitprompt.errors import SetupError
+from gitprompt.store.engines.duplicate import Duplicate as Duplicate
+from gitprompt.store.engines.sqlite import Sqlite
+
+Row = tuple[Any, ...]
+
+
+class Connection(Protocol):
+    """A connection to the durable database; one thread uses it at a time."""
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """All rows; the author of the SQL knows the types of the columns."""
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
+        """The first row, or None."""
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+        """Rows as they are read: for results that may not fit in memory."""
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement that changes rows; returns how many it changed."""
+
+    def execute_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement once with each row of values."""
+
+    def insert(
+        self, table: str, columns: str, rows: Sequence[Sequence[Any]], *, keep: str = ""
+    ) -> None:
+        """Insert rows, all in as few statements as the engine likes. `keep` names the columns of a
+        key: a row whose key is there already is left out; without it that raises Duplicate."""
+
+    def numbers(self, table: str, count: int) -> Sequence[int]:
+        """Ids for new rows of a table, ascending. No two rows that were ever stored share one."""
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """What the body wrote is undone if it raises; the transaction goes on."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """What the body wrote is durable when this ends, or undone if the body raises. The engine's
+        own refusals come out as `explained`."""
+
+    def explained(self, error: Exception) -> Exception:
+        """A refusal of the engine in our words: Unavailable or SetupError; others as they are."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+class Counter(Protocol):
+    """A number that all processes of a database see, to learn that something changed."""
+
+    @property
+    def value(self) -> int: ...
+
+    def advance(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """One durable database. Raises SetupError, or Corrupt, if it cannot be used."""
+
+    def writer(self, *, progress: Callable[[int, int], None] | None = None) -> Connection:
+        """The connection of the only thread that writes; brings the schema up to date first.
+        `progress` gets rows done and rows in all if that takes long."""
+
+    def reader(self) -> Connection:
+        """A connection that reads; the schema is up to date."""
+
+    def size(self) -> int:
+        """Bytes that the database takes; it may cost a query."""
+
+    def generation(self) -> Counter:
+        """Advanced whenever an API key is made or removed, by whichever process."""
+
+
+ENGINES: Mapping[str, Callable[[str], Engine]] = {
+    "sqlite": Sqlite,
+}
+
+
+def engine_at(location: str) -> Engine:
+    """The engine of `scheme:place`, or of the path of a SQLite file."""
+    scheme, colon, place = location.partition(":")
+    if not colon or "/" in scheme:
+        return Sqlite(location)
+    if scheme not in ENGINES:
+        names = ", ".join(sorted(ENGINES))
+        raise SetupError(f"there is no engine '{scheme}'", hint=f"It is one of: {names}.")
+    return ENGINES[scheme](place)

@@ -12,7 +12,7 @@ from gitprompt.core.names import fold
 from gitprompt.core.publication import LabelMove, Rejection, Tampering, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import precedence
-from gitprompt.store.engines import sqlite
+from gitprompt.store import sqlite_file
 from gitprompt.store.index.writer import VERSION_COLUMNS, name_like, version_like
 
 
@@ -50,10 +50,14 @@ class IndexReader:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._db = sqlite.connect(path, "index", durability="NORMAL")
+        self._db = sqlite_file.connect(path, "index", durability="NORMAL")
 
     def close(self) -> None:
         self._db.close()
+
+    def size(self) -> int:
+        """Bytes that the index takes."""
+        return sqlite_file.size_of(self.path)
 
     def ping(self) -> None:
         self._db.execute("SELECT 1 FROM schema_version").get  # noqa: B018 - runs the query
@@ -74,7 +78,7 @@ class IndexReader:
 
     def label_tip(self, workspace: str, name: str, label: str) -> tuple[str, str | None] | None:
         """What a label's ref points at, and its version; None for the version where it is removed."""
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db,
             "SELECT tip, version FROM label WHERE workspace = ? AND name = ? AND label = ?",
             (workspace, name, label),
@@ -83,7 +87,7 @@ class IndexReader:
 
     def label_like(self, workspace: str, name: str, label: str) -> str | None:
         """The label that is the same but for case, removed ones too."""
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db, "SELECT label FROM label WHERE workspace = ? AND name = ?", (workspace, name)
         )
         same = [row[0] for row in rows if fold(row[0]) == fold(label)]
@@ -91,13 +95,13 @@ class IndexReader:
 
     def suites(self, workspace: str) -> dict[str, dict[str, Any]]:
         """The suites by name."""
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db, "SELECT name, document FROM suite WHERE workspace = ?", (workspace,)
         )
         return {name: json.loads(document) for name, document in rows}
 
     def suite(self, workspace: str, name: str) -> dict[str, Any] | None:
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db,
             "SELECT document FROM suite WHERE workspace = ? AND name = ?",
             (workspace, name),
@@ -107,7 +111,7 @@ class IndexReader:
 
     def labelled(self, workspace: str, name: str, label: str) -> str | None:
         """The version that a label points at."""
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db,
             "SELECT version FROM label WHERE workspace = ? AND name = ? AND label = ?",
             (workspace, name, label),
@@ -115,7 +119,7 @@ class IndexReader:
         return row[0] if row else None
 
     def latest(self, workspace: str, name: str) -> str | None:
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db,
             "SELECT latest FROM prompt WHERE workspace = ? AND name = ?",
             (workspace, name),
@@ -123,7 +127,7 @@ class IndexReader:
         return row[0] if row else None
 
     def _one_version(self, where: str, values: tuple[Any, ...]) -> StoredVersion | None:
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db, f"SELECT {VERSION_COLUMNS}, document FROM version WHERE {where}", values
         )
         if row is None:
@@ -140,7 +144,7 @@ class IndexReader:
         if after:
             keyset = " AND (created_at < ? OR (created_at = ? AND precedence > ?))"
             values = (after[0], after[0], after[1])
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             f"SELECT {VERSION_COLUMNS}, NULL FROM version WHERE workspace = ? AND name = ?{keyset}"
             " ORDER BY created_at DESC, precedence LIMIT ? OFFSET ?",
@@ -156,7 +160,7 @@ class IndexReader:
         )
 
     def _count(self, sql: str, *values: Any) -> int:
-        return int(sqlite.query(self._db, sql, values)[0][0])
+        return int(sqlite_file.query(self._db, sql, values)[0][0])
 
     def prompts(
         self,
@@ -171,7 +175,7 @@ class IndexReader:
     ) -> list[PromptSummary]:
         """Prompts by name. `query` is a part of the name in any case; all filters must hold."""
         where, values = _prompt_filter(query, tag, label)
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             f"SELECT name, latest, updated_at, tags FROM prompt AS p WHERE workspace = ?"
             f" AND name > ?{where} ORDER BY name LIMIT ? OFFSET ?",
@@ -190,7 +194,7 @@ class IndexReader:
         return self._count(sql, workspace, *values)
 
     def _labels_of(self, workspace: str, name: str) -> dict[str, str]:
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             "SELECT label, version FROM label WHERE workspace = ? AND name = ?"
             " AND version IS NOT NULL ORDER BY label",
@@ -202,7 +206,7 @@ class IndexReader:
         self, workspace: str, name: str, *, limit: int, offset: int, after: str = ""
     ) -> list[tuple[str, str, int]]:
         """(label, version, created_at) by label; removed labels are not among them."""
-        return sqlite.query(
+        return sqlite_file.query(
             self._db,
             "SELECT label, version, created_at FROM label WHERE workspace = ? AND name = ?"
             " AND version IS NOT NULL AND label > ? ORDER BY label LIMIT ? OFFSET ?",
@@ -217,7 +221,7 @@ class IndexReader:
 
     def one_label(self, workspace: str, name: str, label: str) -> tuple[str, int] | None:
         """Version and `created_at` of a label that is not removed."""
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db,
             "SELECT version, created_at FROM label WHERE workspace = ? AND name = ? AND label = ?"
             " AND version IS NOT NULL",
@@ -229,7 +233,7 @@ class IndexReader:
         self, workspace: str, name: str, label: str, *, limit: int, offset: int, before: int | None
     ) -> list[tuple[int, LabelMove]]:
         """(position, move), newest first; `before` is the last position of the page before."""
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             "SELECT position, commit_oid, version, previous, actor, reason, created_at"
             " FROM label_move WHERE workspace = ? AND name = ? AND label = ? AND position < ?"
@@ -250,7 +254,7 @@ class IndexReader:
         return self._count("SELECT count(*) FROM suite WHERE workspace = ?", workspace)
 
     def rejected(self, workspace: str, *, limit: int = 1_000) -> list[Rejection]:
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             "SELECT ref, oid, findings FROM rejected WHERE workspace = ? ORDER BY ref LIMIT ?",
             (workspace, limit),
@@ -261,7 +265,7 @@ class IndexReader:
         ]
 
     def tampered(self, workspace: str, *, limit: int = 1_000) -> list[Tampering]:
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             "SELECT ref, pinned, seen FROM tampered WHERE workspace = ? ORDER BY ref LIMIT ?",
             (workspace, limit),
@@ -274,7 +278,7 @@ class IndexReader:
 
     def labelled_versions(self, limit: int) -> list[tuple[str, str, str, str]]:
         """(workspace, name, label, version) of the labels of all workspaces, by workspace and name."""
-        return sqlite.query(
+        return sqlite_file.query(
             self._db,
             "SELECT workspace, name, label, version FROM label WHERE version IS NOT NULL"
             " ORDER BY workspace, name, label LIMIT ?",
@@ -282,11 +286,11 @@ class IndexReader:
         )
 
     def workspaces(self) -> list[str]:
-        rows = sqlite.query(self._db, "SELECT workspace FROM workspace ORDER BY workspace")
+        rows = sqlite_file.query(self._db, "SELECT workspace FROM workspace ORDER BY workspace")
         return [row[0] for row in rows]
 
     def settings(self, workspace: str) -> Settings:
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db, "SELECT settings FROM workspace WHERE workspace = ?", (workspace,)
         )
         return Settings(*json.loads(row[0])) if row else Settings()

@@ -21,7 +21,7 @@ from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Suite
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import newest, precedence, tag_ref
 from gitprompt.errors import SetupError
-from gitprompt.store.engines import sqlite
+from gitprompt.store import sqlite_file
 
 VERSION_COLUMNS = "name, version, tag, commit_oid, blob, created_at, author, path"
 
@@ -69,7 +69,7 @@ class IndexWriter:
         self.path = path
         self.lock = threading.RLock()
         # A row has a document of a kilobyte or more: large pages write 100,000 a third faster.
-        self._db = sqlite.connect(path, "index", durability="NORMAL", page_size=16_384)
+        self._db = sqlite_file.connect(path, "index", durability="NORMAL", page_size=16_384)
         # A commit must not wait until a large journal is copied: `checkpoint` does that later.
         self._db.pragma("wal_autocheckpoint", 0)
 
@@ -84,7 +84,7 @@ class IndexWriter:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        with self.lock, sqlite.connection_transaction(self._db):
+        with self.lock, sqlite_file.transaction(self._db):
             yield
 
     # what the index knows
@@ -93,11 +93,11 @@ class IndexWriter:
         """Every ref as it was last seen, to be compared with what Git says now."""
         refs = {
             tag_ref(name, version): tag
-            for name, version, tag in sqlite.query(
+            for name, version, tag in sqlite_file.query(
                 self._db, "SELECT name, version, tag FROM version WHERE workspace = ?", (workspace,)
             )
         }
-        for ref, oid_seen in sqlite.query(
+        for ref, oid_seen in sqlite_file.query(
             self._db, "SELECT ref, seen FROM tampered WHERE workspace = ?", (workspace,)
         ):
             refs.pop(ref, None)
@@ -105,11 +105,11 @@ class IndexWriter:
                 refs[ref] = oid_seen
         row = self.workspace(workspace)
         namespace = row.settings.namespace if row else ""
-        for name, label, tip in sqlite.query(
+        for name, label, tip in sqlite_file.query(
             self._db, "SELECT name, label, tip FROM label WHERE workspace = ?", (workspace,)
         ):
             refs[f"{namespace}/{name}@{label}"] = tip
-        for ref, oid in sqlite.query(
+        for ref, oid in sqlite_file.query(
             self._db,
             "SELECT ref, oid FROM rejected WHERE workspace = ? AND ref LIKE 'refs/%'",
             (workspace,),
@@ -118,7 +118,7 @@ class IndexWriter:
         return refs
 
     def workspace(self, workspace: str) -> WorkspaceRow | None:
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db,
             "SELECT branch, head, settings, suites_tree FROM workspace WHERE workspace = ?",
             (workspace,),
@@ -128,7 +128,7 @@ class IndexWriter:
         return WorkspaceRow(row[0], row[1], Settings(*json.loads(row[2])), row[3])
 
     def versions(self, workspace: str, name: str) -> list[Version]:
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             f"SELECT {VERSION_COLUMNS} FROM version WHERE workspace = ? AND name = ?",
             (workspace, name),
@@ -144,14 +144,14 @@ class IndexWriter:
         return name_like(self._db, workspace, name)
 
     def label(self, workspace: str, name: str, label: str) -> LabelHistory | None:
-        row = sqlite.row(
+        row = sqlite_file.row(
             self._db,
             "SELECT tip FROM label WHERE workspace = ? AND name = ? AND label = ?",
             (workspace, name, label),
         )
         if row is None:
             return None
-        moves = sqlite.query(
+        moves = sqlite_file.query(
             self._db,
             "SELECT commit_oid, version, previous, actor, reason, created_at FROM label_move"
             " WHERE workspace = ? AND name = ? AND label = ? ORDER BY position DESC",
@@ -164,13 +164,13 @@ class IndexWriter:
         prefix = f"{namespace}/{name}@"
         refs = {
             prefix + label: tip
-            for label, tip in sqlite.query(
+            for label, tip in sqlite_file.query(
                 self._db,
                 "SELECT label, tip FROM label WHERE workspace = ? AND name = ?",
                 (workspace, name),
             )
         }
-        for ref, oid in sqlite.query(
+        for ref, oid in sqlite_file.query(
             self._db,
             "SELECT ref, oid FROM rejected WHERE workspace = ? AND ref >= ? AND ref < ?",
             (workspace, prefix, prefix + "\x7f"),
@@ -180,14 +180,14 @@ class IndexWriter:
 
     def has_unsettled_labels(self, workspace: str, name: str, namespace: str) -> bool:
         """Whether a label of the prompt may mean something else when a version is added."""
-        bare = sqlite.row(
+        bare = sqlite_file.row(
             self._db,
             "SELECT 1 FROM label WHERE workspace = ? AND name = ? AND bare = 1 LIMIT 1",
             (workspace, name),
         )
         prefix = f"{namespace}/{name}@"
         return bare is not None or (
-            sqlite.row(
+            sqlite_file.row(
                 self._db,
                 "SELECT 1 FROM rejected WHERE workspace = ? AND ref >= ? AND ref < ? LIMIT 1",
                 (workspace, prefix, prefix + "\x7f"),
@@ -196,7 +196,7 @@ class IndexWriter:
         )
 
     def rejected_refs(self, workspace: str, prefix: str) -> dict[str, str]:
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             "SELECT ref, oid FROM rejected WHERE workspace = ? AND ref >= ? AND ref < ?",
             (workspace, prefix, prefix + "\x7f"),
@@ -218,7 +218,7 @@ class IndexWriter:
         )
 
     def prompt(self, workspace: str, name: str) -> PromptRow | None:
-        rows = sqlite.query(
+        rows = sqlite_file.query(
             self._db,
             "SELECT latest, updated_at, tags FROM prompt WHERE workspace = ? AND name = ?",
             (workspace, name),
@@ -301,18 +301,18 @@ class IndexWriter:
 
     def dump(self) -> Iterator[tuple[Any, ...]]:
         """Every row of every table in a fixed order: two equal indexes dump the same."""
-        tables = sqlite.query(
+        tables = sqlite_file.query(
             self._db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
         )
         for (table,) in tables:
-            columns = len(sqlite.query(self._db, f"PRAGMA table_info({table})"))
+            columns = len(sqlite_file.query(self._db, f"PRAGMA table_info({table})"))
             order = ", ".join(str(n + 1) for n in range(columns))
-            for row in sqlite.query(self._db, f"SELECT * FROM {table} ORDER BY {order}"):
+            for row in sqlite_file.query(self._db, f"SELECT * FROM {table} ORDER BY {order}"):
                 yield (table, *row)
 
 
 def version_like(db: apsw.Connection, workspace: str, name: str, version: str) -> str | None:
-    row = sqlite.row(
+    row = sqlite_file.row(
         db,
         "SELECT version FROM version WHERE workspace = ? AND name = ? AND precedence = ?",
         (workspace, name, precedence(version)),
@@ -321,7 +321,7 @@ def version_like(db: apsw.Connection, workspace: str, name: str, version: str) -
 
 
 def name_like(db: apsw.Connection, workspace: str, name: str) -> str | None:
-    row = sqlite.row(
+    row = sqlite_file.row(
         db, "SELECT name FROM prompt WHERE workspace = ? AND folded = ?", (workspace, fold(name))
     )
     return row[0] if row else None

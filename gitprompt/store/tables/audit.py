@@ -7,15 +7,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection
 from gitprompt.store.tables import rows
-from gitprompt.store.tables.rows import Connection, Listing
+from gitprompt.store.tables.rows import Listing
 
 
 class AuditRow(NamedTuple):
     """`outcome` is done, pending or failed; `timestamp` is in Unix seconds."""
 
-    workspace_id: str
+    workspace: str
     action: str
     prompt_name: str | None
     version_tag: str | None
@@ -75,23 +75,24 @@ COLUMNS = ", ".join(AuditRow._fields)
 LISTING = Listing("audit", COLUMNS, "audit")
 
 
-def insert(db: Connection, entries: Sequence[AuditRow]) -> list[int]:
+def insert(db: Connection, entries: Sequence[AuditRow]) -> Sequence[int]:
     """Write rows; returns their ids."""
+    return _insert(db, COLUMNS, entries, entries)
+
+
+def _begin(db: Connection, items: Sequence[Expected]) -> Sequence[int]:
+    """Write pending rows; returns their ids."""
+    rows_of = [(*item.entry._replace(outcome="pending"), item.ref, item.oid) for item in items]
+    return _insert(db, f"{COLUMNS}, ref, oid", [item.entry for item in items], rows_of)
+
+
+def _insert(
+    db: Connection, columns: str, entries: Sequence[AuditRow], values: Sequence[Sequence[Any]]
+) -> Sequence[int]:
     if not entries:
         return []
-    rows.insert(db, "audit", COLUMNS, entries)
-    rows.add_to_tally(db, "audit", [entry.workspace_id for entry in entries])
-    last = db.last_insert_rowid()
-    return list(range(last - len(entries) + 1, last + 1))
-
-
-def _begin(db: Connection, items: Sequence[Expected]) -> list[int]:
-    """Write pending rows; returns their ids."""
-    ids = insert(db, [item.entry._replace(outcome="pending") for item in items])
-    db.executemany(
-        "UPDATE audit SET ref = ?, oid = ? WHERE id = ?",
-        [(item.ref, item.oid, row) for item, row in zip(items, ids, strict=True)],
-    )
+    ids = rows.insert_numbered(db, "audit", columns, values)
+    rows.add_to_tally(db, "audit", [entry.workspace for entry in entries])
     return ids
 
 
@@ -101,20 +102,25 @@ class ExpectedTogether(NamedTuple):
     expected: Sequence[Expected]
 
     @classmethod
-    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[list[int]]:
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[Sequence[int]]:
         return [_begin(db, item.expected) for item in items]
 
 
 class Settled(NamedTuple):
-    """(id, outcome) of rows that were pending."""
+    """(id, outcome) of rows of a workspace that were pending."""
 
+    workspace: str
     outcomes: Sequence[tuple[int, str]]
 
     @classmethod
     def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
-        db.executemany(
-            "UPDATE audit SET outcome = ? WHERE id = ?",
-            [(outcome, row) for item in items for row, outcome in item.outcomes],
+        db.execute_each(
+            "UPDATE audit SET outcome = $1 WHERE workspace = $2 AND id = $3",
+            [
+                (outcome, item.workspace, number)
+                for item in items
+                for number, outcome in item.outcomes
+            ],
         )
         return [None] * len(items)
 
@@ -136,13 +142,17 @@ class Pending(NamedTuple):
     """What was begun and not settled, as after a crash."""
 
     def answer(self, db: Connection) -> list[tuple[int, Expected]]:
-        pending = sqlite.query(
-            db, f"SELECT id, ref, oid, {COLUMNS} FROM audit WHERE outcome = 'pending' ORDER BY id"
+        pending = db.query(
+            f"SELECT id, ref, oid, {COLUMNS} FROM audit WHERE outcome = 'pending' ORDER BY id"
         )
         return [(row[0], Expected(AuditRow(*row[3:]), row[1], row[2])) for row in pending]
 
 
 def _has(db: Connection, entry: AuditRow) -> bool:
-    sql = "SELECT 1 FROM audit WHERE workspace_id = ? AND action = ? AND target_id = ? LIMIT 1"
-    key = entry.workspace_id, entry.action, entry.target_id
-    return sqlite.row(db, sql, key) is not None
+    return (
+        db.row(
+            "SELECT 1 FROM audit WHERE workspace = $1 AND action = $2 AND target_id = $3 LIMIT 1",
+            (entry.workspace, entry.action, entry.target_id),
+        )
+        is not None
+    )

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Connection
 
 
 class KeyRecord(NamedTuple):
@@ -66,19 +65,20 @@ class KeyUse(NamedTuple):
 
     @classmethod
     def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
-        db.executemany(
-            "UPDATE api_key SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
+        db.execute_each(
+            "UPDATE api_key SET last_used_at = $1"
+            " WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)",
             [(at, key_id) for item in items for key_id, at in item.used.items()],
         )
         return [None] * len(items)
 
 
-class KeyByHash(NamedTuple):
-    hashed: str
+class KeysByHash(NamedTuple):
+    """All keys, by the hashes of their secrets."""
 
-    def answer(self, db: Connection) -> KeyRecord | None:
-        row = sqlite.row(db, f"SELECT {_COLUMNS} FROM api_key WHERE hash = ?", self)
-        return KeyRecord(*row) if row else None
+    def answer(self, db: Connection) -> dict[str, KeyRecord]:
+        rows = db.query(f"SELECT hash, {_COLUMNS} FROM api_key")
+        return {row[0]: KeyRecord(*row[1:]) for row in rows}
 
 
 class Keys(NamedTuple):
@@ -87,31 +87,31 @@ class Keys(NamedTuple):
     workspace: str | None
 
     def answer(self, db: Connection) -> list[KeyRecord]:
-        rows = sqlite.query(
-            db,
-            f"SELECT {_COLUMNS} FROM api_key WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY id",
+        rows = db.query(
+            f"SELECT {_COLUMNS} FROM api_key"
+            " WHERE CAST($1 AS TEXT) IS NULL OR workspace_id = $1 ORDER BY id",
             self,
         )
         return [KeyRecord(*row) for row in rows]
 
 
 def _insert(db: Connection, item: KeyInsertion) -> int:
-    db.execute(
+    row = db.row(
         "INSERT INTO api_key (name, workspace_id, scopes, hash, created_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        " VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
         item[:-1],
     )
-    key_id = db.last_insert_rowid()
+    assert row is not None
+    key_id = int(row[0])
     audit.insert(db, [item.audit._replace(target_id=str(key_id))])
     return key_id
 
 
 def _remove(db: Connection, item: KeyRemoval) -> bool:
-    db.execute(
-        "DELETE FROM api_key WHERE id = ?1 AND (?2 IS NULL OR workspace_id = ?2)",
+    removed = db.execute(
+        "DELETE FROM api_key WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR workspace_id = $2)",
         (item.key_id, item.workspace),
     )
-    removed = db.changes() > 0
     if removed:
         audit.insert(db, [item.audit])
-    return removed
+    return removed > 0

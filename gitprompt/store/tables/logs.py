@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from gitprompt.core.usage import ModelCall, Usage
 from gitprompt.errors import Conflict, GitpromptError
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rollups, rows
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Connection, Listing
+from gitprompt.store.tables.rows import Listing
 
 
 class LogRow(NamedTuple):
@@ -76,8 +76,7 @@ def insert(db: Connection, items: Sequence[LogInsertion]) -> list[StoredLog | Gi
 def _insert(db: Connection, items: Sequence[LogInsertion]) -> list[StoredLog]:
     if not items:
         return []
-    rows.insert(db, "log", COLUMNS, [item.row for item in items])
-    last = db.last_insert_rowid()
+    ids = rows.insert_numbered(db, "log", COLUMNS, [item.row for item in items])
     rows.add_to_tally(db, "log", [item.row.workspace for item in items])
     audit.insert(db, [item.audit for item in items])
     rollups.add(db, [item.usage for item in items])
@@ -86,15 +85,14 @@ def _insert(db: Connection, items: Sequence[LogInsertion]) -> list[StoredLog]:
     )
     return [
         StoredLog(number, True, spanned.pop(_call_key(item.row), None) if spanned else None)
-        for number, item in enumerate(items, start=last - len(items) + 1)
+        for number, item in zip(ids, items, strict=True)
     ]
 
 
 def _known(db: Connection, item: LogInsertion) -> StoredLog | GitpromptError | None:
     """The log with this `log_id`, or a Conflict if it says something else."""
-    row = sqlite.row(
-        db,
-        f"SELECT id, {COLUMNS} FROM log WHERE workspace = ? AND log_id = ?",
+    row = db.row(
+        f"SELECT id, {COLUMNS} FROM log WHERE workspace = $1 AND log_id = $2",
         (item.row.workspace, item.row.log_id),
     )
     if row is None:
@@ -118,20 +116,19 @@ def _count_once(
     taken_back: dict[tuple[str, str, str | None], ModelCall] = {}
     calls = Counter(_call_key(row) for row in logged)
     for call, number in calls.items():
-        spans = sqlite.query(
-            db,
-            f"SELECT {rollups.TRACED} FROM span JOIN trace ON trace.id = span.trace"
-            f" WHERE trace.workspace = ? AND {rollups.TRACE_KEY} = ? AND span.span_id = ?",
+        spans = db.query(
+            f"SELECT {rollups.TRACED} FROM {rollups.SPANS}"
+            f" WHERE trace.workspace = $1 AND {rollups.TRACE_KEY} = $2 AND span.span_id = $3",
             call,
         )
         traced = [one for row in spans if (one := rollups.of_traced(row))]
         if not traced:
             continue
         sql = (
-            f"SELECT count(*) FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ?"
-            " AND span_id = ?"
+            f"SELECT count(*) FROM log WHERE workspace = $1 AND {rollups.LOG_KEY} = $2"
+            " AND span_id = $3"
         )
-        if sqlite.query(db, sql, call)[0][0] == number:
+        if db.query(sql, call)[0][0] == number:
             rollups.add(db, [one.usage for one in traced], sign=-1)
             taken_back[call] = traced[0]
     return taken_back
@@ -140,13 +137,13 @@ def _count_once(
 def of_spans(db: Connection, workspace: str, trace_id: str) -> Mapping[str, ModelCall]:
     """The calls of a trace that are logged, by the id of their span; of several logs the first."""
     key = workspace, rollups.trace_key(trace_id)
-    if not sqlite.query(db, _ANY_OF_TRACE, key):  # nearly always: its index answers
+    if not db.query(_ANY_OF_TRACE, key):  # nearly always: its index answers
         return {}
-    calls = sqlite.query(db, _ALL_OF_TRACE, key)
+    calls = db.query(_ALL_OF_TRACE, key)
     return {row[0]: ModelCall(row[1], row[2], row[3], rollups.of_log(row[4:])) for row in calls}
 
 
-_OF_TRACE = f"FROM log WHERE workspace = ? AND {rollups.LOG_KEY} = ? AND span_id IS NOT NULL"
+_OF_TRACE = f"FROM log WHERE workspace = $1 AND {rollups.LOG_KEY} = $2 AND span_id IS NOT NULL"
 _ANY_OF_TRACE = f"SELECT 1 {_OF_TRACE} LIMIT 1"
 _ALL_OF_TRACE = (
     f"SELECT span_id, provider, model, cost_usd, {rollups.LOGGED} {_OF_TRACE} ORDER BY id DESC"
@@ -154,14 +151,15 @@ _ALL_OF_TRACE = (
 
 
 class RecentModels(NamedTuple):
-    """(provider, model) of the newest logs of calls that did not fail."""
+    """(provider, model) of the newest logs of calls that did not fail, as many of each workspace."""
 
     limit: int
 
-    def answer(self, db: Connection) -> list[tuple[str | None, str | None]]:
-        return sqlite.query(
+    def answer(self, db: Connection) -> list[tuple[Any, ...]]:
+        return rows.newest_of_each(
             db,
+            self.limit,
             "SELECT DISTINCT provider, model FROM (SELECT provider, model, status FROM log"
-            " ORDER BY id DESC LIMIT ?) AS recent WHERE status IS DISTINCT FROM 'error'",
-            self,
+            " WHERE workspace = $1 ORDER BY id DESC LIMIT $2) AS recent"
+            " WHERE status IS DISTINCT FROM 'error'",
         )

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.core.publication import Pin, Version
-from gitprompt.store.engines import sqlite
-from gitprompt.store.tables import rows
-from gitprompt.store.tables.rows import Connection
+from gitprompt.store.engines import Connection
 
 _COLUMNS = "name, version, tag, commit_oid, blob, created_at, author, path, first_seen"
 
@@ -25,7 +23,7 @@ class NewPins(NamedTuple):
     def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
         for workspace, versions, first_seen in items:
             pins = [(workspace, *version, first_seen) for version in versions]
-            rows.insert(db, "pin", f"workspace, {_COLUMNS}", pins, verb="INSERT OR IGNORE")
+            db.insert("pin", f"workspace, {_COLUMNS}", pins, keep="workspace, name, version")
         return [None] * len(items)
 
 
@@ -35,9 +33,8 @@ class OnePin(NamedTuple):
     version: str
 
     def answer(self, db: Connection) -> Pin | None:
-        row = sqlite.row(
-            db,
-            f"SELECT {_COLUMNS} FROM pin WHERE workspace = ? AND name = ? AND version = ?",
+        row = db.row(
+            f"SELECT {_COLUMNS} FROM pin WHERE workspace = $1 AND name = $2 AND version = $3",
             self,
         )
         return _pin(row) if row else None
@@ -52,10 +49,9 @@ class PinsAfter(NamedTuple):
     limit: int
 
     def answer(self, db: Connection) -> list[Pin]:
-        pins = sqlite.query(
-            db,
-            f"SELECT {_COLUMNS} FROM pin WHERE workspace = ? AND (name, version) > (?, ?)"
-            " ORDER BY name, version LIMIT ?",
+        pins = db.query(
+            f"SELECT {_COLUMNS} FROM pin WHERE workspace = $1 AND (name, version) > ($2, $3)"
+            " ORDER BY name, version LIMIT $4",
             self,
         )
         return [_pin(row) for row in pins]
@@ -67,7 +63,7 @@ class AnyPin(NamedTuple):
     workspace: str
 
     def answer(self, db: Connection) -> bool:
-        return sqlite.row(db, "SELECT 1 FROM pin WHERE workspace = ? LIMIT 1", self) is not None
+        return db.row("SELECT 1 FROM pin WHERE workspace = $1 LIMIT 1", self) is not None
 
 
 def _pin(row: Sequence[Any]) -> Pin:

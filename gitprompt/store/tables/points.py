@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rows
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Condition, Connection
+from gitprompt.store.tables.rows import Bound, Condition
 
 Aggregate = Literal["avg", "sum", "min", "max", "count", "last"]
 MAX_STEPS = 10_000
@@ -51,15 +51,14 @@ _SQL: dict[Aggregate, str] = {
     "sum": "sum(value)",
     "min": "min(value)",
     "max": "max(value)",
-    "count": "count(*) * 1.0",
-    # SQLite takes a bare column from the row of the maximum.
-    "last": "value",
+    "count": "CAST(count(*) AS DOUBLE PRECISION)",
+    "last": "max(CASE WHEN newest = 1 THEN value END)",
 }
 
 
 def insert(db: Connection, items: Sequence[NewPoints]) -> list[int]:
     """How many points each item had."""
-    rows.insert(db, "metric", COLUMNS, [point for item in items for point in item.points])
+    rows.insert_numbered(db, "metric", COLUMNS, [point for item in items for point in item.points])
     audit.insert(db, [item.audit for item in items])
     return [len(item.points) for item in items]
 
@@ -72,12 +71,18 @@ class Steps(NamedTuple):
     aggregate: Aggregate
 
     def answer(self, db: Connection) -> list[Step]:
-        where, values = rows.where(self.conditions)
-        steps = sqlite.query(
-            db,
-            f"SELECT at, value, points FROM (SELECT timestamp / ? * ? AS at, {_SQL[self.aggregate]}"
-            f" AS value, count(*) AS points, max(timestamp * 4194304 + id % 4194304) FROM metric"
-            f" WHERE {where} GROUP BY at ORDER BY at LIMIT ?)",
-            (self.step, self.step, *values, MAX_STEPS),
+        bound = Bound()
+        step = bound.bind(self.step)
+        newest = (
+            f", row_number() OVER (PARTITION BY timestamp / {step} ORDER BY timestamp DESC, id DESC)"
+            " AS newest"
+            if self.aggregate == "last"
+            else ""
+        )
+        steps = db.query(
+            f"SELECT begins, {_SQL[self.aggregate]}, count(*) FROM (SELECT timestamp / {step} * {step}"
+            f" AS begins, value{newest} FROM metric WHERE {rows.where(bound, self.conditions)})"
+            f" AS point GROUP BY begins ORDER BY begins LIMIT {bound.bind(MAX_STEPS)}",
+            bound.values,
         )
         return [Step(*row) for row in steps]

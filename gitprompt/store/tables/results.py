@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from gitprompt.core.usage import HOUR
 from gitprompt.errors import Conflict, GitpromptError, NotFound
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rollups, rows
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.rollups import Score
-from gitprompt.store.tables.rows import Connection, Listing
+from gitprompt.store.tables.rows import Listing
 
 
 class NumberedSuite(NamedTuple):
@@ -24,6 +24,7 @@ class NumberedSuite(NamedTuple):
 class ResultRow(NamedTuple):
     """`suite` is its number; prompt and version are what was scored."""
 
+    workspace: str
     suite: int
     result_id: str | None
     run_id: str | None
@@ -38,7 +39,6 @@ class ResultInsertion(NamedTuple):
     """A result of a suite; where its run's trace names a prompt version, that is what was scored.
     `min_score` is what passes, None if the suite does not say."""
 
-    workspace: str
     row: ResultRow
     audit: AuditRow
     suite_name: str
@@ -56,7 +56,7 @@ class StoredResult(NamedTuple):
 
 COLUMNS = ", ".join(ResultRow._fields)
 LISTING = Listing("result", COLUMNS)
-_SAID = ("suite", "result_id", "run_id", "score", "metadata")
+_SAID = ("workspace", "suite", "result_id", "run_id", "score", "metadata")
 
 
 class SuiteNames(NamedTuple):
@@ -68,10 +68,13 @@ class SuiteNames(NamedTuple):
 
     @classmethod
     def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
-        db.executemany(
-            "INSERT INTO suite (workspace, name, created_at) SELECT ?1, ?2, ?3"
-            " WHERE NOT EXISTS (SELECT 1 FROM suite WHERE workspace = ?1 AND name = ?2)",
-            [(workspace, name, now) for workspace, names, now in items for name in names],
+        suites = [(workspace, name, now) for workspace, names, now in items for name in names]
+        numbers = db.numbers("suite", len(suites))
+        db.insert(
+            "suite",
+            "id, workspace, name, created_at",
+            [(number, *suite) for number, suite in zip(numbers, suites, strict=True)],
+            keep="workspace, name",
         )
         return [None] * len(items)
 
@@ -82,7 +85,7 @@ class NumberedSuites(NamedTuple):
     workspace: str
 
     def answer(self, db: Connection) -> Mapping[str, NumberedSuite]:
-        rows = sqlite.query(db, "SELECT id, name, created_at FROM suite WHERE workspace = ?", self)
+        rows = db.query("SELECT id, name, created_at FROM suite WHERE workspace = $1", self)
         return {row[1]: NumberedSuite(*row) for row in rows}
 
 
@@ -93,28 +96,27 @@ def insert(db: Connection, items: Sequence[ResultInsertion]) -> list[StoredResul
 
 def _insert(db: Connection, item: ResultInsertion) -> StoredResult | GitpromptError:
     row = item.row
-    if sqlite.row(db, "SELECT 1 FROM suite WHERE id = ?", (row.suite,)) is None:
+    if db.row("SELECT 1 FROM suite WHERE workspace = $1 AND id = $2", row[:2]) is None:
         return NotFound("Evaluation not found")
     if row.result_id is not None:
-        before = sqlite.row(
-            db,
-            f"SELECT id, {', '.join(_SAID)} FROM result WHERE suite = ? AND result_id = ?",
-            (row.suite, row.result_id),
+        before = db.row(
+            f"SELECT id, {', '.join(_SAID)} FROM result"
+            " WHERE workspace = $1 AND suite = $2 AND result_id = $3",
+            row[:3],
         )
         if before is not None:
-            if rows.differs(before[1:], row[:5], _SAID, ["metadata"]):
+            if rows.differs(before[1:], row[: len(_SAID)], _SAID, ["metadata"]):
                 return Conflict(f"Result {row.result_id} exists with other content")
             return StoredResult(int(before[0]), is_new=False)
-    scored = _scored(db, item.workspace, row.run_id)
+    scored = _scored(db, row.workspace, row.run_id)
     if scored is not None:
         row = row._replace(prompt_name=scored[0], version_tag=scored[1])
-    rows.insert(db, "result", COLUMNS, [row])
-    result = db.last_insert_rowid()
+    (result,) = rows.insert_numbered(db, "result", COLUMNS, [row])
     audit.insert(db, [item.audit])
     if row.score is not None:
         hour = row.created_at // HOUR
         prompt, version = row.prompt_name or "", row.version_tag or ""
-        rollups.add_scores(db, [Score(item.workspace, prompt, version, hour, row.score)])
+        rollups.add_scores(db, [Score(row.workspace, prompt, version, hour, row.score)])
     return StoredResult(result, is_new=True)
 
 
@@ -122,11 +124,10 @@ def _scored(db: Connection, workspace: str, run_id: str | None) -> tuple[Any, ..
     """Prompt and version of the trace of a run, where it names them."""
     if run_id is None:
         return None
-    return sqlite.row(
-        db,
+    return db.row(
         "SELECT trace.prompt_name, trace.version_tag FROM run JOIN trace"
         " ON trace.workspace = run.workspace AND trace.trace_id = run.trace_id"
-        " WHERE run.workspace = ? AND run.run_id = ? AND trace.prompt_name IS NOT NULL",
+        " WHERE run.workspace = $1 AND run.run_id = $2 AND trace.prompt_name IS NOT NULL",
         (workspace, run_id),
     )
 
@@ -144,24 +145,25 @@ class SuiteRemoval(NamedTuple):
 
 def _forget(db: Connection, suites: Sequence[SuiteRemoval]) -> list[None]:
     for workspace, suite in suites:
-        scores = sqlite.query(
-            db,
+        scores = db.query(
             "SELECT coalesce(prompt_name, ''), coalesce(version_tag, ''), created_at / 3600, score"
-            " FROM result WHERE suite = ? AND score IS NOT NULL",
-            (suite,),
+            " FROM result WHERE workspace = $1 AND suite = $2 AND score IS NOT NULL",
+            (workspace, suite),
         )
         rollups.add_scores(db, [Score(workspace, *row) for row in scores], sign=-1)
-        db.execute("DELETE FROM suite WHERE id = ?", (suite,))
+        db.execute("DELETE FROM suite WHERE workspace = $1 AND id = $2", (workspace, suite))
     return [None] * len(suites)
 
 
 class RecentSuites(NamedTuple):
-    """Names of suites, those of all workspaces together, newest first."""
+    """Names of suites, newest first, as many of each workspace."""
 
     limit: int
 
     def answer(self, db: Connection) -> list[str]:
-        return [
-            row[0]
-            for row in sqlite.query(db, "SELECT name FROM suite ORDER BY id DESC LIMIT ?", self)
-        ]
+        suites = rows.newest_of_each(
+            db,
+            self.limit,
+            "SELECT name FROM suite WHERE workspace = $1 ORDER BY id DESC LIMIT $2",
+        )
+        return [row[0] for row in suites]

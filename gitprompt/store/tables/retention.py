@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection
 from gitprompt.store.tables import rows
-from gitprompt.store.tables.rows import Connection
 
 _TABLES = ("log", "trace", "run", "result", "metric")
 _TALLIED = ("log", "trace", "run")
@@ -31,21 +30,18 @@ class OldRows(NamedTuple):
 
 def _forget(db: Connection, table: str, before: int, limit: int) -> int:
     column, value = ("timestamp", before * 1000) if table == "metric" else ("created_at", before)
-    # Rows are as good as in order of time: look only at the oldest.
-    oldest = sqlite.query(
-        db,
-        f"SELECT id, {column} FROM {table} ORDER BY id LIMIT ?",
-        (limit,),
-    )
-    ids = [row[0] for row in oldest if row[1] < value]
-    if not ids:
-        return 0
-    selection = f"SELECT value FROM json_each('[{','.join(map(str, ids))}]')"
-    if table in _TALLIED:
-        for workspace, number in sqlite.query(
-            db,
-            f"SELECT workspace, count(*) FROM {table} WHERE id IN ({selection}) GROUP BY workspace",
-        ):
+    removed = 0
+    for workspace in rows.workspaces(db):
+        # Rows are as good as in order of time: look only at the oldest.
+        number = db.execute(
+            f"DELETE FROM {table} WHERE workspace = $1 AND id IN (SELECT id FROM"
+            f" (SELECT id, {column} AS at FROM {table} WHERE workspace = $1 ORDER BY id LIMIT $2)"
+            " AS oldest WHERE at < $3)",
+            (workspace, limit - removed, value),
+        )
+        if number and table in _TALLIED:
             rows.add_to_tally(db, table, [workspace], step=-number)
-    db.execute(f"DELETE FROM {table} WHERE id IN ({selection})")
-    return len(ids)
+        removed += number
+        if removed >= limit:
+            break
+    return removed

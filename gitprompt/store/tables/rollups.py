@@ -20,9 +20,12 @@ from gitprompt.core.usage import (
     of_span,
     percentile,
 )
-from gitprompt.store.engines import sqlite
-from gitprompt.store.tables.rows import Connection
+from gitprompt.store.engines import Connection
+from gitprompt.store.tables import rows
+from gitprompt.store.tables.rows import Bound
 
+_HOURLY = "workspace, prompt_name, version_tag, hour"
+_SUMS = ("calls", "errors", "tokens_in", "tokens_out", "tokens_cached", "cost_nano")
 _MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
 
 
@@ -76,29 +79,22 @@ def add_for(db: Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: i
         if latency is not None:
             place = (*key, bucket_of(latency))
             latencies[place] = latencies.get(place, 0) + sign
-    for key, total in sums.items():
-        db.execute(
-            "INSERT INTO usage_rollup (workspace, prompt_name, version_tag, hour, calls, errors,"
-            " tokens_in, tokens_out, tokens_cached, cost_nano) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
-            " errors = errors + excluded.errors, tokens_in = tokens_in + excluded.tokens_in,"
-            " tokens_out = tokens_out + excluded.tokens_out,"
-            " tokens_cached = tokens_cached + excluded.tokens_cached,"
-            " cost_nano = cost_nano + excluded.cost_nano",
-            (*key, *total),
-        )
-    db.executemany(
-        "INSERT INTO latency_rollup (workspace, prompt_name, version_tag, hour, bucket, calls)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET calls = calls + excluded.calls",
+    rows.add_up(db, "usage_rollup", _HOURLY, _SUMS, [(*key, *total) for key, total in sums.items()])
+    rows.add_up(
+        db,
+        "latency_rollup",
+        f"{_HOURLY}, bucket",
+        ["calls"],
         [(*place, calls) for place, calls in latencies.items()],
     )
 
 
 def add_scores(db: Connection, scores: Iterable[Score], *, sign: int = 1) -> None:
-    db.executemany(
-        "INSERT INTO score_rollup (workspace, prompt_name, version_tag, hour, scores, total)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scores = scores + excluded.scores,"
-        " total = total + excluded.total",
+    rows.add_up(
+        db,
+        "score_rollup",
+        _HOURLY,
+        ["scores", "total"],
         [(*score[:4], sign, sign * round(score.score * _MILLION)) for score in scores],
     )
 
@@ -134,35 +130,30 @@ def _statistics(
     versions: Sequence[str] | None,
     since: int,
 ) -> list[VersionStatistics]:
-    where = "workspace = ? AND hour >= ?"
-    values: tuple[Any, ...] = (workspace, since // HOUR)
+    bound = Bound()
+    where = f"workspace = {bound.bind(workspace)} AND hour >= {bound.bind(since // HOUR)}"
     if prompt_name is not None:
-        where, values = f"{where} AND prompt_name = ?", (*values, prompt_name)
+        where += f" AND prompt_name = {bound.bind(prompt_name)}"
     if versions is not None:
-        where += " AND version_tag IN (SELECT value FROM json_each(?))"
-        values = (*values, json.dumps(list(versions)))
-    usage = sqlite.query(
-        db,
-        "SELECT prompt_name, version_tag, sum(calls), sum(errors), sum(tokens_in),"
-        " sum(tokens_out), sum(tokens_cached), sum(cost_nano) FROM usage_rollup"
+        where += f" AND version_tag IN ({bound.bind_all(versions or [''])})"
+    usage = db.query(
+        f"SELECT prompt_name, version_tag, {_sums_of(_SUMS)} FROM usage_rollup"
         f" WHERE {where} GROUP BY 1, 2 HAVING sum(calls) > 0",
-        values,
+        bound.values,
     )
     latency: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for prompt, version, bucket, calls in sqlite.query(
-        db,
-        f"SELECT prompt_name, version_tag, bucket, sum(calls) FROM latency_rollup WHERE {where}"
-        " GROUP BY 1, 2, 3 HAVING sum(calls) > 0 ORDER BY 1, 2, 3",
-        values,
+    for prompt, version, bucket, calls in db.query(
+        f"SELECT prompt_name, version_tag, bucket, {_sums_of(['calls'])} FROM latency_rollup"
+        f" WHERE {where} GROUP BY 1, 2, 3 HAVING sum(calls) > 0 ORDER BY 1, 2, 3",
+        bound.values,
     ):
         latency.setdefault((prompt, version), []).append((bucket, calls))
     scores = {
         (prompt, version): (number, total)
-        for prompt, version, number, total in sqlite.query(
-            db,
-            "SELECT prompt_name, version_tag, sum(scores), sum(total) FROM score_rollup"
+        for prompt, version, number, total in db.query(
+            f"SELECT prompt_name, version_tag, {_sums_of(['scores', 'total'])} FROM score_rollup"
             f" WHERE {where} GROUP BY 1, 2 HAVING sum(scores) > 0",
-            values,
+            bound.values,
         )
     }
     sums = {(row[0], row[1]): row[2:] for row in usage}
@@ -170,6 +161,11 @@ def _statistics(
         _row_of(key, sums.get(key, (0,) * 6), latency.get(key, []), scores.get(key))
         for key in sorted(sums.keys() | scores.keys())
     ]
+
+
+def _sums_of(columns: Sequence[str]) -> str:
+    """Sums as integers: an engine may make something wider of them."""
+    return ", ".join(f"CAST(sum({column}) AS BIGINT)" for column in columns)
 
 
 def _row_of(
@@ -201,7 +197,7 @@ def rebuild(db: Connection, *, since: int = 0) -> None:
     retention has removed stays counted."""
     hour = -(-since // HOUR)
     for table in ("usage_rollup", "latency_rollup", "score_rollup"):
-        db.execute(f"DELETE FROM {table} WHERE hour >= ?", (hour,))
+        db.execute(f"DELETE FROM {table} WHERE hour >= $1", (hour,))
     for chunk in _chunks(_logged(db, hour * HOUR)):
         add(db, chunk)
     for chunk in _chunks(_traced(db, hour * HOUR)):
@@ -210,11 +206,9 @@ def rebuild(db: Connection, *, since: int = 0) -> None:
         db,
         [
             Score(*row)
-            for row in sqlite.query(
-                db,
-                "SELECT suite.workspace, coalesce(prompt_name, ''), coalesce(version_tag, ''),"
-                " result.created_at / 3600, score FROM result JOIN suite ON suite.id = suite"
-                " WHERE score IS NOT NULL AND result.created_at >= ?",
+            for row in db.query(
+                "SELECT workspace, coalesce(prompt_name, ''), coalesce(version_tag, ''),"
+                " created_at / 3600, score FROM result WHERE score IS NOT NULL AND created_at >= $1",
                 (hour * HOUR,),
             )
         ],
@@ -255,7 +249,7 @@ def of_log(row: Sequence[Any]) -> Usage:
 
 
 def _logged(db: Connection, since: int) -> Iterator[Usage]:
-    for row in db.execute(f"SELECT {LOGGED} FROM log WHERE created_at >= ?", (since,)):
+    for row in db.stream(f"SELECT {LOGGED} FROM log WHERE created_at >= $1", (since,)):
         yield of_log(row)
 
 
@@ -263,6 +257,7 @@ TRACED = (
     "trace.workspace, trace.prompt_name, trace.version_tag, span.created_at, span.status,"
     " span.start_time, span.end_time, span.metadata"
 )
+SPANS = "span JOIN trace ON trace.workspace = span.workspace AND trace.id = span.trace"
 # A call's trace is spelled as a UUID in one place and as 32 digits in another.
 TRACE_KEY = "lower(replace(trace.trace_id, '-', ''))"
 LOG_KEY = "lower(replace(log.trace_id, '-', ''))"
@@ -296,9 +291,9 @@ def of_traced(row: Sequence[Any]) -> ModelCall | None:
 
 
 def _traced(db: Connection, since: int) -> Iterator[Usage]:
-    spans = db.execute(
-        f"SELECT {TRACED} FROM span JOIN trace ON trace.id = span.trace"
-        f" WHERE span.metadata IS NOT NULL AND span.created_at >= ? AND {UNLOGGED}",
+    spans = db.stream(
+        f"SELECT {TRACED} FROM {SPANS}"
+        f" WHERE span.metadata IS NOT NULL AND span.created_at >= $1 AND {UNLOGGED}",
         (since,),
     )
     for row in spans:

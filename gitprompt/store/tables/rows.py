@@ -1,39 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tables of telemetry share: many rows in one statement, and pages newest first."""
+"""What the tables share: bound values, rows with a number, pages newest first, tallies."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Any, Literal, NamedTuple
 
-import apsw
-
-from gitprompt.store.engines import sqlite
-
-Connection = apsw.Connection
-_SIZES = (256, 64, 16, 4, 1)
+from gitprompt.store.engines import Connection, Row
 
 
-def insert(
-    db: Connection,
-    table: str,
-    columns: str,
-    rows: Sequence[Sequence[Any]],
-    *,
-    verb: str = "INSERT",
-) -> None:
-    """Insert rows; all but them are constants. Raises apsw.ConstraintError."""
-    placeholders = f"({','.join('?' * (columns.count(',') + 1))})"
-    at = 0
-    for size in _SIZES:
-        while len(rows) - at >= size:
-            values = list(chain.from_iterable(rows[at : at + size]))
-            db.execute(
-                f"{verb} INTO {table} ({columns}) VALUES {','.join([placeholders] * size)}", values
-            )
-            at += size
+class Bound:
+    """The values of one statement, numbered in the order in which they stand in its text."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def bind(self, value: Any) -> str:
+        """The placeholder of a value."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def bind_all(self, values: Iterable[Any]) -> str:
+        """Placeholders for a list in brackets."""
+        return ", ".join(self.bind(value) for value in values)
+
+
+def insert_numbered(
+    db: Connection, table: str, columns: str, rows: Sequence[Sequence[Any]]
+) -> Sequence[int]:
+    """Insert rows that have no id yet; returns the ids that they get, ascending. Raises Duplicate."""
+    ids = db.numbers(table, len(rows))
+    db.insert(
+        table, f"id, {columns}", [(number, *row) for number, row in zip(ids, rows, strict=True)]
+    )
+    return ids
+
+
+def add_up(db: Connection, table: str, key: str, sums: Sequence[str], rows: Iterable[Row]) -> None:
+    """Add to the sums of rows, each made if it is absent: values of `key`, then of `sums`.
+
+    In order of their keys: two writers that take the same rows in different orders would wait for
+    each other for ever.
+    """
+    columns = f"{key}, {', '.join(sums)}"
+    places = ", ".join(f"${number}" for number in range(1, columns.count(",") + 2))
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
+    db.execute_each(
+        f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT ({key}) DO UPDATE SET {added}",
+        sorted(rows),
+    )
+
+
+def workspaces(db: Connection) -> list[str]:
+    """The workspaces that ever stored something."""
+    return [row[0] for row in db.query("SELECT workspace FROM tally WHERE kind = 'audit'")]
+
+
+def newest_of_each(db: Connection, limit: int, sql: str) -> list[Row]:
+    """The rows of a query for `$1` each workspace and `$2` its share of `limit`."""
+    names = workspaces(db)
+    share = -(-limit // max(1, len(names)))
+    return [row for name in names for row in db.query(sql, (name, share))]
 
 
 class Condition(NamedTuple):
@@ -52,11 +80,16 @@ class Window(NamedTuple):
     before: int | None = None
 
 
-def where(conditions: Sequence[Condition]) -> tuple[str, tuple[Any, ...]]:
-    """The SQL of all conditions together, and the values that are bound to it."""
+def where(bound: Bound, conditions: Sequence[Condition]) -> str:
+    """The SQL of all conditions together; their values are bound."""
     assert all(condition.column.isidentifier() for condition in conditions)
-    sql = " AND ".join(f"{condition.column} {condition.operator} ?" for condition in conditions)
-    return sql or "1", tuple(condition.value for condition in conditions)
+    return (
+        " AND ".join(
+            f"{condition.column} {condition.operator} {bound.bind(condition.value)}"
+            for condition in conditions
+        )
+        or "TRUE"
+    )
 
 
 class Listing(NamedTuple):
@@ -69,27 +102,30 @@ class Listing(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The (id, *columns) of a part of the rows that meet all conditions, newest first, and how many
-    meet them. `tallied` is the workspace of which these are all rows, if no filter narrows them."""
+    """The (id, *columns) of a part of a workspace's rows that meet all conditions, newest first, and
+    how many meet them."""
 
     listing: Listing
+    workspace: str
     window: Window
-    conditions: Sequence[Condition]
-    tallied: str | None = None
+    conditions: Sequence[Condition] = ()
 
-    def answer(self, db: Connection) -> tuple[list[tuple[Any, ...]], int]:
+    def answer(self, db: Connection) -> tuple[list[Row], int]:
         table, columns, kind = self.listing
-        conditions, values = where(self.conditions)
-        if self.tallied is not None and kind is not None:
-            total = tally(db, self.tallied, kind)
+        conditions = [Condition("workspace", self.workspace), *self.conditions]
+        if kind is not None and not self.conditions:
+            total = tally(db, self.workspace, kind)
         else:
-            sql = f"SELECT count(*) FROM {table} WHERE {conditions}"
-            total = int(sqlite.query(db, sql, values)[0][0])
+            bound = Bound()
+            sql = f"SELECT count(*) FROM {table} WHERE {where(bound, conditions)}"
+            total = int(db.query(sql, bound.values)[0][0])
+        bound = Bound()
+        sql = f"SELECT id, {columns} FROM {table} WHERE {where(bound, conditions)}"
         if self.window.before is not None:
-            conditions, values = f"{conditions} AND id < ?", (*values, self.window.before)
-        sql = f"SELECT id, {columns} FROM {table} WHERE {conditions} ORDER BY id DESC"
-        values = (*values, self.window.limit, self.window.offset)
-        return sqlite.query(db, f"{sql} LIMIT ? OFFSET ?", values), total
+            sql += f" AND id < {bound.bind(self.window.before)}"
+        sql += f" ORDER BY id DESC LIMIT {bound.bind(self.window.limit)}"
+        sql += f" OFFSET {bound.bind(self.window.offset)}"
+        return db.query(sql, bound.values), total
 
 
 # How many rows a workspace has
@@ -106,9 +142,7 @@ class Tally(NamedTuple):
 
 
 def tally(db: Connection, workspace: str, kind: str) -> int:
-    row = sqlite.row(
-        db, "SELECT rows FROM tally WHERE workspace = ? AND kind = ?", (workspace, kind)
-    )
+    row = db.row("SELECT rows FROM tally WHERE workspace = $1 AND kind = $2", (workspace, kind))
     return int(row[0]) if row else 0
 
 
@@ -117,12 +151,9 @@ def add_to_tally(db: Connection, kind: str, workspaces: Iterable[str], step: int
     counts: dict[str, int] = {}
     for workspace in workspaces:
         counts[workspace] = counts.get(workspace, 0) + step
-    for workspace, number in counts.items():
-        db.execute(
-            "INSERT INTO tally (workspace, kind, rows) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET rows = rows + excluded.rows",
-            (workspace, kind, number),
-        )
+    add_up(
+        db, "tally", "workspace, kind", ["rows"], [(name, kind, n) for name, n in counts.items()]
+    )
 
 
 # JSON in a column

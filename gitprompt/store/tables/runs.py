@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.errors import Conflict, GitpromptError, NotFound
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rows
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Connection, Listing
+from gitprompt.store.tables.rows import Listing
 
 
 class RunRow(NamedTuple):
@@ -101,10 +101,10 @@ def _insert(db: Connection, item: RunInsertion) -> GitpromptError | bool:
             return Conflict(f"Run {row.run_id} exists with other content")
         return False
     if row.trace_id is not None:
-        sql = "SELECT 1 FROM trace WHERE workspace = ? AND trace_id = ?"
-        if sqlite.row(db, sql, (row.workspace, row.trace_id)) is None:
+        sql = "SELECT 1 FROM trace WHERE workspace = $1 AND trace_id = $2"
+        if db.row(sql, (row.workspace, row.trace_id)) is None:
             return NotFound("Trace not found")
-    rows.insert(db, "run", f"{COLUMNS}, has_ended", [(*row, int(row.status in FINISHED))])
+    rows.insert_numbered(db, "run", f"{COLUMNS}, has_ended", [(*row, int(row.status in FINISHED))])
     rows.add_to_tally(db, "run", [row.workspace])
     audit.insert(db, [item.audit])
     return True
@@ -123,9 +123,10 @@ def _change(db: Connection, item: RunUpdate) -> GitpromptError | ChangedRun:
     if status not in FINISHED:
         end_time = None
     db.execute(
-        "UPDATE run SET status = coalesce(?, status), output = coalesce(?, output),"
-        " metadata = coalesce(?, metadata), end_time = ?, updated_at = max(?, updated_at)"
-        " WHERE workspace = ? AND run_id = ?",
+        "UPDATE run SET status = coalesce($1, status), output = coalesce($2, output),"
+        " metadata = coalesce($3, metadata), end_time = $4,"
+        " updated_at = CASE WHEN updated_at < $5 THEN $5 ELSE updated_at END"
+        " WHERE workspace = $6 AND run_id = $7",
         (
             item.status,
             item.output,
@@ -139,11 +140,8 @@ def _change(db: Connection, item: RunUpdate) -> GitpromptError | ChangedRun:
     audit.insert(db, [item.audit])
     ends_first = False
     if status in FINISHED and before.status not in FINISHED:
-        db.execute(
-            "UPDATE run SET has_ended = 1 WHERE workspace = ? AND run_id = ? AND has_ended = 0",
-            (item.workspace, item.run_id),
-        )
-        ends_first = db.changes() > 0
+        sql = "UPDATE run SET has_ended = 1 WHERE workspace = $1 AND run_id = $2 AND has_ended = 0"
+        ends_first = db.execute(sql, (item.workspace, item.run_id)) > 0
     return ChangedRun(status, before.start_time, end_time, before.trace_id, ends_first)
 
 
@@ -153,11 +151,10 @@ class Running(NamedTuple):
     since: int
     limit: int
 
-    def answer(self, db: Connection) -> list[tuple[str, str, int]]:
-        return sqlite.query(
-            db,
+    def answer(self, db: Connection) -> list[tuple[Any, ...]]:
+        return db.query(
             "SELECT workspace, run_id, created_at FROM run WHERE status = 'running'"
-            " AND created_at >= ? ORDER BY created_at DESC LIMIT ?",
+            " AND created_at >= $1 ORDER BY created_at DESC LIMIT $2",
             self,
         )
 
@@ -173,10 +170,8 @@ class OneRun(NamedTuple):
 def delete(db: Connection, items: Sequence[RunDeletion]) -> list[GitpromptError | None]:
     outcomes: list[GitpromptError | None] = []
     for item in items:
-        db.execute(
-            "DELETE FROM run WHERE workspace = ? AND run_id = ?", (item.workspace, item.run_id)
-        )
-        if not db.changes():
+        sql = "DELETE FROM run WHERE workspace = $1 AND run_id = $2"
+        if not db.execute(sql, (item.workspace, item.run_id)):
             outcomes.append(NotFound("Run not found"))
             continue
         rows.add_to_tally(db, "run", [item.workspace], step=-1)
@@ -186,6 +181,6 @@ def delete(db: Connection, items: Sequence[RunDeletion]) -> list[GitpromptError 
 
 
 def _one(db: Connection, workspace: str, run_id: str) -> RunRow | None:
-    sql = f"SELECT {COLUMNS} FROM run WHERE workspace = ? AND run_id = ?"
-    row = sqlite.row(db, sql, (workspace, run_id))
+    sql = f"SELECT {COLUMNS} FROM run WHERE workspace = $1 AND run_id = $2"
+    row = db.row(sql, (workspace, run_id))
     return RunRow(*row) if row else None

@@ -7,14 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import apsw
-
 from gitprompt.core.usage import PLAIN, ModelCall, SpanFacts, Usage, facts_of, span_facts
 from gitprompt.errors import Conflict, GitpromptError, NotFound
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines import Connection, Duplicate
 from gitprompt.store.tables import audit, logs, rollups, rows
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Connection, Listing
+from gitprompt.store.tables.rows import Listing
 
 
 class TraceRow(NamedTuple):
@@ -91,24 +89,23 @@ class StoredSpans(NamedTuple):
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
 LISTING = Listing("trace", TRACE_COLUMNS, "trace")
 SPAN_COLUMNS = ", ".join(SpanRow._fields)
-_CHILD_COLUMNS = f"trace, {SPAN_COLUMNS}"
+_CHILD_COLUMNS = f"workspace, trace, {SPAN_COLUMNS}"
 
 
 def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[GitpromptError | bool]:
     """Whether each is new. The same id with the same content is the same trace; with other content a
     Conflict."""
     try:
-        with db:  # a savepoint
+        with db.savepoint():
             _insert_traces(db, items)
         return [True] * len(items)
-    except apsw.ConstraintError:
+    except Duplicate:
         pass
     outcomes: list[GitpromptError | bool] = []
     for item in items:
         row = item.row
-        before = sqlite.row(
-            db,
-            f"SELECT {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
+        before = db.row(
+            f"SELECT {TRACE_COLUMNS} FROM trace WHERE workspace = $1 AND trace_id = $2",
             (row.workspace, row.trace_id),
         )
         if before is None:
@@ -127,23 +124,23 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
     outcomes: list[bool] = []
     for item in items:
         row = item.row
-        sql = "SELECT id, prompt_name FROM trace WHERE workspace = ? AND trace_id = ?"
-        before = sqlite.row(db, sql, (row.workspace, row.trace_id))
+        sql = "SELECT id, prompt_name FROM trace WHERE workspace = $1 AND trace_id = $2"
+        before = db.row(sql, (row.workspace, row.trace_id))
         outcomes.append(before is None)
         if before is None:
             _insert_traces(db, [TraceInsertion(*item)])
         elif before[1] is None and row.prompt_name is not None:
-            count_spans(db, [before[0]], sign=-1)
+            count_spans(db, row.workspace, before[0], sign=-1)
             db.execute(
-                "UPDATE trace SET prompt_name = ?, version_tag = ? WHERE id = ?",
-                (row.prompt_name, row.version_tag, before[0]),
+                "UPDATE trace SET prompt_name = $1, version_tag = $2 WHERE workspace = $3 AND id = $4",
+                (row.prompt_name, row.version_tag, row.workspace, before[0]),
             )
-            count_spans(db, [before[0]], sign=1)
+            count_spans(db, row.workspace, before[0], sign=1)
     return outcomes
 
 
 def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:
-    rows.insert(db, "trace", TRACE_COLUMNS, [item.row for item in items])
+    rows.insert_numbered(db, "trace", TRACE_COLUMNS, [item.row for item in items])
     rows.add_to_tally(db, "trace", [item.row.workspace for item in items])
     audit.insert(db, [item.audit for item in items])
 
@@ -154,14 +151,14 @@ def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptErr
     for item in items:
         key = item.workspace, item.trace_id
         if key not in traces:
-            sql = "SELECT id, prompt_name, version_tag FROM trace WHERE workspace = ? AND trace_id = ?"
-            traces[key] = sqlite.row(db, sql, key)
+            sql = "SELECT id, prompt_name, version_tag FROM trace WHERE workspace = $1 AND trace_id = $2"
+            traces[key] = db.row(sql, key)
     pairs = [(item, traces[item.workspace, item.trace_id]) for item in items]
     known = [(item, trace) for item, trace in pairs if trace is not None]
     try:
-        with db:  # a savepoint
+        with db.savepoint():
             stored: list[GitpromptError | StoredSpans] = [*_insert_spans(db, known)]
-    except apsw.ConstraintError:
+    except Duplicate:
         stored = [_insert_new(db, item, trace) for item, trace in known]
     outcomes = iter(stored)
     return [NotFound("Trace not found") if trace is None else next(outcomes) for _, trace in pairs]
@@ -170,8 +167,10 @@ def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptErr
 def _insert_spans(
     db: Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]
 ) -> list[StoredSpans]:
-    children = [(trace[0], *span.row) for item, trace in items for span in item.spans]
-    rows.insert(db, "span", _CHILD_COLUMNS, children)
+    children = [
+        (item.workspace, trace[0], *span.row) for item, trace in items for span in item.spans
+    ]
+    rows.insert_numbered(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
     stored = [StoredSpans(item, _logged(db, item)) for item, _ in items]
     rollups.add_for(
@@ -204,7 +203,7 @@ def _insert_new(
     fresh: dict[str, CountedSpan] = {}
     for span in item.spans:
         row = span.row
-        before = fresh[row.span_id].row if row.span_id in fresh else _span(db, trace[0], row)
+        before = fresh[row.span_id].row if row.span_id in fresh else _span(db, item, trace[0], row)
         if before is None:
             fresh[row.span_id] = span
         elif rows.differs(before[:-1], row[:-1], SpanRow._fields[:-1], ["metadata"]):
@@ -213,9 +212,11 @@ def _insert_new(
     return _insert_spans(db, [(new, trace)])[0] if fresh else StoredSpans(new)
 
 
-def _span(db: Connection, trace: int, span: SpanRow) -> SpanRow | None:
-    sql = f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ? AND span_id = ?"
-    row = sqlite.row(db, sql, (trace, span.span_id))
+def _span(db: Connection, item: NewSpans, trace: int, span: SpanRow) -> SpanRow | None:
+    row = db.row(
+        f"SELECT {SPAN_COLUMNS} FROM span WHERE workspace = $1 AND trace = $2 AND span_id = $3",
+        (item.workspace, trace, span.span_id),
+    )
     return SpanRow(*row) if row else None
 
 
@@ -236,37 +237,38 @@ def delete(db: Connection, items: Sequence[TraceDeletion]) -> list[GitpromptErro
 
 def _delete(db: Connection, item: TraceDeletion) -> GitpromptError | None:
     key = item.workspace, item.trace_id
-    row = sqlite.row(db, "SELECT id FROM trace WHERE workspace = ? AND trace_id = ?", key)
+    row = db.row("SELECT id FROM trace WHERE workspace = $1 AND trace_id = $2", key)
     if row is None:
         return NotFound("Trace not found")
-    count_spans(db, [row[0]], sign=-1)
+    count_spans(db, item.workspace, row[0], sign=-1)
     rows.add_to_tally(db, "trace", [item.workspace], step=-1)
-    db.execute("UPDATE run SET trace_id = NULL WHERE workspace = ? AND trace_id = ?", key)
-    db.execute("DELETE FROM trace WHERE id = ?", (row[0],))
+    db.execute("UPDATE run SET trace_id = NULL WHERE workspace = $1 AND trace_id = $2", key)
+    db.execute("DELETE FROM trace WHERE workspace = $1 AND id = $2", (item.workspace, row[0]))
     audit.insert(db, [item.audit])
     return None
 
 
-def count_spans(db: Connection, traces: Sequence[int], *, sign: int) -> None:
-    """Put what the spans of these traces used into the rollups, or take it out."""
-    for trace in traces:
-        spans = sqlite.query(
-            db,
-            f"SELECT {rollups.TRACED} FROM span JOIN trace ON trace.id = span.trace"
-            f" WHERE span.trace = ? AND span.metadata IS NOT NULL AND {rollups.UNLOGGED}",
-            (trace,),
-        )
-        rollups.add(
-            db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=sign
-        )
+def count_spans(db: Connection, workspace: str, trace: int, *, sign: int) -> None:
+    """Put what the spans of a trace used into the rollups, or take it out."""
+    spans = db.query(
+        f"SELECT {rollups.TRACED} FROM {rollups.SPANS} WHERE span.workspace = $1"
+        f" AND span.trace = $2 AND span.metadata IS NOT NULL AND {rollups.UNLOGGED}",
+        (workspace, trace),
+    )
+    rollups.add(db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=sign)
 
 
 # reading
 
 
 def _recent(db: Connection, limit: int) -> set[tuple[str, SpanFacts]]:
-    newest = sqlite.query(
-        db, "SELECT name, status, metadata FROM span ORDER BY id DESC LIMIT ?", (limit,)
+    newest = rows.newest_of_each(
+        db,
+        limit,
+        "SELECT span.name, span.status, span.metadata FROM (SELECT workspace, id FROM trace"
+        " WHERE workspace = $1 ORDER BY id DESC LIMIT $2) AS recent"
+        " JOIN span ON span.workspace = recent.workspace AND span.trace = recent.id"
+        " ORDER BY span.trace DESC, span.id DESC LIMIT $2",
     )
     spans: set[tuple[str, SpanFacts]] = set()
     for name, status, metadata in newest:
@@ -296,7 +298,7 @@ class OneSpan(NamedTuple):
 
 
 class RecentSpans(NamedTuple):
-    """The names and facts of the newest spans, but for calls of models that failed; without costs."""
+    """The names and facts of the spans of the newest traces, but for calls of models that failed; without costs."""
 
     limit: int
 
@@ -305,28 +307,25 @@ class RecentSpans(NamedTuple):
 
 
 def _one(db: Connection, workspace: str, trace_id: str) -> tuple[TraceRow, list[SpanRow]] | None:
-    row = sqlite.row(
-        db,
-        f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE workspace = ? AND trace_id = ?",
+    row = db.row(
+        f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE workspace = $1 AND trace_id = $2",
         (workspace, trace_id),
     )
     if row is None:
         return None
-    spans = sqlite.query(
-        db,
-        f"SELECT {SPAN_COLUMNS} FROM span WHERE trace = ?"
+    spans = db.query(
+        f"SELECT {SPAN_COLUMNS} FROM span WHERE workspace = $1 AND trace = $2"
         " ORDER BY start_time IS NULL, start_time, id",
-        (row[0],),
+        (workspace, row[0]),
     )
     return TraceRow(*row[1:]), [SpanRow(*span) for span in spans]
 
 
 def _one_span(db: Connection, workspace: str, trace_id: str, span_id: str) -> SpanRow | None:
     columns = ", ".join(f"span.{column}" for column in SpanRow._fields)
-    row = sqlite.row(
-        db,
-        f"SELECT {columns} FROM span JOIN trace ON trace.id = span.trace"
-        " WHERE trace.workspace = ? AND trace.trace_id = ? AND span.span_id = ?",
+    row = db.row(
+        f"SELECT {columns} FROM {rollups.SPANS}"
+        " WHERE trace.workspace = $1 AND trace.trace_id = $2 AND span.span_id = $3",
         (workspace, trace_id, span_id),
     )
     return SpanRow(*row) if row else None

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitprompt.core.usage import Usage, bucket_of, percentile
-from gitprompt.store.engines import sqlite
+from gitprompt.store.engines.sqlite import Sqlite
 from gitprompt.store.tables import logs, rollups, traces
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.rollups import StatisticsQuery
@@ -39,9 +39,7 @@ STEP = st.one_of(
 def test_rollups_that_were_kept_equal_rollups_that_are_rebuilt(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str | None]], ms: int
 ) -> None:
-    db = sqlite.connect(
-        str(tmp_path_factory.mktemp("r") / "t.db"), "telemetry", durability="NORMAL"
-    )
+    db = Sqlite(str(tmp_path_factory.mktemp("r") / "t.db")).writer()
     entry = Actor("default", "t").did("x", 1)
     for number, (what, trace, span) in enumerate(steps):
         row = TraceRow("default", trace, "p", "1", None, 7_200)
