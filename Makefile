@@ -35,6 +35,7 @@ bench: $(READY)
 	$(BIN)/python bench/publish.py
 	$(BIN)/python bench/mixed.py
 	$(BIN)/python bench/metrics.py
+	$(BIN)/python bench/migrate.py
 
 soak: $(READY)
 	$(BIN)/pytest -m soak

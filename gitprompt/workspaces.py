@@ -198,7 +198,7 @@ class Workspaces:
         """Before serving: bring every workspace up to date; a broken one stops no other."""
         for source in list(self._sources.values()):
             with suppress(Exception):  # told already, and shown in its state
-                self.reconcile_now(source, progress(source.workspace))
+                self.reconcile_now(source, progress(f"indexing {source.workspace}"))
         self._executor.submit(self._sync.checkpoint)
 
     async def poke(self) -> None:

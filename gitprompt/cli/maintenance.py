@@ -179,7 +179,8 @@ def rebuild(data: str | None, since: int) -> None:
     path = os.path.join(config.data_folder(data), "telemetry.db")
     if not os.path.exists(path):
         raise NotFound(f"there is no {path}", hint="Is --data right?")
-    database = Database(path)
+    with _Bars() as show:
+        database = Database(path, progress=lambda at, total: show("migrating", at, total))
     try:
         database.write_now(RollupRebuild(since))
     finally:

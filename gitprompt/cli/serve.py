@@ -65,15 +65,15 @@ def _greet(url: str, settings: ServerSettings) -> None:
     sys.stdout.flush()
 
 
-def _bar(workspace: str) -> Progress:
-    """A bar on a terminal while a large index is built."""
+def _bar(what: str) -> Progress:
+    """A bar on a terminal while something large is built."""
     if not sys.stderr.isatty():
         return lambda _done, _total: None
     from rich.console import Console
     from rich.progress import Progress as Bar
 
     bar = Bar(console=Console(stderr=True), transient=True)
-    task = bar.add_task(f"indexing {workspace}", total=None, start=False)
+    task = bar.add_task(what, total=None, start=False)
 
     def show(done: int, total: int) -> None:
         if total < 1_000:

@@ -97,7 +97,11 @@ def sidecar(
         on_commit: list[OnCommit] = [counting]
         if tracing is not None:
             on_commit.append(tracing.committed)
-        database = Database(os.path.join(settings.data, "telemetry.db"), on_commit=on_commit)
+        database = Database(
+            os.path.join(settings.data, "telemetry.db"),
+            on_commit=on_commit,
+            progress=progress("migrating telemetry.db"),
+        )
         try:
             salt = keys.salt(settings.data, settings.salt, database)
         except BaseException:

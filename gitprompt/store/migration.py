@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import apsw
 
+from gitprompt import log
 from gitprompt.errors import SetupError
 
 Progress = Callable[[int, int], None]
@@ -74,6 +75,7 @@ def migrate(
         raise
     if current:
         connection.pragma("wal_checkpoint", "TRUNCATE")  # the journal may be as large as the file
+        log.info("the database has a new schema", path=path, schema=newest)
 
 
 def version_of(connection: apsw.Connection) -> int:
@@ -105,6 +107,7 @@ def _run_long(
     total = sum(_rows(connection, source) for source in sources)
     if total:
         _check_room(connection, path)
+        log.info("bringing the database to a new schema", path=path, rows=total)
         connection.pragma("cache_size", -_CACHE_KIB)
     done = 0
     for statement in statements:
