@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -63,20 +64,23 @@ class SqliteConnection:
         return self.db.changes()
 
     def execute_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        self.db.executemany(sql, rows)
+        if len(rows) == 1:  # as nearly always; twice as fast
+            self.db.execute(sql, rows[0])
+        else:
+            self.db.executemany(sql, rows)
 
     def insert(
         self, table: str, columns: str, rows: Sequence[Sequence[Any]], *, keep: str = ""
     ) -> None:
-        conflict = f" ON CONFLICT ({keep}) DO NOTHING" if keep else ""
-        placeholders = f"({','.join('?' * (columns.count(',') + 1))})"
         at = 0
         try:
+            if len(rows) == 1:
+                self.db.execute(_insertion(table, columns, keep, 1), rows[0])
+                return
             for size in _SIZES:
                 while len(rows) - at >= size:
                     self.db.execute(
-                        f"INSERT INTO {table} ({columns}) VALUES"
-                        f" {','.join([placeholders] * size)}{conflict}",
+                        _insertion(table, columns, keep, size),
                         tuple(chain.from_iterable(rows[at : at + size])),
                     )
                     at += size
@@ -84,11 +88,10 @@ class SqliteConnection:
             raise Duplicate(str(error)) from error
 
     def numbers(self, table: str, count: int) -> range:
-        row = self.row(
-            "UPDATE sequence SET last = last + $1 WHERE name = $2 RETURNING last", (count, table)
-        )
-        assert row is not None, table
-        return range(row[0] - count + 1, row[0] + 1)
+        # In two statements: RETURNING makes SQLite build a table for its answer, which costs more.
+        self.db.execute("UPDATE sequence SET last = last + $1 WHERE name = $2", (count, table))
+        last = self.db.execute("SELECT last FROM sequence WHERE name = $1", (table,)).get
+        return range(last - count + 1, last + 1)
 
     def savepoint(self) -> AbstractContextManager[Any]:
         return self.db
@@ -98,3 +101,11 @@ class SqliteConnection:
 
     def explained(self, error: Exception) -> Exception:
         return sqlite_file.explained(error)
+
+
+@cache
+def _insertion(table: str, columns: str, keep: str, size: int) -> str:
+    """Numbered placeholders would cost SQLite a search each."""
+    row = f"({','.join('?' * (columns.count(',') + 1))})"
+    conflict = f" ON CONFLICT ({keep}) DO NOTHING" if keep else ""
+    return f"INSERT INTO {table} ({columns}) VALUES {','.join([row] * size)}{conflict}"

@@ -80,9 +80,8 @@ def _insert(db: Connection, items: Sequence[LogInsertion]) -> list[StoredLog]:
     rows.add_to_tally(db, "log", [item.row.workspace for item in items])
     audit.insert(db, [item.audit for item in items])
     rollups.add(db, [item.usage for item in items])
-    spanned = _count_once(
-        db, [item.row for item in items if item.row.trace_id and item.row.span_id]
-    )
+    linked = [item.row for item in items if item.row.trace_id and item.row.span_id]
+    spanned = _count_once(db, linked) if linked else {}
     return [
         StoredLog(number, True, spanned.pop(_call_key(item.row), None) if spanned else None)
         for number, item in zip(ids, items, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from gitprompt.store.engines import Connection, Row
@@ -43,12 +44,17 @@ def add_up(db: Connection, table: str, key: str, sums: Sequence[str], rows: Iter
     In order of their keys: two writers that take the same rows in different orders would wait for
     each other for ever.
     """
+    db.execute_each(_addition(table, key, tuple(sums)), sorted(rows))
+
+
+@cache
+def _addition(table: str, key: str, sums: tuple[str, ...]) -> str:
     columns = f"{key}, {', '.join(sums)}"
     places = ", ".join(f"${number}" for number in range(1, columns.count(",") + 2))
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
-    db.execute_each(
-        f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT ({key}) DO UPDATE SET {added}",
-        sorted(rows),
+    return (
+        f"INSERT INTO {table} ({columns}) VALUES ({places})"
+        f" ON CONFLICT ({key}) DO UPDATE SET {added}"
     )
 
 
