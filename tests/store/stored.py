@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from gitprompt.core.usage import Usage
 from gitprompt.store.tables import rollups
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.logs import LogInsertion, LogRow
+from gitprompt.store.tables.runs import RunInsertion, RunRow
+from gitprompt.store.tables.traces import CountedSpan, NewSpans, SpanRow, TraceInsertion, TraceRow
 
 
 def new_log(workspace: str = "default", **fields: Any) -> LogInsertion:
@@ -16,3 +20,33 @@ def new_log(workspace: str = "default", **fields: Any) -> LogInsertion:
                     "created_at": 7_200, **fields})  # fmt: skip
     usage = rollups.of_log([getattr(row, name) for name in rollups.LOGGED.split(", ")])
     return LogInsertion(row, usage, Actor(workspace, "test").did("log:create", 7_200))
+
+
+def new_trace(
+    trace: str, workspace: str = "default", *, prompt: str | None = "p"
+) -> TraceInsertion:
+    version = "1" if prompt else None
+    row = TraceRow(workspace, trace, prompt, version, None, 7_200)
+    return TraceInsertion(row, Actor(workspace, "test").did("trace:create", 7_200))
+
+
+def new_spans(
+    trace: str, *ids: str, workspace: str = "default", name: str = "n", tokens_in: int | None = None
+) -> NewSpans:
+    """Spans of a trace; with `tokens_in` calls of a model, of the prompt that the trace names."""
+    metadata = None if tokens_in is None else json.dumps({"kind": "llm", "tokens_in": tokens_in})
+    usage = None
+    if tokens_in is not None:
+        usage = Usage(workspace, "", "", 2, 0, tokens_in, 0, 0, 0, 1)
+    spans = [
+        CountedSpan(SpanRow(one, None, name, "ok", 1, 2, metadata, 7_200), usage) for one in ids
+    ]
+    return NewSpans(workspace, trace, spans, Actor(workspace, "test").did("span:create", 7_200))
+
+
+def new_run(run: str, *, timed: bool = False, **fields: Any) -> RunInsertion:
+    empty = dict.fromkeys(RunRow._fields)
+    row = RunRow(**{**empty, "workspace": "default", "run_id": run, "workflow_name": "w",
+                    "status": "running", "start_time": 1, "created_at": 2, "updated_at": 3,
+                    **fields})  # fmt: skip
+    return RunInsertion(row, timed, Actor("default", "test").did("run:create", 2))

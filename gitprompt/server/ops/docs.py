@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from importlib.util import find_spec
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
@@ -38,26 +39,29 @@ _START = (
 )
 
 
+_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+
+async def openapi(described: Mapping[str, Any], request: Request) -> Response:
+    return Json(described)
+
+
+async def page(request: Request) -> Response:
+    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
+
+
+async def asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name == "start.js":
+        return Response(_START, media_type="text/javascript")
+    if name not in _ASSETS:
+        raise NotFound("Route not found")
+    return FileResponse(os.path.join(_folder(), name), media_type=_ASSETS[name])
+
+
 def routes(endpoints: Sequence[Endpoint]) -> list[Route]:
-    described = document(endpoints)
-
-    async def openapi(request: Request) -> Response:
-        return Json(described)
-
-    async def page(request: Request) -> Response:
-        return HTMLResponse(_PAGE, headers={"Content-Security-Policy": "default-src 'self';"
-            " style-src 'self' 'unsafe-inline'; img-src 'self' data:"})  # fmt: skip
-
-    async def asset(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name == "start.js":
-            return Response(_START, media_type="text/javascript")
-        if name not in _ASSETS:
-            raise NotFound("Route not found")
-        return FileResponse(os.path.join(_folder(), name), media_type=_ASSETS[name])
-
     return [
-        Route("/openapi.json", openapi),
+        Route("/openapi.json", partial(openapi, document(endpoints))),
         Route("/docs", page),
         Route("/docs/", page),
         Route("/docs/{name}", asset),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -46,43 +47,49 @@ ENDPOINTS = (
 )  # fmt: skip
 
 
+async def shallow(request: Request) -> Response:
+    return Json({"status": "ok"})
+
+
+async def deep(context: Context, request: Request) -> Response:
+    results = await asyncio.gather(
+        _checked(context.database.ping),
+        _on_this_thread(context.index.ping),  # the one that may use it
+        _checked(partial(_check_driver, context)),
+        _checked(partial(_check_sync, context)),
+    )
+    checks = dict(zip(("sqlite", "index", "driver", "sync"), results, strict=True))
+    healthy = all(result == "ok" for result in checks.values())
+    body = {
+        "status": "ok" if healthy else "degraded",
+        "checks": checks,
+        "dbType": "sqlite",
+        "dbConnected": checks["sqlite"] == "ok",
+        "driverType": context.driver.name,
+    }
+    return Json(body, status_code=200 if healthy else 503)
+
+
 def routes(context: Context) -> list[Route]:
-    async def health(request: Request) -> Response:
-        return Json({"status": "ok"})
+    return [Route(PATH, shallow), Route("/health/deep", partial(deep, context))]
 
-    async def deep(request: Request) -> Response:
-        workspaces = context.workspaces
 
-        def driver() -> None:
-            for name in workspaces.names:
-                source = workspaces.source(name)
-                if source is not None:
-                    context.driver.check(name, source.repository)
+def _check_driver(context: Context) -> None:
+    for name in context.workspaces.names:
+        source = context.workspaces.source(name)
+        if source is not None:
+            context.driver.check(name, source.repository)
 
-        def sync() -> None:
-            for name in workspaces.names:
-                error = workspaces.state(name).last_error
-                if error:
-                    raise RuntimeError(f"{name}: {error}")
 
-        async def index() -> str:
-            return _told(context.index.ping)  # its one thread is this one
+def _check_sync(context: Context) -> None:
+    for name in context.workspaces.names:
+        error = context.workspaces.state(name).last_error
+        if error:
+            raise RuntimeError(f"{name}: {error}")
 
-        results = await asyncio.gather(
-            _checked(context.database.ping), index(), _checked(driver), _checked(sync)
-        )
-        checks = dict(zip(("sqlite", "index", "driver", "sync"), results, strict=True))
-        healthy = all(result == "ok" for result in checks.values())
-        body = {
-            "status": "ok" if healthy else "degraded",
-            "checks": checks,
-            "dbType": "sqlite",
-            "dbConnected": checks["sqlite"] == "ok",
-            "driverType": context.driver.name,
-        }
-        return Json(body, status_code=200 if healthy else 503)
 
-    return [Route(PATH, health), Route("/health/deep", deep)]
+async def _on_this_thread(check: Callable[[], None]) -> str:
+    return _told(check)
 
 
 async def _checked(check: Callable[[], None]) -> str:

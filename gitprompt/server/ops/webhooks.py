@@ -88,25 +88,32 @@ ENDPOINTS = (
 )  # fmt: skip
 
 
-def routes(context: Context) -> list[Route]:
-    pokes: set[asyncio.Task[None]] = set()
+class Webhooks:
+    """Answers the pokes of forges."""
 
-    async def webhook(request: Request) -> Response:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._pokes: set[asyncio.Task[None]] = set()  # the event loop keeps no task alive
+
+    async def answer(self, request: Request) -> Response:
         dialect = DIALECTS.get(request.path_params["dialect"])
         if dialect is None:
             raise NotFound("Webhook not found")
-        secrets, signature = _expected(dialect, dialect.secret(context.settings), request)
+        configured = dialect.secret(self._context.settings)
+        secrets, signature = _expected(dialect, configured, request)
         body = await read_body(request.scope, request.receive, MAX_BYTES)
         _verify(dialect, secrets, signature, body)
         event = request.headers.get(dialect.event, "") if dialect.event else ""
         if dialect.pokes and event not in dialect.pokes:
             return Json({"message": "Event ignored", "event": event})
-        task = asyncio.create_task(context.workspaces.poke())
-        pokes.add(task)
-        task.add_done_callback(pokes.discard)
+        poke = asyncio.create_task(self._context.workspaces.poke())
+        self._pokes.add(poke)
+        poke.add_done_callback(self._pokes.discard)
         return Json({"message": "Sync triggered"})
 
-    return [Route("/webhooks/{dialect}", webhook, methods=["POST"])]
+
+def routes(context: Context) -> list[Route]:
+    return [Route("/webhooks/{dialect}", Webhooks(context).answer, methods=["POST"])]
 
 
 def _expected(dialect: Dialect, configured: str, request: Request) -> tuple[list[str], str]:

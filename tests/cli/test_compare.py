@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gitprompt diff`: each kind of change is written so that a person sees what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import Cli
+from tests.conftest import Outcome
+from tests.world import Clone
+
+USER = {"role": "user", "content": "Hello {{name}}!"}
+NAME = {"name": {"type": "string", "required": True}}
+Diff = Callable[..., Outcome]
+
+
+@pytest.fixture
+def diff(cli: Cli, clone: Clone) -> Diff:
+    """The command for two documents of the work tree; what is not given is as in the other."""
+
+    def command(before: Mapping[str, Any], after: Mapping[str, Any], *options: str) -> Outcome:
+        for name, change in (("a", before), ("b", after)):
+            document = {"messages": [USER], "variables": NAME, **change}
+            clone.write(f"prompts/{name}.json", json.dumps(document))
+        return cli("diff", "a@.", "b@.", *options)
+
+    return command
+
+
+def test_a_new_required_variable_is_major_and_says_why(diff: Diff) -> None:
+    name = {"type": "string"}
+    outcome = diff(
+        {"variables": {"name": name}},
+        {"variables": {"name": name, "city": {"type": "string", "required": True}}},
+    )
+    assert outcome.out.splitlines() == [
+        "+ variables.city  (newly required; major)",
+        '    + {"type": "string", "required": true}',
+        "",
+        "This deserves a major version.",
+    ]
+
+
+def test_a_setting_is_shown_by_its_path_before_and_after(diff: Diff) -> None:
+    outcome = diff(
+        {"model_config": {"temperature": 0.7, "stop": ["世界"]}},
+        {"model_config": {"temperature": 0, "stop": ["世界", None]}},
+    )
+    assert outcome.out.splitlines() == [
+        "~ model_config.temperature  (minor)",
+        "    - 0.7",
+        "    + 0",
+        "~ model_config.stop  (minor)",
+        '    - ["世界"]',
+        '    + ["世界", null]',
+        "",
+        "This deserves a minor version.",
+    ]
+
+
+def test_messages_that_come_or_go_are_shown_whole(diff: Diff) -> None:
+    example = {"role": "assistant", "content": "First line\n\nthird line\n"}
+    added = diff({}, {"messages": [USER, example]}).out.splitlines()
+    assert added[:4] == [
+        "+ messages[1]  (minor)",
+        "    + [assistant] First line",
+        "    + ",
+        "    + third line",
+    ]
+    removed = diff({"messages": [USER, example]}, {}).out.splitlines()
+    assert removed[:2] == ["- messages[1]  (minor)", "    - [assistant] First line"]
+
+
+def test_a_message_that_changed_has_two_sides_without_the_empty_lines(diff: Diff) -> None:
+    before = {**USER, "content": "One {{name}}\n\ntwo"}
+    after = {**USER, "content": "One {{name}}\n\nthree"}
+    outcome = diff({"messages": [before]}, {"messages": [after]})
+    assert outcome.out.splitlines()[:5] == [
+        "~ messages[0]  (patch)",
+        "    - One {{name}}",
+        "    - two",
+        "    + One {{name}}",
+        "    + three",
+    ]
+
+
+def test_another_role_and_another_key_of_a_message_are_told(diff: Diff) -> None:
+    outcome = diff({}, {"messages": [{**USER, "role": "system", "name": "ada"}]})
+    lines = outcome.out.splitlines()
+    assert lines[0] == "~ messages[0]  (role user → system; minor)"
+    assert "    name: None → 'ada'" in lines
+
+
+def test_the_same_document_in_another_spelling_has_no_differences(diff: Diff) -> None:
+    same = ({"name": "a", "version": "1.0.0"}, {"type": "chat"})
+    assert diff(*same).out == "No differences.\n"
+    assert json.loads(diff(*same, "--json").out) == {"bump": None, "changes": []}
+
+
+def test_json_says_every_change_and_the_highest_bump(diff: Diff) -> None:
+    outcome = diff(
+        {"description": "Greets"},
+        {"description": "Welcomes", "variables": {"name": {"type": "string"}}},
+        "--json",
+    )
+    value = json.loads(outcome.out)
+    assert value["bump"] == "minor"
+    assert [(change["path"], change["kind"], change["bump"]) for change in value["changes"]] == [
+        ("variables.name", "changed", "minor"),
+        ("description", "changed", "patch"),
+    ]
+
+
+def test_a_document_does_not_steer_the_terminal_of_who_compares(diff: Diff) -> None:
+    hostile = {**USER, "content": "x\x1b[2J {{name}}\u202e"}
+    outcome = diff({"description": "a\nb"}, {"description": "\x07", "messages": [hostile]})
+    assert "+ x\\x1b[2J {{name}}\\u202e" in outcome.out
+    assert '    - "a\\nb"' in outcome.out
+    assert set(outcome.out) & set("\x1b\x07\u202e") == set()
+
+
+def test_each_side_needs_a_document(cli: Cli, published: Clone) -> None:
+    assert cli("diff", "welcome").code == 2
+    refused = cli("diff", "welcome@1.0.0", "welcome@1.1.0")
+    assert (refused.code, "Published: 1.0.0" in refused.err) == (1, True)
