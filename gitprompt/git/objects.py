@@ -227,6 +227,18 @@ _COMMIT = re.compile(
 )
 
 
+def parse_tree(data: bytes) -> Iterator[tuple[str, bytes, str]]:
+    """(mode, name, object) of each entry of a tree, up to what is no entry."""
+    at = 0
+    while match := _ENTRY.match(data, at):
+        mode, name, oid = match.groups()
+        yield mode.decode(), name, oid.hex()
+        at = match.end()
+
+
+_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+
+
 def parse_tag(data: bytes) -> TagObject:
     match = _TAG.match(data.decode("utf-8", "replace"))
     if match is None:

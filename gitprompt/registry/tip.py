@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from gitprompt import checks
@@ -11,10 +10,8 @@ from gitprompt.core.document import SETTINGS, SUITES, stem
 from gitprompt.core.names import fold
 from gitprompt.core.publication import Rejection, Suite
 from gitprompt.core.settings import Settings
-from gitprompt.git.objects import Object, ObjectReader
+from gitprompt.git.objects import Object, ObjectReader, parse_tree
 from gitprompt.registry.versions import Severities, TreeFile, rejection
-
-_ENTRY = re.compile(rb"(\d{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 def _files(reader: ObjectReader, commit: str, folder: str) -> Iterator[TreeFile]:
@@ -25,8 +22,8 @@ def _files(reader: ObjectReader, commit: str, folder: str) -> Iterator[TreeFile]
         tree = reader.get(spec)
         if tree is None or tree.kind != "tree":
             continue
-        for mode, name, oid in _ENTRY.findall(tree.data):
-            file = TreeFile(f"{path}/{name.decode('utf-8', 'replace')}", mode.decode(), oid.hex())
+        for mode, name, oid in parse_tree(tree.data):
+            file = TreeFile(f"{path}/{name.decode('utf-8', 'replace')}", mode, oid)
             if file.mode == "40000":
                 todo.append((file.path, file.oid))
             else:

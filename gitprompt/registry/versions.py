@@ -22,7 +22,14 @@ from gitprompt.core.names import check_name
 from gitprompt.core.publication import Rejection, Version
 from gitprompt.core.versions import check_version, split_tag_ref
 from gitprompt.errors import Invalid
-from gitprompt.git.objects import Object, ObjectReader, Signature, parse_commit, parse_tag
+from gitprompt.git.objects import (
+    Object,
+    ObjectReader,
+    Signature,
+    parse_commit,
+    parse_tag,
+    parse_tree,
+)
 
 _new = tuple.__new__  # half the time of a NamedTuple's own constructor, for each of 100,000 tags
 
@@ -198,19 +205,34 @@ def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> TreeFil
 
 def _entries(tree: bytes, stem: str) -> dict[str, tuple[str, str]]:
     """Mode and object of the entries <stem> ("") and <stem>.yaml, .yml, .json (by their suffix) of
-    a tree, found without reading the others."""
-    entries = {}
+    a tree, found without reading the others; a name may hold what looks like another entry."""
+    entries: dict[str, tuple[str, str]] = {}
     needle = b" %b" % stem.encode()
     at = tree.find(needle)
     while at >= 0:
         tail = _TAIL.match(tree, at + len(needle))
         mode = tail and _MODE.search(tree, max(at - 6, 0), at)
         if tail and mode:
+            if not _surely_begins(tree, mode.start()):
+                return _entries_one_by_one(tree, stem)
             entries[tail[1].decode()] = mode[0].decode(), tree[tail.end() : tail.end() + 20].hex()
         at = tree.find(needle, at + 1)
     return entries
 
 
+def _surely_begins(tree: bytes, at: int) -> bool:
+    """Whether an entry begins here. Before it are the twenty bytes of the last one's object; if this
+    stood inside a name, there would be the mode of that entry and a space."""
+    before = tree[tree.rfind(b"\0", 0, at) + 1 : at]
+    return at == 0 or (len(before) <= 20 and not _DIGIT_AND_SPACE.search(before))
+
+
+def _entries_one_by_one(tree: bytes, stem: str) -> dict[str, tuple[str, str]]:
+    suffixes = {f"{stem}{suffix}".encode(): suffix for suffix in ("", *SUFFIXES)}
+    return {suffixes[name]: (mode, oid) for mode, name, oid in parse_tree(tree) if name in suffixes}
+
+
+_DIGIT_AND_SPACE = re.compile(rb"[0-7] ")
 _TAIL = re.compile(rb"(\.yaml|\.yml|\.json|)\0")
 _MODE = re.compile(rb"(?:100644|100755|100664|120000|160000|40000)\Z")
 

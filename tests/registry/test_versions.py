@@ -196,3 +196,47 @@ def test_the_document_in_a_tree_is_that_of_a_working_copy(
     assert tree_blob(reader, head, "support/triage") == blob
     assert tree_blob(reader, head, "support") is None
     assert tree_blob(reader, head, "no/such/folder") is None
+
+
+# Trees that hold what looks like an entry inside a name
+
+
+def committed(clone: Clone, files: dict[str, str]) -> str:
+    """A commit with these files below prompts/ and no others."""
+    clone.git("rm", "-rq", "--cached", "prompts")
+    for name, text in files.items():
+        blob = stored(clone, text)
+        clone.git("update-index", "--add", "--cacheinfo", f"100644,{blob},prompts/{name}")
+    return clone.git("commit-tree", "-m", "x", clone.git("write-tree"))
+
+
+@pytest.mark.parametrize(
+    "other", ["z100644 welcome.yaml", "100644 welcome.yaml", "40000 welcome.yaml"]
+)
+def test_a_name_that_ends_like_an_entry_is_not_that_entry(
+    published: Clone, reader: ObjectReader, other: str
+) -> None:
+    commit = committed(published, {"welcome.yaml": WELCOME, other: UNUSED})
+    blob = stored(published, WELCOME)
+    assert tree_blob(reader, commit, "welcome") == blob
+    assert version(reader, "welcome/2", commit).version.blob == blob
+    alone = committed(published, {other: UNUSED})
+    assert tree_blob(reader, alone, "welcome") is None
+    assert "has no prompts/welcome.yaml" in reason(reader, "welcome/2", alone)
+
+
+def test_an_entry_is_found_whatever_the_bytes_before_it(
+    published: Clone, reader: ObjectReader
+) -> None:
+    """The object before it may end in a zero, or look like a mode."""
+    blob, found = stored(published, WELCOME), set()
+    for number in range(700):
+        neighbour = stored(published, str(number))
+        raw = bytes.fromhex(neighbour)
+        if any(raw[at] in b"01234567" and raw[at + 1] == 32 for at in range(19)) or 0 in raw:
+            entry = f"100644 blob {neighbour}\ta.txt\n100644 blob {blob}\twelcome.yaml\n"
+            folder = published.git("mktree", stdin=entry)
+            tree = published.git("mktree", stdin=f"040000 tree {folder}\tprompts\n")
+            commit = published.git("commit-tree", "-m", "x", tree)
+            found.add(tree_blob(reader, commit, "welcome"))
+    assert found == {blob}
