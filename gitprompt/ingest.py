@@ -194,7 +194,7 @@ class Ingest:
     async def result(
         self, actor: Actor, row: ResultRow, *, suite_name: str, min_score: float | None
     ) -> tuple[int, int]:
-        """Store the result of an evaluation; returns its id and when it was stored."""
+        """Store the result of an evaluation; returns its id and when it was first stored."""
         now = self._clock()
         entry = actor.did(
             "result:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
@@ -203,7 +203,7 @@ class Ingest:
         row = row._replace(created_at=now)
         item = ResultInsertion(row, entry, suite_name, min_score)
         stored = await self._database.write(item)
-        return stored.id, now
+        return stored.id, stored.created_at
 
     async def points(self, actor: Actor, points: Sequence[PointRow]) -> int:
         """Store metric points; returns how many."""

@@ -56,9 +56,9 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
             os.unlink(temporary)
         with open(path, encoding="ascii") as file:
             value = file.read().strip().encode()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SetupError(
-            f"the salt {path} cannot be read or made: {error.strerror}",
+            f"the salt {path} cannot be read or made: {error}",
             hint="Choose another folder with --data, or set API_KEY_SALT.",
         ) from error
     if len(value) < 16:

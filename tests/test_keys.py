@@ -149,5 +149,8 @@ def test_a_salt_that_is_too_short_or_cannot_be_read_is_named(tmp_path: Path) -> 
     (tmp_path / "salt").write_text("short\n")
     with pytest.raises(SetupError, match="salt is too short"):
         keys.salt(str(tmp_path), "", None)
-    with pytest.raises(SetupError, match="cannot be read or made: Not a directory"):
+    with pytest.raises(SetupError, match=r"cannot be read or made: .*Not a directory"):
         keys.salt(str(tmp_path / "salt" / "below"), "", None)
+    (tmp_path / "salt").write_bytes(b"\xff" * 32)
+    with pytest.raises(SetupError, match="cannot be read or made"):
+        keys.salt(str(tmp_path), "", None)

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
 from gitprompt.core.printable import printable
-from gitprompt.errors import GitpromptError, SetupError
+from gitprompt.errors import GitpromptError, SetupError, UsageError
 
 _TIMEOUT = 30.0  # seconds
 
@@ -34,9 +36,9 @@ class Client:
         """`socket` is the path of a Unix socket on which the server listens."""
         self.server = server.rstrip("/")
         self._socket = socket
-        self._headers = {"X-API-Key": key}
+        self._headers = {"X-API-Key": _header("the API key", key)}
         if workspace:
-            self._headers["X-Workspace-Id"] = workspace
+            self._headers["X-Workspace-Id"] = _header("the workspace", workspace)
         self._kept: httpx.Client | None = None
 
     def __enter__(self) -> Self:
@@ -83,14 +85,16 @@ class Client:
         body: Any = None,
         params: Mapping[str, str | int] | None = None,
     ) -> Any:
-        """The decoded answer, None if it is empty. Raises SetupError if the server cannot be
-        reached, ServerRefused with its words where it refuses."""
+        """The decoded answer, None if it is empty. `path` is of constants and `path_of`. Raises
+        SetupError if the server cannot be reached, ServerRefused with its words if it refuses, and
+        UsageError for what cannot be sent."""
         request = partial(
             httpx.Client.request,
             method=method,
             url=self.server + path,
-            params=dict(params or {}) or None,
-            json=body,
+            params=_query(params or {}),
+            content=None if body is None else _json(body),
+            headers=None if body is None else {"Content-Type": "application/json"},
         )
         try:
             if self._kept is not None:
@@ -111,6 +115,42 @@ class Client:
         if answer is None and response.status_code != 204:
             raise ServerRefused(f"{self.server}{path} is not a gitprompt server")
         return answer
+
+
+def path_of(*segments: str) -> str:
+    """The path of constants and of what somebody typed, which stays one segment each, whatever is in
+    it. Raises UsageError for what cannot be one."""
+    for segment in segments:
+        if segment in ("", ".", "..") or not _is_text(segment):
+            raise UsageError(f"'{printable(segment)}' cannot be a name or an id")
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
+def _header(what: str, value: str) -> str:
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise UsageError(
+            f"{what} has characters that none has", hint="Was it copied with a line end?"
+        )
+    return value
+
+
+def _query(params: Mapping[str, str | int]) -> dict[str, str | int] | None:
+    for name, value in params.items():
+        if not _is_text(name) or not _is_text(str(value)):
+            raise UsageError(f"{printable(name)}: half a character cannot be sent")
+    return dict(params) or None
+
+
+def _json(body: Any) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:  # a number that is none, or half a character
+        raise UsageError(f"it cannot be sent as JSON: {error}") from None
+
+
+def _is_text(text: str) -> bool:
+    """Whether all of it has an encoding: what a terminal sends in another one has not."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _refused(url: str, status: int, answer: Any) -> ServerRefused:

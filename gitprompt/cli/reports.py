@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
+from urllib.parse import quote
 
 from gitprompt import __version__
 from gitprompt.checks import SEVERITIES
@@ -70,7 +72,9 @@ def _sarif(report: Report) -> str:
 
 
 def _result(finding: Finding) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": finding.path.replace("\\", "/")}}
+    location: dict[str, Any] = {
+        "artifactLocation": {"uri": quote(os.fsencode(finding.path.replace("\\", "/")))}
+    }
     if finding.line:
         location["region"] = {"startLine": finding.line, "startColumn": max(finding.column, 1)}
     return {

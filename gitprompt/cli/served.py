@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gitprompt import formats
-from gitprompt.cli.client import ServerRefused
+from gitprompt.cli.client import ServerRefused, path_of
 from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
 from gitprompt.core.document import PROMPTS, SUFFIXES, place
@@ -77,7 +77,7 @@ def get_prompt(
         if selector:
             params[key] = selector
     with require(server, api_key, workspace) as client:
-        write_json(client.send("GET", f"/v1/prompts/{name}", params=params))
+        write_json(client.send("GET", _prompt(name), params=params))
 
 
 @click.command("list-prompts")
@@ -125,7 +125,7 @@ def add_label(
     """
     body = {"name": label, **({"version_tag": version} if version else {})}
     with require(server, api_key, workspace) as client:
-        answer = client.post(f"/v1/prompts/{name}/labels", body)
+        answer = client.post(_prompt(name, "labels"), body)
     if as_json:
         write_json(answer)
     else:
@@ -148,7 +148,7 @@ def get_label(
       gitprompt get-label welcome production
     """
     with require(server, api_key, workspace) as client:
-        answer = client.get(f"/v1/prompts/{name}/labels/{label}")
+        answer = client.get(_prompt(name, "labels", label))
     if as_json:
         write_json(answer)
     else:
@@ -207,7 +207,10 @@ def _import_one(client: Any, path: str, folder: str) -> str:
         say(f"{path}: {error.message} {error.hint}".rstrip(), err=True)
         return "failed"
     except UsageError as error:
-        say(f"{path}: {error.message}", err=True)
+        say(error.message, err=True)
+        return "failed"
+    except OSError as error:
+        say(f"{path}: {error.strerror}", err=True)
         return "failed"
     return "published"
 
@@ -215,9 +218,11 @@ def _import_one(client: Any, path: str, folder: str) -> str:
 def _is_same(client: Any, document: dict[str, Any]) -> bool:
     from gitprompt.core.document import digest
 
-    path = f"/v1/prompts/{check_name(document['name'])}"
     params = {"version": document["version"], "render": "false"}
-    response = client.send("GET", path, params=params)
+    try:
+        response = client.send("GET", _prompt(document["name"]), params=params)
+    except ServerRefused:  # what is there is a twin, under another spelling
+        return False
     return digest(response["content"]) == digest(document)
 
 
@@ -264,7 +269,7 @@ def _versions(client: Any, prompt: Any) -> Iterator[tuple[str | None, str | None
     name is made of both, and no server may choose where that leads."""
     try:
         name = check_name(prompt["name"])
-        for version in client.everything(f"/v1/prompts/{name}/versions"):
+        for version in client.everything(_prompt(name, "versions")):
             try:
                 yield name, check_version(version["version_tag"])
             except (Invalid, KeyError, TypeError, AttributeError):
@@ -277,8 +282,12 @@ def _versions(client: Any, prompt: Any) -> Iterator[tuple[str | None, str | None
 
 def _content(client: Any, name: str, version: str) -> str:
     params = {"version": version, "render": "false"}
-    response = client.send("GET", f"/v1/prompts/{name}", params=params)
+    response = client.send("GET", _prompt(name), params=params)
     return json.dumps(response["content"], indent=2, ensure_ascii=False) + "\n"
+
+
+def _prompt(name: str, *more: str) -> str:
+    return path_of("v1", "prompts", name, *more)
 
 
 def _write_whole(path: str, text: str) -> None:
@@ -304,7 +313,8 @@ def _read(path: str) -> dict[str, Any]:
     try:
         value = formats.read(data, path)
     except formats.FormatError as error:
-        raise UsageError(f"{path}:{error.line}:{error.column}: {error.message}") from None
+        place = f":{error.line}:{error.column}" if error.line else ""
+        raise UsageError(f"{path}{place}: {error.message}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{path} is not a prompt: a mapping of keys is wanted")
     return value

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from gitprompt.cli.client import path_of
 from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
 from gitprompt.errors import UsageError
@@ -39,7 +40,7 @@ def _body(options: Options, **more: Any) -> dict[str, Any]:
 def _read_json(option: str, text: str) -> Any:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{option}: not JSON: {error}", hint='For example: {"agent": "x"}'
         ) from None
@@ -131,7 +132,7 @@ def show_trace(trace_id: str, as_json: bool, **options: Any) -> None:
       gitprompt trace show 550e8400-e29b-41d4-a716-446655440000
     """
     with _client(options) as client:
-        answer = client.get(f"/v1/traces/{trace_id}")
+        answer = client.get(path_of("v1", "traces", trace_id))
     if as_json:
         write_json(answer)
         return
@@ -198,7 +199,7 @@ def add_span(trace_id: str, as_json: bool, **options: Any) -> None:
       gitprompt span add $TRACE --name llm-call --start 1000 --end 2500 --metadata '{"model": "gpt-4o"}'
     """
     with _client(options) as client:
-        answer = client.post(f"/v1/traces/{trace_id}/spans", _body(options))
+        answer = client.post(path_of("v1", "traces", trace_id, "spans"), _body(options))
     _show(answer, as_json, f"span {answer['span_id']} is stored")
 
 
@@ -253,7 +254,7 @@ def update_run(run_id: str, as_json: bool, **options: Any) -> None:
       gitprompt run update $RUN --status completed --output '{"headline": "It works"}'
     """
     with _client(options) as client:
-        answer = client.send("PATCH", f"/v1/runs/{run_id}", body=_body(options))
+        answer = client.send("PATCH", path_of("v1", "runs", run_id), body=_body(options))
     _show(answer, as_json, answer.get("message") or f"run {run_id} is updated")
 
 
@@ -268,7 +269,7 @@ def show_run(run_id: str, **options: Any) -> None:
       gitprompt run show $RUN
     """
     with _client(options) as client:
-        write_json(client.get(f"/v1/runs/{run_id}"))
+        write_json(client.get(path_of("v1", "runs", run_id)))
 
 
 # evaluations
@@ -339,5 +340,5 @@ def eval_result(suite: str, as_json: bool, **options: Any) -> None:
       gitprompt eval result accuracy-check --run run_7a3fe2c --score 0.95
     """
     with _client(options) as client:
-        answer = client.post(f"/v1/evaluations/{suite}/results", _body(options))
+        answer = client.post(path_of("v1", "evaluations", suite, "results"), _body(options))
     _show(answer, as_json, f"result {answer['id']} is stored")

@@ -28,7 +28,7 @@ def decode(data: bytes) -> str:
     """Text of a file: UTF-8, at most 1 MiB, no NUL; a leading byte order mark is dropped."""
     if len(data) > MAX_BYTES:
         raise FormatError(
-            f"the file has {len(data)} bytes; at most {MAX_BYTES} are read",
+            f"the file has too many bytes: at most {MAX_BYTES} are read",
             hint="Move long material out of the prompt, into a variable.",
         )
     try:

@@ -131,12 +131,19 @@ def _yaml(document: Document, before: bytes) -> bytes | None:
     from io import StringIO
 
     from ruamel.yaml import YAML
+    from ruamel.yaml.util import load_yaml_guess_indent
 
     yaml = YAML()
     yaml.width = 10_000
     yaml.preserve_quotes = True
     try:
-        target = yaml.load(before.decode("utf-8-sig")) if before else None
+        target = None
+        if before:
+            source = before.decode("utf-8-sig")
+            target = yaml.load(source)
+            _, sequence, offset = load_yaml_guess_indent(source)
+            if offset is not None:
+                yaml.indent(mapping=2, sequence=sequence, offset=offset)
         text = StringIO()
         yaml.dump(_merged(target, document), text)
         data = text.getvalue().encode()

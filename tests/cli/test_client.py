@@ -8,11 +8,15 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gitprompt.cli.client import Client, ServerRefused
-from gitprompt.errors import SetupError
+from gitprompt.cli.client import Client, ServerRefused, path_of
+from gitprompt.errors import SetupError, UsageError
 from tests.server.client import fresh
 from tests.world import Server
 
@@ -144,3 +148,27 @@ def test_a_server_that_is_not_there_says_so_without_the_key(url: str) -> None:
         Client(url, KEY).get("/v1/prompts")
     assert "gitprompt serve" in caught.value.hint
     assert KEY not in caught.value.message
+
+
+@pytest.mark.parametrize("key", ["pm_\n", "pm_ö", "pm_\x1b", " pm_"])
+def test_a_key_that_is_none_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(UsageError, match="the API key has characters") as caught:
+        Client("http://localhost", key)
+    assert key.strip() not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_workspace_that_no_header_takes_is_refused() -> None:
+    with pytest.raises(UsageError, match="the workspace has characters"):
+        Client("http://localhost", KEY, workspace="ö")
+
+
+@given(st.text(min_size=1))
+def test_a_path_has_the_segments_that_were_asked_for(segment: str) -> None:
+    try:
+        path = path_of("v1", segment, "x")
+    except UsageError:
+        assert segment in (".", "..") or not segment.isprintable() or max(segment) >= "\ud800"
+        return
+    url = httpx.URL("http://localhost" + path)
+    assert (url.query, url.fragment) == (b"", "")
+    assert [unquote(part) for part in url.raw_path.decode().split("/")] == ["", "v1", segment, "x"]

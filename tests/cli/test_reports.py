@@ -102,6 +102,12 @@ def test_sarif_has_no_region_for_a_file_as_a_whole(written: Any) -> None:
     assert place == {"artifactLocation": {"uri": "prompts/b.yaml"}}
 
 
+def test_sarif_has_a_uri_for_any_path(written: Any) -> None:
+    text = written("sarif", WARNING._replace(path="prompts/a b#1%é.json"))
+    place = result(text)["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "prompts/a%20b%231%25%C3%A9.json"}
+
+
 def test_sarif_counts_columns_from_one_and_has_slashes_in_paths(written: Any) -> None:
     text = written("sarif", ERROR._replace(path="prompts\\a.yaml", column=0))
     assert result(text)["locations"][0]["physicalLocation"] == {

@@ -135,6 +135,40 @@ def test_a_broken_file_does_not_stop_an_import(cli: Cli, clone: Clone) -> None:
     assert files == ["in/broken.json", "in/unversioned.json"]
 
 
+def test_a_twin_or_a_file_that_cannot_be_read_does_not_stop_an_import(
+    cli: Cli, clone: Clone, client: Client
+) -> None:
+    twin, last = fresh("a-twin"), fresh("z-after")
+    publish(client, twin)
+    clone.write(f"in/{twin}/1.json", document())
+    clone.write(f"in/{twin.upper()}/1.0.0.json", document())
+    (clone.path / "in" / "b.json").symlink_to("nowhere")
+    clone.write(f"in/{last}/1.0.0.json", document())
+    outcome = cli("import", "--dir", "in")
+    assert (outcome.code, outcome.out) == (1, "✓ 1 published, 0 there already, 3 failed\n")
+    assert "in/b.json: No such file or directory" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("get-prompt", "../traces"), ("get-prompt", "a?label=x"), ("get-prompt", ".."),
+        ("get-label", "a", ".."), ("get-label", "a", "b/../.."), ("get-prompt", "a", "--var", "x=\ud800"),
+        ("trace", "show", "../prompts"), ("trace", "show", "a#b"), ("run", "show", ".."),
+    ],
+)  # fmt: skip
+def test_a_name_never_leads_to_another_resource(cli: Cli, command: tuple[str, ...]) -> None:
+    outcome = cli(*command)
+    assert (outcome.code in (1, 2), outcome.out) == (True, ""), outcome
+
+
+def test_a_file_that_is_too_large_is_named_without_a_place(cli: Cli, clone: Clone) -> None:
+    clone.write("large.json", " " * (1 << 20) + "{}")
+    outcome = cli("create-prompt", "--file", "large.json")
+    assert outcome.code == 2
+    assert "large.json: the file has too many bytes" in outcome.err
+
+
 def test_a_folder_without_prompts_cannot_be_imported(cli: Cli, clone: Clone) -> None:
     clone.write("in/readme.md", "nothing")
     refused = cli("import", "--dir", "in")

@@ -42,6 +42,18 @@ def test_a_log_of_ones_own_id_is_stored_once(cli: Cli, client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    "more",
+    [
+        ("--metadata", '{"a": NaN}'), ("--cost-usd", "nan"), ("--metadata", "[" * 100_000),
+        ("--metadata", '{"a": "\\ud800"}'), ("--model", "\ud800"),
+    ],
+)  # fmt: skip
+def test_what_json_cannot_carry_is_usage(cli: Cli, more: tuple[str, str]) -> None:
+    outcome = cli("log", "--prompt", "p", "--version", "1", *more)
+    assert (outcome.code, outcome.out) == (2, ""), outcome
+
+
+@pytest.mark.parametrize(
     ("command", "option"),
     [
         (("log", "--prompt", "p", "--version", "1"), "--metadata"),

@@ -161,6 +161,14 @@ def test_a_yaml_file_keeps_its_comments_and_quotes() -> None:
     )
 
 
+@pytest.mark.parametrize("indent", ["", "  ", "    "])
+def test_a_yaml_file_keeps_the_indentation_of_its_lists(indent: str) -> None:
+    before = f"messages:\n{indent}- role: 'user'  # the asker\n{indent}  content: Hi\n"
+    document = {"messages": [{"role": "user", "content": "Bye"}]}
+    after = before.replace("Hi", "Bye")
+    assert written(document, "prompts/a.yaml", before.encode()) == after.encode()
+
+
 @pytest.mark.parametrize("text", ["yes", "1e3", "0o17", "2024-01-01", "\t", "a: b # c", "\u2028"])
 def test_any_text_reads_back_as_it_was_whatever_the_format(text: str) -> None:
     document = {"messages": [{"role": "user", "content": text}], "metadata": {"key": [text]}}

@@ -91,11 +91,11 @@ def _moved_up(fd: int) -> int:
 
 def _converse(pipes: tuple[int, int], answer: Answer) -> list[RefUpdate] | None:
     os.set_blocking(pipes[0], True)  # the loop's poll has made it non-blocking
-    with open(pipes[0], "rb") as question, open(pipes[1], "wb") as lines:
-        try:
+    try:
+        with open(pipes[0], "rb") as question, open(pipes[1], "wb") as lines:
             return answer(question, lines)
-        except BrokenPipeError:  # the hook is gone, and with it the push
-            return None
+    except BrokenPipeError:  # the hook is gone, and with it the push
+        return None
 
 
 def _verdict(

@@ -56,14 +56,14 @@ def _pairs(option: str, text: str, read: Callable[[str], Value]) -> dict[str, Va
     values: dict[str, Value] = {}
     for pair in filter(str.strip, text.split(";")):
         name, _, value = (part.strip() for part in pair.partition("="))
+        if name in values:
+            raise UsageError(f"{option}: {name} appears twice")
         try:
-            stored = values.setdefault(name, made := read(value))
+            values[name] = read(value)
         except ValueError:
             raise UsageError(
                 f"{option}: '{pair}' is not of the form name=value", hint=_FORMS[option]
             ) from None
-        if stored is not made:
-            raise UsageError(f"{option}: {name} appears twice")
     return values
 
 

@@ -50,8 +50,11 @@ class ResultInsertion(NamedTuple):
 
 
 class StoredResult(NamedTuple):
+    """`created_at` is when it was first stored, in Unix seconds."""
+
     id: int
     is_new: bool
+    created_at: int
 
 
 COLUMNS = ", ".join(ResultRow._fields)
@@ -100,14 +103,14 @@ def _insert(db: Connection, item: ResultInsertion) -> StoredResult | GitpromptEr
         return NotFound("Evaluation not found")
     if row.result_id is not None:
         before = db.row(
-            f"SELECT id, {', '.join(_SAID)} FROM result"
+            f"SELECT id, created_at, {', '.join(_SAID)} FROM result"
             " WHERE workspace = $1 AND suite = $2 AND result_id = $3",
             row[:3],
         )
         if before is not None:
-            if rows.differs(before[1:], row[: len(_SAID)], _SAID, ["metadata"]):
+            if rows.differs(before[2:], row[: len(_SAID)], _SAID, ["metadata"]):
                 return Conflict(f"Result {row.result_id} exists with other content")
-            return StoredResult(int(before[0]), is_new=False)
+            return StoredResult(int(before[0]), False, int(before[1]))
     scored = _scored(db, row.workspace, row.run_id)
     if scored is not None:
         row = row._replace(prompt_name=scored[0], version_tag=scored[1])
@@ -117,7 +120,7 @@ def _insert(db: Connection, item: ResultInsertion) -> StoredResult | GitpromptEr
         hour = row.created_at // HOUR
         prompt, version = row.prompt_name or "", row.version_tag or ""
         rollups.add_scores(db, [Score(row.workspace, prompt, version, hour, row.score)])
-    return StoredResult(result, is_new=True)
+    return StoredResult(result, True, row.created_at)
 
 
 def _scored(db: Connection, workspace: str, run_id: str | None) -> tuple[Any, ...] | None:

@@ -199,6 +199,18 @@ def test_a_git_that_ends_without_a_question_is_no_push(repository: Repository) -
     assert judge.repositories == []
 
 
+def test_a_hook_that_is_gone_before_its_answer_ends_the_push_quietly(
+    repository: Repository,
+) -> None:
+    channel, judge = HookChannel(), Judged()
+    ask, _ = channel.theirs
+    os.write(ask, question(RefUpdate("refs/heads/a", ZERO, NEW)))
+    channel.release()  # nobody reads the answer any more
+    asyncio.run(asyncio.wait_for(channel.answer(repository, judge), 10))
+    channel.close()
+    assert len(judge.repositories) == 1
+
+
 def descriptors(act: Callable[[], None]) -> int:
     """How many more descriptors are open after something than before."""
     before = len(os.listdir("/proc/self/fd"))

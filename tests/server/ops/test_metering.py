@@ -64,6 +64,7 @@ def test_settings_choose_namespace_buckets_and_caps() -> None:
         (ServerSettings(metrics_caps="tool=1.5"), "--metrics-caps: 'tool=1.5'"),
         (ServerSettings(metrics_caps="tool"), "not of the form name=value"),
         (ServerSettings(metrics_buckets="eval_score=1;eval_score=1"), "eval_score appears twice"),
+        (ServerSettings(metrics_caps="tool=1;tool=1"), "tool appears twice"),
         (ServerSettings(metrics_caps="planet=1"), "metrics: 'planet' is no capped label"),
         (ServerSettings(metrics_namespace="a b"), "metrics: 'a b' cannot be a namespace"),
     ],

@@ -66,7 +66,7 @@ def test_a_result_needs_a_suite_of_its_workspace(database: Database) -> None:
 def test_the_same_result_sent_twice_is_one(database: Database) -> None:
     suite = number(database)
     first = database.write_now(result(suite, result_id="r"))
-    assert database.write_now(result(suite, result_id="r")) == StoredResult(first.id, False)
+    assert database.write_now(result(suite, result_id="r")) == StoredResult(first.id, False, 7_200)
     with pytest.raises(Conflict, match="Result r exists with other content"):
         database.write_now(result(suite, 0.6, result_id="r"))
     assert scores(database)[0].scores == 1
