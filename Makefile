@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/gitprompt demo
 
 test: $(READY)
-	$(BIN)/pytest -n 2 -m "not soak"
+	$(BIN)/pytest -n 3 -m "not soak"
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -28,6 +28,8 @@ def a_clean_environment() -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(("GIT_", "GITPROMPT_")) or name in ("HOST", "PORT", "DRIVER"):
             del os.environ[name]
+    # Some hundred servers and commands would each compile the package anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.update(IDENTITY, NO_COLOR="1")
     yield
     os.environ.clear()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitprompt.store.database import Database
@@ -34,6 +34,7 @@ def test_a_column_that_is_no_name_never_gets_into_sql(column: str) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-5, 5)), max_size=20))
+@settings(max_examples=25)
 def test_sums_do_not_depend_on_how_they_were_added(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
