@@ -108,7 +108,7 @@ class Counting:
             log.error("metrics could not be counted", exc_info=True)
 
     def recall(self, database: Database) -> None:
-        """At the start: the runs that are running, and the series of lately at 0, so that the first
+        """At the start: the runs that are running, and the series of recent calls at 0, so that the first
         failure after a restart is an increase."""
         metrics, now = self._metrics, self._clock()
         since = now - round(metrics.run_expiry)
@@ -147,7 +147,7 @@ def _count_log(metrics: Metrics, batch: _Batch, item: LogInsertion, stored: Stor
 
 def _top_up(metrics: Metrics, counted: ModelCall, more: ModelCall, trace_id: str | None) -> None:
     """Count what the second to tell of a call says beyond the first, under the names of the first:
-    the greater number of tokens, the cost where one sent it, the duration where it was missing."""
+    the greater number of tokens, the cost if one sent it, the duration if it was missing."""
     usage, later = counted.usage, more.usage
     input = max(_uncached(usage), _uncached(later))
     output = max(usage.tokens_out, later.tokens_out)

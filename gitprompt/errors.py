@@ -126,7 +126,7 @@ class SetupError(GitpromptError):
 
 
 class GitError(SetupError):
-    """A git command failed; `stderr` is what it said, without secrets."""
+    """A git command failed; `stderr` is what it printed, without secrets."""
 
     code = "GIT"
 

@@ -147,12 +147,12 @@ def pack_refs(repository: Repository) -> None:
 
 
 def pack_objects(repository: Repository) -> None:
-    """Pack the objects of a repository that we own, where git finds that there are many."""
+    """Pack the objects of a repository that we own, if git finds that there are many."""
     repository.git("gc", "--auto", "--quiet")
 
 
 def follow_first_branch(repository: Repository) -> None:
-    """Let HEAD name the only branch where it names an unborn one.
+    """Let HEAD name the only branch if it names an unborn one.
 
     Otherwise a second branch would leave the repository without a default branch, and so without
     the policy that its settings make.

@@ -128,12 +128,12 @@ class Publishing:
     async def _refuse_twins(self, workspace: str, name: str, version: str) -> None:
         owner = self._index.name_like(workspace, name)
         twin = self._index.version_like(workspace, name, version)
-        taken = Taken()
+        twins = Taken()
         if owner is not None:
-            taken.add_name(owner)
+            twins.add_name(owner)
         if twin is not None:
-            taken.add(name, twin)
-        _refuse(taken.objection(name, version))
+            twins.add(name, twin)
+        _refuse(twins.objection(name, version))
         pin = await self._database.read(OnePin(workspace, name, version))
         if twin is not None or pin is not None:
             raise Conflict(
@@ -196,7 +196,7 @@ class Publishing:
         await self._move(by, name, label, None, "", first=exists)
 
     def _target(self, workspace: str, name: str, version: str | None) -> StoredVersion:
-        """The version that a label shall point at; the newest if none is named."""
+        """The version that a label must point at; the newest if none is named."""
         latest = self._index.latest(workspace, name) if is_name(name) else None
         if latest is None:
             raise NotFound("Prompt not found")
@@ -345,7 +345,7 @@ class Publishing:
 
 
 def _refuse(objection: Finding | None) -> None:
-    """What stands in the way of a write is a Conflict."""
+    """What is in the way of a write is a Conflict."""
     if objection is not None:
         raise Conflict(objection.message, hint=objection.hint)
 

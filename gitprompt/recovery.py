@@ -237,7 +237,7 @@ def _restore_repository(
     if name in archive.getnames():
         bundle = _extracted(path, archive, name, new)
         env = environment(inherit=False)
-        # The history is what it was, also where a stricter git would complain of it today.
+        # The history is what it was, even if a stricter git would complain of it today.
         options = ["-c", "core.fsync=all", "-c", "transfer.fsckObjects=false"]
         command = ["clone", "--quiet", "--mirror", "--template=", bundle, hosting.path(workspace)]
         git([*options, *command], env=env)

@@ -88,7 +88,7 @@ class Transactions:
         *,
         moved: Callable[[], Awaitable[None]] | None = None,
     ) -> Made:
-        """Build, say what shall be, move the refs, serve; again if only a branch moved. `moved` is
+        """Build, write down what is going to be, move the refs, serve; again if only a branch moved. `moved` is
         called between the last two, when what was written exists and this server does not serve it
         yet. Raises Conflict if somebody else was faster, and Unavailable if what is written cannot
         be served yet."""
@@ -130,7 +130,7 @@ class Transactions:
         self, source: Source, ref: str, moved: Callable[[], Awaitable[None]] | None
     ) -> None:
         """Sync what was written. It cannot be taken back any more, so that a sync that fails is
-        tried again, and never told as if nothing had been written."""
+        tried again, and never reported as if nothing had been written."""
         for wait in (*_SYNC_WAITS, None):
             try:
                 if moved is not None:

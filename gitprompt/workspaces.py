@@ -183,7 +183,7 @@ class Workspaces:
         return outcome
 
     def _failed(self, workspace: str, said: str, seconds: float | None) -> None:
-        """Count a failure, and tell of it where it is another than the last. `seconds` None: it
+        """Count a failure, and report it if it is another than the last. `seconds` None: it
         could not even begin."""
         self._metrics.record_sync(self._driver.name, "error", seconds)
         state = self.state(workspace)
@@ -197,14 +197,16 @@ class Workspaces:
     def sync_all(self, progress: Callable[[str], Progress]) -> None:
         """Before serving: bring every workspace up to date; a broken one stops no other."""
         for source in list(self._sources.values()):
-            with suppress(Exception):  # told already, and shown in its state
+            with suppress(Exception):  # reported already, and shown in its state
                 self.reconcile_now(source, progress(f"indexing {source.workspace}"))
         self._executor.submit(self._sync.checkpoint)
 
     async def poke(self) -> None:
         """Sync all workspaces; failures are logged and shown in their states."""
         for workspace in sorted(self._sources):
-            with suppress(Exception):  # told already; the next workspace has nothing to do with it
+            with suppress(
+                Exception
+            ):  # reported already; the next workspace has nothing to do with it
                 await self.reconcile(workspace)
 
     async def poll(self, seconds: float) -> None:

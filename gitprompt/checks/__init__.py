@@ -77,8 +77,8 @@ def examine(
     """The parsed document and the findings, in order of line. The document is None if the
     bytes are not one.
 
-    `path` decides the format and stands in the findings; `name` and `version` are what path and
-    tag say. `publication` is what the same name and version already is, where that is known.
+    `path` decides the format and is in the findings; `name` and `version` are what path and
+    tag say. `publication` is what the same name and version already is, if that is known.
     """
     try:
         document = formats.read(data, path)

@@ -120,8 +120,8 @@ def is_suspect(data: bytes) -> bool:
 def _in_line(line: str, number: int) -> Iterator[Problem]:
     values: set[str] = set()
     for detector in detectors():
-        for found in detector.analyze_string(line):
-            secret = str(found)
+        for match in detector.analyze_string(line):
+            secret = str(match)
             if not secret or any(secret in other for other in values):
                 continue
             values.add(secret)

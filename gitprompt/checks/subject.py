@@ -9,7 +9,7 @@ from gitprompt.core.model import Kind
 
 
 class Publication(NamedTuple):
-    """The version that a document's `version` field names, where it is published already."""
+    """The version that a document's `version` field names, if it is published already."""
 
     version: str
     digest: str

@@ -23,9 +23,9 @@ def find(subject: Subject) -> Iterator[Problem]:
     names = declared(subject.document) if subject.kind == "prompt" else None
     if names is None:
         return
-    seen: set[str] = set()
+    mentioned: set[str] = set()
     for name, index, offset in used(subject.document):
-        if name not in names and name not in seen:
+        if name not in names and name not in mentioned:
             yield Problem(
                 "undeclared-variable",
                 f"'{name}' is used but not declared in 'variables'",
@@ -33,10 +33,10 @@ def find(subject: Subject) -> Iterator[Problem]:
                 ("messages", index, "content"),
                 offset,
             )
-        seen.add(name)
-    if seen.issuperset(names) and not any("default" in spec for spec in names.values()):
+        mentioned.add(name)
+    if mentioned.issuperset(names) and not any("default" in spec for spec in names.values()):
         return
-    yield from _declarations(subject, names, seen)
+    yield from _declarations(subject, names, mentioned)
 
 
 def _declarations(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt demo: the whole story on the example repository, each step checked as it is told."""
+"""gitprompt demo: the whole story on the example repository, each step checked as it is shown."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Story:
         if " serves at " not in line:
             self._server.wait()
             raise SetupError(
-                "the demo's server did not start", hint="What it said is above; try --port."
+                "the demo's server did not start", hint="Its output is above; try --port."
             )
         self.url = line.split()[-1]
         return self
@@ -253,7 +253,7 @@ class Story:
         self._git("commit", "--quiet", "-m", message)
 
     def _refused(self, *args: str) -> str:
-        """What git said to a command that must fail."""
+        """What git printed for a command that must fail."""
         say(f"  $ git {' '.join(args)}")
         try:
             self._git(*args)

@@ -113,7 +113,7 @@ def _load(found: Clone, ref: str, tip: str, namespace: str) -> tuple[LabelHistor
 
 
 def _move(place: LabelPlace, version: Version | None, reason: str, *, sign: bool) -> None:
-    """Make the move, push it where that was asked for, and say so."""
+    """Make the move, push it if that was asked for, and say so."""
     repository = place.registry.repository
     update = refwrites.move_label(
         repository,
@@ -269,21 +269,21 @@ def list_(name: str | None, as_json: bool) -> None:
     if name is not None:
         check_name(name)
     alive = [
-        found
-        for found in registry().labels(name)
-        if isinstance(found, LabelHistory) and found.version is not None
+        history
+        for history in registry().labels(name)
+        if isinstance(history, LabelHistory) and history.version is not None
     ]
     if as_json:
         write_json(
             [
                 {
-                    "prompt_name": found.name,
-                    "name": found.label,
-                    "version_tag": found.version,
-                    "moved_at": found.moves[0].created_at,
-                    "actor": found.moves[0].actor,
+                    "prompt_name": history.name,
+                    "name": history.label,
+                    "version_tag": history.version,
+                    "moved_at": history.moves[0].created_at,
+                    "actor": history.moves[0].actor,
                 }
-                for found in alive
+                for history in alive
             ]
         )
         return
@@ -311,11 +311,11 @@ def log(name: str, text: str, as_json: bool) -> None:
     """
     check_name(name)
     check_label(text)
-    found = registry().label(name, text)
-    if found is None:
+    history = registry().label(name, text)
+    if history is None:
         raise NotFound(f"{name} has no label {text} here", hint=FETCH_LABELS)
     if as_json:
-        write_json([move._asdict() for move in found.moves])
+        write_json([move._asdict() for move in history.moves])
         return
     rows = [
         (
@@ -325,6 +325,6 @@ def log(name: str, text: str, as_json: bool) -> None:
             move.reason,
             move.commit[:10],
         )
-        for move in found.moves
+        for move in history.moves
     ]
     write_table(("when (UTC)", "move", "by", "why", "commit"), rows, empty="")

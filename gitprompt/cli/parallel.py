@@ -54,7 +54,7 @@ def _fork(share: Sequence[Item], work: Callable[[Item], list[Result]]) -> tuple[
 def _with_bar(
     share: Sequence[Item], work: Callable[[Item], list[Result]], *, shares: int
 ) -> list[Result]:
-    """This process's share, with a bar on a terminal where it takes a while."""
+    """This process's share, with a bar on a terminal if it takes a while."""
     if len(share) * shares < _BAR_FROM or not use_color(sys.stderr):
         return [result for item in share for result in work(item)]
     from gitprompt.cli.output import progress

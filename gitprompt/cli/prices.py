@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt prices: the table that costs are computed with where nobody sent them."""
+"""gitprompt prices: the table that costs are computed with if nobody sent them."""
 
 from __future__ import annotations
 

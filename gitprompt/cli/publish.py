@@ -40,7 +40,7 @@ class Unchanged(Conflict):
 
 
 class PlannedVersion(NamedTuple):
-    """A version to publish; `rewrite` where the file's version field must say it first."""
+    """A version to publish; `rewrite` if the file's version field must say it first."""
 
     name: str
     path: str
@@ -278,10 +278,10 @@ def _check_free(name: str, version: str, published: list[str], differs: bool) ->
         if differs:
             raise Conflict(message, hint=f"Run: gitprompt publish {name} --bump auto")
         raise Unchanged(message, hint="Nothing has changed since.")
-    taken = Taken()
+    twins = Taken()
     for number in published:
-        taken.add(name, number)
-    objection = taken.objection(name, version)
+        twins.add(name, number)
+    objection = twins.objection(name, version)
     if objection is not None:
         raise Conflict(f"{name} {objection.message}", hint=objection.hint)
 

@@ -32,7 +32,7 @@ def prompt_paths(name: str) -> tuple[str, ...]:
 
 
 def stem(path: str, folder: str) -> str | None:
-    """The name that a path inside `folder` stands for, or None for any other file.
+    """The name that a path inside `folder` means, or None for any other file.
 
     >>> stem("prompts/support/triage.yaml", "prompts")
     'support/triage'

@@ -49,7 +49,7 @@ class Tag(NamedTuple):
 
 
 class Template(NamedTuple):
-    """`flat` holds the (name, offset) of each variable where there are only simple variables: no
+    """`flat` holds the (name, offset) of each variable if there are only simple variables: no
     sections, no partials, no dots. That is most templates, and most questions end there."""
 
     nodes: tuple[Tag | str, ...]
@@ -308,7 +308,7 @@ def _look_up(key: str, stack: list[Any]) -> Any:
 
 
 def written(value: Any) -> str:
-    """How a value stands in a prompt: text as it is, anything structured as compact JSON."""
+    """How a value is written into a prompt: text as it is, anything structured as compact JSON."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -351,7 +351,7 @@ def _walk(nodes: Sequence[Tag | str]) -> Iterator[Tag]:
 
 
 def mentioned(template: Template) -> set[str]:
-    """Every name that stands anywhere in a template, also inside sections over lists."""
+    """Every name anywhere in a template, also inside sections over lists."""
     if template.flat is not None:
         return {name for name, _ in template.flat}
     return {tag.key.partition(".")[0] for tag in _walk(template.nodes)}

@@ -184,13 +184,13 @@ def of_span(
 ) -> tuple[SpanFacts, Usage | None]:
     """What a span is, and the usage of an LLM's, None for any other. What is not a sane number counts
     as 0. A span that names a prompt counts for that one, whatever its trace names."""
-    found = facts_of(metadata) if metadata else None
-    if not found:
+    attributes = facts_of(metadata) if metadata else None
+    if not attributes:
         return PLAIN, None
-    facts = span_facts(found)
+    facts = span_facts(attributes)
     if facts.kind != "llm":
         return facts, None
-    own_name, own_version = prompt_of(found)
+    own_name, own_version = prompt_of(attributes)
     if own_name is not None:
         prompt_name, version_tag = own_name, own_version
     latency = None
@@ -202,10 +202,10 @@ def of_span(
         version_tag or "",
         created_at // HOUR,
         int(status == "error"),
-        _count(found.get("tokens_in")),
-        _count(found.get("tokens_out")),
-        _count(found.get("tokens_cached")),
-        _cost(found.get("cost")),
+        _count(attributes.get("tokens_in")),
+        _count(attributes.get("tokens_out")),
+        _count(attributes.get("tokens_cached")),
+        _cost(attributes.get("cost")),
         latency,
     )
     return facts, usage
@@ -232,9 +232,9 @@ def percentile(buckets: list[tuple[int, int]], share: float) -> int | None:
     if not total:
         return None
     rank = max(1, -(-int(total * share * 1_000_000) // 1_000_000))
-    seen = 0
+    below = 0
     for bucket, calls in buckets:
-        seen += calls
-        if seen >= rank:
+        below += calls
+        if below >= rank:
             return bucket
     return buckets[-1][0]

@@ -18,7 +18,7 @@ class Filesystem:
         """The origin is here."""
 
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
-        """Nothing is sent; a lost race is told before the local transaction would find it."""
+        """Nothing is sent; a lost race is reported before the local transaction would find it."""
         refs = repository.refs()
         for update in updates:
             if (refs.get(update.ref) or ZERO) != update.old:

@@ -36,7 +36,7 @@ def read(data: bytes, path: str) -> Any:
 
 
 def as_json(data: bytes, path: str, value: Any) -> bytes:
-    """A document in JSON: as it was published where it is JSON, else written from its value."""
+    """A document in JSON: as it was published if it is JSON, otherwise written from its value."""
     return data.removeprefix(b"\xef\xbb\xbf") if path.endswith(".json") else compact(value)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`formats.read` at three times its speed for JSON, with the same outcome: for whoever reads 100,000
-documents at once. docs/adr/0004 has what the profile said."""
+documents at once. docs/adr/0004 has the profile."""
 
 from __future__ import annotations
 

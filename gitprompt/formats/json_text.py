@@ -23,7 +23,7 @@ def read_json(text: str) -> Any:
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
         if may_repeat_a_key(text.encode(), compact(value)):
-            # Maybe a key stands twice: read it again with hooks, which take twice as long.
+            # Maybe a key is there twice: read it again with hooks, which take twice as long.
             value = json.loads(text, object_pairs_hook=_unique)
         if text.count("[") + text.count("{") > MAX_DEPTH:
             _check_depth(value)
@@ -56,7 +56,7 @@ def compact(value: Any) -> bytes:
 
 
 def may_repeat_a_key(data: bytes, encoded: bytes) -> bool:
-    """Whether a key may stand twice in `data`, which was read and written again as `encoded`.
+    """Whether a key may be twice in `data`, which was read and written again as `encoded`.
 
     Every key has its colon. Colons inside strings are the same in both, unless one is spelled
     \\u003a; so a key that was lost makes the numbers differ.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a value stands in its file: found by a second pass, only when there is something to say."""
+"""Where a value is in its file: found by a second pass, only when there is something to say."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _SCALAR = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|[^\s,}#\]]+")
 def find(text: str, path: Path) -> tuple[Place, int]:
     """The place of the deepest prefix of `path` that exists, and that prefix's length.
 
-    For a key of a mapping it is the place of its value, or of the key where the value is empty.
+    For a key of a mapping it is the place of its value, or of the key if the value is empty.
     """
     best, best_depth = Place(1, 1, 0, ""), 0
     stack: list[list[Any]] = []  # [is mapping, pending key or next index, depth that matches]

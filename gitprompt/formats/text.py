@@ -14,7 +14,7 @@ Path = Sequence[str | int]
 
 
 class FormatError(ValueError):
-    """The bytes are not a document. Line and column count from 1; 0 where there is none."""
+    """The bytes are not a document. Line and column count from 1; 0 if there is none."""
 
     def __init__(self, message: str, line: int = 0, column: int = 0, *, hint: str = "") -> None:
         super().__init__(message)

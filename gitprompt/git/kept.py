@@ -45,7 +45,7 @@ class Kept:
             self._writers.pop(oldest, None)
 
     def writer(self, repository: Repository) -> ObjectWriter:
-        """A durable one; it goes with the repository's reader, where there is one."""
+        """A durable one; it goes with the repository's reader, if there is one."""
         key = _key(repository)
         writer = self._writers.get(key)
         if writer is None:

@@ -32,7 +32,7 @@ class Object(NamedTuple):
     data: bytes
 
 
-_new = tuple.__new__  # half the time of a NamedTuple's own constructor, where there are 200,000
+_new = tuple.__new__  # half the time of a NamedTuple's own constructor, if there are 200,000
 
 
 class ObjectReader:

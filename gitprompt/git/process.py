@@ -29,7 +29,7 @@ _SECRET = re.compile(
 
 @cache
 def git_path() -> str:
-    """The path of the git binary, or SetupError. Its age is asked for where it fails: see
+    """The path of the git binary, or SetupError. Its age is asked for if it fails: see
     `require_git`."""
     path = shutil.which("git")
     if path is None:
@@ -77,7 +77,7 @@ def git(
     stdin: bytes = b"",
     accept: Sequence[int] = (0,),
 ) -> bytes:
-    """Standard output of `git <args>`. Raises GitError, with what git said, for an exit code
+    """Standard output of `git <args>`. Raises GitError, with what git printed, for an exit code
     that is not in `accept`. `env` is the whole environment; by default, an inherited one."""
     completed = subprocess.run(
         [git_path(), *args],

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 ZERO = "0" * 40
-# What gitprompt looks at; a mirror may have thousands of refs/pull/* besides.
+# What gitprompt looks at; a mirror may have thousands of refs/pull/* as well.
 ROOTS = ("refs/heads", "refs/tags/prompts", "refs/labels")
 _PACKED = re.compile(r"^([0-9a-f]{40}) (refs/(?:heads|tags/prompts|labels)/[^\n]+)$", re.MULTILINE)
 _RACY_NS = 50_000_000
@@ -27,7 +27,7 @@ _Stamp = tuple[int, int, int, int]
 
 
 class RefUpdate(NamedTuple):
-    """One ref from `old` to `new`; ZERO stands for a ref that does not exist. With both the same it
+    """One ref from `old` to `new`; ZERO means a ref that does not exist. With both the same it
     is a condition: the ref must be there when the others move."""
 
     ref: str
@@ -105,7 +105,7 @@ class Refs:
 
     @property
     def head(self) -> tuple[str | None, str | None]:
-        """The default branch and its tip. HEAD says which; where its branch is unborn and there
+        """The default branch and its tip. HEAD says which; if its branch is unborn and there
         is exactly one other, that one. A detached HEAD has a tip and no branch."""
         if not self._head.startswith("ref: "):
             return None, self._head or None
@@ -128,7 +128,7 @@ class Refs:
 
 
 def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> Refs:
-    """The refs below ROOTS, and HEAD. `before` lends its packed refs where they still hold."""
+    """The refs below ROOTS, and HEAD. `before` lends its packed refs if they still hold."""
     now = time.time_ns()
     scan = _Scan(common_dir, before._settled if before else {})
     for root in ROOTS:

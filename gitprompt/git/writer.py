@@ -89,7 +89,7 @@ class ObjectWriter:
     ) -> str:
         """A tree with the (path, blob) pairs in place and the paths of `remove` gone, on top of
         `base`; paths must be checked, and those to remove must be there. Raises Conflict if a
-        file stands in the way of a folder, or a folder in the way of a file."""
+        file is in the way of a folder, or a folder in the way of a file."""
         nested: dict[str, list[tuple[str, str]]] = {}
         builder = self._repository.TreeBuilder(base) if base else self._repository.TreeBuilder()
         for path, blob in files:

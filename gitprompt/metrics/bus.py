@@ -89,7 +89,7 @@ _END = object()
 class EventBus:
     """Delivers events, of these or any other types, in the order in which they were published.
 
-    A listener that raises is told of once, and stops nobody else. A context manager: at its end
+    A listener that raises is reported once, and stops nobody else. A context manager: at its end
     what waits is delivered.
     """
 

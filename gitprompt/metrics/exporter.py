@@ -71,7 +71,7 @@ class Exporter:
 
     def start(self) -> None:
         """Listen, and serve in a thread. Raises OSError if the address cannot be had, and
-        RuntimeError where it serves already or was shut down."""
+        RuntimeError if it serves already or was shut down."""
         with self._lock:
             if self._server is not None or self._stopped.is_set():
                 raise RuntimeError("an Exporter starts once")
@@ -82,7 +82,7 @@ class Exporter:
             self._thread.start()
 
     def serve_forever(self) -> None:
-        """Start, where that was not done, and wait for `shutdown`, which may come from a signal's
+        """Start, if that was not done, and wait for `shutdown`, which may come from a signal's
         handler."""
         if self._server is None:
             self.start()

@@ -22,7 +22,7 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def join_address(host: str, port: int) -> str:
-    """What `split_address` splits, as it stands in a URL."""
+    """What `split_address` splits, as it is written in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -130,7 +130,7 @@ class ProviderCall(Instrument):
         return super().__enter__()
 
     def tokens(self, *, input: int = 0, output: int = 0, cached: int = 0) -> None:
-        """Tokens by type; said again, the last is right. The three are disjoint: `input` does not
+        """Tokens by type; if reported again, the last is right. The three are disjoint: `input` does not
         count what was cached."""
         self._input, self._output, self._cached = input, output, cached
 

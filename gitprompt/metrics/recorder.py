@@ -139,8 +139,8 @@ class Metrics:
         with self._lock:
             series = self._known.stage(stage, stage_type, number=len(seconds))
             (series.error if failed else series.success).value += len(seconds)
-            for one in seconds:
-                observed = clean.observed(one)
+            for duration in seconds:
+                observed = clean.observed(duration)
                 if observed is not None:
                     series.duration.observe(observed)
 
@@ -218,7 +218,7 @@ class Metrics:
             return None
         try:
             return self._prices.cost(provider, model, input, output, cached)
-        except (TypeError, AttributeError, OverflowError):  # names or numbers that are none
+        except (TypeError, AttributeError, OverflowError):  # invalid names or numbers
             return None
 
     def record_tool_call(
@@ -315,7 +315,7 @@ class Metrics:
 def _note(
     series: Outcomes | Model, seconds: float | None, failed: bool, trace_id: str | None = None
 ) -> None:
-    """One outcome, and how long it took where somebody measured."""
+    """One outcome, and how long it took if somebody measured."""
     (series.error if failed else series.success).value += 1
     observed = clean.observed(seconds)
     if observed is not None:
@@ -336,4 +336,4 @@ def _use(
         series.cost.value += clean.amount(cost, MAX_COST * number)
 
 
-METRICS = Metrics()  # of this process, where a program names no other
+METRICS = Metrics()  # of this process, if a program names no other

@@ -75,7 +75,7 @@ class Series:
             self.histogram() if family.kind == "histogram" else self.cell()
 
     def cell(self, *labels: str) -> Cell:
-        """The series with these labels, at 0 where it is new."""
+        """The series with these labels, at 0 if it is new."""
         cell = self.cells.get(labels)
         if cell is None:
             cell = self.cells[labels] = Cell()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the sidecar records besides: requests, ingest, syncs, labels."""
+"""What the sidecar records in addition: requests, ingest, syncs, labels."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Clone:
         return labels
 
     def read_label(self, reader: ObjectReader, ref: str, tip: str) -> LabelHistory | Rejection:
-        """The label whose ref stands at a commit."""
+        """The label whose ref points at a commit."""
         return load_label(
             reader, ref, tip, namespace=self.settings.namespace, versions=self.versions
         )

@@ -48,7 +48,7 @@ def publication(
 ) -> PublicationCommit:
     """The commit and tag of a version.
 
-    The commit goes on the branch where its text is that of the newest version and this one is newer;
+    The commit goes on the branch if its text is that of the newest version and this one is newer;
     otherwise beside it, so that neither a backport nor a publish over HTTP overwrites what somebody
     has edited since. Raises Conflict if the tag exists.
     """
@@ -111,7 +111,7 @@ def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str
 
 
 def written(document: Document, path: str, before: bytes) -> bytes | None:
-    """The file of a document at `path`; a YAML file keeps its comments where it can. None if no
+    """The file of a document at `path`; a YAML file keeps its comments if it can. None if no
     YAML says what the document does."""
     return _json(document) if path.endswith(".json") else _yaml(document, before)
 
@@ -204,7 +204,7 @@ def suite_commit(
     writer: ObjectWriter, change: SuiteChange, branch: str | None, author: Signature, message: str
 ) -> tuple[str, RefUpdate]:
     """The commit of a suite on the default branch. Raises Conflict if the suite exists, NotFound
-    where one that shall go does not, SetupError if there is no branch to commit to."""
+    if one that is deleted does not, SetupError if there is no branch to commit to."""
     if branch is None:
         raise SetupError("HEAD is detached: there is no default branch", hint="git switch main")
     tip = writer.ref(branch)

@@ -72,7 +72,9 @@ def _move_problem(
 ) -> str:
     if move.version is None:
         return ""
-    version = next((one for one in published if one.version == move.version), None)
+    version = next(
+        (candidate for candidate in published if candidate.version == move.version), None
+    )
     if version is None:
         return f"{move.name} {move.version} is not published"
     if tree_blob(reader, at.oid, move.name) != version.blob:
@@ -125,7 +127,7 @@ def push_problem(
 
 
 def _step_problem(commit: Commit, move: MoveRecord, below: Object | None) -> str:
-    """What a push must keep to besides: a move comes from where the label was, and a removal has
+    """What a push must keep to in addition: a move comes from where the label was, and a removal has
     nothing in its tree."""
     if move.version is None and commit.tree != EMPTY_TREE:
         return "a removal must have an empty tree"

@@ -59,7 +59,7 @@ def plan(
     changed = _changed(refs, known, settings, left)
     fresh: list[tuple[str, str]] = []
     pinned: list[PinnedTag] = []
-    gone: list[str] = []
+    vanished: list[str] = []
     labels: dict[str, set[str]] = {}
     misnamed: list[Rejection] = []
     for ref in sorted(changed):
@@ -71,17 +71,17 @@ def plan(
             elif oid is not None:
                 fresh.append((ref, oid))
             else:
-                gone.append(ref)
+                vanished.append(ref)
         elif ref.startswith(settings.namespace + "/"):
             try:
                 name, _ = split_label_ref(ref, namespace=settings.namespace)
                 labels.setdefault(name, set()).add(ref)
             except Invalid as error:
                 if oid is None:
-                    gone.append(ref)
+                    vanished.append(ref)
                 else:
                     misnamed.append(rejection(ref, oid, error.message, error.hint, "name"))
-    return Plan(fresh, pinned, gone, labels, misnamed, left, known.settings is None)
+    return Plan(fresh, pinned, vanished, labels, misnamed, left, known.settings is None)
 
 
 def _changed(refs: Refs, known: Known, settings: Settings, left: str | None) -> set[str]:

@@ -114,7 +114,7 @@ def publish(
 
 
 def _signed_tags(repository: Repository, releases: Sequence[Release]) -> list[RefUpdate]:
-    """git makes a signed tag and its ref in one; where one fails, those before it go again."""
+    """git makes a signed tag and its ref in one; if one fails, those before it are removed again."""
     tags: list[RefUpdate] = []
     try:
         for release in releases:
@@ -208,6 +208,6 @@ def label_commit(
 
 
 def working_path(version: Version) -> str:
-    """Where the document of a version stands in a label's tree, in the version's own format."""
+    """Where the document of a version is in a label's tree, in the version's own format."""
     suffix = next((s for s in SUFFIXES if version.path.endswith(s)), ".json")
     return f"prompts/{version.name}{suffix}"

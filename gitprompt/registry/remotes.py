@@ -22,7 +22,7 @@ def configure_fetch(repository: Repository, remote: str) -> list[str]:
 
     Idempotent; returns the refspecs that were added.
     """
-    # The tags of the remote stand first: `git push` keeps up to date what the first match names.
+    # The tags of the remote come first: `git push` keeps up to date what the first match names.
     specs = (
         _tracking_refspec(remote),
         _TAGS,
@@ -199,7 +199,7 @@ def push(
 ) -> None:
     """Push `updates`, whose `old` values are the remote's, and `refs`; all of it or nothing.
 
-    Where the remote refuses, `undo` (what was moved here) is taken back: a version or a move that
+    If the remote refuses, `undo` (what was moved here) is taken back: a version or a move that
     nobody else can see must not look published. Raises Conflict when somebody was faster.
     """
     leases = [f"--force-with-lease={update.ref}:{_lease(update)}" for update in updates]

@@ -363,17 +363,17 @@ class _Application:
     def _winners(self, group: list[Loaded]) -> Iterator[Loaded]:
         """What is served already wins, then the older, then byte order."""
         group.sort(key=lambda item: (item.version.created_at, item.ref.encode()))
-        taken = Taken()
+        twins = Taken()
         for item in group:
             name, version = item.version.name, item.version.version
             owner, served = self.index.name_like(self.workspace, name), self._served(name, version)
             if owner is not None:
-                taken.add_name(owner)
+                twins.add_name(owner)
             if served is not None:
-                taken.add(name, served)
-            objection = taken.objection(name, version)
+                twins.add(name, served)
+            objection = twins.objection(name, version)
             if objection is None:
-                taken.add(name, version)
+                twins.add(name, version)
                 yield item
             else:
                 self._reject(Rejection(item.ref, item.version.tag, (objection,)))
@@ -440,15 +440,15 @@ class _Application:
         self.index.remove_labels(self.workspace, name)
         labels = [item for item in outcomes if isinstance(item, LabelHistory)]
         labels.sort(key=lambda item: (item.moves[-1].created_at, item.label.encode()))
-        taken = Spellings()
+        twins = Spellings()
         for label in labels:
             ref = label_ref(name, label.label, namespace=self.settings.namespace)
-            twin = taken.twin(label.label)
+            twin = twins.twin(label.label)
             if twin is not None:
                 finding = case_twin(label.label, twin, kind="label")
                 self._reject(Rejection(ref, label.tip, (finding,)))
                 continue
-            taken.add(label.label)
+            twins.add(label.label)
             self.index.unreject(self.workspace, ref)
             self.index.put_label(self.workspace, label, bare=is_bare(label))
         for item in outcomes:

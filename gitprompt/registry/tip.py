@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands at the tip of the default branch and holds from there: the settings and the suites."""
+"""What is at the tip of the default branch and holds from there: the settings and the suites."""
 
 from __future__ import annotations
 

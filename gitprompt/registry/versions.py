@@ -99,8 +99,8 @@ def _load_chunk(
 ) -> Iterator[Loaded | Rejection]:
     outcomes: list[_Target | Rejection] = []
     objects = reader.contents(oid for _, oid in refs)
-    for (ref, oid), found in zip(refs, objects, strict=True):
-        outcomes.append(_target(reader, ref, oid, found))
+    for (ref, oid), object_ in zip(refs, objects, strict=True):
+        outcomes.append(_target(reader, ref, oid, object_))
     files = iter(_documents(reader, [o for o in outcomes if isinstance(o, _Target)]))
     ready: list[tuple[_Target, TreeFile, Signature] | Rejection] = []
     for outcome in outcomes:
@@ -149,9 +149,9 @@ def _documents(
     """The file that each target publishes, and who made it."""
     undated = dict.fromkeys(t.target for t in targets if not t.is_blob and t.tagger is None)
     people = {
-        commit: parse_commit(found.data).committer
-        for commit, found in zip(undated, reader.contents(undated), strict=True)
-        if found is not None
+        commit: parse_commit(object_.data).committer
+        for commit, object_ in zip(undated, reader.contents(undated), strict=True)
+        if object_ is not None
     }
     folders = dict.fromkeys((t.target, _folder(t.name)) for t in targets if not t.is_blob)
     trees = reader.contents(f"{commit}:{folder}" for commit, folder in folders)
@@ -161,11 +161,11 @@ def _documents(
             file = TreeFile(f"prompts/{target.name}", "100644", target.target)
             yield target, file, target.tagger or Signature("unknown", "", 0)
             continue
-        found = _find(reader, listings[target.target, _folder(target.name)], target)
-        if isinstance(found, TreeFile):
-            yield target, found, target.tagger or people[target.target]
+        outcome = _find(reader, listings[target.target, _folder(target.name)], target)
+        if isinstance(outcome, TreeFile):
+            yield target, outcome, target.tagger or people[target.target]
         else:
-            yield found
+            yield outcome
 
 
 def _folder(name: str) -> str:

@@ -80,7 +80,7 @@ def sidecar(
     """Everything, open and in sync; closed again at the end. Holds the data directory meanwhile."""
     require_git()
     driver = drivers.make(settings.driver)
-    parse_proxies(settings.trusted_proxies)  # what is wrong is said before anything is made
+    parse_proxies(settings.trusted_proxies)  # what is wrong is reported before anything is made
     if settings.database_url:
         log.warning("DATABASE_URL is not used: telemetry is kept in the data folder")
     metrics = make_metrics(settings)
@@ -286,7 +286,7 @@ class Sidecar:
         except HTTPException as error:
             await _send_error(scope, send, _ours(error))
         except GitpromptError as error:
-            with suppress(RuntimeError):  # too late where a push is being answered already
+            with suppress(RuntimeError):  # too late if a push is being answered already
                 await _send_error(scope, send, error)
         except Exception:  # the last line of defence: log it, and say only that it was us
             rid = request_id(header_of(scope, b"x-request-id"))
@@ -295,7 +295,7 @@ class Sidecar:
                 await _send_error(scope, send, GitpromptError("Internal error"), rid)
 
     def _may_be_here(self, scope: Scope) -> bool:
-        """Where the metrics have an address of their own, they are there alone."""
+        """If the metrics have an address of their own, they are there alone."""
         assert self._metrics_at is not None
         host, port = self._metrics_at
         own = scope["server"][1] == port and (

@@ -74,8 +74,8 @@ class _GracefulServer(uvicorn.Server):
         self._local.load()
 
         def protocol() -> asyncio.Protocol:
-            made: Callable[..., asyncio.Protocol] = self._local.http_protocol_class
-            return made(
+            protocol_class: Callable[..., asyncio.Protocol] = self._local.http_protocol_class
+            return protocol_class(
                 config=self._local, server_state=self.server_state, app_state=self.lifespan.state
             )
 

@@ -81,19 +81,19 @@ class HotPath:
     async def __call__(self, scope: Scope, send: Send) -> None:
         """Raises GitpromptError, which the caller turns into the error envelope."""
         principal, headers, limits = await self._admit(scope, "read")
-        kept, generation = self._kept, self._workspaces.generation
-        if kept.generation != generation:
-            kept.renew(generation)
+        cache, generation = self._kept, self._workspaces.generation
+        if cache.generation != generation:
+            cache.renew(generation)
         key = principal.workspace, scope["path"], scope["query_string"]
-        answer = kept.answers.get(key)
+        answer = cache.answers.get(key)
         if answer is None:
             try:
                 answer, may_keep = await self._answer(scope, principal)
             except GitpromptError as error:
                 self._count_refusal(scope, principal.workspace, error)
                 raise
-            if may_keep and kept.generation == generation:
-                kept.keep(key, answer)
+            if may_keep and cache.generation == generation:
+                cache.keep(key, answer)
         scope[ROUTE] = answer.route
         own = [*answer.headers, (b"x-request-id", request_id(headers.request_id)), *limits]
         if answer.etag and headers.if_none_match and _matches(headers.if_none_match, answer.etag):

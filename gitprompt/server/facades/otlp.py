@@ -117,7 +117,7 @@ def _read(scope: Scope, body: bytes) -> Export:
 
 
 async def export(context: Context, call: Call) -> Bytes:
-    """Store an export; what contradicts a span that is stored is told, not stored."""
+    """Store an export; what contradicts a stored span is reported, not stored."""
     body: Export = call.body
     rejected = list(body.rejected)
     for trace in body.traces:
@@ -166,7 +166,7 @@ def answer(export: Export, rejected: Sequence[str]) -> Bytes:
 
 
 def _traces(value: Any, read_id: _ReadId) -> tuple[list[OtlpTrace], list[str]]:
-    """The traces of an export, and a sentence for each span that is none."""
+    """The traces of an export, and a sentence for each invalid span."""
     by_trace: dict[str, list[tuple[Mapping[str, Any], SentSpan]]] = {}
     rejected: list[str] = []
     try:

@@ -138,7 +138,7 @@ class GitEndpoint:
         return source
 
     async def _hooks(self, source: Source) -> str:
-        """The hooks that judge a push: those of the repository run, and ours besides, from a folder
+        """The hooks that judge a push: those of the repository run, and ours as well, from a folder
         in the data directory."""
         own = f"{source.repository.git_dir}/hooks"
         if not source.owned:  # only git knows where they are
@@ -146,7 +146,7 @@ class GitEndpoint:
         return hosting.composed_hooks(f"{self._context.settings.data}/hooks", own)
 
     async def _feed(self, rpc: Rpc, receive: Receive, unpack: Unpack) -> None:
-        """The request's body to git, unpacked where git has compressed it."""
+        """The request's body to git, unpacked if git has compressed it."""
         limit, size = self._context.settings.max_push_bytes, 0
         try:
             while True:

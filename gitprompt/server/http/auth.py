@@ -127,7 +127,7 @@ def _asked(headers: Headers, workspace: str | None) -> tuple[str, str]:
 
 
 def _from_authorization(header: bytes) -> str:
-    """The key of `Bearer <key>` or of Basic, where it is the password."""
+    """The key of `Bearer <key>` or of Basic, whose password it is."""
     scheme, _, value = header.decode("latin-1").partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()

@@ -120,7 +120,7 @@ def handler_of(endpoint: Endpoint) -> Handler:
 
 
 def _claimed(rows: Sequence[_Row], scope: Scope, body: bytes) -> _Row:
-    """The row that a request is for; from here on its errors are told as its dialect tells them."""
+    """The row that a request is for; from here on its errors are in the form of its dialect."""
     if len(rows) == 1:
         return rows[0]
     for row in rows:

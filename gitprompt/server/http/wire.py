@@ -28,7 +28,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 def request_id(given: bytes) -> bytes:
-    """The request's own id where it is sane, else a new one: this process's own beginning, and a
+    """The request's own id if it is sane, otherwise a new one: this process's own beginning, and a
     number. Asking the system for random bytes each time would cost more than the rest of a header."""
     if given and _SANE_ID.match(given):
         return given

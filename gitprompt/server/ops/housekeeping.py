@@ -18,7 +18,7 @@ _PAUSE = 0.05  # seconds between two of them
 
 
 async def keep_house(context: Context) -> None:
-    """For ever; whatever goes wrong is told and tried again."""
+    """For ever; whatever goes wrong is reported and tried again."""
     while True:
         await asyncio.sleep(_SECONDS)
         try:

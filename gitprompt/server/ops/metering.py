@@ -79,7 +79,7 @@ def metrics_address(settings: ServerSettings) -> tuple[str, int]:
 
 
 def wants_token(settings: ServerSettings) -> bool:
-    """Whether a scrape needs a token: where the setting says so, else where there is one, and
+    """Whether a scrape needs a token: if the setting says so, otherwise if there is one, and
     anywhere but on loopback."""
     if settings.metrics_auth != "auto":
         return settings.metrics_auth == "token"

@@ -56,7 +56,7 @@ class Tracing:
         )
 
     def close(self) -> None:
-        """Export what waits, for a few seconds at most: the SDK's own flush has no end where nobody
+        """Export what waits, for a few seconds at most: the SDK's own flush has no end if nobody
         listens (open-telemetry/opentelemetry-python#4568)."""
         ending = [
             threading.Thread(target=processor.shutdown, daemon=True)

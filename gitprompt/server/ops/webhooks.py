@@ -46,7 +46,7 @@ def _token(secret: bytes, body: bytes) -> str:
 
 
 class Dialect(NamedTuple):
-    """How a forge signs: the header, what must stand in it, and where it names the event."""
+    """How a forge signs: the header, what must be in it, and where it names the event."""
 
     signature: str
     expected: Callable[[bytes, bytes], str]

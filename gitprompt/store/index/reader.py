@@ -77,7 +77,7 @@ class IndexReader:
         return name_like(self._db, workspace, name)
 
     def label_tip(self, workspace: str, name: str, label: str) -> tuple[str, str | None] | None:
-        """What a label's ref points at, and its version; None for the version where it is removed."""
+        """What a label's ref points at, and its version; None for the version if it is removed."""
         row = sqlite_file.row(
             self._db,
             "SELECT tip, version FROM label WHERE workspace = ? AND name = ? AND label = ?",

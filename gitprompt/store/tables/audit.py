@@ -55,7 +55,7 @@ class Actor(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """An entry for what moves a ref, and what shall stand there when it is done."""
+    """An entry for what moves a ref, and where that ref is when it is done."""
 
     entry: AuditRow
     ref: str

@@ -51,7 +51,7 @@ class LogInsertion(NamedTuple):
 
 
 class StoredLog(NamedTuple):
-    """`spanned`: the same call as a span had told it until now."""
+    """`spanned`: the same call as its span had reported it."""
 
     id: int
     is_new: bool
@@ -120,7 +120,7 @@ def _count_once(
             f" WHERE trace.workspace = $1 AND {rollups.TRACE_KEY} = $2 AND span.span_id = $3",
             call,
         )
-        traced = [one for row in spans if (one := rollups.of_traced(row))]
+        traced = [traced_call for row in spans if (traced_call := rollups.of_traced(row))]
         if not traced:
             continue
         sql = (
@@ -128,7 +128,7 @@ def _count_once(
             " AND span_id = $3"
         )
         if db.query(sql, call)[0][0] == number:
-            rollups.add(db, [one.usage for one in traced], sign=-1)
+            rollups.add(db, [traced_call.usage for traced_call in traced], sign=-1)
             taken_back[call] = traced[0]
     return taken_back
 

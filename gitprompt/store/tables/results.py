@@ -36,7 +36,7 @@ class ResultRow(NamedTuple):
 
 
 class ResultInsertion(NamedTuple):
-    """A result of a suite; where its run's trace names a prompt version, that is what was scored.
+    """A result of a suite; if its run's trace names a prompt version, that is what was scored.
     `min_score` is what passes, None if the suite does not say."""
 
     row: ResultRow
@@ -124,7 +124,7 @@ def _insert(db: Connection, item: ResultInsertion) -> StoredResult | GitpromptEr
 
 
 def _scored(db: Connection, workspace: str, run_id: str | None) -> tuple[Any, ...] | None:
-    """Prompt and version of the trace of a run, where it names them."""
+    """Prompt and version of the trace of a run, if it names them."""
     if run_id is None:
         return None
     return db.row(

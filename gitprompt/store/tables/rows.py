@@ -12,7 +12,7 @@ from gitprompt.store.engines import Connection, Row
 
 
 class Bound:
-    """The values of one statement, numbered in the order in which they stand in its text."""
+    """The values of one statement, numbered in the order in which they are in its text."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []

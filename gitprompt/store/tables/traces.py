@@ -80,7 +80,7 @@ class EnsuredTrace(NamedTuple):
 
 class StoredSpans(NamedTuple):
     """Those of an item's spans that were not there yet; `logged` are the calls of a model among them
-    that a log has told already, by the span's id."""
+    that a log has reported already, by the span's id."""
 
     item: NewSpans
     logged: Mapping[str, ModelCall] = {}
@@ -154,12 +154,12 @@ def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptErr
             sql = "SELECT id, prompt_name, version_tag FROM trace WHERE workspace = $1 AND trace_id = $2"
             traces[key] = db.row(sql, key)
     pairs = [(item, traces[item.workspace, item.trace_id]) for item in items]
-    known = [(item, trace) for item, trace in pairs if trace is not None]
+    existing = [(item, trace) for item, trace in pairs if trace is not None]
     try:
         with db.savepoint():
-            stored: list[GitpromptError | StoredSpans] = [*_insert_spans(db, known)]
+            stored: list[GitpromptError | StoredSpans] = [*_insert_spans(db, existing)]
     except Duplicate:
-        stored = [_insert_new(db, item, trace) for item, trace in known]
+        stored = [_insert_new(db, item, trace) for item, trace in existing]
     outcomes = iter(stored)
     return [NotFound("Trace not found") if trace is None else next(outcomes) for _, trace in pairs]
 
@@ -188,7 +188,7 @@ def _insert_spans(
 
 
 def _logged(db: Connection, item: NewSpans) -> Mapping[str, ModelCall]:
-    """The item's calls of a model that a log has told already."""
+    """The item's calls of a model that a log has reported already."""
     calls = {span.row.span_id for span in item.spans if span.usage is not None}
     if not calls:
         return {}
