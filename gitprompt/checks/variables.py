@@ -23,9 +23,9 @@ def find(subject: Subject) -> Iterator[Problem]:
     names = declared(subject.document) if subject.kind == "prompt" else None
     if names is None:
         return
-    mentioned: set[str] = set()
+    used_names: set[str] = set()
     for name, index, offset in used(subject.document):
-        if name not in names and name not in mentioned:
+        if name not in names and name not in used_names:
             yield Problem(
                 "undeclared-variable",
                 f"'{name}' is used but not declared in 'variables'",
@@ -33,16 +33,16 @@ def find(subject: Subject) -> Iterator[Problem]:
                 ("messages", index, "content"),
                 offset,
             )
-        mentioned.add(name)
-    if mentioned.issuperset(names) and not any("default" in spec for spec in names.values()):
+        used_names.add(name)
+    if used_names.issuperset(names) and not any("default" in spec for spec in names.values()):
         return
-    yield from _declarations(subject, names, mentioned)
+    yield from _declarations(subject, names, used_names)
 
 
 def _declarations(
-    subject: Subject, names: Mapping[str, Mapping[str, Any]], seen: set[str]
+    subject: Subject, names: Mapping[str, Mapping[str, Any]], used_names: set[str]
 ) -> Iterator[Problem]:
-    for name in names.keys() - seen - _in_items(subject):
+    for name in names.keys() - used_names - _in_items(subject):
         yield Problem(
             "unused-variable",
             f"'{name}' is declared, but no message uses it",
