@@ -199,7 +199,8 @@ def render(prompt: str, pairs: tuple[str, ...], file: Any, as_json: bool) -> Non
     """
     values = _variables(pairs, file)
     resolved = registry().resolve(parse_selector(prompt))
-    unknown = sorted(values.keys() - variables.effective(resolved.document).keys())
+    names = {name.partition(".")[0] for name in values}
+    unknown = sorted(names - variables.effective(resolved.document).keys())
     if unknown:
         say(f"warning: {prompt} has no variable {', '.join(unknown)}", err=True)
     messages = variables.render(resolved.document, values)

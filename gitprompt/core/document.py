@@ -18,6 +18,10 @@ MAX_BYTES = 1 << 20
 PROMPTS = "prompts"
 SUITES = "evals"
 SETTINGS = "gitprompt.yaml"
+KEYS = frozenset(
+    {"name", "version", "description", "type", "messages", "variables", "model_config", "ollama",
+     "tags", "metadata"}
+)  # fmt: skip
 _IDENTITY = ("name", "version")
 
 

@@ -221,6 +221,15 @@ def _key_error(key: str, offset: int, opening: str, closing: str) -> TemplateErr
             "This looks like JSON. Put a space between the braces ('{ {'), or change the "
             "delimiters at the top of the message: {{=<% %>=}}."
         )
+    elif key.split(" ", 1)[0] in ("if", "unless", "each", "with", "for"):
+        name = key.split()[-1]
+        hint = (
+            "Mustache has no helpers. A section shows its text if the variable is true, or once for"
+            f" each item: {opening}#{name}{closing}…{opening}/{name}{closing}; if it is false:"
+            f" {opening}^{name}{closing}…{opening}/{name}{closing}."
+        )
+    elif "|" in key or key.endswith(")"):
+        hint = "Mustache has no filters or calls: pass the finished value in as a variable."
     else:
         hint = f"A variable is one word: {opening}name{closing}."
     what = f"'{key}' is not a variable name" if key else "a tag is empty"
@@ -341,6 +350,22 @@ def _free(
         if node.children:
             item = node.kind == "#" and not is_scalar(name)
             yield from _free(node.children, is_scalar, in_item=in_item or item)
+
+
+def structured_names(template: Template) -> set[str]:
+    """The variables of which a template reads a field, or makes a section: they are more than text."""
+    if template.flat is not None:
+        return set()
+    return {
+        tag.key.partition(".")[0]
+        for tag in _walk(template.nodes)
+        if tag.kind in ("#", "^") or "." in tag.key.strip(".")
+    } - {""}
+
+
+def sections(template: Template) -> Iterator[Tag]:
+    """Every section, inside others too."""
+    return (tag for tag in _walk(template.nodes) if tag.kind in ("#", "^"))
 
 
 def _walk(nodes: Sequence[Tag | str]) -> Iterator[Tag]:

@@ -9,15 +9,35 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 from gitprompt.core.model import Document
-from gitprompt.core.template import TemplateError, compile_template, free_names
+from gitprompt.core.template import TemplateError, compile_template, free_names, structured_names
 from gitprompt.errors import BadRequest, Invalid
 
 _SCALARS = ("string", "number", "boolean")
+_ASCII_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}\Z")
+_MAX_NAME = 128
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
+
+
+def is_variable_name(name: str) -> bool:
+    """Whether a variable may be called so, in a template and in `variables` alike: a letter of any
+    script or an underscore, then letters, marks, digits, '_' and '-'; 128 characters at most.
+
+    >>> [is_variable_name(name) for name in ("größe", "名前", "first-name", "1st", "a b", "")]
+    [True, True, True, False, False, False]
+    """
+    if name.isascii():
+        return _ASCII_NAME.match(name) is not None
+    kinds = [unicodedata.category(char)[0] for char in name]
+    return (
+        len(name) <= _MAX_NAME
+        and (kinds[0] == "L" or name[0] == "_")
+        and all(kind in "LMN" or char in "_-" for char, kind in zip(name, kinds, strict=True))
+    )
 
 
 def declared(document: Document) -> Mapping[str, Mapping[str, Any]] | None:
@@ -66,7 +86,8 @@ def bind(document: Document, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     names = declared(document)
     if names is None:
-        return dict(given)
+        return _undeclared(document, given)
+    given = _joined(given, {name for name, spec in names.items() if spec["type"] == "object"})
     missing = [n for n, spec in names.items() if spec.get("required") and n not in given]
     missing = [name for name in missing if "default" not in names[name]]
     if missing:
@@ -83,6 +104,47 @@ def bind(document: Document, given: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = spec["default"]
     if problems:
         raise Invalid("; ".join(problems), fields=problems)
+    return values
+
+
+def _undeclared(document: Document, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for a document that declares none: they are text, but if a template reads a field of a
+    name or makes a section of it, text that is JSON is read as such."""
+    structured: set[str] = set()
+    for _, content in rendered_messages(document):
+        try:
+            structured |= structured_names(compile_template(content))
+        except TemplateError:
+            continue  # rendering it reports that
+    if not structured:
+        return dict(given)
+    values = dict(_joined(given, structured))
+    for name in structured & values.keys():
+        if isinstance(values[name], str):
+            try:
+                values[name] = _structure(values[name])
+            except ValueError:
+                continue  # a section over text is a section over text
+    return values
+
+
+def _joined(given: Mapping[str, Any], objects: Set[str]) -> Mapping[str, Any]:
+    """Values given by field (`user.name`) as the objects that they are the fields of; an object that
+    is given as a whole counts more."""
+    if not any("." in name for name in given):
+        return given
+    values = dict(given)
+    for name in given:
+        head, *fields = name.split(".")
+        if not fields or name in objects or head not in objects or head in given:
+            continue
+        place = values.setdefault(head, {})
+        for field in fields[:-1]:
+            place = place.setdefault(field, {})
+            if not isinstance(place, dict):
+                break
+        if isinstance(place, dict):
+            place.setdefault(fields[-1], given[name])
     return values
 
 
@@ -112,9 +174,9 @@ def _number(text: str) -> int | float:
 
 
 def _boolean(text: str) -> bool:
-    if text not in ("true", "false"):
+    if text.lower() not in ("true", "false"):  # Python writes True
         raise ValueError("expected boolean (true or false)")
-    return text == "true"
+    return text.lower() == "true"
 
 
 def _structure(text: str) -> Any:

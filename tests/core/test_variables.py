@@ -81,3 +81,63 @@ def test_fields_of_items_are_not_variables() -> None:
     assert [name for name, _, _ in variables.used(document)] == ["items"]
     flag = prompt("{{#on}}{{title}}{{/on}}", on={"type": "boolean"})
     assert [name for name, _, _ in variables.used(flag)] == ["on", "title"]
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["a", "_", "größe", "名前", "first-name", "नाम", "x1", "é" * 128])
+def test_a_name_is_of_letters_of_any_script(name: str) -> None:
+    assert variables.is_variable_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "1a", "-a", "a b", "a.b", "a€", "€", "a\u2014b", "×", "a" * 129, "é" * 129, "a\n"]
+)
+def test_what_cannot_be_a_name_is_none(name: str) -> None:
+    assert not variables.is_variable_name(name)
+
+
+# Without declarations
+
+
+@pytest.mark.parametrize(
+    ("content", "given", "text"),
+    [
+        ("Hi {{user.name}}!", {"user": '{"name": "Ada"}'}, "Hi Ada!"),
+        ("Hi {{user.name}}!", {"user": {"name": "Ada"}}, "Hi Ada!"),
+        ("Hi {{user.name}}!", {"user.name": "Ada"}, "Hi Ada!"),
+        ("{{a.b.c}}{{a.d}}", {"a.b.c": "1", "a.d": "2"}, "12"),
+        ("{{user.name}}", {"user": '{"name": "Ada"}', "user.name": "Bo"}, "Ada"),
+        (
+            "{{#items}}- {{name}};{{/items}}",
+            {"items": '[{"name": "x"}, {"name": "y"}]'},
+            "- x;- y;",
+        ),
+        ("{{#on}}yes{{/on}}{{^on}}no{{/on}}", {"on": "false"}, "no"),
+        ("{{#on}}yes{{/on}}", {"on": "true"}, "yes"),
+        ("{{#name}}Hi {{name}}{{/name}}", {"name": "Ada"}, "Hi Ada"),
+        ("{{#a}}{{#b.c}}x{{/b.c}}{{/a}}", {"a": "true", "b": '{"c": 1}'}, "x"),
+        ("{{user.name}}", {"user": "{broken"}, ""),
+        ("{{plain}}", {"plain": '{"a": 1}'}, '{"a": 1}'),
+        ("{{plain}}", {"plain.x": "1"}, ""),
+        ("{{a.b}}", {"a.": "1", ".b": "2", "a..b": "3"}, ""),
+    ],
+)
+def test_undeclared_variables_are_what_the_template_reads_of_them(
+    content: str, given: dict[str, Any], text: str
+) -> None:
+    document = {"messages": [{"role": "user", "content": content}]}
+    assert variables.render(document, given)[0]["content"] == text
+
+
+def test_fields_of_a_declared_object_may_be_given_one_by_one() -> None:
+    document = prompt("{{user.name}} {{user.age}}", user={"type": "object", "required": True})
+    given = {"user.name": "Ada", "user.age": "36"}
+    assert variables.render(document, given)[0]["content"] == "Ada 36"
+
+
+@pytest.mark.parametrize(("text", "value"), [("True", True), ("FALSE", False), ("true", True)])
+def test_booleans_are_read_in_any_case(text: str, value: bool) -> None:
+    document = prompt("{{a}}", a={"type": "boolean"})
+    assert variables.bind(document, {"a": text}) == {"a": value}

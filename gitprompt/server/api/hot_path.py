@@ -75,7 +75,7 @@ class HotPath:
         self._context = context
         self._admit = entrance.admit
         self._workspaces = context.workspaces
-        self._routes = [route for route in routes if owns(route.path_format)]
+        self._routes = [route for route in routes if owns(route.path_format) and _reads(route)]
         self._kept = _Kept()
 
     async def __call__(self, scope: Scope, send: Send) -> None:
@@ -128,7 +128,7 @@ class HotPath:
         query = parse_query(scope["query_string"])
         actor = actor_of(principal, scope)
         call = Call(principal, actor, path, query.params, None, query.variables)
-        assert isinstance(route.endpoint, Resource)
+        assert isinstance(route.endpoint, Resource)  # see `_reads`
         content = await route.endpoint.read(call)
         if isinstance(content, Tagged):
             headers = [(b"etag", content.etag), (b"cache-control", b"private, no-cache")]
@@ -149,6 +149,10 @@ class HotPath:
             exists = self._context.catalog.exists(workspace, path["name"])
             result = "not_found" if error.status == 404 else "invalid"
             self._count(workspace, path["name"] if exists else OTHER, result)
+
+
+def _reads(route: Route) -> bool:
+    return isinstance(route.endpoint, Resource) and "GET" in route.endpoint.methods
 
 
 def _built(body: bytes, route: str, more: RawHeaders) -> KeptAnswer:

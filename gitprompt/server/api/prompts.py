@@ -17,14 +17,15 @@ from gitprompt.checks import schema
 from gitprompt.core.diff import Change, deserved_bump
 from gitprompt.core.template import ENGINE
 from gitprompt.core.versions import precedence, version_id
-from gitprompt.errors import BadRequest, Invalid
+from gitprompt.errors import BadRequest, GitpromptError
+from gitprompt.metrics import OTHER
 from gitprompt.server.api.answers import Tagged, Volatile
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.endpoints import PAGING, Call, Endpoint, Parameter
-from gitprompt.server.http.shapes import Seconds, Statistics
-from gitprompt.server.http.wire import encode, envelope, parse_page
+from gitprompt.server.http.shapes import Body, Seconds, Statistics
+from gitprompt.server.http.wire import encode, envelope, parse_flag, parse_page
 from gitprompt.store.index.reader import StoredVersion
 
 
@@ -42,6 +43,14 @@ class ListedPrompt(msgspec.Struct, kw_only=True):
     updated_at: Seconds
     tags: list[str]
     labels: dict[str, str]
+
+
+class RenderRequest(Body):
+    """Values of any JSON type; a version or a label, otherwise the newest version is rendered."""
+
+    variables: dict[str, Any] = msgspec.field(default_factory=dict)
+    version: Annotated[str, Meta(max_length=64)] | None = None
+    label: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class VersionHead(msgspec.Struct, kw_only=True):
@@ -132,11 +141,11 @@ async def one(context: Context, call: Call) -> Tagged:
         call.principal.workspace, name, version=params.get("version"), label=params.get("label")
     )
     inputs = None
-    if params.get("render") in ("false", "0"):
-        content = context.catalog.document(version)
-    else:
+    if parse_flag(params, "render", default=True):
         content = context.catalog.rendered(version, call.variables)
         inputs = sorted(call.variables.items())
+    else:
+        content = context.catalog.document(version)
     body = encode({"content": content, "version": _head(version)})
     digest = hashlib.blake2b(digest_size=16)
     number = version.version
@@ -144,11 +153,23 @@ async def one(context: Context, call: Call) -> Tagged:
     return Tagged(body, b'"' + digest.hexdigest().encode() + b'"', name)
 
 
+async def render(context: Context, call: Call) -> dict[str, Any]:
+    workspace, name, body = call.principal.workspace, call.path["name"], call.body
+    try:
+        version = context.catalog.find(workspace, name, version=body.version, label=body.label)
+        content = context.catalog.rendered(version, body.variables)
+    except GitpromptError as error:
+        exists = context.catalog.exists(workspace, name)
+        result = "not_found" if error.status == 404 else "invalid"
+        context.metrics.record_prompt_request(workspace, name if exists else OTHER, result)
+        raise
+    context.metrics.record_prompt_request(workspace, name, "ok")
+    return {"content": content, "version": _head(version)}
+
+
 async def versions(context: Context, call: Call) -> dict[str, Any] | Volatile:
     workspace, name = call.principal.workspace, call.path["name"]
-    wants_statistics = call.params.get("stats", "true")
-    if wants_statistics not in ("true", "false"):
-        raise Invalid("stats: must be true or false")
+    wants_statistics = parse_flag(call.params, "stats", default=False)
     page = parse_page(call.params, (int, str))
     rows, total = context.catalog.versions(
         workspace, name, limit=page.limit, offset=page.offset, after=page.cursor or ()
@@ -167,7 +188,7 @@ async def versions(context: Context, call: Call) -> dict[str, Any] | Volatile:
     def last() -> list[Any]:
         return [rows[-1].version.created_at, precedence(rows[-1].version.version)]
 
-    if call.params.get("stats") != "true":
+    if not wants_statistics:
         return envelope(page, total, items, last)
     by_version = await statistics.of_versions(
         context.database, workspace, name, [item["version_tag"] for item in items]
@@ -235,6 +256,12 @@ ENDPOINTS = (
     Endpoint(
         method="GET", path=f"{PREFIX}/count", scope="read", summary="Count the prompts",
         handler=count, answer=shapes.Counted,
+    ),
+    Endpoint(  # before ONE, which would take its path for the name of a prompt
+        method="POST", path=f"{ONE}/render", scope="read", handler=render,
+        summary="Render a prompt with values of any type, which stay out of the request line",
+        body=RenderRequest, answer=ServedPrompt, errors=(404,),
+        example={"variables": {"name": "Ada"}, "label": "production"},
     ),
     Endpoint(
         method="GET", path=ONE, scope="read", handler=one,

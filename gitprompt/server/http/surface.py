@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gitprompt.errors import GitpromptError, MethodNotAllowed, UnsupportedMediaType
+from gitprompt.errors import BadRequest, GitpromptError, MethodNotAllowed, UnsupportedMediaType
 from gitprompt.server.http.bodies import is_json, read_json, unpacked
 from gitprompt.server.http.endpoints import Call, Endpoint, Handler, Reader, actor_of, respond
 from gitprompt.server.http.entrance import Entrance
@@ -37,9 +37,19 @@ class Surface(NamedTuple):
 
 
 class _Row(NamedTuple):
+    """An endpoint of a surface; `names` are those of its query parameters."""
+
     endpoint: Endpoint
     surface: Surface
     reader: Reader
+    names: frozenset[str]
+
+    async def answer(self, context: Context, call: Call) -> Any:
+        """What the handler returns. Raises BadRequest for a query parameter that does not exist; other
+        tools' dialects ignore what they do not know."""
+        if self.surface.claims is None and (call.params or call.variables):
+            _check_names(call, self.names)
+        return await handler_of(self.endpoint)(context, call)
 
 
 class Resource:
@@ -59,7 +69,9 @@ class Resource:
         self.methods: dict[str, list[_Row]] = {}
         for endpoint, surface in rows:
             reader = endpoint.reader or partial(read_json, shape=endpoint.body)
-            self.methods.setdefault(endpoint.method, []).append(_Row(endpoint, surface, reader))
+            names = frozenset(parameter.name for parameter in endpoint.query)
+            row = _Row(endpoint, surface, reader, names)
+            self.methods.setdefault(endpoint.method, []).append(row)
         allowed = sorted({*self.methods, *(["HEAD"] if "GET" in self.methods else [])})
         self._allow = ", ".join(allowed)
 
@@ -68,49 +80,65 @@ class Resource:
         rows = self.methods.get("GET" if method == "HEAD" else method)
         if rows is None:
             raise MethodNotAllowed("Method not allowed", headers={"Allow": self._allow})
-        endpoint = _claimed(rows, scope, b"").endpoint
+        row = _claimed(rows, scope, b"")
+        endpoint = row.endpoint
         principal, _, limits = await self._entrance.admit(scope, endpoint.scope)
         query = parse_query(scope["query_string"])
         actor, path = actor_of(principal, scope), scope["path_params"]
         call = Call(principal, actor, path, query.params, None, query.variables)
         if endpoint.body is None:
-            answer = await handler_of(endpoint)(self._context, call)
+            answer = await row.answer(self._context, call)
         elif endpoint.kind is None:
             raw = await read_body(scope, receive, self._max_bytes)
-            endpoint, body = self._decoded(rows, scope, raw)
-            answer = await handler_of(endpoint)(self._context, call._replace(body=body))
+            row, body = self._decoded(rows, scope, raw)
+            answer = await row.answer(self._context, call._replace(body=body))
         else:
-            endpoint, answer = await self._ingest(rows, endpoint.kind, scope, receive, call)
-        await respond(send, endpoint.status, answer, limits, head=method == "HEAD")
+            row, answer = await self._ingest(rows, endpoint.kind, scope, receive, call)
+        await respond(send, row.endpoint.status, answer, limits, head=method == "HEAD")
 
-    def _decoded(self, rows: Sequence[_Row], scope: Scope, raw: bytes) -> tuple[Endpoint, Any]:
+    def _decoded(self, rows: Sequence[_Row], scope: Scope, raw: bytes) -> tuple[_Row, Any]:
         """The row that a body is for, and what it says."""
         is_known = is_json(header_of(scope, b"content-type"))
         if not is_known and _claimed(rows, scope, b"").surface.claims is None:
             raise UnsupportedMediaType("Content-Type must be application/json")
         body = unpacked(raw, header_of(scope, b"content-encoding"), self._max_bytes)
         row = _claimed(rows, scope, body)
-        return row.endpoint, row.reader(scope, body)
+        return row, row.reader(scope, body)
 
     async def read(self, call: Call) -> Any:
         """What the handler of GET returns, for a call that is admitted already."""
-        return await handler_of(self.methods["GET"][0].endpoint)(self._context, call)
+        return await self.methods["GET"][0].answer(self._context, call)
 
     async def _ingest(
         self, rows: Sequence[_Row], kind: str, scope: Scope, receive: Receive, call: Call
-    ) -> tuple[Endpoint, Any]:
+    ) -> tuple[_Row, Any]:
         """Store telemetry, in turn; what is refused is counted."""
         body = None
         try:
             raw = await read_body(scope, receive, self._max_bytes)  # slow senders hold no turn
             async with self._turns:
-                endpoint, body = self._decoded(rows, scope, raw)
-                return endpoint, await handler_of(endpoint)(self._context, call._replace(body=body))
+                row, body = self._decoded(rows, scope, raw)
+                return row, await row.answer(self._context, call._replace(body=body))
         except GitpromptError as error:
             result = "failed" if error.status >= 500 else "rejected"
             number = len(body) if isinstance(body, list) else 1
             self._context.metrics.record_ingest(kind, result, number)
             raise
+
+
+def _check_names(call: Call, names: frozenset[str]) -> None:
+    unknown = [name for name in call.params if name not in names]
+    if call.variables and "variables" not in names:
+        unknown += [f"variables[{name}]" for name in call.variables]
+    if unknown:
+        from difflib import get_close_matches
+
+        close = get_close_matches(unknown[0][:64], names, n=1)
+        known = f"It has: {', '.join(sorted(names))}." if names else "It has none."
+        raise BadRequest(
+            f"There is no query parameter {', '.join(unknown)[:200]} here",
+            hint=f"Did you mean {close[0]}?" if close else known,
+        )
 
 
 def handler_of(endpoint: Endpoint) -> Handler:

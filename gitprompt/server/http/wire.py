@@ -88,6 +88,19 @@ def parse_query(raw: bytes) -> QueryString:
 _NO_QUERY = QueryString({}, {})
 
 
+def parse_flag(params: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """A parameter that is true or false, in any case. Raises Invalid for anything else."""
+    text = params.get(name)
+    if text is None:
+        return default
+    if text.lower() not in _FLAGS:
+        raise Invalid(f"{name}: must be true or false", fields=[f"{name}: must be true or false"])
+    return _FLAGS[text.lower()]
+
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
 class PageRequest(NamedTuple):
     """Which part of a list is wanted. `cursor` None: by page number; [] is the keyset's start."""
 

@@ -214,3 +214,123 @@ def test_publishing_goes_on_after_an_older_copy_of_the_repository_was_restored(
     assert {one["version_tag"] for one in versions} == {"1.0.0", "1.1.0", "1.2.0"}
     assert client.get("/v1/prompts/p")["version"]["version_tag"] == "1.2.0"
     assert "dangling" not in run("git", "fsck", "--strict", cwd=repository)
+
+
+# Rendering by POST
+
+
+def test_a_prompt_is_rendered_with_values_of_any_type(client: Client) -> None:
+    name = fresh("render")
+    content = "{{#items}}- {{name}}: {{price}}\n{{/items}}{{user.name}}{{#on}}!{{/on}}"
+    publish(client, name, text=content)
+    values = {"items": [{"name": "x", "price": 1.5}], "user": {"name": "Ada"}, "on": True}
+    answer = client.post(f"/v1/prompts/{name}/render", {"variables": values})
+    assert answer["content"]["messages"][0]["content"] == "- x: 1.5\nAda!"
+    assert answer == {**client.get(f"/v1/prompts/{name}"), "content": answer["content"]}
+
+
+def test_a_value_may_be_larger_than_a_request_line(client: Client) -> None:
+    name = fresh("render")
+    publish(client, name, text="{{text}}")
+    text = "{{not a template}} " * 20_000
+    answer = client.post(f"/v1/prompts/{name}/render", {"variables": {"text": text}})
+    assert answer["content"]["messages"][0]["content"] == text
+
+
+def test_a_render_chooses_a_version_or_a_label(client: Client) -> None:
+    name = fresh("render")
+    publish(client, name, text="one")
+    publish(client, name, version="1.1.0", text="two")
+    client.post(f"/v1/prompts/{name}/labels", {"name": "live", "version_tag": "1.0.0"})
+    texts = [
+        client.post(f"/v1/prompts/{name}/render", body)["content"]["messages"][0]["content"]
+        for body in ({}, {"version": "1.0.0"}, {"label": "live"})
+    ]
+    assert texts == ["two", "one", "one"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("none", {}, 404),
+        ("{name}", {"version": "9.9.9"}, 404),
+        ("{name}", {"label": "none"}, 404),
+        ("{name}", {"version": "1.0.0", "label": "live"}, 400),
+        ("{name}", {"variables": []}, 422),
+        ("{name}", {"variables": {"count": "many"}}, 422),
+        ("{name}", {}, 400),
+    ],
+)
+def test_a_render_that_cannot_be_is_refused(
+    server: Server, client: Client, path: str, body: dict[str, Any], status: int
+) -> None:
+    name = fresh("refused")
+    variables = {"count": {"type": "number", "required": True}}
+    document = {"name": name, "version": "1.0.0", "variables": variables,
+                "messages": [{"role": "user", "content": "{{count}}"}]}  # fmt: skip
+    client.post("/v1/prompts", document)
+    url = f"{server.url}/v1/prompts/{path.format(name=name)}/render"
+    response = httpx.post(url, json=body, headers={"X-API-Key": server.key()})
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
+
+
+def test_a_prompt_may_be_called_render(server: Server, client: Client) -> None:
+    name = fresh("team") + "/render"
+    publish(client, name, text="{{x}}")
+    assert client.get(f"/v1/prompts/{name}")["version"]["name"] == name
+    answer = client.post(f"/v1/prompts/{name}/render", {"variables": {"x": "y"}})
+    assert answer["content"]["messages"][0]["content"] == "y"
+    headers = {"X-API-Key": server.key()}
+    refused = httpx.put(f"{server.url}/v1/prompts/{name}", headers=headers)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+
+
+# Query parameters
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/v1/prompts/{name}?lable=production", "Did you mean label?"),
+        ("/v1/prompts?lmit=5", "Did you mean limit?"),
+        ("/v1/prompts/{name}/versions?stat=true", "Did you mean stats?"),
+        ("/v1/prompts/count?page=1", "It has none."),
+        ("/v1/prompts?variables[name]=x", "It has: cursor"),
+        ("/v1/logs?prompt=x", "Did you mean prompt_name?"),
+        ("/v1/sync?x=1", "It has none."),
+        ("/v1/prompts/{name}?%00=1", "It has: label"),
+    ],
+)
+def test_a_query_parameter_that_does_not_exist_is_said(
+    server: Server, client: Client, path: str, hint: str
+) -> None:
+    name = fresh("query")
+    publish(client, name)
+    headers = {"X-API-Key": server.key()}
+    response = httpx.get(server.url + path.format(name=name), headers=headers)
+    assert (response.status_code, response.json()["code"]) == (400, "BAD_REQUEST")
+    assert response.json()["hint"].startswith(hint)
+
+
+def test_what_is_not_below_v1_ignores_unknown_parameters(server: Server) -> None:
+    for path in ("/health?x=1", "/metrics?x=1", "/docs?x=1", "/openapi.json?x=1"):
+        assert httpx.get(server.url + path).status_code == 200, path
+
+
+@pytest.mark.parametrize(("flag", "text"), [("False", "{{x}}"), ("0", "{{x}}"), ("TRUE", "y")])
+def test_flags_are_read_in_any_case(client: Client, flag: str, text: str) -> None:
+    name = fresh("flag")
+    publish(client, name, text="{{x}}")
+    answer = client.get(f"/v1/prompts/{name}", **{"render": flag, "variables[x]": "y"})
+    assert answer["content"]["messages"][0]["content"] == text
+
+
+def test_a_flag_that_is_neither_is_refused(server: Server, client: Client) -> None:
+    name = fresh("flag")
+    publish(client, name)
+    headers = {"X-API-Key": server.key()}
+    response = httpx.get(f"{server.url}/v1/prompts/{name}?render=maybe", headers=headers)
+    assert (response.status_code, response.json()["error"]) == (
+        422,
+        "render: must be true or false",
+    )
