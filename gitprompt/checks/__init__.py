@@ -14,11 +14,13 @@ from typing import Any, Protocol
 from gitprompt import formats
 from gitprompt.checks import (
     identity,
+    languages,
     messages,
     published,
     schema,
     secrets,
     size,
+    spelling,
     template,
     variables,
     whitespace,
@@ -42,8 +44,10 @@ class Check(Protocol):
 # In the order in which an author wants to read the findings.
 CHECKS: tuple[Check, ...] = (
     schema,
+    spelling,
     identity,
     template,
+    languages,
     variables,
     messages,
     published,
@@ -62,6 +66,11 @@ for _check in CHECKS:
 FIXED = frozenset(
     {"syntax", "schema", "name", "version", "template", "json-braces", "variable-default"}
 )
+
+
+# Rules that came after versions were published which break them. They judge what is new; for what
+# is a tag already they are warnings, so that it stays served.
+LATER = frozenset({"variable-name"})
 
 
 def examine(
@@ -135,5 +144,10 @@ def _placed(subject: Subject, problem: Problem, severity: Severity) -> Finding:
     )
 
 
-def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(finding for finding in findings if finding.severity == "error")
+def errors(findings: Iterable[Finding], *, is_published: bool = False) -> tuple[Finding, ...]:
+    """Those that refuse a document; fewer do if it was published before."""
+    return tuple(
+        finding
+        for finding in findings
+        if finding.severity == "error" and not (is_published and finding.code in LATER)
+    )

@@ -9,9 +9,10 @@ from typing import Any
 from gitprompt.checks.subject import Problem, Subject
 from gitprompt.core.model import Severity
 from gitprompt.core.template import TemplateError, compile_template, mentioned
-from gitprompt.core.variables import declared, has_type, rendered_messages, used
+from gitprompt.core.variables import declared, has_type, is_variable_name, rendered_messages, used
 
 CODES: dict[str, Severity] = {
+    "variable-name": "error",
     "undeclared-variable": "error",
     "unused-variable": "warning",
     "variable-default": "error",
@@ -20,7 +21,10 @@ NEEDS_SHAPE = True
 
 
 def find(subject: Subject) -> Iterator[Problem]:
-    names = declared(subject.document) if subject.kind == "prompt" else None
+    if subject.kind != "prompt":
+        return
+    yield from _names(subject)
+    names = declared(subject.document)
     if names is None:
         return
     used_names: set[str] = set()
@@ -37,6 +41,27 @@ def find(subject: Subject) -> Iterator[Problem]:
     if used_names.issuperset(names) and not any("default" in spec for spec in names.values()):
         return
     yield from _declarations(subject, names, used_names)
+
+
+def _names(subject: Subject) -> Iterator[Problem]:
+    """One rule for what a template reads and for what is declared, which a pattern in the schema
+    cannot say exactly in every editor."""
+    for name, index, offset in used(subject.document):
+        if not is_variable_name(name):
+            yield _misnamed(name, ("messages", index, "content"), offset)
+    for name in declared(subject.document) or ():
+        if not is_variable_name(name):
+            yield _misnamed(name, ("variables", name))
+
+
+def _misnamed(name: str, where: tuple[str | int, ...], offset: int | None = None) -> Problem:
+    return Problem(
+        "variable-name",
+        f"'{name}' cannot be the name of a variable",
+        "Begin with a letter or '_'; then letters, digits, '_' and '-'.",
+        where,
+        offset,
+    )
 
 
 def _declarations(

@@ -110,7 +110,7 @@ class Clone:
         tags = self.tags.get(name, {})
         refs = [(f"{TAG_PREFIX}{name}/{version}", oid) for version, oid in tags.items()]
         with self.repository.reader() as reader:
-            loaded = list(load_versions(reader, refs, self.settings.checks))
+            loaded = list(load_versions(reader, refs, self.settings.checks, are_published=True))
         valid = [item.version for item in loaded if isinstance(item, Loaded)]
         return sorted(valid, key=lambda v: precedence(v.version), reverse=True)
 

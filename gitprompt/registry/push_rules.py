@@ -214,7 +214,9 @@ class _Push:
     def versions(self, name: str) -> list[Version]:
         """What is published of a prompt, this push included."""
         if name not in self._published:
-            loaded = load_versions(self.reader, self.tags.of(name), self.settings.checks)
+            loaded = load_versions(
+                self.reader, self.tags.of(name), self.settings.checks, are_published=True
+            )
             self._published[name] = [i.version for i in loaded if isinstance(i, Loaded)]
         return self._published[name]
 

@@ -173,7 +173,9 @@ def _load(
 ) -> Chunks:
     """What new tags publish, many at once."""
     done = 0
-    for items in load_chunks(reader, fresh, settings.checks, size=_CHUNK, read=fast_json.read):
+    for items in load_chunks(
+        reader, fresh, settings.checks, size=_CHUNK, read=fast_json.read, are_published=True
+    ):
         yield items
         done += len(items)
         if progress:
@@ -471,13 +473,10 @@ class _Application:
             before = self.index.label(self.workspace, name, label)
         except Invalid:
             pass  # load_label says so
+        known = None if before is None or is_bare(before) else before
+        versions = partial(self.index.versions, self.workspace)
         return load_label(
-            self.reader,
-            ref,
-            tip,
-            namespace=namespace,
-            versions=lambda name: self.index.versions(self.workspace, name),
-            known=None if before is None or is_bare(before) else before,
+            self.reader, ref, tip, namespace=namespace, versions=versions, known=known
         )
 
     # suites

@@ -75,10 +75,15 @@ def rejection(ref: str, oid: str, message: str, hint: str = "", code: str = "ref
 
 
 def load_versions(
-    reader: ObjectReader, refs: Sequence[tuple[str, str]], severities: Severities
+    reader: ObjectReader,
+    refs: Sequence[tuple[str, str]],
+    severities: Severities,
+    *,
+    are_published: bool = False,
 ) -> Iterator[Loaded | Rejection]:
-    """What each (ref, object) below refs/tags/prompts/ publishes, in order."""
-    return chain.from_iterable(load_chunks(reader, refs, severities))
+    """What each (ref, object) below refs/tags/prompts/ publishes, in order. What is published already
+    is judged by the rules under which it was (`checks.LATER`)."""
+    return chain.from_iterable(load_chunks(reader, refs, severities, are_published=are_published))
 
 
 def load_chunks(
@@ -88,14 +93,20 @@ def load_chunks(
     *,
     size: int = 2_000,
     read: Reader = formats.read,
+    are_published: bool = False,
 ) -> Iterator[list[Loaded | Rejection]]:
     """Like `load_versions`, `size` at a time. The reader is free for others between chunks."""
     for start in range(0, len(refs), size):
-        yield list(_load_chunk(reader, refs[start : start + size], severities, read))
+        chunk = refs[start : start + size]
+        yield list(_load_chunk(reader, chunk, severities, read, are_published))
 
 
 def _load_chunk(
-    reader: ObjectReader, refs: Sequence[tuple[str, str]], severities: Severities, read: Reader
+    reader: ObjectReader,
+    refs: Sequence[tuple[str, str]],
+    severities: Severities,
+    read: Reader,
+    are_published: bool,
 ) -> Iterator[Loaded | Rejection]:
     outcomes: list[_Target | Rejection] = []
     objects = reader.contents(oid for _, oid in refs)
@@ -110,7 +121,7 @@ def _load_chunk(
         if isinstance(item, Rejection):
             yield item
         else:
-            yield _judged(*item, next(blobs), severities, read)
+            yield _judged(*item, next(blobs), severities, read, are_published)
 
 
 def _target(reader: ObjectReader, ref: str, oid: str, found: Object | None) -> _Target | Rejection:
@@ -256,6 +267,7 @@ def _judged(
     blob: Object | None,
     severities: Severities,
     read: Reader,
+    is_published: bool,
 ) -> Loaded | Rejection:
     if blob is None or blob.kind != "blob":
         return rejection(target.ref, target.oid, f"the document of {file.path} is missing")
@@ -271,7 +283,7 @@ def _judged(
         return Rejection(target.ref, target.oid, (finding,))
     if severities or not is_surely_valid(blob.data, value, target.name, target.version):
         subject = Subject(blob.data, value, path, "prompt", target.name, target.version, None)
-        problems = checks.errors(checks.judge(subject, severities))
+        problems = checks.errors(checks.judge(subject, severities), is_published=is_published)
         if problems:
             return Rejection(target.ref, target.oid, problems)
     ref, name, number, oid, commit, is_blob, _ = target

@@ -240,3 +240,18 @@ def test_an_entry_is_found_whatever_the_bytes_before_it(
             commit = published.git("commit-tree", "-m", "x", tree)
             found.add(tree_blob(reader, commit, "welcome"))
     assert found == {blob}
+
+
+def test_what_was_published_under_older_rules_stays(
+    published: Clone, reader: ObjectReader
+) -> None:
+    """`checks.LATER` judges what is new."""
+    text = MESSAGE % "{{1st}}"
+    tag = published.git("hash-object", "-w", "--stdin", stdin=text)
+    published.git("tag", "-a", "-m", "x", "prompts/odd/1", tag)
+    oid = published.git("rev-parse", "prompts/odd/1")
+    (new,) = load(reader, [("odd/1", oid)])
+    assert isinstance(new, Rejection)
+    assert [finding.code for finding in new.findings] == ["variable-name"]
+    (old,) = load_versions(reader, [(PREFIX + "odd/1", oid)], {}, are_published=True)
+    assert isinstance(old, Loaded)
