@@ -78,11 +78,16 @@ class Catalog:
                 self._documents.popitem(last=False)
         return document
 
-    def rendered(self, stored: StoredVersion, variables: Mapping[str, str]) -> dict[str, Any]:
-        """The document with its messages filled in. Raises BadRequest for variables that are
-        missing, and what `render` raises."""
+    def rendered(
+        self,
+        stored: StoredVersion,
+        variables: Mapping[str, Any],
+        placeholders: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The document with its messages filled in. Raises BadRequest for variables or placeholders
+        that are missing, and what `render` raises."""
         document = self.document(stored)
-        return {**document, "messages": render(document, variables)}
+        return {**document, "messages": render(document, variables, placeholders)}
 
     def diff(self, workspace: str, name: str, old: str, new: str) -> Comparison:
         """What differs between two versions, each given by its number or by a label."""

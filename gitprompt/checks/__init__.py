@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from gitprompt import formats
 from gitprompt.checks import (
     identity,
+    json_schemas,
     languages,
     messages,
     published,
@@ -50,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
     languages,
     variables,
     messages,
+    json_schemas,
     published,
     size,
     whitespace,
@@ -70,7 +72,7 @@ FIXED = frozenset(
 
 # Rules that came after versions were published which break them. They judge what is new; for what
 # is a tag already they are warnings, so that it stays served.
-LATER = frozenset({"variable-name"})
+LATER = frozenset({"variable-name", "json-schema"})
 
 
 def examine(
@@ -108,10 +110,14 @@ def read_settings(data: bytes) -> tuple[Settings, tuple[Finding, ...]]:
     return (Settings(), problems) if problems else (from_document(document), ())
 
 
-def judge(subject: Subject, severities: Mapping[str, Severity]) -> list[Finding]:
-    """The findings about a document that was read already, in order of line."""
+def judge(
+    subject: Subject, severities: Mapping[str, Severity], *, is_published: bool = False
+) -> list[Finding]:
+    """The findings about a document that was read already, in order of line. One that is published
+    may have the shape that was valid then."""
     findings = [
-        _placed(subject, problem, severity) for problem, severity in _problems(subject, severities)
+        _placed(subject, problem, severity)
+        for problem, severity in _problems(subject, severities, is_published)
     ]
     if len(findings) > 1:
         findings.sort(key=lambda finding: (finding.line, finding.column))
@@ -119,11 +125,13 @@ def judge(subject: Subject, severities: Mapping[str, Severity]) -> list[Finding]
 
 
 def _problems(
-    subject: Subject, severities: Mapping[str, Severity]
+    subject: Subject, severities: Mapping[str, Severity], is_published: bool
 ) -> Iterator[tuple[Problem, Severity]]:
     shaped = True
     for check in CHECKS:
         if check.NEEDS_SHAPE and not shaped:
+            continue
+        if check is schema and is_published and schema.was_valid(subject.document):
             continue
         for problem in check.find(subject):
             severity = SEVERITIES[problem.code]

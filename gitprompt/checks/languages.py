@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from gitprompt.checks.subject import Problem, Subject
+from gitprompt.core.messages import templates
 from gitprompt.core.model import Severity
 from gitprompt.core.template import TemplateError, compile_template, sections
-from gitprompt.core.variables import declared, rendered_messages
+from gitprompt.core.variables import declared
 
 CODES: dict[str, Severity] = {"template-language": "warning"}
 NEEDS_SHAPE = True
@@ -36,14 +37,14 @@ def find(subject: Subject) -> Iterator[Problem]:
     if subject.kind != "prompt":
         return
     names = declared(subject.document) or {}
-    for index, content in rendered_messages(subject.document):
+    for where, content in templates(subject.document["messages"]):
         if "{" in content:
             for what, hint, offset in _foreign(content, names.keys()):
                 yield Problem(
                     "template-language",
                     f"{what} is not Mustache: the model would read it as it is",
                     hint,
-                    ("messages", index, "content"),
+                    where,
                     offset,
                 )
 

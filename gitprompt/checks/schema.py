@@ -43,6 +43,20 @@ def verdict(kind: Kind) -> Any:
 
 
 @cache
+def _earlier() -> Any:
+    import jsonschema_rs
+
+    schema = json.loads(resources.read("schemas", "prompt-1.schema.json"))
+    return jsonschema_rs.validator_for(schema).is_valid
+
+
+def was_valid(document: Any) -> bool:
+    """Whether a prompt could be published before messages had parts and tool calls: fields that mean
+    something now could hold anything then."""
+    return bool(_earlier()(document))
+
+
+@cache
 def load(kind: Kind) -> dict[str, Any]:
     """The JSON Schema of a kind of document."""
     schema: dict[str, Any] = json.loads(resources.read("schemas", _FILES[kind]))

@@ -15,18 +15,24 @@ from gitprompt.core.names import is_name
 from gitprompt.core.template import simple_names
 from gitprompt.core.variables import has_type
 
+_RARE = frozenset({"type", "tools", "response_format"})
+_PLAIN = frozenset({"system", "user", "assistant"})
+
 
 def is_surely_valid(data: bytes, document: Any, name: str, version: str) -> bool:
     """Whether a prompt, in bytes and as it was read, surely has no error-level finding under the
     name and version of its tag."""
-    if not schema.verdict("prompt")(document) or "type" in document:
+    if not schema.verdict("prompt")(document) or not document.keys().isdisjoint(_RARE):
         return False
     if document.get("name", name) != name or document.get("version", version) != version:
         return False
     declared = document.get("variables")
     for message in document["messages"]:
-        if message["role"] != "assistant" and "{{" in message["content"]:
-            used = simple_names(message["content"])
+        content = message.get("content")
+        if message.get("role") not in _PLAIN or type(content) is not str:
+            return False
+        if message["role"] != "assistant" and "{{" in content:
+            used = simple_names(content)
             if used is None or (declared is not None and not used <= declared.keys()):
                 return False
     for spec in declared.values() if declared else ():

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitprompt.checks.subject import Problem, Subject
+from gitprompt.core.messages import texts
 from gitprompt.core.model import Severity
 
 CODES: dict[str, Severity] = {"size": "warning"}
@@ -16,7 +17,7 @@ LARGE = 200_000  # characters over all messages, about 50,000 tokens of English
 def find(subject: Subject) -> Iterator[Problem]:
     if subject.kind != "prompt" or len(subject.data) < LARGE:
         return
-    total = sum(len(message["content"]) for message in subject.document["messages"])
+    total = sum(len(text) for _, text in texts(subject.document["messages"]))
     if total > LARGE:
         yield Problem(
             "size",

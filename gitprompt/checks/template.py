@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitprompt.checks.subject import Problem, Subject
+from gitprompt.core.messages import templates
 from gitprompt.core.model import Severity
 from gitprompt.core.template import TemplateError, compile_template
-from gitprompt.core.variables import rendered_messages
 
 CODES: dict[str, Severity] = {"template": "error", "json-braces": "error"}
 NEEDS_SHAPE = True
@@ -17,10 +17,9 @@ NEEDS_SHAPE = True
 def find(subject: Subject) -> Iterator[Problem]:
     if subject.kind != "prompt":
         return
-    for index, content in rendered_messages(subject.document):
+    for where, content in templates(subject.document["messages"]):
         if "{{" not in content:
             continue
-        where = ("messages", index, "content")
         try:
             compiled = compile_template(content)
         except TemplateError as error:

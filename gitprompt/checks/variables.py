@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitprompt.checks.subject import Problem, Subject
+from gitprompt.core.messages import Where, is_placeholder, templates
 from gitprompt.core.model import Severity
 from gitprompt.core.template import TemplateError, compile_template, mentioned
-from gitprompt.core.variables import declared, has_type, is_variable_name, rendered_messages, used
+from gitprompt.core.variables import declared, has_type, is_variable_name, used
 
 CODES: dict[str, Severity] = {
     "variable-name": "error",
@@ -28,13 +29,13 @@ def find(subject: Subject) -> Iterator[Problem]:
     if names is None:
         return
     used_names: set[str] = set()
-    for name, index, offset in used(subject.document):
+    for name, where, offset in used(subject.document):
         if name not in names and name not in used_names:
             yield Problem(
                 "undeclared-variable",
                 f"'{name}' is used but not declared in 'variables'",
                 f"Declare it: variables: {{{name}: {{type: string}}}}{_resembling(name, names)}.",
-                ("messages", index, "content"),
+                where,
                 offset,
             )
         used_names.add(name)
@@ -46,15 +47,18 @@ def find(subject: Subject) -> Iterator[Problem]:
 def _names(subject: Subject) -> Iterator[Problem]:
     """One rule for what a template reads and for what is declared, which a pattern in the schema
     cannot say exactly in every editor."""
-    for name, index, offset in used(subject.document):
+    for name, where, offset in used(subject.document):
         if not is_variable_name(name):
-            yield _misnamed(name, ("messages", index, "content"), offset)
+            yield _misnamed(name, where, offset)
     for name in declared(subject.document) or ():
         if not is_variable_name(name):
             yield _misnamed(name, ("variables", name))
+    for index, message in enumerate(subject.document["messages"]):
+        if is_placeholder(message) and not is_variable_name(message["name"]):
+            yield _misnamed(message["name"], ("messages", index, "name"))
 
 
-def _misnamed(name: str, where: tuple[str | int, ...], offset: int | None = None) -> Problem:
+def _misnamed(name: str, where: Where, offset: int | None = None) -> Problem:
     return Problem(
         "variable-name",
         f"'{name}' cannot be the name of a variable",
@@ -86,7 +90,7 @@ def _declarations(
 def _in_items(subject: Subject) -> set[str]:
     """Names inside sections over lists: they may be fields of an item or variables."""
     names: set[str] = set()
-    for _, content in rendered_messages(subject.document):
+    for _, content in templates(subject.document["messages"]):
         try:
             names |= mentioned(compile_template(content))
         except TemplateError:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gitprompt.checks.subject import Problem, Subject
+from gitprompt.core.messages import texts
 from gitprompt.core.model import Severity
 
 CODES: dict[str, Severity] = {"whitespace": "warning"}
@@ -17,8 +18,7 @@ _TRAILING = re.compile(r"[ \t]+(?=\n|\Z)|\t|\r")
 def find(subject: Subject) -> Iterator[Problem]:
     if subject.kind != "prompt":
         return
-    for index, message in enumerate(subject.document["messages"]):
-        content = message["content"]
+    for where, content in texts(subject.document["messages"]):
         if not _may_have(content):
             continue
         match = _TRAILING.search(content)
@@ -28,7 +28,7 @@ def find(subject: Subject) -> Iterator[Problem]:
                 "whitespace",
                 f"a {what} in a message: an invisible edit to it would break the prompt cache",
                 "Remove white space at the ends of lines, and use spaces for tabs.",
-                ("messages", index, "content"),
+                where,
                 match.start(),
             )
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from gitprompt.cli.output import Styled, json_option, say, write_json
 from gitprompt.cli.read import registry
 from gitprompt.core.diff import Change, compare, deserved_bump, segments
+from gitprompt.core.messages import is_placeholder, role_of
 from gitprompt.registry.clone import parse_selector
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
@@ -61,15 +63,23 @@ def _write_messages(change: Change) -> None:
     if change.kind != "changed":
         message = after or before
         mark, tint = ("+", "green") if after else ("-", "red")
-        for line in f"[{message['role']}] {message['content']}".rstrip().split("\n"):
+        for line in f"[{role_of(message)}] {_content(message)}".rstrip().split("\n"):
             say(Styled(f"    {mark} {line}", fg=tint))
         return
-    pieces = segments(before["content"], after["content"])
+    pieces = segments(_content(before), _content(after))
     _side("-", "red", [(op, text) for op, text in pieces if op != "insert"])
     _side("+", "green", [(op, text) for op, text in pieces if op != "delete"])
     for key in sorted({*before, *after} - {"content", "role"}):
         if before.get(key) != after.get(key):
             say(f"    {key}: {before.get(key)!r} → {after.get(key)!r}")
+
+
+def _content(message: Mapping[str, Any]) -> str:
+    """Text as it is; parts, and what a placeholder says, as JSON."""
+    content = message if is_placeholder(message) else message.get("content")
+    return (
+        content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1)
+    )
 
 
 def _side(mark: str, tint: str, pieces: list[tuple[Any, str]]) -> None:

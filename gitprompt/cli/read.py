@@ -189,25 +189,65 @@ _Dumper = _dumper()
     type=click.File(encoding="utf-8"),
     help="A JSON file with variables; - reads standard input.",
 )
+@click.option(
+    "--placeholder",
+    "conversations",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="A JSON file with the list of messages that takes the place of a placeholder.",
+)
 @json_option
-def render(prompt: str, pairs: tuple[str, ...], file: Any, as_json: bool) -> None:
+def render(
+    prompt: str, pairs: tuple[str, ...], file: Any, conversations: tuple[str, ...], as_json: bool
+) -> None:
     """Render a prompt with variables, as the server would.
 
     \b
-    Example:
+    Examples:
       gitprompt render welcome@production --var name=Ada
+      gitprompt render support/chat --placeholder history=history.json
     """
     values = _variables(pairs, file)
+    placeholders = _placeholders(conversations)
     resolved = registry().resolve(parse_selector(prompt))
     names = {name.partition(".")[0] for name in values}
     unknown = sorted(names - variables.effective(resolved.document).keys())
     if unknown:
         say(f"warning: {prompt} has no variable {', '.join(unknown)}", err=True)
-    messages = variables.render(resolved.document, values)
+    messages = variables.render(resolved.document, values, placeholders)
     if as_json:
         write_json(messages)
         return
-    write_lines("\n\n".join(f"[{m['role']}]\n{m['content'].rstrip()}" for m in messages))
+    write_lines("\n\n".join(map(_shown, messages)))
+
+
+def _shown(message: Mapping[str, Any]) -> str:
+    """Text as it is; parts and tool calls as JSON."""
+    content = message.get("content")
+    lines = [f"[{message.get('role')}]"]
+    if isinstance(content, str):
+        lines.append(content.rstrip())
+    elif content is not None:
+        lines.append(json.dumps(content, indent=2, ensure_ascii=False))
+    if message.get("tool_calls"):
+        lines.append(
+            json.dumps({"tool_calls": message["tool_calls"]}, indent=2, ensure_ascii=False)
+        )
+    return "\n".join(lines)
+
+
+def _placeholders(pairs: Sequence[str]) -> dict[str, Any]:
+    conversations: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--placeholder {pair}: write NAME=FILE")
+        try:
+            with open(path, encoding="utf-8") as file:
+                conversations[name] = json.load(file)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"--placeholder {pair}: not JSON: {error}") from None
+    return conversations
 
 
 def _variables(pairs: Sequence[str], file: Any) -> dict[str, Any]:

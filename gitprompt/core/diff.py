@@ -5,7 +5,7 @@ The rules, from the point of view of a program that renders the prompt:
 
 =====  =========================================================================================
 major  a variable is removed, becomes required, or changes its type; a required one is added;
-       a required variable loses its default; `type` changes
+       a required variable loses its default; a required placeholder is added; `type` changes
 minor  an optional variable is added; a required one becomes optional; a default changes; a
        message is added or removed, or changes its role; `model_config`, `ollama` or an unknown
        setting changes
@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
+from gitprompt.core.messages import is_placeholder, role_of
 from gitprompt.core.model import Document
 from gitprompt.core.variables import effective
 from gitprompt.core.versions import Bump
@@ -88,7 +89,11 @@ def _messages(before: Document, after: Document) -> Iterator[Change]:
             path = f"messages[{index}]"
             yield Change("messages", "removed", path, "minor", before=old[index])
         for index in range(j1 + paired, j2):
-            yield Change("messages", "added", f"messages[{index}]", "minor", after=new[index])
+            is_new = _is_newly_required(new[index], None)
+            bump: Bump = "major" if is_new else "minor"
+            reason = "newly required" if is_new else ""
+            path = f"messages[{index}]"
+            yield Change("messages", "added", path, bump, None, new[index], reason)
 
 
 def _key(message: Mapping[str, Any]) -> str:
@@ -96,16 +101,22 @@ def _key(message: Mapping[str, Any]) -> str:
 
 
 def _message_change(index: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
-    same_role = old["role"] == new["role"]
-    return Change(
-        "messages",
-        "changed",
-        f"messages[{index}]",
-        "patch" if same_role else "minor",
-        before=old,
-        after=new,
-        reason="" if same_role else f"role {old['role']} → {new['role']}",
-    )
+    bump: Bump = "patch"
+    reason = ""
+    if _is_newly_required(new, old):
+        bump, reason = "major", "newly required"
+    elif role_of(old) != role_of(new):
+        bump, reason = "minor", f"role {role_of(old)} → {role_of(new)}"
+    elif is_placeholder(new):
+        bump = "minor"
+    return Change("messages", "changed", f"messages[{index}]", bump, old, new, reason)
+
+
+def _is_newly_required(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
+    """Whether a program that rendered `old` must give a placeholder more for `new`."""
+    if not is_placeholder(new) or not new.get("required"):
+        return False
+    return not (old and is_placeholder(old) and old.get("required") and old["name"] == new["name"])
 
 
 def _variables(before: Document, after: Document) -> Iterator[Change]:

@@ -20,7 +20,7 @@ SUITES = "evals"
 SETTINGS = "gitprompt.yaml"
 KEYS = frozenset(
     {"name", "version", "description", "type", "messages", "variables", "model_config", "ollama",
-     "tags", "metadata"}
+     "tags", "metadata", "tools", "tool_choice", "response_format"}
 )  # fmt: skip
 _IDENTITY = ("name", "version")
 

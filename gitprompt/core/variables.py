@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
+from gitprompt.core.document import pointer
+from gitprompt.core.messages import Where, filled, templates
 from gitprompt.core.model import Document
 from gitprompt.core.template import TemplateError, compile_template, free_names, structured_names
 from gitprompt.errors import BadRequest, Invalid
@@ -46,15 +48,8 @@ def declared(document: Document) -> Mapping[str, Mapping[str, Any]] | None:
     return variables
 
 
-def rendered_messages(document: Document) -> Iterator[tuple[int, str]]:
-    """Index and text of each message that is a template: assistant messages never are."""
-    for index, message in enumerate(document["messages"]):
-        if message["role"] != "assistant":
-            yield index, message["content"]
-
-
-def used(document: Document) -> Iterator[tuple[str, int, int]]:
-    """Each variable a document reads: its name, the message's index, the offset in it."""
+def used(document: Document) -> Iterator[tuple[str, Where, int]]:
+    """Each variable a document reads: its name, where the template is, and the offset in it."""
     names = declared(document)
 
     def is_scalar(name: str) -> bool:
@@ -62,13 +57,13 @@ def used(document: Document) -> Iterator[tuple[str, int, int]]:
             return False
         return name in names and names[name].get("type") in _SCALARS
 
-    for index, content in rendered_messages(document):
+    for where, text in templates(document["messages"]):
         try:
-            template = compile_template(content)
+            template = compile_template(text)
         except TemplateError:
             continue  # the template check reports it
         for name, offset in free_names(template, is_scalar=is_scalar):
-            yield name, index, offset
+            yield name, where, offset
 
 
 def effective(document: Document) -> dict[str, Mapping[str, Any]]:
@@ -111,9 +106,9 @@ def _undeclared(document: Document, given: Mapping[str, Any]) -> dict[str, Any]:
     """Values for a document that declares none: they are text, but if a template reads a field of a
     name or makes a section of it, text that is JSON is read as such."""
     structured: set[str] = set()
-    for _, content in rendered_messages(document):
+    for _, text in templates(document["messages"]):
         try:
-            structured |= structured_names(compile_template(content))
+            structured |= structured_names(compile_template(text))
         except TemplateError:
             continue  # rendering it reports that
     if not structured:
@@ -196,13 +191,18 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def render(document: Document, given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The messages of a document with `given` filled in; assistant messages stay verbatim."""
+def render(
+    document: Document, given: Mapping[str, Any], placeholders: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """The messages of a document with `given` filled in; assistant and tool messages stay verbatim.
+    `placeholders` has lists of messages by name. Raises BadRequest and Invalid."""
     values = bind(document, given)
-    messages = [dict(message) for message in document["messages"]]
-    for index, content in rendered_messages(document):
+
+    def fill(where: Where, text: str) -> str:
         try:
-            messages[index]["content"] = compile_template(content).render(values)
+            return compile_template(text).render(values)
         except TemplateError as error:
-            raise Invalid(f"messages[{index}]: {error.message}", hint=error.hint) from None
-    return messages
+            place = pointer(where[:2] if len(where) == 3 else where)
+            raise Invalid(f"{place}: {error.message}", hint=error.hint) from None
+
+    return filled(document["messages"], fill, placeholders or {})

@@ -242,9 +242,7 @@ def test_an_entry_is_found_whatever_the_bytes_before_it(
     assert found == {blob}
 
 
-def test_what_was_published_under_older_rules_stays(
-    published: Clone, reader: ObjectReader
-) -> None:
+def test_what_was_published_under_older_rules_stays(published: Clone, reader: ObjectReader) -> None:
     """`checks.LATER` judges what is new."""
     text = MESSAGE % "{{1st}}"
     tag = published.git("hash-object", "-w", "--stdin", stdin=text)

@@ -46,9 +46,11 @@ class ListedPrompt(msgspec.Struct, kw_only=True):
 
 
 class RenderRequest(Body):
-    """Values of any JSON type; a version or a label, otherwise the newest version is rendered."""
+    """Values of any JSON type, and lists of messages for placeholders; a version or a label, otherwise
+    the newest version is rendered."""
 
     variables: dict[str, Any] = msgspec.field(default_factory=dict)
+    placeholders: dict[str, Any] = msgspec.field(default_factory=dict)
     version: Annotated[str, Meta(max_length=64)] | None = None
     label: Annotated[str, Meta(max_length=64)] | None = None
 
@@ -63,6 +65,9 @@ class VersionHead(msgspec.Struct, kw_only=True):
 class ServedPrompt(msgspec.Struct, kw_only=True):
     content: dict[str, Any]
     version: VersionHead
+    text: Annotated[str, Meta(description="Of a prompt of type text.")] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
 
 
 class ListedVersion(msgspec.Struct, kw_only=True):
@@ -146,7 +151,7 @@ async def one(context: Context, call: Call) -> Tagged:
         inputs = sorted(call.variables.items())
     else:
         content = context.catalog.document(version)
-    body = encode({"content": content, "version": _head(version)})
+    body = encode(_answer(content, version))
     digest = hashlib.blake2b(digest_size=16)
     number = version.version
     digest.update(encode((number.blob, name, number.version, number.commit, ENGINE, inputs)))
@@ -157,14 +162,22 @@ async def render(context: Context, call: Call) -> dict[str, Any]:
     workspace, name, body = call.principal.workspace, call.path["name"], call.body
     try:
         version = context.catalog.find(workspace, name, version=body.version, label=body.label)
-        content = context.catalog.rendered(version, body.variables)
+        content = context.catalog.rendered(version, body.variables, body.placeholders)
     except GitpromptError as error:
         exists = context.catalog.exists(workspace, name)
         result = "not_found" if error.status == 404 else "invalid"
         context.metrics.record_prompt_request(workspace, name if exists else OTHER, result)
         raise
     context.metrics.record_prompt_request(workspace, name, "ok")
-    return {"content": content, "version": _head(version)}
+    return _answer(content, version)
+
+
+def _answer(content: Mapping[str, Any], version: StoredVersion) -> dict[str, Any]:
+    """A prompt of type text has its only text beside the document as well."""
+    answer: dict[str, Any] = {"content": content, "version": _head(version)}
+    if content.get("type") == "text":
+        answer["text"] = content["messages"][0].get("content")
+    return answer
 
 
 async def versions(context: Context, call: Call) -> dict[str, Any] | Volatile:

@@ -334,3 +334,94 @@ def test_a_flag_that_is_neither_is_refused(server: Server, client: Client) -> No
         422,
         "render: must be true or false",
     )
+
+
+# Messages as people really send them
+
+
+TOOLS: dict[str, Any] = {
+    "messages": [
+        {"role": "developer", "content": "Answer in {{language}}."},
+        {"type": "placeholder", "name": "history"},
+        {"role": "user", "content": [
+            {"type": "text", "text": "What is on {{what}}? 🙂"},
+            {"type": "image_url", "image_url": {"url": "{{url}}"}},
+        ]},
+        {"role": "assistant", "content": None, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "{{verbatim}}"},
+        {"role": "user", "content": "And now?"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}],
+    "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}},
+}  # fmt: skip
+
+
+def test_parts_and_tool_calls_come_back_as_they_were_sent(client: Client) -> None:
+    name = fresh("tools")
+    client.post("/v1/prompts", {"name": name, "version": "1.0.0", **TOOLS})
+    stored = client.get(f"/v1/prompts/{name}", render="false")["content"]
+    assert stored == {"name": name, "version": "1.0.0", **TOOLS}
+    values = {"language": "German", "what": "it", "url": "https://x/y.png"}
+    history = [{"role": "user", "content": "{{not a template}}"}]
+    body = {"variables": values, "placeholders": {"history": history}}
+    rendered = client.post(f"/v1/prompts/{name}/render", body)["content"]["messages"]
+    assert rendered[0]["content"] == "Answer in German."
+    assert rendered[1] == history[0]
+    assert rendered[2]["content"][0]["text"] == "What is on it? 🙂"
+    assert rendered[2]["content"][1]["image_url"] == {"url": "https://x/y.png"}
+    assert rendered[3:] == TOOLS["messages"][3:]
+    query = {f"variables[{key}]": value for key, value in values.items()}
+    assert len(client.get(f"/v1/prompts/{name}", **query)["content"]["messages"]) == 5
+
+
+def test_they_are_the_same_document_by_git(clone: Clone, server: Server, client: Client) -> None:
+    name = fresh("by-git")
+    clone.write(f"prompts/{name}.json", json.dumps(TOOLS))
+    clone.commit("x")
+    clone.git(
+        "remote",
+        "add",
+        "hub",
+        f"{server.url.replace('//', '//x:' + server.key() + '@')}/git/default.git",
+    )
+    clone.git("tag", "-a", "-m", "x", f"prompts/{name}/1.0.0")
+    clone.git("push", "-q", "hub", f"prompts/{name}/1.0.0")
+    stored = client.get(f"/v1/prompts/{name}", render="false")["content"]
+    assert stored == {"name": name, "version": "1.0.0", **TOOLS}
+
+
+def test_a_placeholder_that_is_wrong_or_missing_is_400(server: Server, client: Client) -> None:
+    name = fresh("required")
+    required = {"type": "placeholder", "name": "history", "required": True}
+    document = {"name": name, "version": "1.0.0", "messages": [required, TOOLS["messages"][-1]]}
+    client.post("/v1/prompts", document)
+    headers = {"X-API-Key": server.key()}
+    url = f"{server.url}/v1/prompts/{name}"
+    missing = httpx.get(url, headers=headers)
+    assert (missing.status_code, missing.json()["error"]) == (
+        400, "Missing required placeholders: history"
+    )  # fmt: skip
+    body = {"placeholders": {"history": [{"role": "user", "content": "x"}, 7]}}
+    wrong = httpx.post(f"{url}/render", json=body, headers=headers)
+    assert wrong.status_code == 400
+    assert wrong.json()["error"].startswith("placeholders.history[1]: expected a message")
+
+
+def test_a_prompt_of_type_text_is_served_as_text_too(client: Client) -> None:
+    name = fresh("text")
+    document = {"name": name, "version": "1.0.0", "type": "text",
+                "messages": [{"role": "user", "content": "Hi {{x}}"}]}  # fmt: skip
+    client.post("/v1/prompts", document)
+    assert client.get(f"/v1/prompts/{name}", **{"variables[x]": "Ada"})["text"] == "Hi Ada"
+    assert client.get(f"/v1/prompts/{name}", render="false")["text"] == "Hi {{x}}"
+
+
+def test_a_schema_in_a_prompt_that_is_none_is_422(server: Server, client: Client) -> None:
+    answer = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "objekt"}}}
+    body = {"name": fresh("bad"), "version": "1.0.0", "response_format": answer,
+            "messages": [{"role": "user", "content": "x"}]}  # fmt: skip
+    headers = {"X-API-Key": server.key()}
+    response = httpx.post(f"{server.url}/v1/prompts", json=body, headers=headers)
+    assert response.status_code == 422
+    assert "not a valid JSON Schema" in response.text
