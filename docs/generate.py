@@ -7,13 +7,15 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from inspect import getdoc
+from typing import Any
 
 import click
 
 from gitprompt import checks, errors
+from gitprompt.checks import schema as schemas
 from gitprompt.cli.main import COMMANDS, cli
 from gitprompt.config import ServerSettings
 from gitprompt.metrics import families
@@ -124,12 +126,43 @@ def metrics_page() -> Iterator[str]:
     yield "\nThe sidecar has `process_*` besides, as every client of Prometheus does.\n"
 
 
+def format_page() -> Iterator[str]:
+    yield "# Every key of the files\n\n[What they mean together](format.md).\n"
+    for kind, title in (
+        ("prompt", "A prompt: `prompts/<name>.yaml`"),
+        ("suite", "An eval suite: `evals/<name>.yaml`"),
+        ("settings", "`gitprompt.yaml`"),
+        ("prices", "A price table: `prices.yaml`"),
+    ):
+        yield f"\n## {title}\n\n| key | type | what |\n| --- | --- | --- |\n"
+        for path, schema in _keys(schemas.load(kind), ""):
+            types = schema.get("type") or " or ".join(map(str, schema.get("enum", ["any"])))
+            text = types if isinstance(types, str) else " or ".join(types)
+            about = schema.get("description", "").replace("|", "\\|")
+            yield f"| `{path}` | {text} | {about} |\n"
+
+
+def _keys(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The keys below a schema, each with its own schema, in the order of the file."""
+    for key, value in schema.get("properties", {}).items():
+        yield f"{path}{key}", value
+        yield from _keys(value, f"{path}{key}.")
+    for branch in ("then", "else"):
+        if branch in schema:
+            yield from _keys(schema[branch], path)
+    if isinstance(schema.get("items"), dict):
+        yield from _keys(schema["items"], f"{path[:-1]}[].")
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from _keys(schema["additionalProperties"], f"{path}NAME.")
+
+
 PAGES = {
     "api.md": api_page,
     "cli.md": command_page,
     "configuration.md": configuration_page,
     "checks.md": checks_page,
     "errors.md": errors_page,
+    "format-reference.md": format_page,
     "metrics-reference.md": metrics_page,
 }
 

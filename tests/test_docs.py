@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gitprompt import checks, config
+from gitprompt.core.document import place
 from tests.world import Server, run
 
 ROOT = Path(__file__).parent.parent
@@ -113,3 +115,29 @@ def test_no_file_names_a_host_to_download_from() -> None:
         if name.endswith((".txt", ".toml", ".json", ".lock")):
             text = (ROOT / name).read_text()
             assert not re.search(r"--(extra-)?index-url|https?://\S+\.(whl|tar\.gz)", text), name
+
+
+def test_every_example_of_the_format_page_is_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a warning, apart from those that an example is about."""
+    text = (ROOT / "docs" / "format.md").read_text()
+    examples = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) == text.count("```yaml") >= 6
+    for path, example in examples:
+        kind, name, _ = place(path)
+        assert kind is not None, path
+        _, findings = checks.examine(example.encode(), path=path, kind=kind, name=name)
+        assert findings == [], path
+    (toml,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "gitprompt.toml").write_text(toml)
+    monkeypatch.chdir(tmp_path)
+    assert config.client_file()["workspace"] == "default"
+
+
+def test_the_reference_of_the_format_has_every_key() -> None:
+    page = (ROOT / "docs" / "format-reference.md").read_text()
+    for key in ("messages[].role", "messages[].content[].image_url.url", "tests[].contains",
+                "variables.NAME.default", "response_format.json_schema.schema", "criteria.min_score",
+                "labels.protected", "model_config.temperature"):  # fmt: skip
+        assert f"| `{key}` |" in page, key

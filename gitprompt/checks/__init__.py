@@ -18,6 +18,7 @@ from gitprompt.checks import (
     languages,
     messages,
     published,
+    samples,
     schema,
     secrets,
     size,
@@ -52,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
     variables,
     messages,
     json_schemas,
+    samples,
     published,
     size,
     whitespace,
@@ -72,7 +74,7 @@ FIXED = frozenset(
 
 # Rules that came after versions were published which break them. They judge what is new; for what
 # is a tag already they are warnings, so that it stays served.
-LATER = frozenset({"variable-name", "json-schema"})
+LATER = frozenset({"variable-name", "json-schema", "test"})
 
 
 def examine(

@@ -15,14 +15,14 @@ from gitprompt.core.names import is_name
 from gitprompt.core.template import simple_names
 from gitprompt.core.variables import has_type
 
-_RARE = frozenset({"type", "tools", "response_format"})
+_RARE = frozenset({"type", "tools", "response_format", "tests"})
 _PLAIN = frozenset({"system", "user", "assistant"})
 
 
 def is_surely_valid(data: bytes, document: Any, name: str, version: str) -> bool:
     """Whether a prompt, in bytes and as it was read, surely has no error-level finding under the
     name and version of its tag."""
-    if not schema.verdict("prompt")(document) or not document.keys().isdisjoint(_RARE):
+    if not schema.verdict("prompt")(document) or not _RARE.isdisjoint(document):
         return False
     if document.get("name", name) != name or document.get("version", version) != version:
         return False

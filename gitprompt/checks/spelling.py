@@ -30,9 +30,14 @@ def find(subject: Subject) -> Iterator[Problem]:
 
 
 def _meant(key: str) -> str | None:
-    from difflib import get_close_matches
+    """The key that this one is nearest to, if it is near to any."""
+    from difflib import SequenceMatcher
 
     folded = key.lower().replace("-", "_")
-    if folded in KEYS:
-        return folded
-    return next(iter(get_close_matches(folded, KEYS, n=1, cutoff=_CLOSE)), None)
+
+    def nearness(other: str) -> float:  # which of the two comes first makes a difference
+        pairs = ((folded, other), (other, folded))
+        return max(SequenceMatcher(None, *pair).ratio() for pair in pairs)
+
+    nearest = max(sorted(KEYS), key=nearness)
+    return nearest if nearness(nearest) >= _CLOSE else None

@@ -152,7 +152,7 @@ class Story:
         _step("Publish: validate, tag, git push")
         self._gitprompt("publish", "--changed", "--push")
         count = self._get("/v1/prompts/count")["count"]
-        _expect(count == 8, f"{count} prompts are served")
+        _expect(count == 10, f"{count} prompts are served")
         versions = self._get("/v1/prompts/support/triage/versions")["items"]
         _expect(versions[0]["version_tag"] == _FIRST_VERSION, "support/triage 1.0.0 is served")
 

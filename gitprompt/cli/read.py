@@ -214,6 +214,8 @@ def render(
     unknown = sorted(names - variables.effective(resolved.document).keys())
     if unknown:
         say(f"warning: {prompt} has no variable {', '.join(unknown)}", err=True)
+    if resolved.document.get("deprecated"):
+        say(f"warning: {prompt} is deprecated: {resolved.document['deprecated']}", err=True)
     messages = variables.render(resolved.document, values, placeholders)
     if as_json:
         write_json(messages)

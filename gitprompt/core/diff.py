@@ -9,7 +9,7 @@ major  a variable is removed, becomes required, or changes its type; a required 
 minor  an optional variable is added; a required one becomes optional; a default changes; a
        message is added or removed, or changes its role; `model_config`, `ollama` or an unknown
        setting changes
-patch  wording, description, tags and metadata
+patch  wording, description, tags, metadata, tests and deprecation
 =====  =========================================================================================
 """
 
@@ -29,7 +29,7 @@ Kind = Literal["added", "removed", "changed"]
 Segment = tuple[Literal["equal", "insert", "delete"], str]
 
 _RANK: dict[Bump, int] = {"patch": 0, "minor": 1, "major": 2}
-_WORDING = frozenset({"description", "tags", "metadata"})
+_WORDING = frozenset({"description", "tags", "metadata", "deprecated", "tests"})
 _STRUCTURE = frozenset({"name", "version", "messages", "variables"})
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 _MAX_TOKENS = 2_000  # per side; SequenceMatcher is quadratic

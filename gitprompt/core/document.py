@@ -20,7 +20,8 @@ SUITES = "evals"
 SETTINGS = "gitprompt.yaml"
 KEYS = frozenset(
     {"name", "version", "description", "type", "messages", "variables", "model_config", "ollama",
-     "tags", "metadata", "tools", "tool_choice", "response_format"}
+     "tags", "metadata", "tools", "tool_choice", "response_format",
+     "deprecated", "tests"}
 )  # fmt: skip
 _IDENTITY = ("name", "version")
 

@@ -47,6 +47,7 @@ def of(*messages: Any, **more: Any) -> list[str]:
             {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
             {"type": "file", "file": {"file_id": "f"}}]}],
         [{**USER, "name": "Ada"}],
+        [{"role": "user", "content": [{"type": "text", "text": ""}]}],
         [USER] * 1_000,
     ],
 )  # fmt: skip
@@ -143,8 +144,9 @@ OLD = st.fixed_dictionaries(
         optional={key: st.sampled_from([None, 1, "x", [], [1], {}, {"type": "placeholder"}])
                   for key in ("tool_calls", "tool_call_id", "type", "required", "x")},
     ), min_size=1, max_size=4)},
-    optional={key: st.sampled_from([None, 1, "x", [], [{"type": 3}], {"type": "json_schema"}])
-              for key in ("tools", "tool_choice", "response_format", "x")},
+    optional={key: st.sampled_from([None, 1, "x", [], [{"type": 3}], {"type": "json_schema"},
+                                   [{"contains": ["z"]}], [{"variables": 3, "contains": 1}]])
+              for key in ("tools", "tool_choice", "response_format", "deprecated", "tests", "x")},
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.endpoints import PAGING, Call, Endpoint, Parameter
 from gitprompt.server.http.shapes import Body, Seconds, Statistics
-from gitprompt.server.http.wire import encode, envelope, parse_flag, parse_page
+from gitprompt.server.http.wire import FLAG, encode, envelope, parse_flag, parse_page
 from gitprompt.store.index.reader import StoredVersion
 
 
@@ -62,8 +62,46 @@ class VersionHead(msgspec.Struct, kw_only=True):
     created_at: Seconds
 
 
+class ServedToolCall(msgspec.Struct, kw_only=True):
+    id: str
+    type: str
+    function: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ServedMessage(msgspec.Struct, kw_only=True):
+    """A message, or with `render=false` also a placeholder, which has no role."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
+    content: str | list[dict[str, Any]] | msgspec.UnsetType | None = msgspec.UNSET
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    tool_calls: list[ServedToolCall] | msgspec.UnsetType = msgspec.UNSET
+    tool_call_id: str | msgspec.UnsetType = msgspec.UNSET
+    type: str | msgspec.UnsetType = msgspec.UNSET
+    required: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class ServedDocument(msgspec.Struct, kw_only=True):
+    """The document of a version, its messages filled in; other keys are served as they are."""
+
+    name: str
+    version: str
+    messages: list[ServedMessage]
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    type: Literal["chat", "text"] | msgspec.UnsetType = msgspec.UNSET
+    variables: dict[str, dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    model_config: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    tools: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    tool_choice: str | dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    response_format: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    deprecated: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class ServedPrompt(msgspec.Struct, kw_only=True):
-    content: dict[str, Any]
+    content: ServedDocument
     version: VersionHead
     text: Annotated[str, Meta(description="Of a prompt of type text.")] | msgspec.UnsetType = (
         msgspec.UNSET
@@ -270,39 +308,6 @@ ENDPOINTS = (
         method="GET", path=f"{PREFIX}/count", scope="read", summary="Count the prompts",
         handler=count, answer=shapes.Counted,
     ),
-    Endpoint(  # before ONE, which would take its path for the name of a prompt
-        method="POST", path=f"{ONE}/render", scope="read", handler=render,
-        summary="Render a prompt with values of any type, which stay out of the request line",
-        body=RenderRequest, answer=ServedPrompt, errors=(404,),
-        example={"variables": {"name": "Ada"}, "label": "production"},
-    ),
-    Endpoint(
-        method="GET", path=ONE, scope="read", handler=one,
-        summary="Get a prompt, rendered; without a selector its newest version",
-        answer=ServedPrompt, errors=(404,),
-        query=(
-            Parameter("version", "This version."),
-            Parameter("label", "What this label points at."),
-            Parameter("render", "false: the templates as they are."),
-            Parameter("variables", "Values: variables[name]=Alice.",
-                      {"type": "object", "additionalProperties": {"type": "string"}}),
-        ),
-    ),
-    Endpoint(
-        method="GET", path=f"{ONE}/versions", scope="read", handler=versions,
-        summary="List the versions of a prompt, newest first", answer=ListedVersion,
-        is_page=True,
-        query=(
-            *PAGING,
-            Parameter("stats", "true: with calls, errors, tokens, cost, latency and score.",
-                      {"type": "string", "enum": ["true", "false"]}),
-        ),
-    ),
-    Endpoint(
-        method="GET", path=f"{ONE}/diff", scope="read", answer=Diff, errors=(404,),
-        summary="Compare two versions or labels", handler=diff,
-        query=(Parameter("from", "A version or label."), Parameter("to", "Another.")),
-    ),
     Endpoint(
         method="POST", path=PREFIX, scope="write", status=201, handler=publish,
         summary="Publish a version: blob, tree, commit and tag", body=_published_document(),
@@ -317,5 +322,37 @@ ENDPOINTS = (
             "variables": {"name": {"type": "string", "required": True}},
             "model_config": {"model": "gpt-4o", "temperature": 0.7}, "tags": ["greeting"],
         },
+    ),
+    Endpoint(  # before ONE, which would take its path for the name of a prompt
+        method="POST", path=f"{ONE}/render", scope="read", handler=render,
+        summary="Render a prompt with values of any type, which stay out of the request line",
+        body=RenderRequest, answer=ServedPrompt, errors=(404,),
+        example={"variables": {"name": "Ada"}},
+    ),
+    Endpoint(
+        method="GET", path=ONE, scope="read", handler=one,
+        summary="Get a prompt, rendered; without a selector its newest version",
+        answer=ServedPrompt, errors=(404,),
+        query=(
+            Parameter("version", "This version."),
+            Parameter("label", "What this label points at."),
+            Parameter("render", "false: the templates as they are.", FLAG),
+            Parameter("variables", "Values: variables[name]=Alice.",
+                      {"type": "object", "additionalProperties": {"type": "string"}}),
+        ),
+    ),
+    Endpoint(
+        method="GET", path=f"{ONE}/versions", scope="read", handler=versions,
+        summary="List the versions of a prompt, newest first", answer=ListedVersion,
+        is_page=True,
+        query=(
+            *PAGING,
+            Parameter("stats", "true: with calls, errors, tokens, cost, latency and score.", FLAG),
+        ),
+    ),
+    Endpoint(
+        method="GET", path=f"{ONE}/diff", scope="read", answer=Diff, errors=(404,),
+        summary="Compare two versions or labels", handler=diff,
+        query=(Parameter("from", "A version or label."), Parameter("to", "Another.")),
     ),
 )  # fmt: skip

@@ -98,6 +98,8 @@ def parse_flag(params: Mapping[str, str], name: str, *, default: bool) -> bool:
     return _FLAGS[text.lower()]
 
 
+# Its JSON Schema, whose patterns know no case.
+FLAG = {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01])$"}
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 

@@ -65,6 +65,8 @@ def test_statistics_stay_with_versions(client: Client) -> None:
     publish(client, name)
     client.post(f"/v1/prompts/{name}/labels", {"name": "production"})
     response = client.http.get(f"/v1/prompts/{name}", params={"stats": "true"})
+    assert response.status_code == 400  # statistics change: they stay with the list of versions
+    response = client.http.get(f"/v1/prompts/{name}")
     assert response.headers["etag"]
-    (label,) = client.get(f"/v1/prompts/{name}/labels", stats="true")["items"]
+    (label,) = client.get(f"/v1/prompts/{name}/labels")["items"]
     assert "stats" not in label
