@@ -11,7 +11,7 @@ from gitprompt.core.model import Severity
 
 CODES: dict[str, Severity] = {"misspelt-key": "warning"}
 NEEDS_SHAPE = False
-_CLOSE = 0.7  # one letter of four that is wrong or swapped
+_CLOSE = 0.8  # several slips in a long key
 
 
 def find(subject: Subject) -> Iterator[Problem]:
@@ -30,14 +30,29 @@ def find(subject: Subject) -> Iterator[Problem]:
 
 
 def _meant(key: str) -> str | None:
-    """The key that this one is nearest to, if it is near to any."""
-    from difflib import SequenceMatcher
-
+    """The key that this one probably is meant to be."""
     folded = key.lower().replace("-", "_")
+    if folded in KEYS:
+        return folded
+    for other in sorted(KEYS):
+        if _is_one_slip(folded, other):
+            return other
+    from difflib import get_close_matches
 
-    def nearness(other: str) -> float:  # which of the two comes first makes a difference
-        pairs = ((folded, other), (other, folded))
-        return max(SequenceMatcher(None, *pair).ratio() for pair in pairs)
+    return next(iter(get_close_matches(folded, KEYS, n=1, cutoff=_CLOSE)), None)
 
-    nearest = max(sorted(KEYS), key=nearness)
-    return nearest if nearness(nearest) >= _CLOSE else None
+
+def _is_one_slip(written: str, meant: str) -> bool:
+    """Whether one letter is wrong, missing or too many, or two neighbours are swapped."""
+    if len(written) == len(meant):
+        at = [place for place, (a, b) in enumerate(zip(written, meant, strict=True)) if a != b]
+        return len(at) == 1 or (
+            len(at) == 2
+            and at[1] == at[0] + 1
+            and written[at[0]] == meant[at[1]]
+            and written[at[1]] == meant[at[0]]
+        )
+    short, long = sorted((written, meant), key=len)
+    return len(long) == len(short) + 1 and any(
+        long[:at] + long[at + 1 :] == short for at in range(len(long))
+    )
