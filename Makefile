@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/gitprompt demo
 
 test: $(READY)
-	$(BIN)/pytest -n 3 -m "not soak"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not soak"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -28,6 +28,7 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/read.py
+	$(BIN)/python bench/render.py
 	$(BIN)/python bench/index.py
 	$(BIN)/python bench/push.py
 	$(BIN)/python bench/validate.py

@@ -45,10 +45,10 @@ def _wrk(
         if body:
             script.write(f"wrk.body = {json.dumps(body)}\n")
         script.flush()
-        return _run_wrk(url, headers, connections, seconds, script.name)
+        return run_wrk(url, headers, connections, seconds, script.name)
 
 
-def _run_wrk(
+def run_wrk(
     url: str, headers: Mapping[str, str], connections: int, seconds: float, script: str
 ) -> Load:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency", "-s", script]

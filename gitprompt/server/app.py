@@ -215,6 +215,11 @@ class Sidecar:
         )
         answered = routes(SURFACES, context, self._entrance, self._turns)
         self.reads = HotPath(context, self._entrance, answered)
+        # Writes and renders below /v1/prompts need not try every other path first.
+        self._prompts = Router(
+            routes=[route for route in answered if hot_path.owns(route.path_format)],
+            redirect_slashes=False,
+        )
         self._router = Router(
             routes=[
                 *answered,
@@ -328,7 +333,9 @@ class Sidecar:
         scope["app"] = self  # makes the router raise what it refuses
         if hot_path.owns(scope["path"]):
             scope["path"] = scope["path"].rstrip("/")
-        await self._router(scope, receive, with_id)
+            await self._prompts(scope, receive, with_id)
+        else:
+            await self._router(scope, receive, with_id)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
