@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench soak docs wheel clean
+.PHONY: demo test test-clients check format bench soak docs wheel clean
 
 demo: $(READY)
 	$(BIN)/gitprompt demo
 
 test: $(READY)
-	$(BIN)/pytest -n 3 --dist worksteal -m "not soak"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients"
+
+# Needs npm, and the npm registry.
+test-clients: $(READY)
+	$(BIN)/pytest -m clients tests/clients
 
 check: $(READY)
 	$(BIN)/ruff format --check .

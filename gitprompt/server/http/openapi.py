@@ -54,7 +54,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": _opened(components),
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -80,11 +80,27 @@ def _operation(endpoint: Endpoint, by_type: dict[str, Any]) -> dict[str, Any]:
         operation["description"] = f"Needs the scope `{endpoint.scope}`."
     if endpoint.body is not None:
         schema = endpoint.body if isinstance(endpoint.body, dict) else by_type[repr(endpoint.body)]
-        media: dict[str, Any] = {"schema": schema}
+        media: dict[str, Any] = {"schema": _opened(schema)}
         if endpoint.example is not None:
             media["example"] = endpoint.example
         operation["requestBody"] = {"required": True, "content": {"application/json": media}}
     return operation
+
+
+def _opened(schema: Any) -> Any:
+    """The same, with objects of any keys saying so: what generates clients reads a bare `object` as
+    one without keys."""
+    if isinstance(schema, list):
+        return [_opened(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    opened = {key: _opened(value) for key, value in schema.items()}
+    if opened.get("type") == "object" and opened.keys().isdisjoint(_CLOSING):
+        opened["additionalProperties"] = True
+    return opened
+
+
+_CLOSING = frozenset({"properties", "additionalProperties", "if", "allOf"})
 
 
 def _plain(path: str) -> str:
