@@ -5,46 +5,65 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.server.client import Client, fresh
 from tests.world import WELCOME, Clone, Server, run
 
 
-def test_evaluations_are_files_in_git(server: Server, client: Client) -> None:
-    name = fresh("accuracy")
-    body = {
+def suite(name: str) -> dict[str, Any]:
+    return {
         "name": name, "description": "Check", "prompt_name": "welcome", "version_tag": "1.0.0",
         "criteria": {"min_score": 0.8},
     }  # fmt: skip
-    made = client.post("/v1/evaluations", body)
-    assert {key: made[key] for key in body} == body
+
+
+def test_evaluations_are_files_in_git(server: Server, client: Client) -> None:
+    body = suite(fresh("accuracy"))
+    created = client.post("/v1/evaluations", body)
+    assert {key: created[key] for key in body} == body
     assert client.refused("POST", "/v1/evaluations", body) == (409, "Evaluation already exists")
-    text = run("git", "show", f"main:evals/{name}.yaml", cwd=server.data / "repos/default.git")
+    path = f"main:evals/{body['name']}.yaml"
+    text = run("git", "show", path, cwd=server.data / "repos/default.git")
     assert "min_score: 0.8" in text
-    for key in (made["id"], name):
-        assert client.get(f"/v1/evaluations/{key}") == made
-    assert made in client.get("/v1/evaluations", limit=100)["items"]
-    result = client.post(
-        f"/v1/evaluations/{made['id']}/results",
-        {"run_id": "run_7a3fe2c", "score": 0.95, "metadata": {"judge": "gpt-4"}, "result_id": "r"},
-    )
-    assert (result["evaluation_id"], result["score"]) == (made["id"], 0.95)
-    again = {
+
+
+def test_an_evaluation_is_found_by_its_number_and_by_its_name(client: Client) -> None:
+    name = fresh("accuracy")
+    created = client.post("/v1/evaluations", suite(name))
+    for key in (created["id"], name):
+        assert client.get(f"/v1/evaluations/{key}") == created
+    assert created in client.get("/v1/evaluations", limit=100)["items"]
+    assert client.refused("GET", "/v1/evaluations/not%20valid")[0] == 400
+
+
+def test_a_result_that_is_sent_again_is_the_same_result(client: Client) -> None:
+    name = fresh("accuracy")
+    number = client.post("/v1/evaluations", suite(name))["id"]
+    body = {
         "run_id": "run_7a3fe2c",
         "score": 0.95,
         "metadata": {"judge": "gpt-4"},
         "result_id": "r",
     }
-    assert client.post(f"/v1/evaluations/{name}/results", again)["id"] == result["id"]
-    again["score"] = 0.1
-    assert client.refused("POST", f"/v1/evaluations/{name}/results", again)[0] == 409
+    result = client.post(f"/v1/evaluations/{number}/results", body)
+    assert (result["evaluation_id"], result["score"]) == (number, 0.95)
+    assert client.post(f"/v1/evaluations/{name}/results", body)["id"] == result["id"]
+    changed = {**body, "score": 0.1}
+    assert client.refused("POST", f"/v1/evaluations/{name}/results", changed)[0] == 409
     assert client.get(f"/v1/evaluations/{name}/results")["total"] == 1
+
+
+def test_an_evaluation_is_deleted_by_an_admin_and_its_number_not_given_again(
+    server: Server, client: Client
+) -> None:
+    body = suite(fresh("accuracy"))
+    number = client.post("/v1/evaluations", body)["id"]
     writer = Client(server, "read,write")
-    assert writer.refused("DELETE", f"/v1/evaluations/{name}")[0] == 403
-    assert client.call("DELETE", f"/v1/evaluations/{made['id']}") is None
-    assert client.refused("GET", f"/v1/evaluations/{made['id']}") == (404, "Evaluation not found")
-    assert client.refused("GET", "/v1/evaluations/not%20valid")[0] == 400
-    assert client.post("/v1/evaluations", body)["id"] > made["id"]
+    assert writer.refused("DELETE", f"/v1/evaluations/{body['name']}")[0] == 403
+    assert client.call("DELETE", f"/v1/evaluations/{number}") is None
+    assert client.refused("GET", f"/v1/evaluations/{number}") == (404, "Evaluation not found")
+    assert client.post("/v1/evaluations", body)["id"] > number
 
 
 def test_a_suite_that_came_with_a_push_appears_by_itself(server: Server, tmp_path: Path) -> None:
