@@ -108,8 +108,8 @@ class Counting:
             log.error("metrics could not be counted", exc_info=True)
 
     def recall(self, database: Database) -> None:
-        """At the start: the runs that are running, and the series of recent calls at 0, so that the first
-        failure after a restart is an increase."""
+        """At the start: the runs that are running, and the series of recent ones at 0, so that the
+        first failure after a restart is an increase."""
         metrics, now = self._metrics, self._clock()
         since = now - round(metrics.run_expiry)
         for workspace, run_id, came in database.read_now(Running(since, _MAX_RUNNING)):

@@ -116,7 +116,7 @@ def judge(
     subject: Subject, severities: Mapping[str, Severity], *, is_published: bool = False
 ) -> list[Finding]:
     """The findings about a document that was read already, in order of line. One that is published
-    may have the shape that was valid then."""
+    may have the shape that was valid then, and what came `LATER` is a warning."""
     findings = [
         _placed(subject, problem, severity)
         for problem, severity in _problems(subject, severities, is_published)
@@ -139,6 +139,8 @@ def _problems(
             severity = SEVERITIES[problem.code]
             if problem.code not in FIXED:
                 severity = severities.get(problem.code, severity)
+            if severity == "error" and is_published and problem.code in LATER:
+                severity = "warning"
             if problem.code in schema.CODES:
                 shaped = False
             if severity != "off":
@@ -154,10 +156,5 @@ def _placed(subject: Subject, problem: Problem, severity: Severity) -> Finding:
     )
 
 
-def errors(findings: Iterable[Finding], *, is_published: bool = False) -> tuple[Finding, ...]:
-    """Those that refuse a document; fewer do if it was published before."""
-    return tuple(
-        finding
-        for finding in findings
-        if finding.severity == "error" and not (is_published and finding.code in LATER)
-    )
+def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.severity == "error")

@@ -51,14 +51,17 @@ def find(subject: Subject) -> Iterator[Problem]:
 
 def _foreign(content: str, names: AbstractSet[str]) -> Iterator[tuple[str, str, int]]:
     """What is found, how it is written in Mustache, and where: the first of each kind."""
-    prose = _CODE.sub(lambda match: " " * len(match[0]), content)
+    is_mustache = "{{" in content
+    prose = content
+    if not is_mustache or "{%" in content or "${" in content:
+        prose = _CODE.sub(lambda match: " " * len(match[0]), content)
     match = _JINJA.search(prose) if "{%" in prose else None
     if match is not None:
         yield f"'{match[0][:60]}'", _SECTIONS, match.start()
     match = _DOLLAR.search(prose) if "${" in prose else None
     if match is not None:
         yield f"'{match[0]}'", f"Write {{{{{match[1]}}}}}.", match.start()
-    if "{{" not in content:
+    if not is_mustache:
         match = _bare(prose)
         if match is not None:
             yield f"'{match[0]}'", f"Write {{{{{match[1]}}}}}.", match.start()

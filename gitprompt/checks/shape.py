@@ -17,13 +17,13 @@ _ROLES = frozenset({"system", "user", "assistant"})
 _TYPES = frozenset({"string", "number", "boolean", "array", "object"})
 _MESSAGE_KEYS = frozenset({"role", "content"})
 _VARIABLE_KEYS = frozenset({"type", "required", "default", "description"})
-_RARE = frozenset({"type", "tools", "tool_choice", "response_format", "deprecated", "tests"})
+RARE = frozenset({"type", "tools", "tool_choice", "response_format", "deprecated", "tests"})
 _MAPPINGS = ("model_config", "ollama", "metadata")
 
 
 def is_surely_shaped(document: Any) -> bool:
     """Whether a prompt surely is valid under its schema; takes any JSON value."""
-    if type(document) is not dict or not _RARE.isdisjoint(document):
+    if type(document) is not dict or not RARE.isdisjoint(document):
         return False
     name, version = document.get("name", "name"), document.get("version", "1")
     return (

@@ -11,18 +11,18 @@ from __future__ import annotations
 from typing import Any
 
 from gitprompt.checks import schema, secrets
+from gitprompt.checks.shape import RARE
 from gitprompt.core.names import is_name
 from gitprompt.core.template import simple_names
-from gitprompt.core.variables import has_type
+from gitprompt.core.variables import has_type, is_variable_name
 
-_RARE = frozenset({"type", "tools", "response_format", "tests"})
 _PLAIN = frozenset({"system", "user", "assistant"})
 
 
 def is_surely_valid(data: bytes, document: Any, name: str, version: str) -> bool:
     """Whether a prompt, in bytes and as it was read, surely has no error-level finding under the
     name and version of its tag."""
-    if not schema.verdict("prompt")(document) or not _RARE.isdisjoint(document):
+    if not schema.verdict("prompt")(document) or not RARE.isdisjoint(document):
         return False
     if document.get("name", name) != name or document.get("version", version) != version:
         return False
@@ -35,7 +35,11 @@ def is_surely_valid(data: bytes, document: Any, name: str, version: str) -> bool
             used = simple_names(content)
             if used is None or (declared is not None and not used <= declared.keys()):
                 return False
-    for spec in declared.values() if declared else ():
+            if declared is None and not all(map(is_variable_name, used)):
+                return False
+    for variable, spec in declared.items() if declared else ():
+        if not is_variable_name(variable):
+            return False
         if "default" in spec and not has_type(spec["default"], spec["type"]):
             return False
     return is_name(name) and not secrets.is_suspect(data)

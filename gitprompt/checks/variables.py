@@ -24,13 +24,12 @@ NEEDS_SHAPE = True
 def find(subject: Subject) -> Iterator[Problem]:
     if subject.kind != "prompt":
         return
-    yield from _names(subject)
     names = declared(subject.document)
-    if names is None:
-        return
     used_names: set[str] = set()
     for name, where, offset in used(subject.document):
-        if name not in names and name not in used_names:
+        if not is_variable_name(name):
+            yield _misnamed(name, where, offset)
+        if names is not None and name not in names and name not in used_names:
             yield Problem(
                 "undeclared-variable",
                 f"'{name}' is used but not declared in 'variables'",
@@ -39,23 +38,11 @@ def find(subject: Subject) -> Iterator[Problem]:
                 offset,
             )
         used_names.add(name)
-    if used_names.issuperset(names) and not any("default" in spec for spec in names.values()):
-        return
-    yield from _declarations(subject, names, used_names)
-
-
-def _names(subject: Subject) -> Iterator[Problem]:
-    """One rule for what a template reads and for what is declared, which a pattern in the schema
-    cannot say exactly in every editor."""
-    for name, where, offset in used(subject.document):
-        if not is_variable_name(name):
-            yield _misnamed(name, where, offset)
-    for name in declared(subject.document) or ():
-        if not is_variable_name(name):
-            yield _misnamed(name, ("variables", name))
     for index, message in enumerate(subject.document["messages"]):
         if is_placeholder(message) and not is_variable_name(message["name"]):
             yield _misnamed(message["name"], ("messages", index, "name"))
+    if names is not None:
+        yield from _declarations(subject, names, used_names)
 
 
 def _misnamed(name: str, where: Where, offset: int | None = None) -> Problem:
@@ -71,7 +58,8 @@ def _misnamed(name: str, where: Where, offset: int | None = None) -> Problem:
 def _declarations(
     subject: Subject, names: Mapping[str, Mapping[str, Any]], used_names: set[str]
 ) -> Iterator[Problem]:
-    for name in names.keys() - used_names - _in_items(subject):
+    unused = names.keys() - used_names
+    for name in unused - _in_items(subject) if unused else ():
         yield Problem(
             "unused-variable",
             f"'{name}' is declared, but no message uses it",
@@ -79,6 +67,8 @@ def _declarations(
             ("variables", name),
         )
     for name, spec in names.items():
+        if not is_variable_name(name):  # which a pattern in the schema cannot say exactly
+            yield _misnamed(name, ("variables", name))
         if "default" in spec and not has_type(spec["default"], spec["type"]):
             yield Problem(
                 "variable-default",

@@ -19,7 +19,7 @@ from gitprompt import keys as api_keys
 from gitprompt.cli.output import Styled, say, write_lines
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git.process import environment, git
-from gitprompt.store.database import Database
+from gitprompt.store.database import Database, in_folder
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada Demo", "GIT_AUTHOR_EMAIL": "ada@example.com",
@@ -128,7 +128,7 @@ class Story:
         shutil.copytree(resources.path("example-repo"), self.clone)
         shutil.copytree(resources.path("schemas"), os.path.join(self.clone, ".gitprompt"))
         self._git("init", "--quiet", "--initial-branch=main")
-        database = Database(os.path.join(self.data, "telemetry.db"))
+        database = Database(in_folder(self.data))
         salt = api_keys.salt(self.data, self._env.get("API_KEY_SALT", ""), database)
         _, self.key = api_keys.create(
             database, salt, name="demo", workspace="default", scopes="read,write,admin",

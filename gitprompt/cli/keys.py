@@ -15,7 +15,7 @@ from gitprompt.cli.output import done, json_option, say, when, write_json, write
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
 from gitprompt.server import local
-from gitprompt.store.database import Database
+from gitprompt.store.database import Database, in_folder
 from gitprompt.store.tables.audit import LOCAL, LOCAL_TOKEN, Actor
 from gitprompt.store.tables.keys import Keys
 
@@ -44,7 +44,7 @@ def _database(data: str | None, *, make: bool = False) -> Iterator[tuple[Databas
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise SetupError(f"{folder} cannot be made: {error.strerror}") from error
-    database = Database(os.path.join(folder, "telemetry.db"))
+    database = Database(in_folder(folder))
     try:
         yield database, folder
     finally:

@@ -13,7 +13,7 @@ from gitprompt import config, hosting, recovery
 from gitprompt.cli.output import done, progress, say
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.store import snapshot as copies
-from gitprompt.store.database import Database
+from gitprompt.store.database import Database, in_folder
 from gitprompt.store.tables.rollups import RollupRebuild
 
 _data_option = click.option(
@@ -176,11 +176,14 @@ def rebuild(data: str | None, since: int) -> None:
     Example:
       gitprompt rollups rebuild --data data
     """
-    path = os.path.join(config.data_folder(data), "telemetry.db")
+    folder = config.data_folder(data)
+    path = os.path.join(folder, "telemetry.db")
     if not os.path.exists(path):
         raise NotFound(f"there is no {path}", hint="Is --data right?")
     with _Bars() as show:
-        database = Database(path, progress=lambda at, total: show("migrating", at, total))
+        database = Database(
+            in_folder(folder), progress=lambda at, total: show("migrating", at, total)
+        )
     try:
         database.write_now(RollupRebuild(since))
     finally:

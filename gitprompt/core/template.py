@@ -365,6 +365,8 @@ def structured_names(template: Template) -> set[str]:
 
 def sections(template: Template) -> Iterator[Tag]:
     """Every section, inside others too."""
+    if template.flat is not None:
+        return iter(())
     return (tag for tag in _walk(template.nodes) if tag.kind in ("#", "^"))
 
 

@@ -283,9 +283,8 @@ def _judged(
         return Rejection(target.ref, target.oid, (finding,))
     if severities or not is_surely_valid(blob.data, value, target.name, target.version):
         subject = Subject(blob.data, value, path, "prompt", target.name, target.version, None)
-        problems = checks.errors(
-            checks.judge(subject, severities, is_published=is_published), is_published=is_published
-        )
+        findings = checks.judge(subject, severities, is_published=is_published)
+        problems = checks.errors(findings)
         if problems:
             return Rejection(target.ref, target.oid, problems)
     ref, name, number, oid, commit, is_blob, _ = target

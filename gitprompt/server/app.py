@@ -54,7 +54,7 @@ from gitprompt.server.ops import docs, health, prometheus, webhooks
 from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.metering import make_metrics, metrics_address
 from gitprompt.server.surfaces import ENDPOINTS, SURFACES
-from gitprompt.store.database import Database
+from gitprompt.store.database import Database, in_folder
 from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
@@ -98,7 +98,7 @@ def sidecar(
         if tracing is not None:
             on_commit.append(tracing.committed)
         database = Database(
-            os.path.join(settings.data, "telemetry.db"),
+            in_folder(settings.data),
             on_commit=on_commit,
             progress=progress("migrating telemetry.db"),
         )
@@ -313,6 +313,8 @@ class Sidecar:
     def _template(self, scope: Scope) -> str:
         """The route of a request, without what differs from one to the next."""
         template: str | None = scope.get(hot_path.ROUTE)
+        if template is None:
+            template = self._templates.get(scope.get("endpoint"))
         if template is not None:
             return template
         path = scope["path"]
@@ -320,7 +322,7 @@ class Sidecar:
             return self.reads.template(path)
         if path.startswith(smart_http.PREFIX):
             return smart_http.template(path)
-        return self._templates.get(scope.get("endpoint"), OTHER)
+        return OTHER
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         rid = request_id(header_of(scope, b"x-request-id"))

@@ -7,6 +7,7 @@ A write that returned is on disk. What belongs to one table is in the module of 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,11 @@ from gitprompt.store.tables.pins import OnePin, PinsAfter
 Result = TypeVar("Result")
 Answer_co = TypeVar("Answer_co", covariant=True)
 _READERS = 2
+
+
+def in_folder(data: str) -> str:
+    """The location of the database of a data folder, whatever the folder is called."""
+    return f"sqlite:{os.path.join(data, 'telemetry.db')}"
 
 
 class Query(Protocol[Answer_co]):

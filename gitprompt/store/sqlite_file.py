@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
@@ -110,7 +110,7 @@ def busy() -> Unavailable:
     return Unavailable("the database is locked by another process", retry_after=1)
 
 
-def row(connection: apsw.Connection, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def row(connection: apsw.Connection, sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
     """The first row of a query, or None."""
     for first in connection.execute(sql, values):
         return tuple(first)

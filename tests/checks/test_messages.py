@@ -26,7 +26,7 @@ def codes(document: Any, *, is_published: bool = False) -> list[str]:
     subject = Subject(data, document, "prompts/a.json", "prompt", "a", None, None)
     findings = checks.judge(subject, {}, is_published=is_published)
     if is_published:
-        return [finding.code for finding in checks.errors(findings, is_published=True)]
+        return [finding.code for finding in checks.errors(findings)]
     return [finding.code for finding in findings]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gitprompt.errors import SetupError
+from gitprompt.store.database import Database, in_folder
 from gitprompt.store.engines import ENGINES, Connection, Duplicate, Engine, engine_at
 
 PIN = "workspace, name, version, tag, blob, created_at, author, path, first_seen"
@@ -151,3 +152,12 @@ def test_a_location_that_no_engine_reads_is_refused_with_those_that_are() -> Non
     with pytest.raises(SetupError, match="no engine 'mysql'") as caught:
         engine_at("mysql:host")
     assert "sqlite" in (caught.value.hint or "")
+
+
+def test_the_database_of_a_folder_is_found_whatever_the_folder_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my:data").mkdir()
+    Database(in_folder("my:data")).close()
+    assert (tmp_path / "my:data" / "telemetry.db").exists()

@@ -253,3 +253,18 @@ def test_what_was_published_under_older_rules_stays(published: Clone, reader: Ob
     assert [finding.code for finding in new.findings] == ["variable-name"]
     (old,) = load_versions(reader, [(PREFIX + "odd/1", oid)], {}, are_published=True)
     assert isinstance(old, Loaded)
+
+
+@pytest.mark.parametrize("text", ["x{{b€}}", "{{" + "a" * 129 + "}}"])
+def test_a_variable_that_cannot_be_declared_is_refused_by_the_shortcut_too(
+    published: Clone, reader: ObjectReader, text: str
+) -> None:
+    """Declared or not: what a push takes is what `validate` takes."""
+    name = text[text.index("{") + 2 : -2]
+    for variables in ({}, {"variables": {name: {"type": "string"}}}):
+        document = {"messages": [{"role": "user", "content": text}], **variables}
+        blob = published.git("hash-object", "-w", "--stdin", stdin=json.dumps(document))
+        published.git("tag", "-a", "-f", "-m", "x", "prompts/odd/1", blob)
+        (item,) = load(reader, [("odd/1", published.git("rev-parse", "prompts/odd/1"))])
+        assert isinstance(item, Rejection)
+        assert {finding.code for finding in item.findings} <= {"variable-name", "schema"}

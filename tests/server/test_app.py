@@ -186,6 +186,7 @@ def test_the_socket_of_the_folder_takes_no_key_and_no_other_route(application: S
     [
         ("GET", "/v1/prompts/a/b", ("GET", "/v1/prompts/{name}", "401")),
         ("GET", "/v1/prompts/a/labels/x", ("GET", "/v1/prompts/{name}/labels/{label}", "401")),
+        ("POST", "/v1/prompts/a/render", ("POST", "/v1/prompts/{name}/render", "401")),
         ("DELETE", "/v1/traces/x", ("DELETE", "/v1/traces/{trace_id}", "401")),
         ("GET", "/git/a.git/x", ("GET", "/git/other", "404")),
         ("BREW", "/nowhere", ("other", "other", "404")),

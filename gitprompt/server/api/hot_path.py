@@ -15,9 +15,8 @@ from starlette.routing import Route
 from starlette.types import Scope, Send
 
 from gitprompt.errors import GitpromptError, NotFound
-from gitprompt.metrics import OTHER
 from gitprompt.server.api.answers import Tagged, Volatile
-from gitprompt.server.api.prompts import PREFIX
+from gitprompt.server.api.prompts import PREFIX, count_refusal
 from gitprompt.server.context import Context
 from gitprompt.server.http.auth import Principal
 from gitprompt.server.http.endpoints import Call, actor_of
@@ -143,12 +142,9 @@ class HotPath:
             self._context.metrics.record_prompt_request(workspace, prompt, result)
 
     def _count_refusal(self, scope: Scope, workspace: str, error: GitpromptError) -> None:
-        """A prompt that does not exist has no series of its own."""
         route, path = self._match(scope["path"])
         if route is not None and route.path_format == _ONE:
-            exists = self._context.catalog.exists(workspace, path["name"])
-            result = "not_found" if error.status == 404 else "invalid"
-            self._count(workspace, path["name"] if exists else OTHER, result)
+            count_refusal(self._context, workspace, path["name"], error)
 
 
 def _reads(route: Route) -> bool:

@@ -202,12 +202,17 @@ async def render(context: Context, call: Call) -> dict[str, Any]:
         version = context.catalog.find(workspace, name, version=body.version, label=body.label)
         content = context.catalog.rendered(version, body.variables, body.placeholders)
     except GitpromptError as error:
-        exists = context.catalog.exists(workspace, name)
-        result = "not_found" if error.status == 404 else "invalid"
-        context.metrics.record_prompt_request(workspace, name if exists else OTHER, result)
+        count_refusal(context, workspace, name, error)
         raise
     context.metrics.record_prompt_request(workspace, name, "ok")
     return _answer(content, version)
+
+
+def count_refusal(context: Context, workspace: str, name: str, error: GitpromptError) -> None:
+    """A prompt that does not exist has no series of its own."""
+    exists = context.catalog.exists(workspace, name)
+    result = "not_found" if error.status == 404 else "invalid"
+    context.metrics.record_prompt_request(workspace, name if exists else OTHER, result)
 
 
 def _answer(content: Mapping[str, Any], version: StoredVersion) -> dict[str, Any]:

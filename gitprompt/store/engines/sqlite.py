@@ -52,9 +52,7 @@ class SqliteConnection:
         return self.db.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        for first in self.db.execute(sql, values):
-            return tuple(first)
-        return None
+        return sqlite_file.row(self.db, sql, values)
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         return iter(self.db.execute(sql, values))
