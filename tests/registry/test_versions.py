@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 
@@ -229,17 +230,20 @@ def test_an_entry_is_found_whatever_the_bytes_before_it(
     published: Clone, reader: ObjectReader
 ) -> None:
     """The object before it may end in a zero, or look like a mode."""
-    blob, found = stored(published, WELCOME), set()
-    for number in range(700):
-        neighbour = stored(published, str(number))
-        raw = bytes.fromhex(neighbour)
-        if any(raw[at] in b"01234567" and raw[at + 1] == 32 for at in range(19)) or 0 in raw:
-            entry = f"100644 blob {neighbour}\ta.txt\n100644 blob {blob}\twelcome.yaml\n"
-            folder = published.git("mktree", stdin=entry)
-            tree = published.git("mktree", stdin=f"040000 tree {folder}\tprompts\n")
-            commit = published.git("commit-tree", "-m", "x", tree)
-            found.add(tree_blob(reader, commit, "welcome"))
-    assert found == {blob}
+    blob, blobs = stored(published, WELCOME), set()
+    for text in map(str, range(5_000)):
+        raw = hashlib.sha1(b"blob %d\0%b" % (len(text), text.encode())).digest()
+        looks_like_a_mode = any(raw[at] in b"01234567" and raw[at + 1] == 32 for at in range(19))
+        if not looks_like_a_mode and (0 not in raw or len(text) > 3):
+            continue
+        neighbour = stored(published, text)
+        assert neighbour == raw.hex()
+        entry = f"100644 blob {neighbour}\ta.txt\n100644 blob {blob}\twelcome.yaml\n"
+        folder = published.git("mktree", stdin=entry)
+        tree = published.git("mktree", stdin=f"040000 tree {folder}\tprompts\n")
+        commit = published.git("commit-tree", "-m", "x", tree)
+        blobs.add(tree_blob(reader, commit, "welcome"))
+    assert blobs == {blob}
 
 
 def test_what_was_published_under_older_rules_stays(published: Clone, reader: ObjectReader) -> None:
