@@ -12,9 +12,10 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients"
 
-# Needs npm, and the npm registry.
+# Programs of others that talk to a server: Prometheus, schemathesis, a generated TypeScript client.
+# Needs prometheus, npm, and the npm registry.
 test-clients: $(READY)
-	$(BIN)/pytest -m clients tests/clients
+	$(BIN)/pytest -n 3 --dist worksteal -m "clients and not soak"
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -66,11 +67,19 @@ class _GracefulServer(uvicorn.Server):
         super().__init__(config)
         self._local = local
         self._door = door
+        self._is_up = False
+        self._told_early: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self._door is None:
-            return
+        if self._door is not None:
+            await self._open(self._door)
+        self._is_up = True
+        if self._told_early is not None:
+            # uvicorn, told now, would leave without ending what the start has begun.
+            asyncio.get_running_loop().call_soon(super().handle_exit, self._told_early, None)
+
+    async def _open(self, door: socket.socket) -> None:
         self._local.load()
 
         def protocol() -> asyncio.Protocol:
@@ -80,7 +89,13 @@ class _GracefulServer(uvicorn.Server):
             )
 
         loop = asyncio.get_running_loop()
-        self.servers.append(await loop.create_unix_server(protocol, sock=self._door))
+        self.servers.append(await loop.create_unix_server(protocol, sock=door))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._is_up:
+            super().handle_exit(sig, frame)
+        else:
+            self._told_early = sig
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -140,8 +155,9 @@ def serve(
         with sidecar(settings, progress=progress) as application:
             door = stack.enter_context(local.listening(settings.data))
             server = _GracefulServer(_config(application), _config(application.locally), door)
-            ready(f"http://{join_address(settings.host, settings.port)}", settings)
-            settle_memory()
-            more = [stack.enter_context(sockets[0].dup()) for _ in range(_ACCEPTS - 1)]
-            server.run(sockets=[*sockets, *more])
+            with server.capture_signals():  # whoever reads that it is ready may tell it to stop
+                ready(f"http://{join_address(settings.host, settings.port)}", settings)
+                settle_memory()
+                more = [stack.enter_context(sockets[0].dup()) for _ in range(_ACCEPTS - 1)]
+                server.run(sockets=[*sockets, *more])
         log.info("stopped", pid=os.getpid())

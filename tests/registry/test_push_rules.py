@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,23 @@ def code_of(refusals: Sequence[Refusal]) -> str:
 def test_a_version_that_is_valid_may_go_in(published: Clone) -> None:
     oid = tag_object(published, "welcome", "1.1.0")
     assert judged(published, (tag_ref("welcome", "1.1.0"), ZERO, oid)) == []
+
+
+def test_no_process_is_started_for_each_label_of_a_push(
+    published: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = published.git("rev-parse", "HEAD")
+    calls: list[str] = []
+    git = Repository.git
+
+    def counted(self: Repository, *args: str, **options: Any) -> bytes:
+        calls.append(args[0])
+        return git(self, *args, **options)
+
+    monkeypatch.setattr(Repository, "git", counted)
+    labels = [(f"refs/labels/welcome@l{n}", ZERO, commit) for n in range(100)]
+    assert judged(published, *labels) == []
+    assert len(calls) < 10
 
 
 @pytest.mark.parametrize("new", [ZERO, None])

@@ -155,6 +155,11 @@ def test_the_index_may_be_deleted_at_any_time(own: Server, published: Clone) -> 
     assert own.get("/v1/prompts/welcome/versions") == before
 
 
+def test_it_may_be_told_to_stop_as_soon_as_it_says_that_it_serves(own: Server) -> None:
+    assert [own.stop(), own.start().stop(), own.start().stop()] == [0, 0, 0]
+    assert own.logged().count("stopped") == 3
+
+
 def test_a_damaged_telemetry_db_is_not_thrown_away(own: Server) -> None:
     own.key()
     own.stop()

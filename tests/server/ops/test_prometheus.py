@@ -30,7 +30,7 @@ from tests.scraping import OPENMETRICS
 from tests.test_docs import python_blocks
 from tests.world import WELCOME, Clone, Server, eventually, run
 
-pytestmark = needs_prometheus
+pytestmark = [needs_prometheus, pytest.mark.clients]
 
 N = 10  # of everything that is posted, after one of each
 PROVIDERS = "openai|acme"  # what the dashboard's variable is set to: the slow one is not looked at
