@@ -33,7 +33,7 @@ class Comparison(NamedTuple):
 class Catalog:
     def __init__(self, index: IndexReader) -> None:
         self._index = index
-        self._documents: OrderedDict[tuple[str, str, str], dict[str, Any]] = OrderedDict()
+        self._documents: OrderedDict[tuple[str, ...], dict[str, Any]] = OrderedDict()
 
     # one prompt
 
@@ -63,7 +63,8 @@ class Catalog:
 
     def document(self, stored: StoredVersion) -> dict[str, Any]:
         """A version's document as clients get it, decoded once. Raises NotFound if Git has lost it."""
-        key = stored.version.blob, stored.version.name, stored.version.version
+        version = stored.version
+        key = version.name, version.version, version.blob, version.fragments
         document = self._documents.get(key)
         if document is None:
             if stored.document is None:
@@ -72,7 +73,7 @@ class Catalog:
                     hint="Git has lost its document; restore the repository from a backup.",
                 )
             value = msgspec.json.decode(stored.document)
-            document = served(value, name=stored.version.name, version=stored.version.version)
+            document = served(value, name=version.name, version=version.version)
             self._documents[key] = document
             if len(self._documents) > _MAX_DOCUMENTS:
                 self._documents.popitem(last=False)

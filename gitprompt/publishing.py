@@ -23,7 +23,7 @@ from gitprompt.core.settings import Settings
 from gitprompt.core.twins import Spellings, Taken, case_twin
 from gitprompt.core.versions import check_version, is_version
 from gitprompt.errors import BadRequest, Conflict, Forbidden, GitpromptError, Invalid, NotFound
-from gitprompt.formats import compact
+from gitprompt.formats import compact, fragments
 from gitprompt.gates import Facts
 from gitprompt.git.objects import Signature
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -94,10 +94,12 @@ class Publishing:
 
     async def publish(self, by: Author, document: Mapping[str, Any]) -> Published:
         """Publish a document as the version that it names. Raises Conflict if that exists in any
-        spelling, and Invalid if a check finds an error or the sync would not take what is built."""
+        spelling, and Invalid if a check finds an error or the sync would not take what is built:
+        a document that includes fragments is checked with those of the default branch's tip."""
         name, version = _checked_identity(document)
         workspace = by.actor.workspace
-        _check_document(document, name, version, self._index.settings(workspace).checks)
+        if self._workspaces.source(workspace) is None or not fragments.are_in(document):
+            _check_document(document, name, version, self._index.settings(workspace).checks)
         source = await self._workspaces.create(workspace)
         async with self._transactions.alone(source):
             await self._refuse_twins(workspace, name, version)
@@ -112,7 +114,9 @@ class Publishing:
                 tag = publication.updates[-1]
                 # On the branch, its new tip has the settings of the old: only the document differs.
                 settings = ground.settings()
-                admission.admit_version(ground.reader, tag.ref, tag.new, document, settings)
+                admission.admit_version(
+                    ground.reader, tag.ref, tag.new, publication.document, settings
+                )
                 return Built(
                     publication, (*ground.unmoved(publication.updates), *publication.updates)
                 )
@@ -386,7 +390,7 @@ def _check_document(
         raise Invalid("Validation failed", fields=["a string or number is not valid"]) from None
     _, findings = checks.examine(
         data, path=f"{name}.json", kind="prompt", name=name, version=version,
-        severities=severities,
+        severities=severities, source=lambda _name: None,
     )  # fmt: skip
     problems = checks.errors(findings)
     if problems:

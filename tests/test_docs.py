@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gitprompt import checks, config
-from gitprompt.core.document import place
+from gitprompt.core.document import fragment_name, place
 from tests.world import Server, run
 
 ROOT = Path(__file__).parent.parent
@@ -124,10 +124,17 @@ def test_every_example_of_the_format_page_is_valid(
     text = (ROOT / "docs" / "format.md").read_text()
     examples = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(examples) == text.count("```yaml") >= 6
+    shared = {
+        fragment_name(path): body.encode()
+        for path, body in re.findall(r"^```md\n# (\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    }
+    assert len(shared) == text.count("```md") >= 1
     for path, example in examples:
         kind, name, _ = place(path)
         assert kind is not None, path
-        _, findings = checks.examine(example.encode(), path=path, kind=kind, name=name)
+        _, findings = checks.examine(
+            example.encode(), path=path, kind=kind, name=name, source=shared.get
+        )
         assert findings == [], path
     (toml,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     (tmp_path / "gitprompt.toml").write_text(toml)

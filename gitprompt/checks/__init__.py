@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from gitprompt import formats
 from gitprompt.checks import (
     identity,
+    inclusion,
     json_schemas,
     languages,
     messages,
@@ -31,6 +32,7 @@ from gitprompt.checks.subject import Problem, Publication, Subject
 from gitprompt.core.document import SETTINGS
 from gitprompt.core.model import Finding, Kind, Severity
 from gitprompt.core.settings import Settings, from_document
+from gitprompt.formats import fragments
 
 
 class Check(Protocol):
@@ -49,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
     spelling,
     identity,
     template,
+    inclusion,
     languages,
     variables,
     messages,
@@ -66,15 +69,16 @@ for _check in CHECKS:
     SEVERITIES.update(_check.CODES)
 
 
-# A document with one of these could not be served: no setting relaxes them.
+# No setting relaxes these: a document with one of the first could not be served.
 FIXED = frozenset(
     {"syntax", "schema", "name", "version", "template", "json-braces", "variable-default"}
+    | {"fragment", "reserved-name"}
 )
 
 
 # Rules that came after versions were published which break them. They judge what is new; for what
 # is a tag already they are warnings, so that it stays served.
-LATER = frozenset({"variable-name", "json-schema", "test"})
+LATER = frozenset({"variable-name", "json-schema", "test", "reserved-name"})
 
 
 def examine(
@@ -86,21 +90,29 @@ def examine(
     version: str | None = None,
     publication: Publication | None = None,
     severities: Mapping[str, Severity] | None = None,
+    source: fragments.Source | None = None,
 ) -> tuple[Any, list[Finding]]:
-    """The parsed document and the findings, in order of line. The document is None if the
-    bytes are not one.
+    """The document, with what it includes from `source`, and the findings in order of line. The
+    document is None if the bytes are not one; of a fragment it is the text.
 
     `path` decides the format and is in the findings; `name` and `version` are what path and
     tag say. `publication` is what the same name and version already is, if that is known.
     """
     try:
-        document = formats.read(data, path)
+        read = fragments.text_of(data) if kind == "fragment" else formats.read(data, path)
     except formats.FormatError as error:
         finding = Finding(
             "syntax", "error", error.message, error.hint, path, error.line, error.column
         )
         return None, [finding]
-    subject = Subject(data, document, path, kind, name, version, publication)
+    if kind == "fragment":
+        included = fragments.include_in_fragment(name, read, source)
+    elif kind == "prompt":
+        included = fragments.include(read, source)
+    else:
+        included = fragments.Inclusion(read)
+    document = included.document
+    subject = Subject(data, document, path, kind, name, version, publication, included)
     return document, judge(subject, severities or {})
 
 
@@ -129,9 +141,9 @@ def judge(
 def _problems(
     subject: Subject, severities: Mapping[str, Severity], is_published: bool
 ) -> Iterator[tuple[Problem, Severity]]:
-    shaped = True
+    whole = True
     for check in CHECKS:
-        if check.NEEDS_SHAPE and not shaped:
+        if check.NEEDS_SHAPE and not whole:
             continue
         if check is schema and is_published and schema.was_valid(subject.document):
             continue
@@ -141,19 +153,25 @@ def _problems(
                 severity = severities.get(problem.code, severity)
             if severity == "error" and is_published and problem.code in LATER:
                 severity = "warning"
-            if problem.code in schema.CODES:
-                shaped = False
+            if check in (schema, inclusion):
+                whole = False
             if severity != "off":
                 yield problem, severity
 
 
 def _placed(subject: Subject, problem: Problem, severity: Severity) -> Finding:
-    line, column = problem.place or formats.locate(
-        subject.data, problem.where, offset=problem.offset
-    )
-    return Finding(
-        problem.code, severity, problem.message, problem.hint, subject.path, line, column
-    )
+    message, offset, fragment = problem.message, problem.offset, ""
+    if offset is not None and problem.code not in inclusion.CODES:
+        offset, fragment = subject.inclusion.origin(problem.where, offset)
+    if fragment:
+        message += f" (in the fragment {fragment})"
+    if problem.place:
+        line, column = problem.place
+    elif subject.kind == "fragment":
+        line, column = formats.position(fragments.text_of(subject.data)[:offset])
+    else:
+        line, column = formats.locate(subject.data, problem.where, offset=offset)
+    return Finding(problem.code, severity, message, problem.hint, subject.path, line, column)
 
 
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -3,26 +3,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gitprompt.checks.subject import Problem, Subject
-from gitprompt.core.model import Severity
-from gitprompt.core.names import check_name, check_suite_name
+from gitprompt.core.document import FRAGMENTS
+from gitprompt.core.model import Kind, Severity
+from gitprompt.core.names import (
+    check_fragment_name,
+    check_name,
+    check_suite_name,
+    is_kept_for_fragments,
+)
 from gitprompt.core.versions import check_version
 from gitprompt.errors import Invalid
 
-CODES: dict[str, Severity] = {"name": "error", "version": "error"}
+CODES: dict[str, Severity] = {"name": "error", "version": "error", "reserved-name": "error"}
 NEEDS_SHAPE = True
+_CHECKS: dict[Kind, Callable[[str], str]] = {
+    "prompt": check_name,
+    "suite": check_suite_name,
+    "fragment": check_fragment_name,
+}
 
 
 def find(subject: Subject) -> Iterator[Problem]:
-    if subject.kind in ("settings", "prices"):
+    if subject.kind not in _CHECKS:
         return
     try:
-        check = check_name if subject.kind == "prompt" else check_suite_name
-        check(subject.name)
+        _CHECKS[subject.kind](subject.name)
     except Invalid as error:
         yield Problem("name", error.message, error.hint)
+    if subject.kind == "fragment":
+        return
+    if subject.kind == "prompt" and is_kept_for_fragments(subject.name):
+        yield Problem(
+            "reserved-name",
+            f"{FRAGMENTS}/ is for the text that prompts share, in files NAME.md",
+            "Move the prompt to another folder.",
+        )
     name = subject.document.get("name")
     if name is not None and name != subject.name:
         yield Problem(

@@ -64,6 +64,8 @@ def load(kind: Kind) -> dict[str, Any]:
 
 
 def find(subject: Subject) -> Iterable[Problem]:
+    if subject.kind == "fragment":
+        return ()  # a fragment is any text
     unloaded = subject.kind == "prompt" and not verdict.cache_info().currsize
     if unloaded and is_surely_shaped(subject.document):
         return ()

@@ -100,9 +100,18 @@ _LIBRARY = (
 
 
 def find(subject: Subject) -> Iterator[Problem]:
-    if not is_suspect(subject.data):
+    yield from _in_file(subject.data)
+    for name, data in subject.inclusion.files.items():
+        for problem in _in_file(data):
+            yield problem._replace(
+                message=f"{problem.message} (in the fragment {name})", place=(0, 0)
+            )
+
+
+def _in_file(data: bytes) -> Iterator[Problem]:
+    if not is_suspect(data):
         return
-    text = subject.data.decode("utf-8-sig", "replace")
+    text = data.decode("utf-8-sig", "replace")
     for number, line in enumerate(text.split("\n"), start=1):
         if is_suspect(line.encode()):
             yield from _in_line(line, number)

@@ -12,7 +12,7 @@ from typing import Any
 
 from gitprompt.checks import schema, secrets
 from gitprompt.checks.shape import RARE
-from gitprompt.core.names import is_name
+from gitprompt.core.names import is_kept_for_fragments, is_name
 from gitprompt.core.template import simple_names
 from gitprompt.core.variables import has_type, is_variable_name
 
@@ -42,4 +42,6 @@ def is_surely_valid(data: bytes, document: Any, name: str, version: str) -> bool
             return False
         if "default" in spec and not has_type(spec["default"], spec["type"]):
             return False
-    return is_name(name) and not secrets.is_suspect(data)
+    if not is_name(name) or is_kept_for_fragments(name):
+        return False
+    return not secrets.is_suspect(data)

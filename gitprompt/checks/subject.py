@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gitprompt.core.model import Kind
+from gitprompt.formats.fragments import Inclusion
 
 
 class Publication(NamedTuple):
@@ -16,7 +17,8 @@ class Publication(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """One file or blob. `document` is what was parsed; before the schema check, any JSON value."""
+    """One file or blob. `document` is what was parsed, with its fragments included; before the schema
+    check, any JSON value. Of a fragment it is the text. `inclusion` says where what is from."""
 
     data: bytes
     document: Any
@@ -25,6 +27,7 @@ class Subject(NamedTuple):
     name: str
     version: str | None
     publication: Publication | None
+    inclusion: Inclusion = Inclusion(None)
 
 
 class Problem(NamedTuple):

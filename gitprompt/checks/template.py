@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every system and user message compiles as a template."""
+"""The text of every system, developer and user message compiles as a template, and every fragment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gitprompt.checks.subject import Problem, Subject
-from gitprompt.core.messages import templates
+from gitprompt.core.messages import Where, templates
 from gitprompt.core.model import Severity
 from gitprompt.core.template import TemplateError, compile_template
 
@@ -15,22 +15,17 @@ NEEDS_SHAPE = True
 
 
 def find(subject: Subject) -> Iterator[Problem]:
-    if subject.kind != "prompt":
-        return
-    for where, content in templates(subject.document["messages"]):
-        if "{{" not in content:
-            continue
+    if subject.kind == "fragment":
+        yield from _compiled((), subject.document)
+    elif subject.kind == "prompt":
+        for where, content in templates(subject.document["messages"]):
+            yield from _compiled(where, content)
+
+
+def _compiled(where: Where, content: str) -> Iterator[Problem]:
+    if "{{" in content:
         try:
-            compiled = compile_template(content)
+            compile_template(content)
         except TemplateError as error:
             code = "json-braces" if error.looks_like_json else "template"
             yield Problem(code, error.message, error.hint, where, error.offset)
-            continue
-        for tag in compiled.partials:
-            yield Problem(
-                "template",
-                f"'{{{{>{tag.key}}}}}' is a partial; prompts have no partials",
-                "Write the text out, or pass it in as a variable.",
-                where,
-                tag.offset,
-            )

@@ -4,31 +4,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
-from gitprompt import checks
+from gitprompt import checks, formats
 from gitprompt.cli.examination import Input, Request
-from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
+from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, fragment_name, place
 from gitprompt.core.settings import Settings
 from gitprompt.errors import GitError, NotFound
+from gitprompt.formats import fragments
+from gitprompt.formats.fragments import Source
 from gitprompt.git.objects import EMPTY_TREE, Object, ObjectReader
 from gitprompt.git.repository import Repository
 
 _REGULAR = ("100644", "100755")
 
 
-def inputs_of(request: Request) -> tuple[list[Input], Settings]:
-    """What is staged, or all of a commit; and the settings that are in the same place."""
+def inputs_of(request: Request) -> tuple[list[Input], Settings, Source]:
+    """What is staged, or all of a commit; the settings and the fragments that are in the same
+    place. With a fragment that is staged goes every document that includes it."""
     repository = Repository.discover()
     spec = f"{request.rev}:" if request.rev is not None else ":"
-    entries = _of_commit(repository, request.rev) if request.rev else _staged(repository)
+    entries = list(_of_commit(repository, request.rev) if request.rev else _staged(repository))
+    everything = entries if request.rev else list(_in_index(repository))
     with repository.reader() as reader:
-        inputs = [
-            _input(reader, path, mode, oid)
-            for path, mode, oid in entries
-            if place(path)[0] is not None and _wanted(path, request.paths)
-        ]
-        return inputs, _settings(reader.get(f"{spec}{SETTINGS}"))
+        wanted = [entry for entry in entries if _wanted(entry[0], request.paths)]
+        texts = {
+            name: blob.data
+            for path, mode, oid in everything
+            if (name := fragment_name(path)) is not None and mode in _REGULAR
+            if (blob := reader.get(oid)) is not None
+        }
+        inputs = [_input(reader, *entry) for entry in wanted if place(entry[0])[0] is not None]
+        if any(fragment_name(item.inside) for item in inputs):
+            others = [entry for entry in everything if place(entry[0])[0] == "prompt"]
+            inputs += including(inputs, (_input(reader, *entry) for entry in others))
+        return inputs, _settings(reader.get(f"{spec}{SETTINGS}")), texts.get
+
+
+def including(inputs: Sequence[Input], others: Iterable[Input]) -> Iterator[Input]:
+    """Those of the other documents that include fragments."""
+    present = {item.inside for item in inputs}
+    for item in others:
+        data = item.load() if item.inside not in present else ""
+        if isinstance(data, bytes) and b"{" in data:
+            with suppress(formats.FormatError):
+                if fragments.are_in(formats.read(data, item.inside)):
+                    yield item
 
 
 def _wanted(path: str, paths: tuple[str, ...]) -> bool:
@@ -46,6 +68,16 @@ def _staged(repository: Repository) -> Iterator[tuple[str, str, str]]:
     for raw, path in zip(fields[::2], fields[1::2], strict=False):
         columns = raw.decode().split(" ")
         yield os.fsdecode(path), columns[1], columns[3]
+
+
+def _in_index(repository: Repository) -> Iterator[tuple[str, str, str]]:
+    """(path, mode, blob) of all that is ours in the index."""
+    answer = repository.git("ls-files", "--stage", "-z", "--", PROMPTS)
+    for line in answer.split(b"\0"):
+        facts, tab, path = line.partition(b"\t")
+        if tab:
+            mode, oid, _ = facts.decode().split(" ")
+            yield os.fsdecode(path), mode, oid
 
 
 def _head_or_empty(repository: Repository) -> str:

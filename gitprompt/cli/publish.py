@@ -15,7 +15,7 @@ from gitprompt.cli.output import done, json_option, progress, say, write_json, w
 from gitprompt.cli.read import meet_remotes
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
-from gitprompt.core.document import digest
+from gitprompt.core.document import digest, fragment_path
 from gitprompt.core.names import check_name
 from gitprompt.core.twins import Taken
 from gitprompt.core.versions import (
@@ -27,6 +27,7 @@ from gitprompt.core.versions import (
     tag_ref,
 )
 from gitprompt.errors import Conflict, GitError, Invalid, NotFound, UsageError
+from gitprompt.formats import fragments
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
@@ -223,14 +224,14 @@ def _plan(
     *,
     only_changed: bool,
 ) -> PlannedVersion | None:
-    document = _checked(found, name, path)
+    document, used_paths = _checked(found, name, path)
     published = found.versions(name)
     latest = newest(v.version for v in published)
     before = found.resolve(Selector(name, latest)).document if latest else None
     differs = before is None or digest(before) != digest(document)
     if only_changed and not differs:
         return None
-    _check_committed(found.repository, path)
+    _check_committed(found.repository, path, *used_paths)
     own = document.get("version")
     changes = compare(before, document) if before is not None else []
     deserved = deserved_bump(changes)
@@ -247,12 +248,13 @@ def _plan(
     return PlannedVersion(name, path, version, own is not None and own != version, step)
 
 
-def _checked(found: Clone, name: str, path: str) -> dict[str, Any]:
-    """The working copy, which must have no error-level finding."""
+def _checked(found: Clone, name: str, path: str) -> tuple[dict[str, Any], list[str]]:
+    """The working copy, which must have no error-level finding, and the paths of its fragments."""
+    source = fragments.of_work_tree(found.repository.work_tree or "")
     with open(os.path.join(found.repository.work_tree or "", path), "rb") as file:
         data = file.read(formats.MAX_BYTES + 1)
     document, findings = checks.examine(
-        data, path=path, kind="prompt", name=name, severities=found.settings.checks
+        data, path=path, kind="prompt", name=name, severities=found.settings.checks, source=source
     )
     problems = checks.errors(findings)
     if problems:
@@ -261,14 +263,17 @@ def _checked(found: Clone, name: str, path: str) -> dict[str, Any]:
             f"{name} is not valid:\n" + "\n".join(lines), hint="Repair it, commit, then publish."
         )
     valid: dict[str, Any] = document
-    return valid
+    return valid, sorted(map(fragment_path, source.names))
 
 
-def _check_committed(repository: Repository, path: str) -> None:
-    state = repository.git("status", "--porcelain", "-z", "--", path)
+def _check_committed(repository: Repository, *paths: str) -> None:
+    """What is ignored is not committed either, and would be missing from the version."""
+    state = repository.git("status", "--porcelain", "--ignored", "-z", "--", *paths)
     if state:
+        path = os.fsdecode(state.split(b"\0")[0][3:])
         raise Conflict(
-            f"{path} has changes that are not committed", hint=f"git commit -m '…' -- {path}"
+            f"{path} has changes that are not committed",
+            hint=f"git add -f {path} && git commit -m '…' -- {path}",
         )
 
 

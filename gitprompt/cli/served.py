@@ -15,10 +15,11 @@ from gitprompt import formats
 from gitprompt.cli.client import ServerRefused, path_of
 from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
-from gitprompt.core.document import PROMPTS, SUFFIXES, place
+from gitprompt.core.document import FRAGMENTS, PROMPTS, SUFFIXES, place
 from gitprompt.core.names import check_name
 from gitprompt.core.versions import check_version
 from gitprompt.errors import Invalid, NotFound, UsageError
+from gitprompt.formats import fragments
 
 _MAX_FILE = formats.MAX_BYTES
 
@@ -169,7 +170,8 @@ def import_(
     folder: str, server: str | None, api_key: str | None, workspace: str | None, as_json: bool
 ) -> None:
     """Publish every prompt of a folder on a server. What is there already with the same content is
-    left alone, so an import that was cut short goes on where it stopped.
+    left alone, so an import that was cut short goes on where it stopped. Fragments that are in the
+    folder are written out; of others those of the server's repository count.
 
     \b
     Example:
@@ -179,9 +181,10 @@ def import_(
     if not paths:
         raise NotFound(f"there are no prompts in {folder}", hint="It looks for .json and .yaml.")
     counts = {"published": 0, "there already": 0, "failed": 0}
+    shared = fragments.Files(os.path.join(folder, os.path.basename(FRAGMENTS)))
     with require(server, api_key, workspace) as client, progress("importing", len(paths)) as step:
         for path in paths:
-            outcome = _import_one(client, path, folder)
+            outcome = _import_one(client, path, folder, shared)
             counts[outcome] += 1
             step(1)
     if as_json:
@@ -192,11 +195,11 @@ def import_(
         raise click.exceptions.Exit(1)
 
 
-def _import_one(client: Any, path: str, folder: str) -> str:
+def _import_one(client: Any, path: str, folder: str, source: fragments.Source) -> str:
     inside = f"{PROMPTS}/{os.path.relpath(path, folder).replace(os.sep, '/')}"
     _, name, version = place(inside)
     try:
-        document = _read(path)
+        document = fragments.include(_read(path), source).document
         document.setdefault("name", name)
         if version is not None:
             document.setdefault("version", version)

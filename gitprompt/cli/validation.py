@@ -8,22 +8,34 @@ files of the work tree. A test pins the modules.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from gitprompt import checks, formats
 from gitprompt.checks.subject import Publication
 from gitprompt.cli.examination import Input, Report, Request
 from gitprompt.cli.outcome import use_color
-from gitprompt.core.document import PROMPTS, SETTINGS, SUFFIXES, SUITES, digest, place
+from gitprompt.core.document import (
+    PROMPTS,
+    SETTINGS,
+    SUFFIXES,
+    SUITES,
+    digest,
+    fragment_name,
+    place,
+)
 from gitprompt.core.model import Finding, Kind
 from gitprompt.core.names import fold
 from gitprompt.core.printable import printable
 from gitprompt.core.settings import Settings
 from gitprompt.errors import UsageError
+from gitprompt.formats import fragments
 from gitprompt.git import peek
 
+_IN_FRAGMENTS = re.compile(r"(?:^|/)prompts/_fragments/")
 PARALLEL_FROM = 200  # files; below that a second process costs more than it saves
 
 
@@ -48,19 +60,37 @@ def examine(request: Request) -> Report:
     if request.staged or request.rev is not None:
         from gitprompt.cli.committed import inputs_of
 
-        inputs, settings = inputs_of(request)
+        inputs, settings, source = inputs_of(request)
     else:
         inputs = list(_work_tree(request.paths, top))
-        settings = _settings(top)
-    findings = [*_clashes(inputs), *_all(inputs, settings, top)]
+        settings, source = _settings(top), fragments.of_work_tree(top)
+    findings = [*_clashes(inputs), *_all(inputs, Surroundings(top, settings, source))]
     findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
     return Report(len(inputs), findings)
+
+
+class Surroundings(NamedTuple):
+    """What a document is judged with: the top of the work tree, the settings and the fragments."""
+
+    top: str
+    settings: Settings
+    source: fragments.Source
 
 
 # Which files
 
 
 def _work_tree(paths: Sequence[str], top: str) -> Iterator[Input]:
+    """The files that are named. With a fragment goes every document that includes it."""
+    inputs = list(_named(paths, top))
+    yield from inputs
+    if any(fragment_name(item.inside) for item in inputs):
+        from gitprompt.cli.committed import including
+
+        yield from including(inputs, (_input(p, top) for p in _below(os.path.join(top, PROMPTS))))
+
+
+def _named(paths: Sequence[str], top: str) -> Iterator[Input]:
     for path in paths or _default_paths(top):
         if os.path.isdir(path) and not os.path.islink(path):
             inputs = [_input(file, top) for file in _below(path)]
@@ -87,8 +117,9 @@ def _below(folder: str) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(SUFFIXES):
-                yield os.path.join(parent, name)
+            path = os.path.join(parent, name)
+            if name.endswith(SUFFIXES) or (name.endswith(".md") and _IN_FRAGMENTS.search(path)):
+                yield path
 
 
 def _input(path: str, top: str) -> Input:
@@ -138,15 +169,15 @@ def _clashes(inputs: Sequence[Input]) -> Iterator[Finding]:
         yield Finding("name", "error", f"this {kind} {what}", "Keep one of them.", item.shown)
 
 
-def _all(inputs: Sequence[Input], settings: Settings, top: str) -> Iterable[Finding]:
+def _all(inputs: Sequence[Input], around: Surroundings) -> Iterable[Finding]:
     if len(inputs) < PARALLEL_FROM or not hasattr(os, "fork"):
-        return [finding for item in inputs for finding in _one(item, settings, top)]
+        return [finding for item in inputs for finding in _one(item, around)]
     from gitprompt.cli.parallel import spread
 
-    return spread(inputs, lambda item: _one(item, settings, top))
+    return spread(inputs, lambda item: _one(item, around))
 
 
-def _one(item: Input, settings: Settings, top: str) -> list[Finding]:
+def _one(item: Input, around: Surroundings) -> list[Finding]:
     data = item.load()
     if isinstance(data, str):
         return [Finding("syntax", "error", data, path=item.shown)]
@@ -159,11 +190,16 @@ def _one(item: Input, settings: Settings, top: str) -> list[Finding]:
         kind=kind,
         name=name,
         version=version,
-        severities=settings.checks,
+        severities=around.settings.checks,
+        source=around.source,
     )
     own = document.get("version") if kind == "prompt" and type(document) is dict else None
-    if type(own) is str and not checks.errors(findings) and peek.may_have_tag(top, name, own):
-        findings += _against_publication(data, item, name, own, settings, top)
+    if (
+        type(own) is str
+        and not checks.errors(findings)
+        and peek.may_have_tag(around.top, name, own)
+    ):
+        findings += _against_publication(data, item, name, own, around)
     return findings
 
 
@@ -173,12 +209,12 @@ def _guess(item: Input) -> tuple[Kind, str, None]:
 
 
 def _against_publication(
-    data: bytes, item: Input, name: str, version: str, settings: Settings, top: str
+    data: bytes, item: Input, name: str, version: str, around: Surroundings
 ) -> list[Finding]:
     from gitprompt.git.repository import Repository
     from gitprompt.registry.clone import Clone, Selector
 
-    resolved = Clone(Repository.discover(top)).find(Selector(name, version))
+    resolved = Clone(Repository.discover(around.top)).find(Selector(name, version))
     if resolved is None:
         return []
     _, findings = checks.examine(
@@ -187,7 +223,8 @@ def _against_publication(
         kind="prompt",
         name=name,
         publication=Publication(version, digest(resolved.document)),
-        severities=settings.checks,
+        severities=around.settings.checks,
+        source=around.source,
     )
     return [finding for finding in findings if finding.code == "changed-after-publish"]
 

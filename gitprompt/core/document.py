@@ -16,6 +16,7 @@ from gitprompt.core.versions import is_version
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 1 << 20
 PROMPTS = "prompts"
+FRAGMENTS = "prompts/_fragments"
 SUITES = "evals"
 SETTINGS = "gitprompt.yaml"
 KEYS = frozenset(
@@ -36,6 +37,18 @@ def prompt_paths(name: str) -> tuple[str, ...]:
     return tuple(f"{PROMPTS}/{name}{suffix}" for suffix in SUFFIXES)
 
 
+def fragment_path(name: str) -> str:
+    """Where the text of a fragment is."""
+    return f"{FRAGMENTS}/{name}.md"
+
+
+def fragment_name(path: str) -> str | None:
+    """The fragment whose text is at a path, or None for any other file."""
+    if not path.startswith(FRAGMENTS + "/") or not path.endswith(".md"):
+        return None
+    return path[len(FRAGMENTS) + 1 : -len(".md")]
+
+
 def stem(path: str, folder: str) -> str | None:
     """The name that a path inside `folder` means, or None for any other file.
 
@@ -52,6 +65,9 @@ def place(path: str) -> tuple[Kind | None, str, str | None]:
     layout prompts/<name>/<version>.json. Kind None: none of ours."""
     if path == SETTINGS:
         return "settings", "", None
+    fragment = fragment_name(path)
+    if fragment is not None:
+        return "fragment", fragment, None
     name = stem(path, PROMPTS)
     if name is not None:
         folder, _, last = name.rpartition("/")

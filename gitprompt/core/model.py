@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "off"]
-Kind = Literal["prompt", "suite", "settings", "prices"]
+Kind = Literal["prompt", "suite", "settings", "prices", "fragment"]
 
 # A document as it was parsed: JSON types only.
 Document = Mapping[str, Any]

@@ -61,6 +61,17 @@ def check_suite_name(name: str) -> str:
     return name
 
 
+def check_fragment_name(name: str) -> str:
+    """Return `name`, a valid name of a fragment, or raise Invalid with the reason."""
+    _check_segments(name, kind="fragment name")
+    return name
+
+
+def is_kept_for_fragments(name: str) -> bool:
+    """Whether a prompt of this name would lie among the fragments."""
+    return name.startswith("_fragments/")
+
+
 def is_name(name: str) -> bool:
     try:
         check_name(name)

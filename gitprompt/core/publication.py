@@ -12,6 +12,7 @@ class Version(NamedTuple):
     """A published, immutable version. `commit` is None if the tag points straight at a blob.
 
     `created_at` is in Unix seconds: the tagger's date, or the committer's for a lightweight tag.
+    `fragments` has what the document includes, a line `<name> <blob>` each, in order of name.
     """
 
     name: str
@@ -22,6 +23,17 @@ class Version(NamedTuple):
     created_at: int
     author: str
     path: str
+    fragments: str = ""
+
+    @property
+    def fragment_blobs(self) -> dict[str, str]:
+        """The blob of each fragment that the document includes, by name."""
+        return dict(line.split(" ", 1) for line in self.fragments.splitlines())
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """Everything that has to be kept for the document to be served."""
+        return self.blob, *self.fragment_blobs.values()
 
 
 class LabelMove(NamedTuple):

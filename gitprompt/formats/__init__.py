@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitprompt.formats.json_text import compact, may_repeat_a_key, read_json
-from gitprompt.formats.text import MAX_BYTES, MAX_DEPTH, FormatError, Path, decode
+from gitprompt.formats.text import MAX_BYTES, MAX_DEPTH, FormatError, Path, decode, position
 from gitprompt.formats.yaml_text import read_yaml
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "is_json",
     "locate",
     "may_repeat_a_key",
+    "position",
     "read",
     "replace_scalar",
 ]

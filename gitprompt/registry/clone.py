@@ -20,6 +20,7 @@ from gitprompt.core.publication import LabelHistory, Rejection, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
 from gitprompt.errors import Invalid, NotFound
+from gitprompt.formats import fragments
 from gitprompt.git.objects import ObjectReader
 from gitprompt.git.repository import Repository
 from gitprompt.registry.labels import load_label
@@ -225,7 +226,11 @@ class Clone:
                 with open(full, "rb") as file:
                     data = file.read(formats.MAX_BYTES + 1)
                 document, findings = checks.examine(
-                    data, path=path, kind="prompt", name=selector.name
+                    data,
+                    path=path,
+                    kind="prompt",
+                    name=selector.name,
+                    source=fragments.of_work_tree(top),
                 )
                 problems = checks.errors(findings)
                 if problems:

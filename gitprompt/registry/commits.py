@@ -7,19 +7,28 @@ Only objects are made here; whoever calls moves the refs, by compare-and-swap.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gitprompt import formats, log
-from gitprompt.core.document import PROMPTS, SUFFIXES, SUITES, canonical, prompt_paths
+from gitprompt.core.document import (
+    PROMPTS,
+    SUFFIXES,
+    SUITES,
+    canonical,
+    fragment_path,
+    prompt_paths,
+)
 from gitprompt.core.publication import Version
 from gitprompt.core.versions import rank, tag_ref
 from gitprompt.errors import Conflict, NotFound, SetupError
+from gitprompt.formats import fragments
 from gitprompt.git.objects import Signature
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.writer import ObjectWriter
 
 Document = Mapping[str, Any]
+_REGULAR = ("100644", "100755", "100664")
 
 
 class Draft(NamedTuple):
@@ -36,11 +45,13 @@ class Draft(NamedTuple):
 
 
 class PublicationCommit(NamedTuple):
-    """A commit that is made, and the ref updates that publish it."""
+    """A commit that is made, and the ref updates that publish it. `document` is what is published:
+    with its fragments, if they are all there."""
 
     commit: str
     updates: tuple[RefUpdate, ...]
     on_branch: bool
+    document: Document
 
 
 def publication(
@@ -50,27 +61,51 @@ def publication(
 
     The commit goes on the branch if its text is that of the newest version and this one is newer;
     otherwise beside it, so that neither a backport nor a publish over HTTP overwrites what somebody
-    has edited since. Raises Conflict if the tag exists.
+    has edited since. Its fragments are those at the tip of the branch. Raises Conflict if the tag
+    exists.
     """
     ref = tag_ref(draft.name, draft.version)
     if writer.ref(ref) is not None:
         raise Conflict("Prompt already exists", hint="Versions are immutable: choose the next one.")
     tip = draft.tip if draft.branch else None
     tree = _tree_on_branch(writer, draft, tip)
+    included = fragments.include(draft.document, _source(writer, draft.tip))
     updates: list[RefUpdate] = []
     if tree is not None and draft.branch is not None:
         commit = writer.commit(tree, [tip] if tip else [], message, author)
         updates.append(RefUpdate(draft.branch, tip or ZERO, commit))
     else:
         path = f"{PROMPTS}/{draft.name}.json"
-        tree = writer.tree([(path, writer.blob(_json(draft.document)))])
+        shared = _entries(writer, draft.tip, included.files)
+        tree = writer.tree([(path, writer.blob(_json(draft.document))), *shared])
         below = draft.newest[0].commit if draft.newest else None
         # A repository that was restored from an older copy lacks what is pinned and served.
         parents = [below] if below and writer.has(below) else []
         commit = writer.commit(tree, parents, message, author)
     subject = message.partition("\n")[0]
     tag = writer.tag(commit, ref.removeprefix("refs/tags/"), subject, author, kind="commit")
-    return PublicationCommit(commit, (*updates, RefUpdate(ref, ZERO, tag)), bool(updates))
+    every_update = (*updates, RefUpdate(ref, ZERO, tag))
+    return PublicationCommit(commit, every_update, bool(updates), included.document)
+
+
+def _source(writer: ObjectWriter, tip: str | None) -> fragments.Source:
+    """The fragments at the tip of the branch."""
+
+    def source(name: str) -> bytes | None:
+        entry = writer.entry(tip, fragment_path(name)) if tip else None
+        return writer.read(entry[1]) if entry is not None and entry[0] in _REGULAR else None
+
+    return source
+
+
+def _entries(
+    writer: ObjectWriter, tip: str | None, names: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Path and blob of fragments that are at the tip."""
+    for path in map(fragment_path, names):
+        entry = writer.entry(tip, path) if tip else None
+        if entry is not None:
+            yield path, entry[1]
 
 
 def _tree_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str | None:
@@ -99,13 +134,16 @@ def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str
         return f"{PROMPTS}/{draft.name}.json" if draft.newest is None else None
     assert tip is not None
     mode, oid = writer.entry(tip, paths[0]) or ("", "")
-    if len(paths) > 1 or mode not in ("100644", "100755"):
+    if len(paths) > 1 or mode not in _REGULAR:
         return None
+    if draft.newest is not None and oid == draft.newest[0].blob:
+        return paths[0]
     try:
         edited = formats.read(writer.read(oid), paths[0])
     except formats.FormatError:
         return None
     document = draft.newest[1] if draft.newest else draft.document
+    edited = fragments.include(edited, _source(writer, tip)).document
     same = isinstance(edited, dict) and canonical(edited) == canonical(document)
     return paths[0] if same else None
 

@@ -15,7 +15,7 @@ from gitprompt.core.versions import newest
 from gitprompt.git.objects import EMPTY_TREE, Commit, Object, ObjectReader, parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.registry.versions import tree_blob
+from gitprompt.registry.versions import blobs_of, fragments_at, tree_blob
 
 MAX_MOVES = 10_000  # that one push may bring to one label
 NO_COMMIT = "a label points at a commit, and this object is not one"
@@ -77,12 +77,21 @@ def _move_problem(
     )
     if version is None:
         return f"{move.name} {move.version} is not published"
-    if tree_blob(reader, at.oid, move.name) != version.blob:
+    if tree_blob(reader, at.oid, move.name) != version.blob or not _has_fragments(
+        reader, at.oid, version
+    ):
         return (
             f"the tree of the move does not have the document of {move.name} {move.version};"
             " gitprompt makes such commits, people do not"
         )
     return ""
+
+
+def _has_fragments(reader: ObjectReader, commit: str, version: Version) -> bool:
+    """Whether the tree of a move keeps what the version's document includes."""
+    if not version.fragments:
+        return True
+    return blobs_of(fragments_at(reader, commit), version.fragment_blobs) == version.fragments
 
 
 def push_problem(

@@ -8,11 +8,12 @@ is that of the default branch before the push: a push cannot relax the rules tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-from gitprompt import checks, gates
+from gitprompt import checks, formats, gates
 from gitprompt.core import twins
-from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, place
+from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, fragment_name, place
 from gitprompt.core.labels import MoveRecord, split_label_ref
 from gitprompt.core.model import Finding
 from gitprompt.core.names import is_name
@@ -22,13 +23,20 @@ from gitprompt.core.settings import NAMESPACES, Settings
 from gitprompt.core.twins import Spellings, Taken
 from gitprompt.core.versions import TAG_PREFIX, is_version, split_tag_ref, tag_ref
 from gitprompt.errors import Invalid
+from gitprompt.formats import fragments
 from gitprompt.gates import Facts
 from gitprompt.git.objects import EMPTY_TREE, ObjectReader
 from gitprompt.git.refs import ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import moves
-from gitprompt.registry.tip import load_settings
-from gitprompt.registry.versions import Loaded, load_versions
+from gitprompt.registry.tip import files_below, load_settings
+from gitprompt.registry.versions import (
+    Loaded,
+    TreeFile,
+    fragments_at,
+    load_versions,
+    source_of,
+)
 
 MAX_REPORTED = 50
 
@@ -267,8 +275,15 @@ class _Push:
                 "the default branch is never deleted", "It holds the suites and the settings."
             )
             return
-        for path, mode, oid in self._changed_files(update):
-            yield from self._file(path, mode, oid)
+        changed = {path: (mode, oid) for path, mode, oid in self._changed_files(update)}
+        source = source_of(fragments_at(self.reader, update.new))
+        for path, (mode, oid) in changed.items():
+            if oid != ZERO:
+                yield from self._file(path, mode, oid, source)
+        if any(fragment_name(path) for path in changed):
+            for file in self._including(update.new):
+                if file.path not in changed:
+                    yield from self._file(*file, source)
         if update.old == ZERO:
             return  # whoever makes the repository makes its policy
         settings, _ = load_settings(self.reader, update.new)
@@ -279,12 +294,26 @@ class _Push:
                 "protected",
             )
 
+    def _including(self, commit: str) -> Iterator[TreeFile]:
+        """The documents of a commit that include fragments: a change of those is a change of them."""
+        files = [
+            file
+            for file in files_below(self.reader, commit, PROMPTS)
+            if place(file.path)[0] == "prompt"
+        ]
+        blobs = list(self.reader.contents(file.oid for file in files))
+        for file, blob in zip(files, blobs, strict=True):
+            if blob is not None and b"{" in blob.data:
+                with suppress(formats.FormatError):
+                    if fragments.are_in(formats.read(blob.data, file.path)):
+                        yield file
+
     def _changed_files(self, update: RefUpdate) -> Iterator[tuple[str, str, str]]:
-        """(path, mode, blob) of what the push adds or changes on the branch."""
+        """(path, mode, blob) of what the push adds, changes, or takes off the branch (blob 0…0)."""
         old = EMPTY_TREE if update.old == ZERO else update.old
         # Not `-M`: a renamed document is checked under its new name.
         answer = self.repository.git(
-            "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AMT", old, update.new,
+            "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AMTD", old, update.new,
             "--", PROMPTS, SUITES, SETTINGS,
         )  # fmt: skip
         fields = answer.split(b"\0")
@@ -292,7 +321,7 @@ class _Push:
             columns = raw.decode().split(" ")
             yield path.decode("utf-8", "replace"), columns[1], columns[3]
 
-    def _file(self, path: str, mode: str, oid: str) -> Iterable[Finding]:
+    def _file(self, path: str, mode: str, oid: str, source: fragments.Source) -> Iterable[Finding]:
         kind, name, version = place(path)
         if kind is None:
             return ()
@@ -304,7 +333,7 @@ class _Push:
             return (Finding("ref", "error", "its content is missing", path=path),)
         _, findings = checks.examine(
             blob.data, path=path, kind=kind, name=name, version=version,
-            severities=self.settings.checks,
+            severities=self.settings.checks, source=source,
         )  # fmt: skip
         return checks.errors(findings)
 

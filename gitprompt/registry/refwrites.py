@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gitprompt.core.document import SUFFIXES
+from gitprompt.core.document import SUFFIXES, fragment_path
 from gitprompt.core.labels import MoveRecord, label_ref, move_message
 from gitprompt.core.publication import LabelHistory, Version
 from gitprompt.core.versions import tag_ref
@@ -195,7 +195,7 @@ def label_commit(
     author: Signature,
     sign: bool = False,
 ) -> str:
-    """The commit of a move: its tree has the version's document, or nothing for a removal. Raises
+    """The commit of a move: its tree has the version's document and fragments, or nothing for a removal. Raises
     NotFound for the removal of what is not there."""
     if version is None and move.previous is None:
         raise NotFound("Label not found", hint=f"{move.name} has no label {move.label}.")
@@ -203,7 +203,9 @@ def label_commit(
         tree = writer.tree([])
         assert tree == EMPTY_TREE
     else:
-        tree = writer.tree([(working_path(version), version.blob)])
+        shared = version.fragment_blobs.items()
+        files = [(fragment_path(name), blob) for name, blob in shared]
+        tree = writer.tree([(working_path(version), version.blob), *files])
     return writer.commit(tree, [parent] if parent else [], move_message(move), author, sign=sign)
 
 

@@ -386,7 +386,7 @@ class _Application:
         if not chunk:
             return
         if self.source.owned:
-            self._keep_alive([item.version.blob for item in chunk])
+            self._keep_alive([blob for item in chunk for blob in item.version.blobs])
         versions = [item.version for item in chunk]
         pinned = self.database.start(NewPins(self.workspace, versions, self.now))
         self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))

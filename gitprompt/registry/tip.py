@@ -14,7 +14,7 @@ from gitprompt.git.objects import Object, ObjectReader, parse_tree
 from gitprompt.registry.versions import Severities, TreeFile, rejection
 
 
-def _files(reader: ObjectReader, commit: str, folder: str) -> Iterator[TreeFile]:
+def files_below(reader: ObjectReader, commit: str, folder: str) -> Iterator[TreeFile]:
     """All files below a folder of a commit, as ls-tree -r lists them."""
     todo = [(folder, f"{commit}:{folder}")]
     while todo:
@@ -45,7 +45,7 @@ def load_suites(
     """The suites at a commit, or what is `only` one suite but for case. Of two files for one suite
     the first is taken."""
     paths: dict[str, str] = {}
-    for file in sorted(_files(reader, commit, SUITES)):
+    for file in sorted(files_below(reader, commit, SUITES)):
         name = stem(file.path, SUITES)
         if name is None or (only is not None and fold(name) != fold(only)):
             continue

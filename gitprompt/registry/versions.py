@@ -8,7 +8,7 @@ as a Rejection with its findings; nothing here raises for what somebody else has
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 from gitprompt import checks, formats
 from gitprompt.checks.shortcut import is_surely_valid
 from gitprompt.checks.subject import Subject
-from gitprompt.core.document import SUFFIXES, version_paths
+from gitprompt.core.document import FRAGMENTS, SUFFIXES, version_paths
 from gitprompt.core.model import Finding, Severity
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import Rejection, Version
 from gitprompt.core.versions import check_version, split_tag_ref
 from gitprompt.errors import Invalid
+from gitprompt.formats import fragments
+from gitprompt.git.folder import Folder
 from gitprompt.git.objects import (
     Object,
     ObjectReader,
@@ -57,6 +59,22 @@ class _Target(NamedTuple):
     target: str
     is_blob: bool
     tagger: Signature | None
+
+
+class _Placed(NamedTuple):
+    """A target with its file, and who made it."""
+
+    target: _Target
+    file: TreeFile
+    person: Signature
+
+
+class _Incomplete(NamedTuple):
+    """A version whose document includes fragments that are not read yet."""
+
+    placed: _Placed
+    data: bytes
+    value: Any
 
 
 class TreeFile(NamedTuple):
@@ -113,15 +131,52 @@ def _load_chunk(
     for (ref, oid), object_ in zip(refs, objects, strict=True):
         outcomes.append(_target(reader, ref, oid, object_))
     files = iter(_documents(reader, [o for o in outcomes if isinstance(o, _Target)]))
-    ready: list[tuple[_Target, TreeFile, Signature] | Rejection] = []
+    ready: list[_Placed | Rejection] = []
     for outcome in outcomes:
         ready.append(outcome if isinstance(outcome, Rejection) else next(files))
-    blobs = reader.contents(r[1].oid for r in ready if not isinstance(r, Rejection))
-    for item in ready:
-        if isinstance(item, Rejection):
-            yield item
+    blobs = reader.contents(r.file.oid for r in ready if not isinstance(r, Rejection))
+    judge = _Judge(severities, read, are_published)
+    judged = [r if isinstance(r, Rejection) else judge.judged(r, next(blobs)) for r in ready]
+    folders = _fragment_folders(
+        reader, [item.placed.target.target for item in judged if isinstance(item, _Incomplete)]
+    )
+    for item in judged:
+        if isinstance(item, _Incomplete):
+            yield judge.completed(item, folders[item.placed.target.target])
         else:
-            yield _judged(*item, next(blobs), severities, read, are_published)
+            yield item
+
+
+def _fragment_folders(reader: ObjectReader, commits: Sequence[str]) -> dict[str, Folder]:
+    """The fragments of each commit; those of equal trees are read once."""
+    by_tree: dict[str, Folder] = {}
+    folders: dict[str, Folder] = {}
+    trees = list(reader.names(f"{commit}:{FRAGMENTS}" for commit in commits))
+    for commit, tree in zip(commits, trees, strict=True):
+        oid = tree.oid if tree is not None else ""
+        folders[commit] = by_tree.setdefault(oid, Folder(reader, oid or None))
+    return folders
+
+
+def fragments_at(reader: ObjectReader, commit: str) -> Folder:
+    """The fragments in the tree of a commit."""
+    return _fragment_folders(reader, [commit])[commit]
+
+
+def source_of(folder: Folder) -> fragments.Source:
+    """The fragments in a folder, for `fragments.include`."""
+
+    def source(name: str) -> bytes | None:
+        blob = folder.file(f"{name}.md")
+        return blob.data if blob is not None else None
+
+    return source
+
+
+def blobs_of(folder: Folder, names: Iterable[str]) -> str:
+    """What `Version.fragments` says of the fragments of these names, which are there."""
+    blobs = {name: folder.file(f"{name}.md") for name in sorted(names)}
+    return "".join(f"{name} {blob.oid}\n" for name, blob in blobs.items() if blob is not None)
 
 
 def _target(reader: ObjectReader, ref: str, oid: str, found: Object | None) -> _Target | Rejection:
@@ -154,9 +209,7 @@ def _target(reader: ObjectReader, ref: str, oid: str, found: Object | None) -> _
     )
 
 
-def _documents(
-    reader: ObjectReader, targets: Sequence[_Target]
-) -> Iterator[tuple[_Target, TreeFile, Signature] | Rejection]:
+def _documents(reader: ObjectReader, targets: Sequence[_Target]) -> Iterator[_Placed | Rejection]:
     """The file that each target publishes, and who made it."""
     undated = dict.fromkeys(t.target for t in targets if not t.is_blob and t.tagger is None)
     people = {
@@ -170,11 +223,11 @@ def _documents(
     for target in targets:
         if target.is_blob:
             file = TreeFile(f"prompts/{target.name}", "100644", target.target)
-            yield target, file, target.tagger or Signature("unknown", "", 0)
+            yield _Placed(target, file, target.tagger or Signature("unknown", "", 0))
             continue
         outcome = _find(reader, listings[target.target, _folder(target.name)], target)
         if isinstance(outcome, TreeFile):
-            yield target, outcome, target.tagger or people[target.target]
+            yield _new(_Placed, (target, outcome, target.tagger or people[target.target]))
         else:
             yield outcome
 
@@ -260,50 +313,92 @@ def _regular(file: TreeFile, target: _Target) -> TreeFile | Rejection:
     return file
 
 
-def _judged(
-    target: _Target,
-    file: TreeFile,
-    person: Signature,
-    blob: Object | None,
-    severities: Severities,
-    read: Reader,
-    is_published: bool,
-) -> Loaded | Rejection:
-    if blob is None or blob.kind != "blob":
-        return rejection(target.ref, target.oid, f"the document of {file.path} is missing")
-    path = file.path
-    if target.is_blob:
-        path += ".json" if formats.is_json(blob.data) else ".yaml"
-    try:
-        value = read(blob.data, path)
-    except formats.FormatError as error:
-        finding = Finding(
-            "syntax", "error", error.message, error.hint, path, error.line, error.column
-        )
-        return Rejection(target.ref, target.oid, (finding,))
-    if severities or not is_surely_valid(blob.data, value, target.name, target.version):
-        subject = Subject(blob.data, value, path, "prompt", target.name, target.version, None)
-        findings = checks.judge(subject, severities, is_published=is_published)
-        problems = checks.errors(findings)
+class _Judge(NamedTuple):
+    """By what the documents of versions are read and judged."""
+
+    severities: Severities
+    read: Reader
+    are_published: bool
+
+    def judged(self, placed: _Placed, blob: Object | None) -> Loaded | _Incomplete | Rejection:
+        target, file, _ = placed
+        if blob is None or blob.kind != "blob":
+            return rejection(target.ref, target.oid, f"the document of {file.path} is missing")
+        path = file.path
+        if target.is_blob:
+            path += ".json" if formats.is_json(blob.data) else ".yaml"
+        try:
+            value = self.read(blob.data, path)
+        except formats.FormatError as error:
+            finding = Finding(
+                "syntax", "error", error.message, error.hint, path, error.line, error.column
+            )
+            return Rejection(target.ref, target.oid, (finding,))
+        if self.severities or not is_surely_valid(blob.data, value, target.name, target.version):
+            if fragments.are_in(value):
+                if not target.is_blob:
+                    return _Incomplete(placed, blob.data, value)
+                included = fragments.include(value, None)
+            else:
+                included = fragments.Inclusion(value)
+            problems = self._problems(target, path, blob.data, included)
+            if problems:
+                return Rejection(target.ref, target.oid, problems)
+        return _loaded(placed, path, formats.as_json(blob.data, path, value), value)
+
+    def completed(self, item: _Incomplete, folder: Folder) -> Loaded | Rejection:
+        """The version whose document includes fragments of the folder."""
+        target, file, _ = item.placed
+        included = fragments.include(item.value, source_of(folder))
+        problems = self._problems(target, file.path, item.data, included)
         if problems:
             return Rejection(target.ref, target.oid, problems)
-    ref, name, number, oid, commit, is_blob, _ = target
+        document = included.document
+        names = blobs_of(folder, included.files)
+        return _loaded(item.placed, file.path, formats.compact(document), document, names)
+
+    def _problems(
+        self, target: _Target, path: str, data: bytes, included: fragments.Inclusion
+    ) -> tuple[Finding, ...]:
+        document = included.document
+        subject = Subject(
+            data, document, path, "prompt", target.name, target.version, None, included
+        )
+        return checks.errors(
+            checks.judge(subject, self.severities, is_published=self.are_published)
+        )
+
+
+def _loaded(placed: _Placed, path: str, document: bytes, value: Any, names: str = "") -> Loaded:
+    (ref, name, number, oid, commit, is_blob, _), file, person = placed
     commit_oid = None if is_blob else commit
-    fields = (name, number, oid, commit_oid, file.oid, person.at, str(person), path)
-    document = formats.as_json(blob.data, path, value)
+    fields = (name, number, oid, commit_oid, file.oid, person.at, str(person), path, names)
     return _new(Loaded, (ref, _new(Version, fields), document, tuple(value.get("tags", ()))))
 
 
 def load_pinned(reader: ObjectReader, versions: Sequence[Version]) -> Iterator[bytes | None]:
     """The documents of pinned versions in JSON, by blob; None if Git has lost the bytes."""
-    for version, blob in zip(versions, reader.contents(v.blob for v in versions), strict=True):
-        value = None
+    blobs = list(reader.contents(version.blob for version in versions))
+    for version, blob in zip(versions, blobs, strict=True):
+        document = None
         if blob is not None and blob.kind == "blob":
             with suppress(formats.FormatError):
-                value = formats.as_json(
-                    blob.data, version.path, formats.read(blob.data, version.path)
-                )
-        yield value
+                document = _pinned(reader, version, blob.data)
+        yield document
+
+
+def _pinned(reader: ObjectReader, version: Version, data: bytes) -> bytes | None:
+    value = formats.read(data, version.path)
+    if not version.fragments:
+        return formats.as_json(data, version.path, value)
+    blobs = version.fragment_blobs
+
+    def source(name: str) -> bytes | None:
+        blob = reader.get(blobs[name]) if name in blobs else None
+        return blob.data if blob is not None and blob.kind == "blob" else None
+
+    included = fragments.include(value, source)
+    return None if included.troubles else formats.compact(included.document)
 
 
 def tree_blob(reader: ObjectReader, commit: str, name: str) -> str | None:

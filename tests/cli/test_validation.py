@@ -123,7 +123,8 @@ def test_the_fast_path_of_validate_imports_little(clone: Clone) -> None:
     assert ours == {
         "gitprompt", "gitprompt.__main__", "gitprompt.errors", "gitprompt.resources",
         "gitprompt.cli", "gitprompt.cli.examination", "gitprompt.cli.outcome", "gitprompt.cli.validation",
-        "gitprompt.checks", "gitprompt.checks.identity", "gitprompt.checks.json_schemas",
+        "gitprompt.checks", "gitprompt.checks.identity", "gitprompt.checks.inclusion", "gitprompt.checks.json_schemas",
+        "gitprompt.formats.fragments",
             "gitprompt.checks.languages", "gitprompt.checks.messages", "gitprompt.checks.samples",
             "gitprompt.checks.spelling", "gitprompt.core.messages",
         "gitprompt.checks.published", "gitprompt.checks.schema", "gitprompt.checks.secrets",

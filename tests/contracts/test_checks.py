@@ -57,7 +57,7 @@ def test_codes_are_not_shared() -> None:
         ('version: "1.0"\n' + prompt("x"), []),
         ("version: 1.0.0.0\n" + prompt("x"), [("schema", "error", 1, 10)]),
         (prompt("{{a"), [("template", "error", 3, 15)]),
-        (prompt("x {{>p}}"), [("template", "error", 3, 17)]),
+        (prompt("x {{>p}}"), [("fragment", "error", 3, 17)]),
         (prompt('{{"a": 1}}'), [("json-braces", "error", 3, 15)]),
         (prompt("{{a}}", "variables: {b: {type: string}}\n"),
          [("undeclared-variable", "error", 3, 15), ("unused-variable", "warning", 4, 16)]),

@@ -74,7 +74,7 @@ def branch(published: Clone) -> Branch:
 
 def test_a_newer_version_goes_on_the_branch_in_the_file_that_is_there(branch: Branch) -> None:
     tip = branch.tip
-    commit, updates, on_branch = branch.publish(newest=branch.newest())
+    commit, updates, on_branch, _ = branch.publish(newest=branch.newest())
     assert on_branch
     assert updates[0] == RefUpdate(MAIN, tip or "", commit)
     assert (updates[1].ref, updates[1].old) == ("refs/tags/prompts/welcome/1.1.0", ZERO)
@@ -83,7 +83,7 @@ def test_a_newer_version_goes_on_the_branch_in_the_file_that_is_there(branch: Br
 
 
 def test_the_tag_is_an_annotated_one_of_the_commit_with_the_subject_alone(branch: Branch) -> None:
-    commit, updates, _ = branch.publish(newest=branch.newest())
+    commit, updates, *_ = branch.publish(newest=branch.newest())
     text = branch.clone.git("cat-file", "tag", updates[-1].new)
     assert text.splitlines()[:3] == [
         f"object {commit}", "type commit", "tag prompts/welcome/1.1.0",
@@ -99,7 +99,7 @@ def test_objects_alone_are_made_and_no_ref_moves(branch: Branch) -> None:
 
 def test_what_somebody_has_edited_since_is_not_overwritten(branch: Branch) -> None:
     branch.clone.commit("Edit", welcome=WELCOME.replace("Hello", "Edited"))
-    commit, updates, on_branch = branch.publish(newest=branch.newest())
+    commit, updates, on_branch, _ = branch.publish(newest=branch.newest())
     assert (on_branch, [update.ref for update in updates]) == (
         False, ["refs/tags/prompts/welcome/1.1.0"],
     )  # fmt: skip
@@ -108,7 +108,7 @@ def test_what_somebody_has_edited_since_is_not_overwritten(branch: Branch) -> No
 
 @pytest.mark.parametrize("version", ["0.9.0", "1.0.0-rc.1", "1"])
 def test_a_backport_goes_beside_the_branch(branch: Branch, version: str) -> None:
-    commit, _, on_branch = branch.publish(version=version, newest=branch.newest())
+    commit, _, on_branch, _ = branch.publish(version=version, newest=branch.newest())
     assert not on_branch
     assert branch.clone.git("ls-tree", "-r", "--name-only", commit) == "prompts/welcome.json"
 
@@ -140,7 +140,7 @@ def test_a_link_two_files_or_a_file_in_the_way_keep_a_version_off_the_branch(
 
 def test_the_first_version_of_an_empty_repository_begins_its_branch(clone: Clone) -> None:
     branch = Branch(clone)
-    commit, updates, _ = branch.publish(version="1.0.0")
+    commit, updates, *_ = branch.publish(version="1.0.0")
     assert updates[0] == RefUpdate(MAIN, ZERO, commit)
     assert clone.git("rev-list", "--count", commit) == "1"
 

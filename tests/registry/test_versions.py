@@ -272,3 +272,68 @@ def test_a_variable_that_cannot_be_declared_is_refused_by_the_shortcut_too(
         (item,) = load(reader, [("odd/1", published.git("rev-parse", "prompts/odd/1"))])
         assert isinstance(item, Rejection)
         assert {finding.code for finding in item.findings} <= {"variable-name", "schema"}
+
+
+# Fragments
+
+
+@pytest.fixture
+def sharing(published: Clone) -> Clone:
+    """`many` has ten versions of different commits that include a fragment of two states."""
+    for number in range(10):
+        published.write("prompts/_fragments/tone.md", f"state {number // 5}\n")
+        published.commit(f"Change {number}", many=MESSAGE % f"{number} {{{{> tone}}}}")
+        published.tag("many", f"1.{number}.0")
+    return published
+
+
+def test_each_version_has_the_fragments_of_its_own_commit(
+    reader: ObjectReader, sharing: Clone
+) -> None:
+    refs = [("welcome/1.0.0", sharing.git("rev-parse", "prompts/welcome/1.0.0"))]
+    refs += [
+        (f"many/1.{n}.0", sharing.git("rev-parse", f"prompts/many/1.{n}.0")) for n in range(10)
+    ]
+    plain, *items = load(reader, refs)
+    assert isinstance(plain, Loaded)
+    assert plain.version.fragments == ""
+    for number, item in enumerate(items):
+        assert isinstance(item, Loaded)
+        content = json.loads(item.document)["messages"][0]["content"]
+        assert content == f"{number} state {number // 5}"
+        blob = sharing.git(
+            "rev-parse", f"prompts/many/1.{number}.0^{{commit}}:prompts/_fragments/tone.md"
+        )
+        assert item.version.fragments == f"tone {blob}\n"
+        assert item.version.blobs == (item.version.blob, blob)
+        assert list(load_pinned(reader, [item.version])) == [item.document]
+
+
+def test_a_pinned_document_that_lost_a_fragment_is_lost(
+    reader: ObjectReader, sharing: Clone
+) -> None:
+    item = version(reader, "many/1.0.0", sharing.git("rev-parse", "prompts/many/1.0.0"))
+    lost = item.version._replace(fragments=f"tone {'1' * 40}\n")
+    assert list(load_pinned(reader, [lost, item.version])) == [None, item.document]
+
+
+def test_a_fragment_that_is_a_link_is_none(reader: ObjectReader, sharing: Clone) -> None:
+    (sharing.path / "prompts/_fragments/tone.md").unlink()
+    (sharing.path / "prompts/_fragments/tone.md").symlink_to("../welcome.yaml")
+    sharing.commit("Link")
+    tag = sharing.tag("many", "2.0.0")
+    assert "there is no fragment" in reason(reader, "many/2.0.0", tag)
+
+
+def test_a_prompt_among_the_fragments_stays_if_it_was_published(
+    reader: ObjectReader, published: Clone
+) -> None:
+    published.write("prompts/_fragments/odd.yaml", WELCOME)
+    published.commit("Add")
+    tag = published.tag("_fragments/odd", "1.0.0")
+    refs = [(f"{PREFIX}_fragments/odd/1.0.0", tag)]
+    (item,) = load_versions(reader, refs, {})
+    assert isinstance(item, Rejection)
+    assert item.findings[0].code == "reserved-name"
+    (item,) = load_versions(reader, refs, {}, are_published=True)
+    assert isinstance(item, Loaded)

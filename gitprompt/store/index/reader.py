@@ -132,7 +132,7 @@ class IndexReader:
         )
         if row is None:
             return None
-        return StoredVersion(Version(*row[:8]), row[8])
+        return StoredVersion(Version(*row[:-1]), row[-1])
 
     def versions(
         self, workspace: str, name: str, *, limit: int, offset: int, after: Sequence[Any] = ()
@@ -150,7 +150,7 @@ class IndexReader:
             " ORDER BY created_at DESC, precedence LIMIT ? OFFSET ?",
             (workspace, name, *values, limit, offset),
         )
-        return [StoredVersion(Version(*row[:8]), row[8]) for row in rows]
+        return [StoredVersion(Version(*row[:-1]), row[-1]) for row in rows]
 
     def count_versions(self, workspace: str, name: str | None = None) -> int:
         if name is None:

@@ -23,7 +23,7 @@ from gitprompt.core.versions import newest, precedence, tag_ref
 from gitprompt.errors import SetupError
 from gitprompt.store import sqlite_file
 
-VERSION_COLUMNS = "name, version, tag, commit_oid, blob, created_at, author, path"
+VERSION_COLUMNS = "name, version, tag, commit_oid, blob, created_at, author, path, fragments"
 
 
 def open_index(path: str) -> IndexWriter:
@@ -210,7 +210,7 @@ class IndexWriter:
     ) -> None:
         self._db.executemany(
             "INSERT OR REPLACE INTO version (workspace, precedence, document,"
-            f" {VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f" {VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (workspace, precedence(version.version), document, *version)
                 for version, document in versions

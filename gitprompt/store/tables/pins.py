@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gitprompt.core.publication import Pin, Version
 from gitprompt.store.engines import Connection
 
-_COLUMNS = "name, version, tag, commit_oid, blob, created_at, author, path, first_seen"
+_COLUMNS = "name, version, tag, commit_oid, blob, created_at, author, path, fragments, first_seen"
 
 
 class NewPins(NamedTuple):
