@@ -110,7 +110,16 @@ def versions(name: str, as_json: bool) -> None:
         clone.resolve(parse_selector(name))  # raises, with what there is instead
     labels = labels_by_version(clone, name).get(name, {})
     if as_json:
-        write_json([{**v._asdict(), "labels": labels.get(v.version, [])} for v in published])
+        write_json(
+            [
+                {
+                    **v._asdict(),
+                    "fragments": v.fragment_blobs,
+                    "labels": labels.get(v.version, []),
+                }
+                for v in published
+            ]
+        )
         return
     rows = [
         (
