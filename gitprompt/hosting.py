@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -37,11 +38,16 @@ _SETTINGS = {
     "http.receivepack": "true",
     "receive.advertisePushOptions": "true",
     "receive.autogc": "false",
+    # Old histories have these, and git reads them all the same (docs/operations.md).
+    "receive.fsck.badTimezone": "ignore",
+    "receive.fsck.missingSpaceBeforeDate": "ignore",
+    "receive.fsck.zeroPaddedFilemode": "ignore",
     "transfer.fsckObjects": "true",
     "transfer.hideRefs": "refs/gitprompt",
     "uploadpack.allowFilter": "true",
     "uploadpack.allowAnySHA1InWant": "true",
 }
+CLIENT_HOOKS = ("pre-commit", "pre-push")
 _SERVER_HOOKS = ("pre-receive", "post-receive")
 _JUDGE_HOOKS = ("pre-receive", "proc-receive")  # of what comes through the server
 _MARK = "gitprompt hook"
@@ -103,7 +109,9 @@ class Hosting:
         """Write our settings in one go; `git config` would start a process for each."""
         lines: dict[str, list[str]] = {}
         for key, value in _SETTINGS.items():
-            section, _, name = key.partition(".")
+            section, _, name = key.rpartition(".")
+            section, dot, subsection = section.partition(".")
+            section = f'{section} "{subsection}"' if dot else section
             lines.setdefault(section, []).append(f"\t{name} = {value}\n")
         text = "".join(f"[{section}]\n{''.join(body)}" for section, body in lines.items())
         _replace(os.path.join(path, "gitprompt.config"), text)
@@ -173,11 +181,27 @@ def install_server_hooks(git_dir: str) -> list[str]:
 
 
 def install_client_hooks(repository: Repository) -> list[str]:
-    return install_hooks(repository.hooks_dir(), ("pre-commit", "pre-push"))
+    """Raises SetupError if git looks for hooks outside of the clone: they would run everywhere."""
+    folder = os.path.realpath(repository.hooks_dir())
+    if _is_below(folder, repository.common_dir):
+        return install_hooks(folder, CLIENT_HOOKS)
+    if repository.work_tree is not None and _is_below(folder, repository.work_tree):
+        # Somebody commits these files, for people with other interpreters.
+        return install_hooks(folder, CLIENT_HOOKS, program="gitprompt")
+    raise SetupError(
+        f"core.hooksPath is {folder}, outside of this repository: hooks there would run in others too",
+        hint="To have hooks of its own here: git config --local core.hooksPath"
+        f" {os.path.join(repository.common_dir, 'hooks')} && gitprompt hooks install",
+    )
 
 
-def install_hooks(folder: str, names: tuple[str, ...]) -> list[str]:
-    """Install our shims; a hook that is there already runs first, as `<name>.local`.
+def _is_below(path: str, folder: str) -> bool:
+    return os.path.commonpath((path, os.path.realpath(folder))) == os.path.realpath(folder)
+
+
+def install_hooks(folder: str, names: tuple[str, ...], *, program: str = "") -> list[str]:
+    """Install our shims; a hook that is there already runs first, as `<name>.local`. They run
+    `program`, or this interpreter, which needs no PATH.
 
     Idempotent.
     """
@@ -192,7 +216,7 @@ def install_hooks(folder: str, names: tuple[str, ...]) -> list[str]:
                     hint="Merge the two by hand, then install again.",
                 )
             os.rename(path, path + ".local")
-        _replace(path, _shim(name), executable=True)
+        _replace(path, _shim(name, program), executable=True)
         installed.append(path)
     return installed
 
@@ -202,7 +226,7 @@ def composed_hooks(root: str, own: str) -> str:
     running, and ours after them. It is made whole or not at all, is never changed, and is used again
     for as long as `own` has the same hooks: git takes a hook that is missing for consent."""
     links = _links(own)
-    shims = {name: _shim(name) for name in _JUDGE_HOOKS}
+    shims = {name: _shim(name, "") for name in _JUDGE_HOOKS}
     key = hashlib.sha256(repr((sorted(links.items()), shims)).encode()).hexdigest()[:16]
     folder = os.path.join(os.path.abspath(root), key)
     if os.path.isdir(folder):
@@ -238,10 +262,12 @@ def _links(own: str) -> dict[str, str]:
 
 
 @cache
-def _shim(name: str) -> str:
-    """The text of one of our hooks. It embeds the path of this interpreter, so that it works
-    without PATH."""
-    return resources.read("hooks", name).replace("@PYTHON@", sys.executable)
+def _shim(name: str, program: str) -> str:
+    """The text of one of our hooks, which runs `program` or else this interpreter."""
+    arguments = "" if program else " -P -m gitprompt"
+    quoted = shlex.quote(program or sys.executable)
+    text = resources.read("hooks", name).replace("@GITPROMPT@", quoted + arguments)
+    return text.replace("@PROGRAM@", quoted)
 
 
 def uninstall_hooks(folder: str, names: tuple[str, ...]) -> list[str]:

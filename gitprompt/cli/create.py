@@ -98,8 +98,7 @@ def init(directory: str, no_hooks: bool) -> None:
         if not path.startswith(".git"):
             done(path)
     if not no_hooks:
-        for path in hosting.install_client_hooks(repository):
-            done(f"hook {os.path.basename(path)}")
+        _install_hooks(repository)
     for remote in repository.remotes():
         remotes.configure_fetch(repository, remote)
     if not written:
@@ -110,6 +109,15 @@ def init(directory: str, no_hooks: bool) -> None:
     write_lines(
         "  gitprompt publish welcome --version 1.0.0\n  gitprompt label set welcome production 1.0.0"
     )
+
+
+def _install_hooks(repository: Repository) -> None:
+    try:
+        for path in hosting.install_client_hooks(repository):
+            done(f"hook {os.path.basename(path)}")
+    except SetupError as error:
+        say(f"warning: no hooks were installed: {error.message}", err=True)
+        write_lines(f"  {error.hint}", err=True)
 
 
 def _repository(directory: str) -> Repository:

@@ -36,13 +36,15 @@ def _pre_commit(arguments: Sequence[str]) -> int:
 def _pre_push(arguments: Sequence[str]) -> int:
     """Judge what leaves, by the same rules as the server: every ref, not only the first.
 
-    git gives `local-ref local-object remote-ref remote-object` for each ref.
+    git gives `local-ref local-object remote-ref remote-object` for each ref; the first as it was
+    typed, as in HEAD@{1 day ago}.
     """
     from gitprompt.git.refs import ZERO, RefUpdate
     from gitprompt.git.repository import Repository
     from gitprompt.registry import push_rules
 
-    lines = [line.split(" ") for line in sys.stdin.read().splitlines() if line]
+    text = os.fsdecode(sys.stdin.buffer.read())
+    lines = [line.rsplit(" ", 3) for line in text.split("\n") if line]
     updates = [RefUpdate(ref, old, new) for _, new, ref, old in lines]
     # What the remote has and we have not fetched cannot be compared here; the server will.
     repository = Repository.discover()

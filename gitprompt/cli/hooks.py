@@ -13,7 +13,6 @@ from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository
 from gitprompt.registry import remotes
 
-_CLIENT = ("pre-commit", "pre-push")
 _SERVER = ("pre-receive", "post-receive")
 _server_option = click.option(
     "--server", is_flag=True, help="The hooks of a bare repository that others push to."
@@ -48,7 +47,11 @@ def install(server: bool, data: str | None) -> None:
       gitprompt hooks install --server --data /var/lib/gitprompt
     """
     repository = _repository(server)
-    for path in hosting.install_hooks(repository.hooks_dir(), _SERVER if server else _CLIENT):
+    if server:
+        installed = hosting.install_hooks(repository.hooks_dir(), _SERVER)
+    else:
+        installed = hosting.install_client_hooks(repository)
+    for path in installed:
         done(os.path.relpath(path))
     if data is not None:
         repository.git("config", "gitprompt.data", os.path.abspath(data))
@@ -68,7 +71,9 @@ def uninstall(server: bool) -> None:
       gitprompt hooks uninstall
     """
     repository = _repository(server)
-    removed = hosting.uninstall_hooks(repository.hooks_dir(), _SERVER if server else _CLIENT)
+    removed = hosting.uninstall_hooks(
+        repository.hooks_dir(), _SERVER if server else hosting.CLIENT_HOOKS
+    )
     for path in removed:
         done(f"removed {os.path.relpath(path)}")
     if not removed:

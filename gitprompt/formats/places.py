@@ -93,10 +93,13 @@ def find(text: str, path: Path) -> tuple[Place, int]:
     return best, best_depth
 
 
+_LINE_END = re.compile(r"\r\n|[\n\r]")
+
+
 def _inside(text: str, place: Place, offset: int) -> tuple[int, int]:
     """Line and column of a character of a scalar; folded text is placed at its beginning."""
     if place.style == "|":
-        body = text[text.find("\n", place.at) + 1 :].splitlines() or [""]
+        body = _LINE_END.split(text[text.find("\n", place.at) + 1 :])
         first = next((line for line in body if line.strip()), "")
         indent = len(first) - len(first.lstrip(" "))
         rest, line = offset, 0

@@ -40,7 +40,35 @@ def read_yaml(text: str) -> Any:
     return builder.result()
 
 
+# Content in YAML 1.2, and line ends in 1.1, which libyaml reads: NEL and Unicode's separators.
+_OLD_LINE_ENDS = "\x85\u2028\u2029"
+
+
 def events(text: str) -> Iterator[Any]:
+    """The events of libyaml, whose marks count characters of `text`. Raises FormatError."""
+    if any(char in text for char in _OLD_LINE_ENDS):
+        return _events_with_separators(text)
+    return _events(text)
+
+
+def _events_with_separators(text: str) -> Iterator[Any]:
+    """Each separator is another character while libyaml reads: one for private use, of which the
+    text has none."""
+    present = set(text)
+    free = (chr(code) for code in range(0xE000, 0xF900) if chr(code) not in present)
+    stand_ins = dict(zip(_OLD_LINE_ENDS, free, strict=False))
+    if len(stand_ins) < len(_OLD_LINE_ENDS):
+        raise FormatError("the file uses every character that is for private use")
+    back = str.maketrans("".join(stand_ins.values()), "".join(stand_ins))
+    for event in _events(
+        text.translate(str.maketrans("".join(stand_ins), "".join(stand_ins.values())))
+    ):
+        if type(event).__name__ == "ScalarEvent":
+            event.value = event.value.translate(back)
+        yield event
+
+
+def _events(text: str) -> Iterator[Any]:
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -69,7 +97,7 @@ def events(text: str) -> Iterator[Any]:
 
 
 def _yaml_hint(text: str, line: int, problem: str) -> str:
-    lines = text.splitlines()
+    lines = text.split("\n")
     here = lines[line - 1] if 0 < line <= len(lines) else ""
     if "\t" in here[: len(here) - len(here.lstrip()) + 1] or "'\\t'" in problem:
         return "Indent with spaces; YAML does not allow tabs."

@@ -8,6 +8,7 @@ empty a full pipe.
 
 from __future__ import annotations
 
+import codecs
 import re
 import subprocess
 from collections import deque
@@ -213,13 +214,31 @@ def parse_commit(data: bytes) -> Commit:
     if match is None:
         return Commit("", (), _NOBODY, _NOBODY, "")
     tree, parents, author, committer = match.groups()
+    encoding = _encoding(head, match.end())
     return Commit(
         tree=tree.decode(),
         parents=tuple(line[7:].decode() for line in parents.splitlines()),
-        author=_signature(author),
-        committer=_signature(committer),
-        message=message.decode("utf-8", "replace"),
+        author=_signature(author, encoding),
+        committer=_signature(committer, encoding),
+        message=message.decode(encoding, "replace"),
     )
+
+
+def _encoding(head: bytes, at: int) -> str:
+    """What a commit or tag says of its text (i18n.commitEncoding), in the headers from `at` on; UTF-8
+    if nothing, or what is none of the usual ones."""
+    match = _ENCODING.search(head, max(at - 1, 0))
+    if match is None:
+        return "utf-8"
+    try:
+        name = codecs.lookup(match[1].decode("ascii")).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return name if _USUAL.match(name) else "utf-8"
+
+
+_ENCODING = re.compile(rb"\nencoding ([^\n]{1,40})(?=\n|\Z)")
+_USUAL = re.compile(r"(?:ascii|iso8859|cp\d|koi8|mac-|shift_jis|euc_|gb|big5|utf-)")
 
 
 _COMMIT = re.compile(
@@ -240,7 +259,8 @@ _ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 def parse_tag(data: bytes) -> TagObject:
-    match = _TAG.match(data.decode("utf-8", "replace"))
+    encoding = _encoding(data.partition(b"\n\n")[0], 0) if b"\nencoding " in data else "utf-8"
+    match = _TAG.match(data.decode(encoding, "replace"))
     if match is None:
         return TagObject("", "unreadable object", None)
     target, kind, name, email, at, unreadable = match.groups()
@@ -260,6 +280,6 @@ _TAG = re.compile(
 _NOBODY = Signature("unknown", "", 0)
 
 
-def _signature(line: bytes) -> Signature:
-    match = _PERSON_LINE.fullmatch(line.decode("utf-8", "replace") + "\n")
+def _signature(line: bytes, encoding: str) -> Signature:
+    match = _PERSON_LINE.fullmatch(line.decode(encoding, "replace") + "\n")
     return Signature(match[1], match[2], max(int(match[3]), 0)) if match else _NOBODY
