@@ -28,10 +28,10 @@ def is_surely_valid(data: bytes, document: Any, name: str, version: str) -> bool
         return False
     declared = document.get("variables")
     for message in document["messages"]:
-        content = message.get("content")
-        if message.get("role") not in _PLAIN or type(content) is not str:
+        role, content = message.get("role"), message.get("content")
+        if role not in _PLAIN or type(content) is not str:
             return False
-        if message["role"] != "assistant" and "{{" in content:
+        if "{{" in content and role != "assistant":
             used = simple_names(content)
             if used is None or (declared is not None and not used <= declared.keys()):
                 return False

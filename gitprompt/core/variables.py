@@ -11,6 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Set
+from functools import lru_cache
 from typing import Any
 
 from gitprompt.core.document import pointer
@@ -25,6 +26,7 @@ _MAX_NAME = 128
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 
 
+@lru_cache(maxsize=4096)
 def is_variable_name(name: str) -> bool:
     """Whether a variable may be called so, in a template and in `variables` alike: a letter of any
     script or an underscore, then letters, marks, digits, '_' and '-'; 128 characters at most.
@@ -147,8 +149,10 @@ def has_type(value: Any, kind: str) -> bool:
     """Whether a JSON value is of a declared type."""
     if kind == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
-    python_type = {"string": str, "boolean": bool, "array": list, "object": dict}[kind]
-    return isinstance(value, python_type)
+    return isinstance(value, _PYTHON_TYPES[kind])
+
+
+_PYTHON_TYPES = {"string": str, "boolean": bool, "array": list, "object": dict}
 
 
 def _typed(value: Any, kind: str) -> Any:

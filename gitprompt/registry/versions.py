@@ -223,7 +223,7 @@ def _documents(reader: ObjectReader, targets: Sequence[_Target]) -> Iterator[_Pl
     for target in targets:
         if target.is_blob:
             file = TreeFile(f"prompts/{target.name}", "100644", target.target)
-            yield _Placed(target, file, target.tagger or Signature("unknown", "", 0))
+            yield _new(_Placed, (target, file, target.tagger or Signature("unknown", "", 0)))
             continue
         outcome = _find(reader, listings[target.target, _folder(target.name)], target)
         if isinstance(outcome, TreeFile):
