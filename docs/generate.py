@@ -69,6 +69,7 @@ def checks_page() -> Iterator[str]:
     yield "Where it says *always*, nothing relaxes it: such a document could not be served.\n\n"
     yield "| code | severity | what it is about |\n| --- | --- | --- |\n"
     yield "| `syntax` | error, always | The bytes are YAML or JSON, within bounds. |\n"
+    yield "| `unread-file` | warning | A file among prompts or suites that is not read. |\n"
     for check in checks.CHECKS:
         about = " ".join((getdoc(check) or "").partition("\n\n")[0].split())
         for code, severity in check.CODES.items():

@@ -37,6 +37,12 @@ class ServerSettings:
         "Addresses or CIDR blocks of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto,"
         " -Host and -Prefix are believed; nobody's by default.",
     )
+    root_path: str = _setting(
+        "",
+        "GITPROMPT_ROOT_PATH",
+        "The path below which a reverse proxy serves this, such as /gitprompt, whether or not it takes"
+        " it off.",
+    )
     workers: int = _setting(1, "GITPROMPT_WORKERS", "Processes that serve. Only 1 for now.")
     driver: str = _setting("filesystem", "DRIVER", "Where repositories come from.")
     poll_seconds: float = _setting(

@@ -85,6 +85,7 @@ class Hosting:
         path = self.path(workspace)
         if not os.path.isdir(path):
             raise NotFound(f"Workspace {workspace} not found")
+        _check_owner(path)
         return Repository.open(path)
 
     def create(self, workspace: str) -> Repository:
@@ -92,6 +93,7 @@ class Hosting:
         path = self.path(workspace)
         try:
             os.makedirs(self.root, exist_ok=True)
+            _check_owner(path)
             git(
                 ["init", "--quiet", "--bare", "--initial-branch=main", "--template=", path],
                 env=environment(inherit=False),
@@ -133,6 +135,28 @@ class Hosting:
                     os.unlink(leftover)
                 removed.append(leftover)
         return removed
+
+
+def _check_owner(path: str) -> None:
+    """Git refuses a repository of another user, whose hooks and settings it would run as ours."""
+    if not os.path.isdir(path):
+        return
+    owner, user = os.stat(path).st_uid, os.geteuid()
+    if owner != user:
+        raise SetupError(
+            f"{path} belongs to {_user(owner)}, and this server runs as {_user(user)}: git refuses"
+            " the repositories of another owner",
+            hint=f"Run it as that user, or: chown -R {user} {os.path.dirname(os.path.dirname(path))}",
+        )
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return f"the user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"the user {uid}"
 
 
 def _leftovers(path: str) -> Iterator[str]:

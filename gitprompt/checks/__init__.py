@@ -63,8 +63,8 @@ CHECKS: tuple[Check, ...] = (
     secrets,
 )
 
-# The reader's own code, then everything that a check can report.
-SEVERITIES: dict[str, Severity] = {"syntax": "error"}
+# The codes of what is no check of one document, then everything that a check can report.
+SEVERITIES: dict[str, Severity] = {"syntax": "error", "unread-file": "warning"}
 for _check in CHECKS:
     SEVERITIES.update(_check.CODES)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from gitprompt import checks, formats
 from gitprompt.cli.examination import Input, Request
-from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, fragment_name, place
+from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, fragment_name, is_unread, place
 from gitprompt.core.settings import Settings
 from gitprompt.errors import GitError, NotFound
 from gitprompt.formats import fragments
@@ -20,8 +20,8 @@ from gitprompt.git.repository import Repository
 _REGULAR = ("100644", "100755")
 
 
-def inputs_of(request: Request) -> tuple[list[Input], Settings, Source]:
-    """What is staged, or all of a commit; the settings and the fragments that are in the same
+def inputs_of(request: Request) -> tuple[list[Input], list[str], Settings, Source]:
+    """What is staged, or all of a commit; the paths of what is not read; the settings and the fragments that are in the same
     place. With a fragment that is staged goes every document that includes it."""
     repository = Repository.discover()
     spec = f"{request.rev}:" if request.rev is not None else ":"
@@ -39,7 +39,8 @@ def inputs_of(request: Request) -> tuple[list[Input], Settings, Source]:
         if any(fragment_name(item.inside) for item in inputs):
             others = [entry for entry in everything if place(entry[0])[0] == "prompt"]
             inputs += including(inputs, (_input(reader, *entry) for entry in others))
-        return inputs, _settings(reader.get(f"{spec}{SETTINGS}")), texts.get
+        unread = [path for path, *_ in wanted if is_unread(path)]
+        return inputs, unread, _settings(reader.get(f"{spec}{SETTINGS}")), texts.get
 
 
 def including(inputs: Sequence[Input], others: Iterable[Input]) -> Iterator[Input]:

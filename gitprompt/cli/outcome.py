@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +18,7 @@ INTERRUPTED = 130
 
 def guarded(command: Callable[[], int]) -> int:
     """Run a command and turn whatever it raises into a message and an exit code."""
+    _write_any_text()
     try:
         code = command()
         sys.stdout.flush()
@@ -36,6 +39,24 @@ def guarded(command: Callable[[], int]) -> int:
     except Exception:  # a bug of ours: keep the evidence, and say where it is
         print(f"{_red('internal error:')} please report it with {_write_log()}", file=sys.stderr)
         return BUG
+
+
+_SUBSTITUTES = {"✓": "*", "→": "->", "·": "-", "…": "...", "–": "-", "’": "'", "“": '"', "”": '"'}
+
+
+def _write_any_text() -> None:
+    """A terminal or a log may have an encoding without our signs, and a path may be no text at all:
+    what cannot be written is replaced, so that no command fails after it has done its work."""
+    codecs.register_error("gitprompt", _substituted)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="gitprompt")
+
+
+def _substituted(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    chars = error.object[error.start : error.end]
+    return "".join(_SUBSTITUTES.get(char, "?") for char in chars), error.end
 
 
 def _tell(message: str) -> None:

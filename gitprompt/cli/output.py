@@ -54,7 +54,8 @@ def write_lines(text: str, *, err: bool = False) -> None:
 
 
 def write_json(value: Any) -> None:
-    click.echo(printable_json(json.dumps(value, indent=2, ensure_ascii=False)))
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    click.echo(printable_json(json.dumps(value, indent=2, ensure_ascii=not is_unicode)))
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:

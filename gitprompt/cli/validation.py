@@ -25,6 +25,7 @@ from gitprompt.core.document import (
     SUITES,
     digest,
     fragment_name,
+    is_unread,
     place,
 )
 from gitprompt.core.model import Finding, Kind
@@ -60,11 +61,13 @@ def examine(request: Request) -> Report:
     if request.staged or request.rev is not None:
         from gitprompt.cli.committed import inputs_of
 
-        inputs, settings, source = inputs_of(request)
+        inputs, unread, settings, source = inputs_of(request)
     else:
         inputs = list(_work_tree(request.paths, top))
+        unread = [] if request.paths else list(_unread(top))
         settings, source = _settings(top), fragments.of_work_tree(top)
     findings = [*_clashes(inputs), *_all(inputs, Surroundings(top, settings, source))]
+    findings += _named_unread(unread, settings)
     findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
     return Report(len(inputs), findings)
 
@@ -120,6 +123,28 @@ def _below(folder: str) -> Iterator[str]:
             path = os.path.join(parent, name)
             if name.endswith(SUFFIXES) or (name.endswith(".md") and _IN_FRAGMENTS.search(path)):
                 yield path
+
+
+def _unread(top: str) -> Iterator[str]:
+    for folder in (PROMPTS, SUITES):
+        for parent, folders, names in os.walk(os.path.join(top, folder)):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                path = os.path.join(parent, name)
+                if is_unread(os.path.relpath(path, top).replace(os.sep, "/")):
+                    yield os.path.relpath(path)
+
+
+def _named_unread(paths: Sequence[str], settings: Settings) -> Iterator[Finding]:
+    severity = settings.checks.get("unread-file", checks.SEVERITIES["unread-file"])
+    for path in paths if severity != "off" else ():
+        yield Finding(
+            "unread-file",
+            severity,
+            "this file is not read: prompts and suites are .yaml, .yml and .json, in small letters",
+            "Convert or rename it, or move it to another folder.",
+            path,
+        )
 
 
 def _input(path: str, top: str) -> Input:

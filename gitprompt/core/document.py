@@ -32,6 +32,18 @@ def version_paths(name: str, version: str) -> tuple[str, ...]:
     return tuple(f"{PROMPTS}/{name}/{version}{suffix}" for suffix in (".json", ".yaml", ".yml"))
 
 
+def is_unread(path: str) -> bool:
+    """Whether a file lies where prompts or suites do and is none of ours, though it may well be meant
+    as one: another format (.prompt, .prompty, .txt), or the ending in capitals."""
+    folder, _, file = path.rpartition("/")
+    if folder.split("/")[0] not in (PROMPTS, SUITES) or file.startswith("."):
+        return False
+    return place(path)[0] is None and not file.upper().startswith(_ABOUT)
+
+
+_ABOUT = ("README", "LICENSE", "LICENCE", "CONTRIBUTING", "CHANGELOG", "CODEOWNERS", "OWNERS")
+
+
 def prompt_paths(name: str) -> tuple[str, ...]:
     """Where the working copy of a prompt may be. Two of these at once are an error."""
     return tuple(f"{PROMPTS}/{name}{suffix}" for suffix in SUFFIXES)

@@ -46,7 +46,7 @@ from gitprompt.server.git import smart_http
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.entrance import LOCALLY, Entrance
 from gitprompt.server.http.limits import Limiter
-from gitprompt.server.http.proxies import TrustedProxies, parse_proxies
+from gitprompt.server.http.proxies import TrustedProxies, below, parse_proxies, parse_root_path
 from gitprompt.server.http.surface import ENVELOPE, routes
 from gitprompt.server.http.turns import Turns
 from gitprompt.server.http.wire import Envelope, error_response, header_of, request_id, send_bytes
@@ -80,6 +80,7 @@ def sidecar(
     """Everything, open and in sync; closed again at the end. Holds the data directory meanwhile."""
     require_git()
     driver = drivers.make(settings.driver)
+    parse_root_path(settings.root_path)
     parse_proxies(settings.trusted_proxies)  # what is wrong is reported before anything is made
     if settings.database_url:
         log.warning("DATABASE_URL is not used: telemetry is kept in the data folder")
@@ -127,7 +128,7 @@ def sidecar(
                 on_tampering=partial(note_tampering, database, clock),
             )
             if not settings.repo:
-                hosted.create(DEFAULT_WORKSPACE)
+                _make_default(hosted)
             workspaces.load()
             workspaces.sync_all(progress)
             settle_pending(database, workspaces.source)
@@ -179,6 +180,15 @@ def sidecar(
                 tracing.close()
 
 
+def _make_default(hosted: Hosting) -> None:
+    """What is there and cannot be used stops only itself; `Workspaces.load` says why."""
+    try:
+        hosted.create(DEFAULT_WORKSPACE)
+    except GitpromptError:
+        if not os.path.isdir(hosted.path(DEFAULT_WORKSPACE)):
+            raise
+
+
 def _tracing(settings: ServerSettings) -> Tracing | None:
     if not settings.otlp_endpoint:
         return None
@@ -210,6 +220,7 @@ class Sidecar:
         self._turns = Turns()
         proxies = parse_proxies(context.settings.trusted_proxies)
         self._proxies = TrustedProxies(proxies) if proxies else None
+        self._root_path = parse_root_path(context.settings.root_path)
         self._metrics_at = (
             metrics_address(context.settings) if context.settings.metrics_addr else None
         )
@@ -248,6 +259,8 @@ class Sidecar:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if self._root_path:
+                below(self._root_path, scope)
             if self._proxies is not None:
                 self._proxies.apply(scope)
             await self._measured(scope, receive, send)

@@ -16,14 +16,16 @@ from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gitprompt import log
 from gitprompt.config import ServerSettings
-from gitprompt.errors import SetupError
+from gitprompt.errors import BadRequest, SetupError
 from gitprompt.metrics.http import join_address
 from gitprompt.registry.sync import Progress
 from gitprompt.server import local
 from gitprompt.server.app import sidecar
+from gitprompt.server.http.wire import error_response, request_id
 from gitprompt.server.ops.metering import metrics_address
 
 # libuv accepts one connection a round of its loop for each descriptor that listens. A round takes
@@ -55,6 +57,40 @@ def _cannot_listen(host: str, port: int, option: str, error: OSError) -> SetupEr
     if error.errno == errno.EACCES:
         return SetupError(f"port {port} may not be used by this user", hint="Use one above 1023.")
     return SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}")
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP as uvicorn speaks it, with two repairs: what it refuses itself has our envelope, and an
+    answer to HTTP/1.0, which has no chunks, ends where the connection does."""
+
+    def send_400_response(self, msg: str) -> None:
+        status, headers, body = error_response(BadRequest(msg), request_id(b""), {})
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(
+            b"HTTP/1.1 %d Bad Request\r\n%bconnection: close\r\n\r\n%b" % (status, head, body)
+        )
+        self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.scope["http_version"] == "1.0" and self.cycle is not None:
+            self.cycle.chunked_encoding = False
+            self.cycle.expected_content_length = _UntilTheEnd()
+
+
+class _UntilTheEnd(int):
+    """A length that any body has."""
+
+    def __lt__(self, _sent: object) -> bool:
+        return False
+
+    def __sub__(self, _sent: object) -> _UntilTheEnd:
+        return self
+
+    def __ne__(self, _left: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
 
 
 class _GracefulServer(uvicorn.Server):
@@ -120,7 +156,7 @@ def _config(application: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=_Protocol,
         interface="asgi3",
         lifespan="on",
         log_config=None,

@@ -29,7 +29,7 @@ def test_what_is_staged_is_read_from_the_index_and_not_from_the_work_tree(sharin
     sharing.write("prompts/welcome.yaml", "staged")
     sharing.git("add", "-A")
     sharing.write("prompts/welcome.yaml", "later")
-    inputs, _, _ = inputs_of(Request(staged=True))
+    inputs, *_ = inputs_of(Request(staged=True))
     assert [(item.inside, item.load()) for item in inputs] == [("prompts/welcome.yaml", b"staged")]
 
 
@@ -37,9 +37,9 @@ def test_with_a_fragment_that_is_staged_goes_what_includes_it(sharing: Clone) ->
     sharing.write("prompts/_fragments/tone.md", "new")
     sharing.git("add", "-A")
     assert paths(Request(staged=True)) == ["prompts/_fragments/tone.md", "prompts/sharing.yaml"]
-    _, _, source = inputs_of(Request(staged=True))
+    *_, source = inputs_of(Request(staged=True))
     assert (source("tone"), source("absent")) == (b"new", None)
-    _, _, source = inputs_of(Request(rev="HEAD"))
+    *_, source = inputs_of(Request(rev="HEAD"))
     assert source("tone") == b"old"
 
 
@@ -55,7 +55,7 @@ def test_all_of_a_commit_is_read_or_what_is_asked_for(sharing: Clone) -> None:
 def test_a_link_is_no_document(sharing: Clone) -> None:
     (sharing.path / "prompts/link.yaml").symlink_to("welcome.yaml")
     sharing.git("add", "-A")
-    (item,), _, _ = inputs_of(Request(staged=True))
+    (item,), *_ = inputs_of(Request(staged=True))
     assert item.load() == "it is a symbolic link or a submodule, not a file"
 
 

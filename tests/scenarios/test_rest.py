@@ -70,9 +70,9 @@ def test_every_route_enforces_its_scope_and_its_workspace(
         lacking: (403, f"Missing required scope: {scope}"),
         foreign: (401, "API key does not belong to this workspace"),
     }
+    headers = {"Content-Type": "application/json", "X-Workspace-Id": "default"}
     for key, (status, words) in expected.items():
-        response = server.request(path, method=method, key=key, content=b"{}",
-                                  headers={"Content-Type": "application/json"})  # fmt: skip
+        response = server.request(path, method=method, key=key, content=b"{}", headers=headers)
         assert (response.status_code, response.json()["error"]) == (status, words)
 
 

@@ -86,6 +86,7 @@ class Authenticator:
         if record.expires_at is not None and record.expires_at <= now:
             raise Unauthorized("API key expired")
         is_master = record.workspace_id == keys.MASTER
+        name = name or (DEFAULT_WORKSPACE if is_master else record.workspace_id)
         if not is_master and record.workspace_id != name:
             raise Unauthorized("API key does not belong to this workspace")
         self.used[record.id] = now
@@ -97,7 +98,8 @@ class Authenticator:
         name, token = _asked(headers, None)
         if not local.is_token(self._data, token):
             raise Unauthorized("Invalid local token")
-        return Principal(name, frozenset(("read", "write")), 0, LOCAL_TOKEN, True)
+        workspace = name or DEFAULT_WORKSPACE
+        return Principal(workspace, frozenset(("read", "write")), 0, LOCAL_TOKEN, True)
 
     def write_down_use(self) -> None:
         """Remember when keys were last used; not with each request. Blocks."""
@@ -116,9 +118,9 @@ class Authenticator:
 
 
 def _asked(headers: Headers, workspace: str | None) -> tuple[str, str]:
-    """The workspace that a request is about, and the key that it shows."""
-    name = workspace or headers.workspace.decode("latin-1") or DEFAULT_WORKSPACE
-    if name != DEFAULT_WORKSPACE:
+    """The workspace that a request names, empty if none, and the key that it shows."""
+    name = workspace or headers.workspace.decode("latin-1")
+    if name and name != DEFAULT_WORKSPACE:
         check_workspace(name)
     key = headers.api_key.decode("latin-1") or _from_authorization(headers.authorization)
     if not key:

@@ -51,7 +51,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "description": "A Git repository is the registry of record for prompts.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "."}],
         "paths": paths,
         "components": {
             "schemas": _opened(components),

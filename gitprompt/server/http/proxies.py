@@ -36,6 +36,25 @@ def parse_proxies(text: str) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+def parse_root_path(text: str) -> str:
+    """The path that requests are below, without a final slash. Raises UsageError."""
+    path = text.rstrip("/")
+    if path and not _PREFIX.match(path):
+        raise UsageError(
+            f"--root-path {text[:80]!r} is not a path",
+            hint="Give a path such as /gitprompt, of letters, digits and . _ ~ -",
+        )
+    return path
+
+
+def below(root_path: str, scope: Scope) -> None:
+    """Take the root path off a request, if the proxy has not."""
+    scope["root_path"] = root_path
+    path: str = scope["path"]
+    if path.startswith(root_path + "/") or path == root_path:
+        scope["path"] = path[len(root_path) :] or "/"
+
+
 class TrustedProxies:
     """Rewrites the scope of a request by the headers of the proxies that are trusted."""
 

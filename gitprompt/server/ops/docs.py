@@ -24,17 +24,17 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <title>gitprompt: the HTTP interface</title>
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="stylesheet" href="{here}swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="{here}swagger-ui-bundle.js"></script>
+<script src="{here}start.js"></script>
 </body>
 </html>
 """
 _START = (
-    'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true,'
+    'SwaggerUIBundle({url: String(new URL("../openapi.json", document.currentScript.src)), dom_id: "#swagger-ui", deepLinking: true,'
     " validatorUrl: null});\n"
 )
 
@@ -47,7 +47,9 @@ async def openapi(described: Mapping[str, Any], request: Request) -> Response:
 
 
 async def page(request: Request) -> Response:
-    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
+    # Relative, since a proxy may serve all this below a prefix of its own.
+    here = "./" if request.url.path.endswith("/") else "docs/"
+    return HTMLResponse(_PAGE.replace("{here}", here), headers={"Content-Security-Policy": _POLICY})
 
 
 async def asset(request: Request) -> Response:
