@@ -191,3 +191,51 @@ def test_a_data_directory_is_free_again_however_its_holder_ended(tmp_path: Path)
 def test_looking_for_a_holder_makes_no_directory(tmp_path: Path) -> None:
     assert hosting.is_held(str(tmp_path / "none")) is None
     assert not (tmp_path / "none").exists()
+
+
+def test_hooks_that_would_run_in_other_repositories_are_not_written(
+    clone: Clone, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    clone.git("config", "core.hooksPath", str(shared))
+    with pytest.raises(SetupError, match=r"core\.hooksPath is .*shared, outside of this"):
+        hosting.install_client_hooks(Repository.open(str(clone.path)))
+    assert list(shared.iterdir()) == []
+
+
+def test_hooks_that_are_committed_name_no_interpreter_of_one_person(clone: Clone) -> None:
+    clone.git("config", "core.hooksPath", ".husky")
+    installed = hosting.install_client_hooks(Repository.open(str(clone.path)))
+    assert installed == [str(clone.path / ".husky" / name) for name in hosting.CLIENT_HOOKS]
+    text = (clone.path / ".husky/pre-commit").read_text()
+    assert "exec gitprompt hook pre-commit" in text
+    assert "python" not in text
+
+
+def test_a_hook_whose_interpreter_is_gone_says_how_to_get_it_back(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/gone/bin $(touch x)/python")
+    hosting._shim.cache_clear()
+    hosting.install_client_hooks(Repository.open(str(clone.path)))
+    hosting._shim.cache_clear()
+    clone.write("prompts/a.yaml", "x")
+    clone.git("add", "-A")
+    said = clone.refusal("commit", "-m", "x")
+    assert "this hook needs /gone/bin $(touch x)/python, which is gone" in said
+    assert "gitprompt hooks install" in said
+    assert not (clone.path / "x").exists()
+
+
+def test_a_repository_of_another_owner_is_called_that(
+    hosted: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted.create("team")
+    monkeypatch.setattr("os.geteuid", lambda: 54321)
+    for use in (hosted.open, hosted.create):
+        with pytest.raises(
+            SetupError, match=r"belongs to the user .*runs as the user 54321"
+        ) as told:
+            use("team")
+        assert "chown -R 54321" in told.value.hint

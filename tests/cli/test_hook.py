@@ -125,3 +125,9 @@ def test_a_push_that_is_in_is_not_failed_by_a_broken_repository(run: Run, tmp_pa
     outcome = run("post-receive", cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("gitprompt: pushed; the sidecar will see it at its next poll (")
+
+
+def test_the_source_of_a_push_may_have_spaces(run: Run, published: Clone) -> None:
+    head = published.git("rev-parse", "HEAD")
+    line = f"HEAD^{{/fix nasty bug}} {head} refs/heads/copy {ZERO}\n"
+    assert run("pre-push", line).code == 0

@@ -23,6 +23,7 @@ from gitprompt.cli.output import (
     write_lines,
     write_table,
 )
+from tests.world import WELCOME, Clone
 
 COLUMNS = ("prompt", "newest")
 
@@ -133,3 +134,16 @@ def test_times_are_utc_wherever_the_reader_is(monkeypatch: pytest.MonkeyPatch) -
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii"])
+def test_a_terminal_without_our_signs_gets_others(published: Clone, encoding: str) -> None:
+    env = {"PYTHONIOENCODING": encoding}
+    published.commit("Next", welcome=WELCOME.replace("Hello", "Grüße →"))
+    assert published.gitprompt("publish", "welcome", "--bump", "minor", env=env).startswith(
+        "* welcome"
+    )
+    published.gitprompt("label", "set", "welcome", "production", "1.1.0", env=env)
+    assert "none -> 1.1.0" in published.gitprompt("label", "log", "welcome", "production", env=env)
+    shown = json.loads(published.gitprompt("show", "welcome", "--json", env=env))
+    assert shown["messages"][0]["content"] == "Grüße → {{name}}!", "JSON has escapes"

@@ -149,3 +149,19 @@ def test_a_folder_is_validated_by_its_own_layout(cli: Cli, story: Clone, tmp_pat
     story.write("gitprompt.yaml", "labels: {}\n")
     story.write("evals/s.yaml", "prompt_name: welcome\n")
     assert "3 files: 0 errors" in cli("validate", str(story.path), cwd=tmp_path).out
+
+
+def test_files_among_the_prompts_that_nobody_reads_are_named(cli: Cli, clone: Clone) -> None:
+    for path in ("greet.prompt", "deep/Upper.YAML", "README.md", ".hidden", "_fragments/tone.md"):
+        clone.write(f"prompts/{path}", "x")
+    clone.write("prompts/a.yaml", WELCOME)
+    outcome = cli("validate")
+    assert outcome.code == 0
+    assert [line.split(":")[0] for line in outcome.out.splitlines() if "not read" in line] == [
+        "prompts/deep/Upper.YAML", "prompts/greet.prompt",
+    ]  # fmt: skip
+    clone.git("add", "-A")
+    assert cli("validate", "--staged").out.count("[unread-file]") == 2
+    assert cli("validate", "--strict").code == 1
+    clone.write("gitprompt.yaml", "checks: {unread-file: off}\n")
+    assert "unread-file" not in cli("validate").out

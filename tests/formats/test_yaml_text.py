@@ -103,3 +103,27 @@ def test_a_version_that_would_read_as_a_number_is_quoted() -> None:
 @given(st.text(alphabet="{}[]:,\"'&*!|>-?#%@` \n\tab1.\\u", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     test_any_bytes_are_read_or_refused.hypothesis.inner_test(text.encode())  # type: ignore[attr-defined]
+
+
+_SEPARATED = st.text(st.sampled_from("ab \x85\u2028\u2029\ue000"), min_size=1, max_size=12)
+
+
+@given(_SEPARATED)
+def test_separators_of_unicode_are_content_and_no_line_ends(text: str) -> None:
+    """In YAML 1.2, and as JSON has them; libyaml reads them as YAML 1.1 does."""
+    quoted = f'a: "{text}"\nb: |\n  x{text}x\n  y\nc: [\n'
+    assert formats.read(quoted[:-5].encode(), ".yaml") == {"a": text, "b": f"x{text}x\ny\n"}
+    with pytest.raises(formats.FormatError) as refused:
+        formats.read(quoted.encode(), ".yaml")
+    assert refused.value.line == 6, "lines are counted as the file has them"
+
+
+def test_a_place_after_separators_is_that_of_the_file() -> None:
+    data = 'a: "x\u2028\x85"\nb: |\n  one\u2028two\n  three\n'.encode()
+    assert formats.locate(data, ("b",), offset=len("one\u2028two\n")) == (4, 3)
+
+
+def test_a_file_with_every_private_character_is_refused_and_not_misread() -> None:
+    private = "".join(map(chr, range(0xE000, 0xF900)))
+    with pytest.raises(formats.FormatError, match="private use"):
+        formats.read(f'a: "{private}\u2028"'.encode(), ".yaml")

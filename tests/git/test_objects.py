@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from gitprompt.git.objects import EMPTY_TREE
+from gitprompt.git.objects import EMPTY_TREE, parse_commit, parse_tag
 from gitprompt.git.refs import ZERO
 from gitprompt.git.repository import Repository
 from tests.world import Clone
@@ -46,3 +46,40 @@ def test_only_the_beginning_of_a_large_blob_is_read(clone: Clone) -> None:
     assert len(first.data) == (1 << 20) + 1
     assert second is not None
     assert second.kind == "tree"
+
+
+def test_people_and_messages_are_read_in_the_encoding_that_a_commit_names() -> None:
+    def commit(encoding: str, name: bytes) -> bytes:
+        person = name + b" <j@x> 1 +0000"
+        header = f"encoding {encoding}\n".encode() if encoding else b""
+        return b"tree %b\nauthor %b\ncommitter %b\n%b\nGr\xfc\xdfe\n" % (
+            EMPTY_TREE.encode(), person, person, header,
+        )  # fmt: skip
+
+    latin = parse_commit(commit("ISO-8859-1", b"J\xfcrgen"))
+    assert (latin.author.name, latin.committer.name, latin.message) == (
+        "Jürgen",
+        "Jürgen",
+        "Grüße\n",
+    )
+    assert parse_commit(commit("Shift_JIS", "花子".encode("shift_jis"))).author.name == "花子"
+    # What is no encoding of text, or none at all, is read as UTF-8.
+    for encoding in ("zlib_codec", "unicode_escape", "idna", "x", "", "\xff"):
+        assert parse_commit(commit(encoding, "Jürgen".encode())).author.name == "Jürgen"
+
+
+def test_a_tag_may_name_its_encoding_too() -> None:
+    tag = (
+        b"object %b\ntype commit\ntag a\ntagger J\xfcrgen <j@x> 1 +0000\nencoding latin1\n\nx\n"
+        % ZERO.encode()
+    )
+    tagger = parse_tag(tag).tagger
+    assert tagger is not None
+    assert tagger.name == "Jürgen"
+
+
+def test_a_message_cannot_pretend_to_be_a_header() -> None:
+    data = (
+        b"tree %b\nauthor J <j@x> 1 +0000\ncommitter J <j@x> 1 +0000\n\n\nencoding latin1\n\xc3\xbc"
+    )
+    assert parse_commit(data % EMPTY_TREE.encode()).message.endswith("ü")

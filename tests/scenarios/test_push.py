@@ -570,3 +570,14 @@ def test_a_rejected_label_is_mended_by_a_new_move(
     run("git", "update-ref", CANARY, bad, cwd=bare)
     labelled.gitprompt("label", "set", "welcome", "canary", "1.1.0", "--push")
     assert text(server, space, "label=canary") == "Hi Ada!"
+
+
+def test_a_history_with_an_old_programs_mistakes_is_taken(
+    server: Server, space: str, clone: Clone
+) -> None:
+    clone.write("prompts/welcome.yaml", WELCOME)
+    clone.git("add", "-A")
+    person = "A <a@x> 1313584730 +051800"  # a time zone of five digits, as programs of 2011 wrote
+    text = f"tree {clone.git('write-tree')}\nauthor {person}\ncommitter {person}\n\nold\n"
+    oid = clone.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=text)
+    clone.git("push", "-q", server.remote(workspace=space), f"{oid}:refs/heads/main")

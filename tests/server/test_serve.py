@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -296,3 +297,59 @@ def test_hostile_requests_do_not_stop_the_server(own: Server) -> None:
 def test_a_query_of_too_many_parameters_is_a_400(own: Server) -> None:
     response = own.request("/v1/prompts?" + "a=b&" * 1100)
     assert (response.status_code, response.json()["code"]) == (400, "BAD_REQUEST")
+
+
+def spoken(server: Server, request: bytes) -> tuple[bytes, bytes]:
+    """Head and body of what a server answers to raw bytes before it closes."""
+    host, _, port = server.url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while part := connection.recv(65_536):
+            answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.lower(), body
+
+
+def test_http_1_0_has_no_chunks_and_ends_with_the_connection(own: Server) -> None:
+    head, body = spoken(own, b"GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n")
+    assert b"chunked" not in head
+    assert b"connection: close" in head
+    assert body.startswith(b"# HELP")
+    assert body.endswith(b"\n")
+    head, body = spoken(own, b"GET /health HTTP/1.0\r\n\r\n")
+    assert len(body) == int(head.split(b"content-length: ")[1].split()[0])
+    head, body = spoken(own, b"HEAD /health HTTP/1.0\r\n\r\n")
+    assert (head.split(b"\r\n")[0], body) == (b"http/1.1 200 ok", b"")
+    key = base64.b64encode(f"x:{own.key()}".encode())
+    head, body = spoken(own, b"GET /git/default.git/info/refs?service=git-upload-pack HTTP/1.0\r\n"
+                             b"Authorization: Basic " + key + b"\r\n\r\n")  # fmt: skip
+    assert b"chunked" not in head
+    assert body.startswith(b"001e# service=git-upload-pack")
+
+
+def test_what_is_no_http_is_refused_in_our_envelope(own: Server) -> None:
+    head, body = spoken(own, b"nonsense\r\n\r\n")
+    assert head.startswith(b"http/1.1 400")
+    error = json.loads(body)
+    assert (error["code"], bool(error["requestId"])) == ("BAD_REQUEST", True)
+    assert len(body) == int(head.split(b"content-length: ")[1].split()[0])
+
+
+def test_it_serves_below_a_path_whether_or_not_a_proxy_takes_it_off(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", "--root-path", "/tools/gitprompt/").start()
+    try:
+        for prefix in ("", "/tools/gitprompt"):
+            assert server.request(f"{prefix}/health", key=None).status_code == 200
+            assert server.request(f"{prefix}/v1/prompts", key=server.key()).status_code == 200
+            page = server.request(f"{prefix}/docs", key=None).text
+            assert 'src="docs/start.js"' in page
+        assert server.request("/tools/gitpromptx/health", key=None).status_code == 404
+        run(
+            "git",
+            "ls-remote",
+            server.remote().replace("/git/", "/tools/gitprompt/git/"),
+            cwd=tmp_path,
+        )
+    finally:
+        server.stop()
