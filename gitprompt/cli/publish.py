@@ -23,6 +23,7 @@ from gitprompt.core.versions import (
     bumped,
     check_version,
     newest,
+    rank,
     split_tag_ref,
     tag_ref,
 )
@@ -227,7 +228,8 @@ def _plan(
     document, used_paths = _checked(found, name, path)
     published = found.versions(name)
     latest = newest(v.version for v in published)
-    before = found.resolve(Selector(name, latest)).document if latest else None
+    base = found.base(name) if latest else None
+    before = found.resolve(Selector(name, base)).document if base else None
     differs = before is None or digest(before) != digest(document)
     if only_changed and not differs:
         return None
@@ -236,13 +238,14 @@ def _plan(
     changes = compare(before, document) if before is not None else []
     deserved = deserved_bump(changes)
     step: Bump | None = None
-    if version is None and (bump is not None or own is None) and latest is not None:
+    if version is None and (bump is not None or own is None) and base is not None:
         if not differs and bump in (None, "auto"):
             raise Unchanged(
-                f"{name} has not changed since {latest}", hint="There is nothing to publish."
+                f"{name} has not changed since {base}", hint="There is nothing to publish."
             )
         step = deserved or "patch" if bump in (None, "auto") else bump  # type: ignore[assignment]
-        version = bumped(latest, step or "patch")
+        version = bumped(base, step or "patch")
+        _check_reverts_nothing(name, base, version, [v.version for v in published])
     version = version or own or FIRST
     _check_free(name, version, [v.version for v in published], differs)
     return PlannedVersion(name, path, version, own is not None and own != version, step)
@@ -275,6 +278,24 @@ def _check_committed(repository: Repository, *paths: str) -> None:
             f"{path} has changes that are not committed",
             hint=f"git add -f {path} && git commit -m '…' -- {path}",
         )
+
+
+def _check_reverts_nothing(name: str, base: str, version: str, published: list[str]) -> None:
+    """A version from another branch, which this one does not have, must not be taken back by one
+    that is higher, nor met by its number."""
+    latest = newest(published) or base
+    if rank(latest) <= rank(base) or (version not in published and rank(version) < rank(latest)):
+        return
+    if version in published:
+        message = f"the next version after {base} is {name} {version}, and another branch has it"
+    else:
+        message = (
+            f"{name} {latest} is from another branch, and {version} would take its change back"
+        )
+    raise Conflict(
+        message,
+        hint=f"Merge it first (git merge prompts/{name}/{latest}), or choose: --version V",
+    )
 
 
 def _check_free(name: str, version: str, published: list[str], differs: bool) -> None:

@@ -76,6 +76,7 @@ def _prompts(found: Clone) -> list[dict[str, Any]]:
                     "name": name,
                     "state": _state(found, name, latest, has_copy=name in copies),
                     "latest": latest,
+                    "base": found.base(name),
                     "labels": {
                         label: version
                         for version, of_version in labels.get(name, {}).items()
@@ -94,14 +95,16 @@ def _state(found: Clone, name: str, latest: str | None, *, has_copy: bool) -> st
         return "published only"
     if latest is None:
         return "unpublished"
+    base = found.base(name) or latest
     copy = found.find(Selector(name, "."))
-    published = found.find(Selector(name, latest))
+    published = found.find(Selector(name, base))
     if copy is None:
         return "not valid"
     if published is None:
-        return f"{latest} not valid"
+        return f"{base} not valid"
     same = digest(copy.document) == digest(published.document)
-    return "clean" if same else "changed"
+    state = "clean" if same else "changed"
+    return state if base == latest else f"{state} since {base}"
 
 
 def _add_served(prompts: list[dict[str, Any]], client: Any) -> None:

@@ -84,6 +84,24 @@ class Clone:
         return by_name
 
     @cached_property
+    def _merged(self) -> dict[str, list[str]]:
+        """The versions, name → version, whose commits are in the history of HEAD."""
+        lines = self.repository.git(
+            "for-each-ref", "--merged=HEAD", "--format=%(refname)", TAG_PREFIX, accept=(0, 128, 129)
+        )
+        by_name: dict[str, list[str]] = {}
+        for ref in os.fsdecode(lines).splitlines():
+            name, version = split_tag_ref(ref)
+            if version in self.tags.get(name, ()):
+                by_name.setdefault(name, []).append(version)
+        return by_name
+
+    def base(self, name: str) -> str | None:
+        """The version that the work tree is based on: the newest in the history of HEAD, so that a
+        hotfix branch is measured against what it came from; the newest of all if none is."""
+        return newest(self._merged.get(name) or self.tags.get(name, {}))
+
+    @cached_property
     def label_refs(self) -> dict[str, str]:
         """The value of each label's ref, local and fetched ones merged."""
         namespace = self.settings.namespace

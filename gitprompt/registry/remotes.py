@@ -22,20 +22,18 @@ def configure_fetch(repository: Repository, remote: str) -> list[str]:
 
     Idempotent; returns the refspecs that were added.
     """
-    # The tags of the remote come first: `git push` keeps up to date what the first match names.
-    specs = (
-        _tracking_refspec(remote),
-        _TAGS,
-        f"+refs/labels/*:refs/remotes/{remote}/labels/*",
-    )
+    # With the tags under a name of their own git follows them under refs/tags too. A refspec for
+    # those would make git take a tag for a branch's upstream: `git switch -c fix prompts/a/1.0.0`.
+    specs = [_tracking_refspec(remote), f"+refs/labels/*:refs/remotes/{remote}/labels/*"]
+    follows = repository.line("config", "--get", f"remote.{remote}.tagOpt") != "--no-tags"
+    if not follows:
+        specs.append(_TAGS)
     key = f"remote.{remote}.fetch"
     configured = os.fsdecode(repository.git("config", "--get-all", key, accept=(0, 1))).splitlines()
-    added = [refspec for refspec in specs if refspec not in configured]
-    if specs[0] in added and _TAGS in configured:  # as it was written before tags were remembered
+    if follows and _TAGS in configured:  # as it was once written
         repository.git("config", "--unset-all", key, f"^{re.escape(_TAGS)}$")
-        for refspec in specs[:2]:
-            repository.git("config", "--add", key, refspec)
-    for refspec in added if _TAGS not in configured else added[1:]:
+    added = [refspec for refspec in specs if refspec not in configured]
+    for refspec in added:
         repository.git("config", "--add", key, refspec)
     if specs[0] in added and repository.git("for-each-ref", "--count=1", f"refs/remotes/{remote}"):
         # Fetched before, with its tags: what is here now came from there, until it is asked.

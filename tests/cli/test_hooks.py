@@ -124,7 +124,6 @@ def test_install_adds_the_refspecs_once(hooked: Clone) -> None:
     assert hooked.git("config", "--get-all", "remote.origin.fetch").splitlines() == [
         "+refs/heads/*:refs/remotes/origin/*",
         "+refs/tags/prompts/*:refs/gitprompt/remotes/origin/tags/prompts/*",
-        "refs/tags/prompts/*:refs/tags/prompts/*",
         "+refs/labels/*:refs/remotes/origin/labels/*",
     ]
 

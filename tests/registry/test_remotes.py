@@ -67,7 +67,6 @@ def test_a_fetch_is_set_up_once(pair: Pair) -> None:
     added = remotes.configure_fetch(pair.repository, "origin")
     assert added == [
         "+refs/tags/prompts/*:refs/gitprompt/remotes/origin/tags/prompts/*",
-        TAGS_REFSPEC,
         "+refs/labels/*:refs/remotes/origin/labels/*",
     ]
     assert remotes.configure_fetch(pair.repository, "origin") == []
@@ -79,10 +78,31 @@ def test_a_clone_that_was_set_up_before_tags_were_remembered_is_brought_into_ord
     pair.clone.git("config", "--add", "remote.origin.fetch", TAGS_REFSPEC)
     remotes.configure_fetch(pair.repository, "origin")
     specs = pair.clone.git("config", "--get-all", "remote.origin.fetch").splitlines()
-    assert specs.count(TAGS_REFSPEC) == 1
-    assert specs.index(TAGS_REFSPEC) > specs.index(
-        "+refs/tags/prompts/*:refs/gitprompt/remotes/origin/tags/prompts/*"
-    )
+    assert TAGS_REFSPEC not in specs
+    assert "+refs/tags/prompts/*:refs/gitprompt/remotes/origin/tags/prompts/*" in specs
+
+
+def test_a_branch_from_a_version_does_not_take_its_tag_for_an_upstream(shared: Pair) -> None:
+    shared.clone.git("switch", "-q", "-c", "fix", "prompts/welcome/1.0.0")
+    assert shared.clone.git("for-each-ref", "--format=%(upstream)", "refs/heads/fix") == ""
+
+
+@pytest.mark.parametrize("more", [(), ("--no-tags",)])
+def test_a_fetch_brings_every_kind_of_version_tag(
+    shared: Pair, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    blob = shared.clone.git("rev-parse", "HEAD:prompts/welcome.yaml")
+    shared.clone.git("tag", "-a", "-m", "x", "prompts/welcome/2.0.0", blob)
+    shared.clone.git("tag", "prompts/welcome/3.0.0")
+    shared.clone.git("switch", "-q", "-c", "aside")
+    shared.clone.commit("Aside")
+    shared.clone.tag("welcome", "4.0.0")
+    run("git", "clone", "-q", *more, str(shared.bare.path), str(tmp_path / "other"), cwd=tmp_path)
+    other = Clone(tmp_path / "other")
+    remotes.configure_fetch(Repository.open(str(other.path)), "origin")
+    shared.clone.git("push", "-q", "origin", "refs/tags/*:refs/tags/*")
+    other.git("fetch", "-q")
+    assert other.git("tag", "--list").split() == [f"prompts/welcome/{n}.0.0" for n in range(1, 5)]
 
 
 def test_a_clone_that_meets_its_remote_learns_its_labels(pair: Pair) -> None:

@@ -107,3 +107,52 @@ def test_a_label_that_is_not_pushed_is_told(cli: Cli, clone: Clone, shared: Clon
     assert "labels not pushed: production" in cli("status").out
     clone.git("push", "-q", "origin", "refs/labels/welcome@production")
     assert "not pushed" not in cli("status").out
+
+
+# The bump is measured against the ancestor
+
+
+def versioned(cli: Cli, clone: Clone, text: str, *args: str) -> str:
+    """Commit a text and publish it; what the command says."""
+    clone.commit(text, welcome=WELCOME.replace("Hello", text))
+    outcome = cli("publish", "welcome", *args)
+    return outcome.out + outcome.err
+
+
+@pytest.fixture
+def branched(cli: Cli, clone: Clone) -> Clone:
+    """1.0.0, 1.0.1 and 2.0.0 on main; a branch `hotfix` from 1.0.1."""
+    versioned(cli, clone, "One", "--version", "1.0.0")
+    versioned(cli, clone, "Two", "--version", "1.0.1")
+    versioned(cli, clone, "Three", "--version", "2.0.0")
+    clone.git("switch", "-q", "-c", "hotfix", "prompts/welcome/1.0.1")
+    return clone
+
+
+def test_a_hotfix_follows_the_version_that_its_branch_comes_from(cli: Cli, branched: Clone) -> None:
+    assert cli("status").out == "welcome\tclean since 1.0.1\t2.0.0\t\n"
+    assert "Nothing has changed" in cli("publish", "--changed").err
+    assert "welcome · 1.0.2" in versioned(cli, branched, "Hot", "--bump", "auto")
+    assert "welcome · 1.0.3" in versioned(cli, branched, "Hotter", "--bump", "patch")
+    assert cli("status").out == "welcome\tclean since 1.0.3\t2.0.0\t\n"
+
+
+def test_a_version_of_another_branch_is_not_taken_back_by_a_higher_number(
+    cli: Cli, branched: Clone
+) -> None:
+    said = versioned(cli, branched, "Hot", "--bump", "major")
+    assert "the next version after 1.0.1 is welcome 2.0.0, and another branch has it" in said
+    assert "welcome · 1.1.0" in versioned(cli, branched, "Hotter", "--bump", "minor")
+    branched.git("tag", "-d", "prompts/welcome/2.0.0")
+    branched.git("switch", "-q", "main")
+    branched.git("reset", "-q", "--hard", "prompts/welcome/1.0.1")
+    said = versioned(cli, branched, "Main", "--bump", "major")
+    assert "welcome 1.1.0 is from another branch, and 2.0.0 would take its change back" in said
+    assert "git merge prompts/welcome/1.1.0" in said
+    branched.git("merge", "-q", "-s", "ours", "prompts/welcome/1.1.0")
+    assert "welcome · 2.0.0" in versioned(cli, branched, "Merged", "--bump", "major")
+
+
+def test_without_an_ancestor_the_newest_counts(cli: Cli, branched: Clone) -> None:
+    branched.git("switch", "-q", "--orphan", "rewritten")
+    assert "welcome · 2.0.1" in versioned(cli, branched, "Anew", "--bump", "patch")
