@@ -7,18 +7,26 @@ from typing import NamedTuple
 
 import click
 
-from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
+from gitprompt.cli.output import (
+    done,
+    json_option,
+    progress,
+    say,
+    when,
+    write_json,
+    write_table,
+)
 from gitprompt.cli.read import meet_remotes, registry
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
-from gitprompt.core.versions import check_version
-from gitprompt.errors import Conflict, Invalid, NotFound
+from gitprompt.core.versions import check_version, is_version, reads_as_version
+from gitprompt.errors import Conflict, Invalid, NotFound, UsageError
 from gitprompt.git.objects import parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
-from gitprompt.registry.clone import FETCH_LABELS, Clone
+from gitprompt.registry.clone import FETCH_LABELS, Clone, parse_selector
 
 _push_option = click.option(
     "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
@@ -72,8 +80,18 @@ def _open(name: str, text: str, *, push: bool, remote: str | None) -> LabelPlace
         tip = remotes.fetch_label(repository, target, ref)
     else:
         meet_remotes(repository)
-    local = repository.refs().get(ref)
-    base = _base(repository, ref, local, tip) if push else clone.label_refs.get(ref)
+    return _place(clone, name, text, target, tip)
+
+
+def _place(clone: Clone, name: str, text: str, target: str | None, tip: str | None) -> LabelPlace:
+    """`target` is the remote to push to, where the label is at `tip`."""
+    namespace = clone.settings.namespace
+    ref = label_ref(name, text, namespace=namespace)
+    local = clone.repository.refs().get(ref)
+    if target is not None:
+        base = _base(clone.repository, ref, local, tip)
+    else:
+        base = clone.label_refs.get(ref)
     current, is_valid = _load(clone, ref, base, namespace) if base else (None, True)
     return LabelPlace(clone, name, text, ref, current, is_valid, local, target, tip)
 
@@ -153,9 +171,12 @@ def _published(place: LabelPlace, version: str) -> Version:
 
 
 @label.command("set")
-@click.argument("name")
-@click.argument("text", metavar="LABEL")
-@click.argument("version")
+@click.argument("words", nargs=-1, metavar="NAME LABEL VERSION", required=True)
+@click.option("--all", "every", is_flag=True, help="With --from: of every prompt that has it.")
+@click.option("--prefix", metavar="P", help="With --from: of every prompt whose name begins so.")
+@click.option(
+    "--from", "source", metavar="LABEL", help="The label whose versions are taken; see --all."
+)
 @click.option(
     "--expect", metavar="V", help="Move it only if it is at V now; 'none' for a new label."
 )
@@ -164,27 +185,137 @@ def _published(place: LabelPlace, version: str) -> Version:
 @_push_option
 @_remote_option
 def set_(
-    name: str, text: str, version: str, expect: str | None, reason: str, sign: bool, push: bool,
-    remote: str | None,
+    words: tuple[str, ...], every: bool, prefix: str | None, source: str | None, expect: str | None,
+    reason: str, sign: bool, push: bool, remote: str | None,
 ) -> None:  # fmt: skip
-    """Point a label at a published version; made if it does not exist.
+    """Point a label at a published version, or at where another label is; made if it does not exist.
+
+    With --from the labels of many prompts are moved in one go: all of them, or none.
 
     \b
-    Example:
+    Examples:
       gitprompt label set welcome production 1.2.0 --expect 1.1.0 --push
+      gitprompt label set welcome production staging --push
+      gitprompt label set --all --from staging production --push
+      gitprompt label set --prefix support/ --from staging production --push
     """
+    if every or prefix is not None or source is not None:
+        if source is None or len(words) != 1 or expect is not None or not (every or prefix):
+            raise UsageError(
+                "many labels are set with --from LABEL, and with --all or --prefix",
+                hint="gitprompt label set --all --from staging production",
+            )
+        _promote(words[0], source, prefix or "", reason, sign=sign, push=push, remote=remote)
+        return
+    if len(words) != 3:
+        raise UsageError(
+            "say which prompt, which label, and where to",
+            hint="gitprompt label set welcome production 1.2.0",
+        )
+    name, text, version = words
     place = _open(name, text, push=push, remote=remote)
-    target = _published(place, version)
+    target = _published(place, _version_of(place, version))
     now = place.current.version if place.current else None
     if expect is not None and (now or "none") != expect:
         raise Conflict(
             f"{name} {text} is at {now or 'none'}, not at {expect}",
             hint="Somebody moved it: gitprompt label log says who and why.",
         )
-    if now == version and place.is_valid:
-        say(f"{name} {text} is at {version} already.")
+    if now == target.version and place.is_valid:
+        say(f"{name} {text} is at {target.version} already.")
         return
     _move(place, target, reason, sign=sign)
+
+
+def _version_of(place: LabelPlace, text: str) -> str:
+    """The version that a word on the command line means: itself, or where a label is."""
+    if reads_as_version(text) or is_version(text):
+        return text
+    check_label(text)
+    other = place.registry
+    if place.remote is not None:
+        namespace = other.settings.namespace
+        ref = label_ref(place.name, text, namespace=namespace)
+        tip = remotes.fetch_label(other.repository, place.remote, ref)
+        history = _place(other, place.name, text, place.remote, tip).current
+    else:
+        history = other.label(place.name, text)
+    if history is None or history.version is None:
+        raise NotFound(f"{place.name} has no label {text}", hint=FETCH_LABELS)
+    return history.version
+
+
+def _promote(
+    text: str, source: str, prefix: str, reason: str, *, sign: bool, push: bool, remote: str | None
+) -> None:
+    """Move the label `text` of many prompts to where their label `source` is: all or none."""
+    check_label(text)
+    check_label(source)
+    clone = registry()
+    repository, namespace = clone.repository, clone.settings.namespace
+    target = remotes.choose_remote(repository, remote) if push else None
+    tips: dict[str, str] = {}
+    if target is not None:
+        remotes.configure_fetch(repository, target)
+        tips = remotes.fetch_labels(repository, target, namespace)
+    else:
+        meet_remotes(repository)
+    moves: list[tuple[LabelPlace, Version]] = []
+    behind = 0
+    names = [name for name in _names_with(clone, source) if name.startswith(prefix)]
+    with progress("reading", len(names)) as advance:
+        for name in names:
+            ref, other = (label_ref(name, label, namespace=namespace) for label in (text, source))
+            at = _place(clone, name, source, target, tips.get(other)).current
+            place = _place(clone, name, text, target, tips.get(ref))
+            now = place.current.version if place.current else None
+            if at is not None and at.version is not None:
+                if at.version == now and place.is_valid:
+                    behind += 1
+                else:
+                    moves.append((place, _published(place, at.version)))
+            advance(1)
+    if not moves:
+        say(
+            f"Nothing to move: {behind} are there already."
+            if behind
+            else f"No prompt has {source}."
+        )
+        return
+    author = refwrites.identity(repository)
+    updates = [
+        refwrites.label_update(
+            repository, place.name, text, version, current=place.current, local=place.local,
+            author=author, reason=reason or f"From {source}", namespace=namespace, sign=sign,
+        )
+        for place, version in moves
+    ]  # fmt: skip
+    refwrites.move_refs(repository, updates, message=f"gitprompt: {text} from {source}")
+    if target is not None:
+        theirs = [
+            RefUpdate(update.ref, place.remote_tip or ZERO, update.new)
+            for update, (place, _) in zip(updates, moves, strict=True)
+        ]
+        remotes.push(repository, target, theirs, undo=updates)
+        for update in updates:
+            repository.git("update-ref", remotes.tracking_ref(target, update.ref), update.new)
+    for place, version in moves:
+        before = place.current.version if place.current else None
+        done(f"{place.name} {text}: {before or 'none'} → {version.version}")
+    if target is None and repository.remotes():
+        say(f"Not pushed yet: gitprompt label set {_again(prefix)} --from {source} {text} --push")
+
+
+def _again(prefix: str) -> str:
+    return f"--prefix {prefix}" if prefix else "--all"
+
+
+def _names_with(clone: Clone, label: str) -> list[str]:
+    """The prompts that have, or had, a label."""
+    pairs = (
+        ref.removeprefix(clone.settings.namespace + "/").partition("@") for ref in clone.label_refs
+    )
+    return sorted(name for name, _, text in pairs if text == label)
 
 
 @label.command()
@@ -266,11 +397,12 @@ def list_(name: str | None, as_json: bool) -> None:
     Example:
       gitprompt label list welcome
     """
-    if name is not None:
-        check_name(name)
+    clone = registry()
+    if name is not None and check_name(name) not in clone.names():
+        clone.resolve(parse_selector(name))  # raises, with what there is instead
     alive = [
         history
-        for history in registry().labels(name)
+        for history in clone.labels(name)
         if isinstance(history, LabelHistory) and history.version is not None
     ]
     if as_json:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -60,6 +60,7 @@ class PlannedVersion(NamedTuple):
     help="The next version after the newest; auto takes what the change deserves.",
 )
 @click.option("--changed", is_flag=True, help="Every prompt that differs from its newest version.")
+@click.option("--prefix", metavar="P", help="Like --changed, of the prompts whose names begin so.")
 @click.option("--sign", is_flag=True, help="Sign the tags with your Git signing key.")
 @click.option(
     "--push",
@@ -70,8 +71,9 @@ class PlannedVersion(NamedTuple):
 @click.option("-m", "--message", metavar="TEXT", help="Message of the tags.")
 @json_option
 def publish(
-    names: tuple[str, ...], version: str | None, bump: str | None, changed: bool, sign: bool,
-    push: bool, remote: str | None, message: str | None, as_json: bool,
+    names: tuple[str, ...], version: str | None, bump: str | None, changed: bool,
+    prefix: str | None, sign: bool, push: bool, remote: str | None, message: str | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Publish prompts: each becomes the immutable tag prompts/NAME/VERSION on HEAD.
 
@@ -86,6 +88,7 @@ def publish(
       gitprompt publish welcome --bump auto --push
       gitprompt publish --changed --bump auto
     """
+    changed = changed or prefix is not None
     _check_usage(names, version, bump, changed)
     repository = Repository.discover()
     target = remotes.choose_remote(repository, remote) if push else None
@@ -95,7 +98,8 @@ def publish(
         meet_remotes(repository)
     with _interruptible(f"gitprompt publish {' '.join(names) or '--changed'} --push") as steps:
         clone = Clone(repository)
-        plans, idle = _plans(clone, names, version, bump, changed)
+        chosen = names or [name for name in clone.working_copies() if name.startswith(prefix or "")]
+        plans, idle = _plans(clone, chosen, version, bump, changed)
         if idle and not target:
             raise idle[0]
         updates, head = _tag(repository, plans, message, sign=sign, steps=steps)
@@ -191,16 +195,15 @@ def _check_usage(
 
 
 def _plans(
-    found: Clone, names: tuple[str, ...], version: str | None, bump: str | None, changed: bool
+    found: Clone, names: Sequence[str], version: str | None, bump: str | None, changed: bool
 ) -> tuple[list[PlannedVersion], list[Conflict]]:
     """What to publish, everything checked before anything is written; and for what has nothing new,
     the Conflict that says so."""
     copies = found.working_copies()
-    chosen_names = list(copies) if changed else list(names)
     plans: list[PlannedVersion] = []
     idle: list[Conflict] = []
-    with progress("reading", len(chosen_names)) as advance:
-        for name in chosen_names:
+    with progress("reading", len(names)) as advance:
+        for name in names:
             advance(1)
             if name not in copies:
                 raise NotFound(

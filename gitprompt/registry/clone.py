@@ -18,7 +18,15 @@ from gitprompt.core.labels import label_ref, split_label_ref
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import LabelHistory, Rejection, Version
 from gitprompt.core.settings import Settings
-from gitprompt.core.versions import TAG_PREFIX, is_version, newest, precedence, split_tag_ref
+from gitprompt.core.versions import (
+    TAG_PREFIX,
+    check_version,
+    is_version,
+    newest,
+    precedence,
+    reads_as_version,
+    split_tag_ref,
+)
 from gitprompt.errors import Invalid, NotFound
 from gitprompt.formats import fragments
 from gitprompt.git.objects import ObjectReader
@@ -199,6 +207,8 @@ class Clone:
         if number is None:
             number = newest(version.version for version in versions)
         elif not is_version(number):
+            if reads_as_version(number):
+                check_version(number)  # says what is wrong with it
             label = self.label(selector.name, number)
             if label is None or label.version is None:
                 raise NotFound(

@@ -164,10 +164,34 @@ def move_label(
     namespace: str = "refs/labels",
     sign: bool = False,
 ) -> RefUpdate:
-    """Point a label at a version, or remove it with `version` None: one commit on its ref.
+    """Make and do one `label_update`; somebody else's move in between raises Conflict."""
+    update = label_update(
+        repository, name, label, version, current=current, local=local, author=author,
+        reason=reason, namespace=namespace, sign=sign,
+    )  # fmt: skip
+    target = version.version if version else "none"
+    move_refs(repository, [update], message=f"gitprompt: {label} → {target}")
+    return update
+
+
+def label_update(
+    repository: Repository,
+    name: str,
+    label: str,
+    version: Version | None,
+    *,
+    current: LabelHistory | None,
+    local: str | None,
+    author: Signature,
+    reason: str = "",
+    namespace: str = "refs/labels",
+    sign: bool = False,
+) -> RefUpdate:
+    """What points a label at a version, or removes it with `version` None: one commit on its ref,
+    made and not yet moved there.
 
     `current` is the label as the caller saw it (None: it never existed), `local` the value of its
-    ref in this repository; somebody else's move in between raises Conflict.
+    ref in this repository.
     """
     move = MoveRecord(
         name,
@@ -180,10 +204,7 @@ def move_label(
     commit = label_commit(
         ObjectWriter(repository), move, version, parent=parent, author=author, sign=sign
     )
-    update = RefUpdate(label_ref(name, label, namespace=namespace), local or ZERO, commit)
-    target = move.version or "none"
-    move_refs(repository, [update], message=f"gitprompt: {label} → {target}")
-    return update
+    return RefUpdate(label_ref(name, label, namespace=namespace), local or ZERO, commit)
 
 
 def label_commit(

@@ -188,6 +188,18 @@ def fetch_label(repository: Repository, remote: str, ref: str) -> str | None:
     return repository.line("rev-parse", tracking)
 
 
+def fetch_labels(repository: Repository, remote: str, namespace: str) -> dict[str, str]:
+    """The remote's value of every label's ref, fetched."""
+    spec = f"+{namespace}/*:refs/remotes/{remote}/labels/*"
+    repository.git(
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--prune", remote, spec
+    )
+    prefix = f"refs/remotes/{remote}/labels/"
+    lines = repository.git("for-each-ref", "--format=%(objectname) %(refname)", prefix)
+    pairs = (line.partition(" ") for line in os.fsdecode(lines).splitlines())
+    return {f"{namespace}/{ref.removeprefix(prefix)}": oid for oid, _, ref in pairs}
+
+
 def push(
     repository: Repository,
     remote: str,

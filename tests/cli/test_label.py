@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from tests.cli.commands import Cli
-from tests.world import Clone, Server, run
+from tests.world import WELCOME, Clone, Server, run
 
 
 def test_a_second_rollback_is_refused_with_who_made_the_first(cli: Cli, story: Clone) -> None:
@@ -62,3 +62,74 @@ def test_a_fresh_clone_learns_the_labels_before_it_moves_one(
     assert "git fetch" in cli("label", "log", "welcome", "production", cwd=fresh).err
     said = cli("label", "set", "welcome", "production", "1.0.0", cwd=fresh)
     assert "1.1.0 → 1.0.0" in said.out, said
+
+
+# Promotion
+
+
+def many(cli: Cli, clone: Clone, count: int) -> list[str]:
+    """Prompts with 1.0.0 in production, and 1.1.0 in staging."""
+    names = [f"team/p{number}" for number in range(count)]
+    for version in ("1.0.0", "1.1.0"):
+        clone.commit(version, **{name: WELCOME.replace("Hello", version) for name in names})
+        assert cli("publish", "--prefix", "team/", "--bump", "minor").code == 0
+    for name in names:
+        assert cli("label", "set", name, "production", "1.0.0").code == 0
+        assert cli("label", "set", name, "staging", "1.1.0").code == 0
+    return names
+
+
+def versions_of(cli: Cli, label: str) -> dict[str, str]:
+    rows = json.loads(cli("label", "list", "--json").out)
+    return {row["prompt_name"]: row["version_tag"] for row in rows if row["name"] == label}
+
+
+def test_a_label_is_set_to_where_another_is(cli: Cli, story: Clone) -> None:
+    assert cli("label", "set", "welcome", "staging", "1.0.0").code == 0
+    said = cli("label", "set", "welcome", "production", "staging")
+    assert "welcome production: 1.1.0 → 1.0.0" in said.out
+    missing = cli("label", "set", "welcome", "production", "canary")
+    assert (missing.code, "welcome has no label canary" in missing.err) == (1, True)
+    wrong = cli("label", "set", "welcome", "production", "v1.0.0")
+    assert (wrong.code, "Leave out the leading 'v'" in wrong.err) == (1, True)
+    assert "Leave out the leading 'v'" in cli("show", "welcome@v1.0.0").err
+    assert cli("label", "list", "nope").code == 1
+
+
+def test_twelve_labels_are_promoted_with_one_push(
+    cli: Cli, server: Server, clone: Clone, tmp_path: Path
+) -> None:
+    names = many(cli, clone, 12)
+    clone.git("remote", "add", "origin", server.remote(workspace="twelve"))
+    clone.push_all("origin", "refs/labels/*:refs/labels/*")
+    said = cli("label", "set", "--all", "--from", "staging", "production", "-m", "Friday", "--push")
+    assert (said.code, said.out.count("production: 1.0.0 → 1.1.0")) == (0, 12), said
+    assert versions_of(cli, "production") == dict.fromkeys(names, "1.1.0")
+    path = "/v1/prompts/team/p3?label=production&render=false"
+    key = server.key(workspace="twelve")
+    assert server.request(path, key=key).json()["version"]["version_tag"] == "1.1.0"
+    again = cli("label", "set", "--all", "--from", "staging", "production", "--push")
+    assert "Nothing to move: 12 are there already." in again.out
+
+
+def test_a_promotion_of_which_one_is_refused_moves_nothing(
+    cli: Cli, server: Server, clone: Clone
+) -> None:
+    names = many(cli, clone, 3)
+    clone.write("gitprompt.yaml", "labels: {protected: {production: admin}}\n")
+    clone.commit("Protect")
+    clone.git("remote", "add", "origin", server.remote(workspace="refused"))
+    clone.push_all("origin", "refs/labels/*:refs/labels/*")
+    clone.git("remote", "set-url", "origin", server.remote("read,write", workspace="refused"))
+    said = cli("label", "set", "--prefix", "team/", "--from", "staging", "production", "--push")
+    assert (said.code, "protected" in said.err) == (1, True), said
+    assert versions_of(cli, "production") == dict.fromkeys(names, "1.0.0"), "nor here"
+
+
+def test_many_labels_need_to_be_told_from_where(cli: Cli, story: Clone) -> None:
+    for words in (("--all", "production"), ("--from", "staging", "production"),
+                  ("--all", "--from", "staging", "welcome", "production"), ("welcome", "production")):  # fmt: skip
+        outcome = cli("label", "set", *words)
+        assert outcome.code == 2, words
+        assert "gitprompt label set" in outcome.err
+    assert "No prompt has canary." in cli("label", "set", "--all", "--from", "canary", "x").out
