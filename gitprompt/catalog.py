@@ -43,15 +43,17 @@ class Catalog:
     def find(
         self, workspace: str, name: str, *, version: str | None = None, label: str | None = None
     ) -> StoredVersion:
-        """The version that a selector names; without one the newest. Raises BadRequest for both,
-        and NotFound."""
+        """The version that a selector names; without one that of the default label, or the newest, as
+        the repository says. Raises BadRequest for both, and NotFound."""
         if version is not None and label is not None:
             raise BadRequest("Give either version or label, not both")
         latest = self._index.latest(workspace, name) if is_name(name) else None
         if latest is None:
             raise NotFound("Prompt not found")
         number: str | None = latest if version is None else version
-        if label is not None:
+        if label is None and version is None:
+            number = self._default(workspace, name, latest)
+        elif label is not None:
             number = self._index.labelled(workspace, name, label)
             if number is None:
                 raise NotFound("Label not found")
@@ -60,6 +62,18 @@ class Catalog:
         if stored is None:
             raise NotFound("Version not found")
         return stored
+
+    def _default(self, workspace: str, name: str, latest: str) -> str:
+        settings = self._index.settings(workspace)
+        if settings.default_label is None:
+            return latest
+        number = self._index.labelled(workspace, name, settings.default_label)
+        if number is None and not settings.default_newest:
+            raise NotFound(
+                f"Label {settings.default_label} not found",
+                hint="It is the default_label of this repository; give a version or another label.",
+            )
+        return number or latest
 
     def document(self, stored: StoredVersion) -> dict[str, Any]:
         """A version's document as clients get it, decoded once. Raises NotFound if Git has lost it."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from gitprompt import checks, gates, suites
 from gitprompt.clock import Clock
+from gitprompt.core.document import SETTINGS
 from gitprompt.core.labels import MoveRecord, check_label, label_ref
 from gitprompt.core.model import Finding, Severity
 from gitprompt.core.names import is_name
@@ -114,6 +115,7 @@ class Publishing:
                 tag = publication.updates[-1]
                 # On the branch, its new tip has the settings of the old: only the document differs.
                 settings = ground.settings()
+                _check_branch(settings, ground.branch, publication)
                 admission.admit_version(
                     ground.reader, tag.ref, tag.new, publication.document, settings
                 )
@@ -346,6 +348,21 @@ class Publishing:
             is_served = change.name in self._index.suites(source.workspace)
             if is_served != (change.document is not None):
                 raise _overtaken(f"the suite {change.name}")
+
+
+def _check_branch(
+    settings: Settings, branch: str | None, publication: commits.PublicationCommit
+) -> None:
+    if publication.on_branch and branch is not None and settings.publishes_from(branch):
+        return
+    if settings.publish_from:
+        raise Forbidden(
+            "Versions are published from " + ", ".join(settings.publish_from) + " here",
+            hint="This one would be beside the branch: it is older than the newest version, or the"
+            " branch has another text. Commit it there, and push its tag."
+            if not publication.on_branch
+            else f"The default branch is none of them (publish_from in {SETTINGS}).",
+        )
 
 
 def _refuse(objection: Finding | None) -> None:

@@ -98,6 +98,7 @@ def publish(
         meet_remotes(repository)
     with _interruptible(f"gitprompt publish {' '.join(names) or '--changed'} --push") as steps:
         clone = Clone(repository)
+        _check_branch(clone)
         chosen = names or [name for name in clone.working_copies() if name.startswith(prefix or "")]
         plans, idle = _plans(clone, chosen, version, bump, changed)
         if idle and not target:
@@ -280,6 +281,18 @@ def _check_committed(repository: Repository, *paths: str) -> None:
         raise Conflict(
             f"{path} has changes that are not committed",
             hint=f"git add -f {path} && git commit -m '…' -- {path}",
+        )
+
+
+def _check_branch(clone: Clone) -> None:
+    """A branch from which nothing is published here; of a detached HEAD, as in CI, the server knows."""
+    branch = clone.repository.line("symbolic-ref", "--quiet", "HEAD")
+    if branch and not clone.settings.publishes_from(branch):
+        here = branch.removeprefix("refs/heads/")
+        allowed = clone.settings.publish_from
+        raise Conflict(
+            f"versions are published from {', '.join(allowed)}, and this is {here}",
+            hint=f"Merge it first: git switch {allowed[0]} && git merge {here}",
         )
 
 

@@ -205,7 +205,11 @@ class Clone:
         versions = self.versions(selector.name)
         number = selector.at
         if number is None:
-            number = newest(version.version for version in versions)
+            default = self.settings.default_label
+            history = self.label(selector.name, default) if default else None
+            number = history.version if history else None
+            if number is None:
+                number = newest(version.version for version in versions)
         elif not is_version(number):
             if reads_as_version(number):
                 check_version(number)  # says what is wrong with it

@@ -158,6 +158,13 @@ class _Push:
                 findings = trap
             elif update.ref.startswith(prefix):
                 findings = self._label(update)
+            elif self.settings.is_fixed(update.ref) and self._is_rewritten(update):
+                findings = _one(
+                    f"the history of {update.ref.removeprefix('refs/heads/')} is never rewritten"
+                    f" (branches in {SETTINGS})",
+                    "Take a change back with one more commit: git revert",
+                    "protected",
+                )
             elif update.ref == self.default:
                 findings = self._branch(update)
             reasons = tuple(findings)
@@ -208,9 +215,13 @@ class _Push:
                 yield Refusal(update.ref, _immutable(update))
                 continue
             fresh.append((update.ref, update.new))
-        for item in load_versions(self.reader, fresh, self.settings.checks):
+        loaded = list(load_versions(self.reader, fresh, self.settings.checks))
+        astray = self._astray([item.version for item in loaded if isinstance(item, Loaded)])
+        for item in loaded:
             if isinstance(item, Rejection):
                 yield Refusal(item.ref, item.findings)
+            elif item.version in astray:
+                yield Refusal(item.ref, _elsewhere(self.settings))
             else:
                 name, version = item.version.name, item.version.version
                 objection = self.tags.taken.objection(name, version)
@@ -218,6 +229,25 @@ class _Push:
                     self.tags.add(name, version, item.version.tag)
                 else:
                     yield Refusal(item.ref, (objection,))
+
+    def _astray(self, versions: Sequence[Version]) -> set[Version]:
+        """Those that are part of no branch from which versions may be published, with the branches
+        as they are after this push."""
+        if not self.settings.publish_from or not versions:
+            return set()
+        branches = {
+            ref: oid for ref, oid in self.refs.items() if self.settings.publishes_from(_here(ref))
+        }
+        for update in self.updates:
+            if self.settings.publishes_from(update.ref):
+                branches[update.ref] = update.new
+        tips = {f"^{oid}" for oid in branches.values() if oid != ZERO}
+        commits = {version.commit for version in versions if version.commit is not None}
+        lines = "\n".join([*sorted(commits), *sorted(tips)]) + "\n"
+        left = set(
+            self.repository.git("rev-list", "--stdin", stdin=lines.encode()).decode().split()
+        )
+        return {v for v in versions if v.commit is None or v.commit in left}
 
     def versions(self, name: str) -> list[Version]:
         """What is published of a prompt, this push included."""
@@ -267,6 +297,13 @@ class _Push:
         twin = self._labels.twin(f"{name}@{label}")
         return twin.partition("@")[2] if twin else None
 
+    def _is_rewritten(self, update: RefUpdate) -> bool:
+        if update.old == ZERO:
+            return False
+        if update.new == ZERO:
+            return True
+        return self.repository.line("merge-base", update.old, update.new) != update.old
+
     # the default branch
 
     def _branch(self, update: RefUpdate) -> Iterator[Finding]:
@@ -287,9 +324,9 @@ class _Push:
         if update.old == ZERO:
             return  # whoever makes the repository makes its policy
         settings, _ = load_settings(self.reader, update.new)
-        if settings.label_policy() != self.settings.label_policy() and not self._may("admin"):
+        if settings.policy() != self.settings.policy() and not self._may("admin"):
             yield from _one(
-                f"this changes the label policy in {SETTINGS}, which needs the scope admin",
+                f"this changes the policy in {SETTINGS}, which needs the scope admin",
                 "Push the rest without it, and ask somebody who has an admin key.",
                 "protected",
             )
@@ -336,6 +373,22 @@ class _Push:
             severities=self.settings.checks, source=source,
         )  # fmt: skip
         return checks.errors(findings)
+
+
+def _here(ref: str) -> str:
+    """A branch of a remote, in a clone that judges what it pushes, as the branch that it is there."""
+    if ref.startswith("refs/remotes/"):
+        return "refs/heads/" + ref.split("/", 3)[-1]
+    return ref
+
+
+def _elsewhere(settings: Settings) -> tuple[Finding, ...]:
+    return _one(
+        f"its commit is on none of the branches that versions are published from:"
+        f" {', '.join(settings.publish_from)} (publish_from in {SETTINGS})",
+        "Merge it there, and push the branch with the tag: gitprompt publish --push does both.",
+        "protected",
+    )
 
 
 def _immutable(update: RefUpdate) -> tuple[Finding, ...]:

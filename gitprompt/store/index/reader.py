@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitprompt.core.model import Finding
@@ -293,7 +294,12 @@ class IndexReader:
         row = sqlite_file.row(
             self._db, "SELECT settings FROM workspace WHERE workspace = ?", (workspace,)
         )
-        return Settings(*json.loads(row[0])) if row else Settings()
+        return _settings(row[0]) if row else Settings()
+
+
+@lru_cache(maxsize=64)
+def _settings(text: str) -> Settings:
+    return Settings(*json.loads(text))
 
 
 def _prompt_filter(query: str, tag: str, label: str) -> tuple[str, tuple[str, ...]]:
