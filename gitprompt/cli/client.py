@@ -50,9 +50,12 @@ class Client:
             self._kept.close()
 
     def _open(self) -> httpx.Client:
+        """Proxies and certificates of the environment count, but not on the way to this machine."""
         transport = httpx.HTTPTransport(uds=self._socket) if self._socket else None
+        host = httpx.URL(self.server).host
+        is_here = self._socket is not None or host in ("localhost", "127.0.0.1", "::1")
         return httpx.Client(
-            headers=self._headers, timeout=_TIMEOUT, trust_env=False, transport=transport
+            headers=self._headers, timeout=_TIMEOUT, trust_env=not is_here, transport=transport
         )
 
     def probe(self) -> None:

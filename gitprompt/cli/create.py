@@ -94,6 +94,8 @@ def init(directory: str, no_hooks: bool) -> None:
         **_schemas(),
     }
     written = [path for path, text in files.items() if _write_new(directory, path, text)]
+    if _ignore_data(directory):
+        written.append(".gitignore")
     for path in written:
         if not path.startswith(".git"):
             done(path)
@@ -153,6 +155,17 @@ def _write_new(directory: str, path: str, text: str) -> bool:
         return False
     except OSError as error:
         raise SetupError(f"{full} cannot be written: {error.strerror}") from error
+    return True
+
+
+def _ignore_data(directory: str) -> bool:
+    """Let a .gitignore that is there already name the data folder too."""
+    path = os.path.join(directory, ".gitignore")
+    with open(path, "r+", encoding="utf-8", errors="surrogateescape") as file:
+        text = file.read()
+        if {"data", "data/", "/data", "/data/"} & set(text.split()):
+            return False
+        file.write(("" if text.endswith("\n") or not text else "\n") + "data/\n")
     return True
 
 

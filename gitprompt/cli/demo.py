@@ -60,6 +60,7 @@ def demo(check: bool, port: int, folder: str | None) -> int:
     if folder is not None and os.path.isdir(folder) and os.listdir(folder):
         raise SetupError(f"{folder} is not empty", hint="Choose a new folder.")
     place = os.path.abspath(folder) if folder else tempfile.mkdtemp(prefix="gitprompt-demo-")
+    signal.signal(signal.SIGTERM, _told_to_stop)
     try:
         with Story(place, port=0 if check else port) as story:
             story.tell()
@@ -70,6 +71,11 @@ def demo(check: bool, port: int, folder: str | None) -> int:
         if not keep:
             shutil.rmtree(place, ignore_errors=True)
     return 0
+
+
+def _told_to_stop(_signal: int, _frame: object) -> None:
+    """Like ^C, so that the demo's server does not outlive it."""
+    raise KeyboardInterrupt
 
 
 class Story:

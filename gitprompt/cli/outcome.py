@@ -36,9 +36,29 @@ def guarded(command: Callable[[], int]) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OF_THE_SERVER:
+            print(_bug(), file=sys.stderr)
+            return BUG
+        _tell(f"this command needs the server, which is not installed ({error.name} is missing)")
+        print("  pip install 'gitprompt-registry[server]'", file=sys.stderr)
+        return 1
     except Exception:  # a bug of ours: keep the evidence, and say where it is
-        print(f"{_red('internal error:')} please report it with {_write_log()}", file=sys.stderr)
+        print(_bug(), file=sys.stderr)
         return BUG
+
+
+# What the extra `server` installs.
+_OF_THE_SERVER = frozenset(
+    {
+        "google", "httptools", "msgspec", "opentelemetry", "ruamel", "starlette", "swagger_ui",
+        "uvicorn", "uvloop",
+    }
+)  # fmt: skip
+
+
+def _bug() -> str:
+    return f"{_red('internal error:')} please report it with {_write_log()}"
 
 
 _SUBSTITUTES = {"✓": "*", "→": "->", "·": "-", "…": "...", "–": "-", "’": "'", "“": '"', "”": '"'}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import click
@@ -93,12 +93,13 @@ def publish(
     repository = Repository.discover()
     target = remotes.choose_remote(repository, remote) if push else None
     if target:
-        remotes.configure_fetch(repository, target)
+        _learn(repository, target, names)
     else:
         meet_remotes(repository)
     with _interruptible(f"gitprompt publish {' '.join(names) or '--changed'} --push") as steps:
         clone = Clone(repository)
         _check_branch(clone)
+        _warn_of_shallow(clone)
         chosen = names or [name for name in clone.working_copies() if name.startswith(prefix or "")]
         plans, idle = _plans(clone, chosen, version, bump, changed)
         if idle and not target:
@@ -120,6 +121,17 @@ def publish(
         done(f"{name} · {tagged} · pushed; it was tagged before")
     if plans and not target and repository.remotes():
         say(f"Not pushed yet: gitprompt publish {' '.join(plan.name for plan in plans)} --push")
+
+
+def _learn(repository: Repository, remote: str, names: tuple[str, ...]) -> None:
+    """Fetch if the remote has versions that this clone does not, as one that CI has made: the next
+    number is counted from what there is. A remote that does not answer is heard of at the push."""
+    remotes.configure_fetch(repository, remote)
+    with suppress(GitError):
+        there = remotes.tags_there(repository, remote, names)
+        refs = repository.refs()
+        if any(refs.get(ref) is None for ref in there):
+            repository.git("fetch", "--quiet", remote)
 
 
 def _items(plans: list[PlannedVersion], head: str, pushed: list[RefUpdate]) -> list[dict[str, Any]]:
@@ -278,9 +290,10 @@ def _check_committed(repository: Repository, *paths: str) -> None:
     state = repository.git("status", "--porcelain", "--ignored", "-z", "--", *paths)
     if state:
         path = os.fsdecode(state.split(b"\0")[0][3:])
+        force = "-f " if state.startswith(b"!!") else ""
         raise Conflict(
             f"{path} has changes that are not committed",
-            hint=f"git add -f {path} && git commit -m '…' -- {path}",
+            hint=f"git add {force}{path} && git commit -m '…' -- {path}",
         )
 
 
@@ -293,6 +306,15 @@ def _check_branch(clone: Clone) -> None:
         raise Conflict(
             f"versions are published from {', '.join(allowed)}, and this is {here}",
             hint=f"Merge it first: git switch {allowed[0]} && git merge {here}",
+        )
+
+
+def _warn_of_shallow(clone: Clone) -> None:
+    if clone.repository.is_shallow:
+        say(
+            "warning: this clone is shallow; a version that is not in the history it has is taken to"
+            " be in the rest. To be sure: git fetch --unshallow",
+            err=True,
         )
 
 

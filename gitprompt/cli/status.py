@@ -17,9 +17,10 @@ from gitprompt.cli.output import (
     write_table,
 )
 from gitprompt.cli.read import label_pairs, labels_by_version, registry
-from gitprompt.cli.remote import NotLoggedIn, connect, server_options
+from gitprompt.cli.remote import connect, server_options
 from gitprompt.core.document import digest
 from gitprompt.core.versions import newest
+from gitprompt.errors import GitpromptError, UsageError
 from gitprompt.registry import remotes
 from gitprompt.registry.clone import Clone, Selector
 
@@ -38,9 +39,14 @@ def status(server: str | None, api_key: str | None, workspace: str | None, as_js
     clone = registry()
     client = _client(server, api_key, workspace)
     prompts = _prompts(clone)
-    state = client.get("/v1/sync") if client else None
-    if client:
-        _add_served(prompts, client)
+    state = None
+    if client is not None:
+        try:
+            state = client.get("/v1/sync")
+            _add_served(prompts, client)
+        except GitpromptError as error:  # what is here can be shown all the same
+            client = None
+            say(f"warning: what the server has is not known: {error.message}", err=True)
     if as_json:
         write_json({"prompts": prompts, "server": state})
         return
@@ -52,10 +58,10 @@ def status(server: str | None, api_key: str | None, workspace: str | None, as_js
 
 
 def _client(server: str | None, api_key: str | None, workspace: str | None) -> Any:
-    """None too if a cloned file names a server: what is in Git can be shown without it."""
+    """None too if there is no key for it: what is in Git can be shown without a server."""
     try:
         return connect(server, api_key, workspace)
-    except NotLoggedIn as error:
+    except UsageError as error:
         say(f"note: {error.message}", err=True)
         write_lines(f"  {error.hint}", err=True)
         return None

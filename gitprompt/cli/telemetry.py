@@ -70,6 +70,8 @@ def _show(value: Mapping[str, Any], as_json: bool, said: str) -> None:
 @click.option("--cost-usd", type=float, metavar="USD", help="What it cost.")
 @click.option("--status", type=click.Choice(["ok", "error"]), help="How it went.")
 @click.option("--log-id", metavar="ID", help="Yours; makes a retry harmless.")
+@click.option("--trace", "trace_id", metavar="ID", help="The trace that the call was part of.")
+@click.option("--span", "span_id", metavar="ID", help="Its span in that trace.")
 @_metadata_option
 @server_options
 @json_option

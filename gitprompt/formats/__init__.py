@@ -11,7 +11,15 @@ from __future__ import annotations
 from typing import Any
 
 from gitprompt.formats.json_text import compact, may_repeat_a_key, read_json
-from gitprompt.formats.text import MAX_BYTES, MAX_DEPTH, FormatError, Path, decode, position
+from gitprompt.formats.text import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    FormatError,
+    Path,
+    decode,
+    position,
+    refuse_conflict_markers,
+)
 from gitprompt.formats.yaml_text import read_yaml
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "may_repeat_a_key",
     "position",
     "read",
+    "refuse_conflict_markers",
     "replace_scalar",
 ]
 
@@ -33,7 +42,11 @@ __all__ = [
 def read(data: bytes, path: str) -> Any:
     """The value of a document; `path` decides between JSON and YAML. Raises FormatError."""
     text = decode(data)
-    return read_json(text) if path.endswith(".json") else read_yaml(text)
+    try:
+        return read_json(text) if path.endswith(".json") else read_yaml(text)
+    except FormatError:
+        refuse_conflict_markers(text)
+        raise
 
 
 def as_json(data: bytes, path: str, value: Any) -> bytes:

@@ -70,7 +70,9 @@ class Inclusion(NamedTuple):
 
 def text_of(data: bytes) -> str:
     """The text of a fragment's file: its line ends are LF, as YAML has them. Raises FormatError."""
-    return formats.decode(data).replace("\r\n", "\n").removesuffix("\n")
+    text = formats.decode(data).replace("\r\n", "\n")
+    formats.refuse_conflict_markers(text)
+    return text.removesuffix("\n")
 
 
 def are_in(document: Any) -> bool:

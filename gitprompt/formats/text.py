@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,22 @@ def decode(data: bytes) -> str:
         line, column = position(text[: text.index("\0")])
         raise FormatError("the file contains a NUL character", line, column)
     return text
+
+
+_MARKERS = re.compile(r"^<{7} .*?^={7}$.*?^>{7} ", re.MULTILINE | re.DOTALL)
+
+
+def refuse_conflict_markers(text: str) -> None:
+    """Raise FormatError if a merge has left its markers in a file."""
+    match = _MARKERS.search(text)
+    if match is not None:
+        line, column = position(text[: match.start()])
+        raise FormatError(
+            "a merge has left its conflict markers here",
+            line,
+            column,
+            hint="Choose between the two sides, take the markers out, and git add the file.",
+        )
 
 
 def position(before: str) -> tuple[int, int]:

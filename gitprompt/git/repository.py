@@ -79,6 +79,11 @@ class Repository:
         """The first line of git's answer; empty if it fails with 1 (as `git config` does)."""
         return os.fsdecode(self.git(*args, accept=(0, 1))).partition("\n")[0].strip()
 
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the history ends somewhere because nobody has fetched the rest."""
+        return os.path.exists(os.path.join(self.common_dir, "shallow"))
+
     def reader(self) -> ObjectReader:
         return ObjectReader(self.git_dir, self._env)
 

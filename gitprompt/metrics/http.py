@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -32,6 +33,24 @@ def bears(token: str, authorization: str) -> bool:
     return scheme.lower() == "bearer" and hmac.compare_digest(
         value.strip().encode("utf-8", "replace"), token.encode()
     )
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether a client takes gzip (RFC 9110, 12.5.3): named, or by a star, and not with q=0."""
+    qualities: dict[str, bool] = {}
+    for part in accept_encoding.lower().split(","):
+        coding, *parameters = (field.strip() for field in part.split(";"))
+        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        qualities[coding] = weight.strip("0.") != ""
+    return qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", False)))
+
+
+def gzipped(body: Iterator[bytes]) -> Iterator[bytes]:
+    """A body while it is made, compressed."""
+    compressor = zlib.compressobj(level=1, wbits=31)
+    for part in body:
+        yield compressor.compress(part)
+    yield compressor.flush()
 
 
 async def send_parts(send: Callable[[Any], Awaitable[None]], body: Iterator[bytes]) -> None:

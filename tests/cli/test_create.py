@@ -42,3 +42,22 @@ def test_new_writes_a_valid_skeleton_once(cli: Cli, clone: Clone) -> None:
 def test_init_inside_another_repository_is_refused(cli: Cli, published: Clone) -> None:
     said = cli("init", "team")
     assert (said.code, "is inside the repository" in said.err) == (2, True)
+
+
+def test_init_adds_the_data_folder_to_a_gitignore_that_is_there(cli: Cli, clone: Clone) -> None:
+    clone.write(".gitignore", "*.log")
+    cli("init")
+    assert (clone.path / ".gitignore").read_text() == "*.log\ndata/\n"
+    cli("init")
+    assert (clone.path / ".gitignore").read_text() == "*.log\ndata/\n"
+
+
+def test_init_leaves_the_hooks_of_other_repositories_alone(
+    cli: Cli, clone: Clone, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    clone.git("config", "core.hooksPath", str(tmp_path / "shared"))
+    outcome = cli("init")
+    assert (outcome.code, list((tmp_path / "shared").iterdir())) == (0, [])
+    assert "warning: no hooks were installed: core.hooksPath is" in outcome.err
+    assert "git config --local core.hooksPath" in outcome.err

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 
 from gitprompt.cli import outcome
 from gitprompt.errors import Conflict, UsageError
+from tests.world import Clone, Refused, run
 
 
 def raising(error: BaseException) -> int:
@@ -52,3 +54,15 @@ def test_what_an_encoding_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert outcome.guarded(command) == 0
     assert raw.getvalue() == b"* none -> 1.0.0 ... Gr??e ?\n"
+
+
+def test_what_only_the_server_needs_is_told_how_to_install(clone: Clone) -> None:
+    code = (
+        "import sys; sys.modules['starlette'] = None; sys.argv = ['gitprompt', 'serve'];"
+        "from gitprompt.__main__ import main; sys.exit(main())"
+    )
+    with pytest.raises(Refused) as refused:
+        run(sys.executable, "-c", code, cwd=clone.path)
+    assert refused.value.code == 1
+    assert "this command needs the server, which is not installed" in refused.value.said
+    assert "pip install 'gitprompt-registry[server]'" in refused.value.said

@@ -16,7 +16,7 @@ def test_status_and_sync_against_a_server(
 ) -> None:
     story.push_all(server.remote(), "refs/labels/*:refs/labels/*")
     monkeypatch.setenv("GITPROMPT_SERVER", server.url)
-    assert cli("status").code == 2
+    assert "no key" in cli("status").err
     monkeypatch.setenv("GITPROMPT_API_KEY", server.key())
     said = json.loads(cli("status", "--json").out)
     assert said["prompts"][0]["served"]["labels"] == {"production": "1.1.0"}
@@ -26,4 +26,16 @@ def test_status_and_sync_against_a_server(
     monkeypatch.delenv("GITPROMPT_SERVER")
     assert "2 versions" in cli("sync", "--data", str(server.data)).out
     nobody = cli("status", "--server", "http://127.0.0.1:9")
-    assert (nobody.code, "does not answer" in nobody.err) == (1, True)
+    assert (nobody.code, "does not answer" in nobody.err) == (0, True)
+
+
+def test_without_an_answer_of_the_server_what_is_here_is_shown(
+    cli: Cli, published: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = cli("status").out
+    outcome = cli("status", "--server", "http://127.0.0.1:9", "--api-key", "pm_" + "0" * 64)
+    assert (outcome.code, outcome.out) == (0, here)
+    assert outcome.err.startswith("warning: what the server has is not known: ")
+    monkeypatch.setenv("GITPROMPT_SERVER", "http://127.0.0.1:9")
+    outcome = cli("status")
+    assert (outcome.code, outcome.out, "no key" in outcome.err) == (0, here, True)

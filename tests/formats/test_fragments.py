@@ -197,3 +197,8 @@ def test_files_of_a_folder_are_read_and_links_are_not(tmp_path: Path) -> None:
     assert source("linked/eu") is None
     assert source("absent") is None
     assert source.names == {"legal/eu", "secret", "linked/eu", "absent"}
+
+
+def test_a_fragment_with_the_markers_of_a_merge_is_refused() -> None:
+    with pytest.raises(FormatError, match="conflict markers"):
+        fragments.text_of(b"a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> other\n")

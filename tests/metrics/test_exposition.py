@@ -176,3 +176,13 @@ def test_a_port_for_the_metrics_that_is_in_use_is_told(server: Server, tmp_path:
     taken = server.url.removeprefix("http://")
     with pytest.raises(Refused, match=r"in use[\s\S]*--metrics-addr"):
         Server(tmp_path / "data", "--metrics-addr", taken).start()
+
+
+def test_a_scrape_is_gzipped_when_asked(server: Server) -> None:
+    plain = server.request("/metrics", key=None, headers={"Accept-Encoding": "identity"})
+    packed = server.request("/metrics", key=None, headers={"Accept-Encoding": "GZIP"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.text.splitlines()[0] == plain.text.splitlines()[0]
+    refused = server.request("/metrics", key=None, headers={"Accept-Encoding": "gzip;q=0"})
+    assert "content-encoding" not in refused.headers

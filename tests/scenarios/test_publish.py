@@ -156,3 +156,28 @@ def test_a_version_of_another_branch_is_not_taken_back_by_a_higher_number(
 def test_without_an_ancestor_the_newest_counts(cli: Cli, branched: Clone) -> None:
     branched.git("switch", "-q", "--orphan", "rewritten")
     assert "welcome · 2.0.1" in versioned(cli, branched, "Anew", "--bump", "patch")
+
+
+# A checkout of CI
+
+
+def test_a_shallow_checkout_without_tags_publishes_what_comes_next(
+    cli: Cli, clone: Clone, shared: Clone, tmp_path: Path
+) -> None:
+    for text in ("One", "Two", "Three"):
+        versioned(cli, clone, text, "--bump", "minor", "--push")
+    clone.commit("Next", welcome=WELCOME.replace("Hello", "Next"))
+    clone.git("push", "-q", "origin", "main")
+    url = f"file://{shared.path}"
+    run("git", "clone", "-q", "--depth=1", "--no-tags", "--branch=main", url, "ci", cwd=tmp_path)
+    checkout = Clone(tmp_path / "ci")
+    checkout.git("switch", "-q", "--detach")
+    outcome = cli("publish", "welcome", "--bump", "auto", "--push", cwd=checkout.path)
+    assert (outcome.code, "welcome · 1.2.1" in outcome.out) == (0, True), outcome
+    assert "git fetch --unshallow" in outcome.err
+    assert shared.git("tag", "--list").splitlines()[-1] == "prompts/welcome/1.2.1"
+    assert [row["version"] for row in json.loads(cli("versions", "welcome", "--json", cwd=checkout.path).out)] == [
+        "1.2.1", "1.2.0", "1.1.0", "1.0.0",
+    ]  # fmt: skip
+    said = cli("publish", "welcome", "--bump", "auto", "--push", cwd=checkout.path)
+    assert "has not changed since 1.2.1" in said.err

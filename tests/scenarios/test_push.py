@@ -265,7 +265,7 @@ def test_protected_labels_need_admin_and_no_push_can_drop_that(
     published.write("gitprompt.yaml", "labels: {}\n")
     published.commit("Drop the protection")
     both = published.refusal("push", writer, "main", pointer)
-    assert "changes the label policy" in both
+    assert "this changes the policy" in both
     assert "needs a key with the scope admin" in both
     published.git("push", "origin", pointer)
     assert text(server, space, "label=production") == "Hello Ada!"

@@ -177,6 +177,7 @@ async def _judge(rpc: Rpc, source: Source, push: Push) -> None:
 
 def _unpacker(encoding: str) -> Unpack:
     """What turns a piece of the body into pieces for git."""
+    encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return lambda data: (data,)
     if encoding not in ("gzip", "x-gzip"):

@@ -34,6 +34,7 @@ def is_json(content_type: bytes) -> bool:
 
 def unpacked(body: bytes, encoding: bytes, limit: int) -> bytes:
     """The body without its gzip, never more than `limit` bytes of it."""
+    encoding = encoding.strip().lower()
     if encoding in (b"", b"identity"):
         return body
     if encoding not in (b"gzip", b"x-gzip"):

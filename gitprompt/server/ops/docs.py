@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
+from gitprompt import __version__
 from gitprompt.errors import NotFound
 from gitprompt.server.http.endpoints import Endpoint
 from gitprompt.server.http.openapi import document
@@ -46,6 +47,20 @@ async def openapi(described: Mapping[str, Any], request: Request) -> Response:
     return Json(described)
 
 
+async def front(request: Request) -> Response:
+    """What this is, for whoever asks for /. The links are relative: a proxy may have a prefix."""
+    return Json(
+        {
+            "name": "gitprompt",
+            "version": __version__,
+            "about": "Prompts from a Git repository, by version and label.",
+            "docs": "docs",
+            "openapi": "openapi.json",
+            "health": "health",
+        }
+    )
+
+
 async def page(request: Request) -> Response:
     # Relative, since a proxy may serve all this below a prefix of its own.
     here = "./" if request.url.path.endswith("/") else "docs/"
@@ -64,6 +79,7 @@ async def asset(request: Request) -> Response:
 def routes(endpoints: Sequence[Endpoint]) -> list[Route]:
     return [
         Route("/openapi.json", partial(openapi, document(endpoints))),
+        Route("/", front),
         Route("/docs", page),
         Route("/docs/", page),
         Route("/docs/{name}", asset),

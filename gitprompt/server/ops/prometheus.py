@@ -10,7 +10,7 @@ from gitprompt import keys
 from gitprompt.errors import MethodNotAllowed, Unauthorized
 from gitprompt.metrics import process_collectors
 from gitprompt.metrics.exposition import Registry, expose
-from gitprompt.metrics.http import bears, send_parts
+from gitprompt.metrics.http import bears, gzipped, send_parts, takes_gzip
 from gitprompt.server.context import Context
 from gitprompt.server.http.auth import read_headers
 from gitprompt.server.http.endpoints import Endpoint
@@ -47,9 +47,13 @@ class Scrape:
         headers = dict(scope["headers"])
         self._gauges.refresh()
         exposition = expose(self._registry, headers.get(b"accept", b"").decode("latin-1"))
-        raw = [(b"content-type", exposition.content_type.encode())]
+        raw = [(b"content-type", exposition.content_type.encode()), (b"vary", b"Accept-Encoding")]
+        body = exposition.body
+        if takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")):
+            raw.append((b"content-encoding", b"gzip"))
+            body = gzipped(body)
         await send({"type": "http.response.start", "status": 200, "headers": raw})
-        await send_parts(send, iter(()) if scope["method"] == "HEAD" else exposition.body)
+        await send_parts(send, iter(()) if scope["method"] == "HEAD" else body)
 
     async def _require_token(self, scope: Scope) -> None:
         """The token of the setting, or a key of all workspaces: names of all are in the labels."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitprompt.core.model import Finding
@@ -14,7 +13,7 @@ from gitprompt.core.publication import LabelMove, Rejection, Tampering, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import precedence
 from gitprompt.store import sqlite_file
-from gitprompt.store.index.writer import VERSION_COLUMNS, name_like, version_like
+from gitprompt.store.index.writer import VERSION_COLUMNS, name_like, settings_of, version_like
 
 
 class StoredVersion(NamedTuple):
@@ -294,12 +293,7 @@ class IndexReader:
         row = sqlite_file.row(
             self._db, "SELECT settings FROM workspace WHERE workspace = ?", (workspace,)
         )
-        return _settings(row[0]) if row else Settings()
-
-
-@lru_cache(maxsize=64)
-def _settings(text: str) -> Settings:
-    return Settings(*json.loads(text))
+        return settings_of(row[0]) if row else Settings()
 
 
 def _prompt_filter(query: str, tag: str, label: str) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import apsw
@@ -125,7 +126,7 @@ class IndexWriter:
         )
         if row is None:
             return None
-        return WorkspaceRow(row[0], row[1], Settings(*json.loads(row[2])), row[3])
+        return WorkspaceRow(row[0], row[1], settings_of(row[2]), row[3])
 
     def versions(self, workspace: str, name: str) -> list[Version]:
         rows = sqlite_file.query(
@@ -309,6 +310,12 @@ class IndexWriter:
             order = ", ".join(str(n + 1) for n in range(columns))
             for row in sqlite_file.query(self._db, f"SELECT * FROM {table} ORDER BY {order}"):
                 yield (table, *row)
+
+
+@lru_cache(maxsize=64)
+def settings_of(text: str) -> Settings:
+    """The settings as they are stored."""
+    return Settings(*(tuple(v) if isinstance(v, list) else v for v in json.loads(text)))
 
 
 def version_like(db: apsw.Connection, workspace: str, name: str, version: str) -> str | None:
