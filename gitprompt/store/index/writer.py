@@ -315,7 +315,8 @@ class IndexWriter:
 @lru_cache(maxsize=64)
 def settings_of(text: str) -> Settings:
     """The settings as they are stored."""
-    return Settings(*(tuple(v) if isinstance(v, list) else v for v in json.loads(text)))
+    values: list[Any] = [tuple(v) if isinstance(v, list) else v for v in json.loads(text)]
+    return Settings(*values)
 
 
 def version_like(db: apsw.Connection, workspace: str, name: str, version: str) -> str | None:
