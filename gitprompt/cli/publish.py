@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from gitprompt.cli.output import done, json_option, progress, say, write_json, w
 from gitprompt.cli.read import meet_remotes
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
-from gitprompt.core.document import digest, fragment_path
+from gitprompt.core.document import PROMPTS, digest, fragment_path
 from gitprompt.core.names import check_name
 from gitprompt.core.twins import Taken
 from gitprompt.core.versions import (
@@ -33,6 +34,7 @@ from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
 from gitprompt.registry.clone import Clone, Selector
+from gitprompt.registry.versions import Loaded
 
 FIRST = "1.0.0"
 
@@ -213,6 +215,8 @@ def _plans(
     """What to publish, everything checked before anything is written; and for what has nothing new,
     the Conflict that says so."""
     copies = found.working_copies()
+    bases = found.bases(name for name in names if name in copies)
+    dirty = _uncommitted(found.repository)
     plans: list[PlannedVersion] = []
     idle: list[Conflict] = []
     with progress("reading", len(names)) as advance:
@@ -223,7 +227,9 @@ def _plans(
                     f"prompts/{name}.yaml is not in the work tree", hint=f"gitprompt new {name}"
                 )
             try:
-                plan = _plan(found, name, copies[name], version, bump, only_changed=changed)
+                base = bases.get(name)
+                path = copies[name]
+                plan = _plan(found, name, path, base, dirty, version, bump, only_changed=changed)
             except Unchanged as error:
                 idle.append(error)
                 continue
@@ -236,20 +242,26 @@ def _plan(
     found: Clone,
     name: str,
     path: str,
+    based_on: Loaded | None,
+    dirty: Mapping[str, bool],
     version: str | None,
     bump: str | None,
     *,
     only_changed: bool,
 ) -> PlannedVersion | None:
+    if only_changed and based_on is not None and found.is_untouched(path, based_on):
+        return None
     document, used_paths = _checked(found, name, path)
-    published = found.versions(name)
-    latest = newest(v.version for v in published)
+    published = list(found.tags.get(name, ()))
+    latest = newest(published)
     base = found.base(name) if latest else None
-    before = found.resolve(Selector(name, base)).document if base else None
+    if base is not None and based_on is None:
+        found.resolve(Selector(name, base))  # raises, with what is wrong with it
+    before = json.loads(based_on.document) if based_on is not None else None
     differs = before is None or digest(before) != digest(document)
     if only_changed and not differs:
         return None
-    _check_committed(found.repository, path, *used_paths)
+    _check_committed(dirty, path, *used_paths)
     own = document.get("version")
     changes = compare(before, document) if before is not None else []
     deserved = deserved_bump(changes)
@@ -261,9 +273,9 @@ def _plan(
             )
         step = deserved or "patch" if bump in (None, "auto") else bump  # type: ignore[assignment]
         version = bumped(base, step or "patch")
-        _check_reverts_nothing(name, base, version, [v.version for v in published])
+        _check_reverts_nothing(name, base, version, published)
     version = version or own or FIRST
-    _check_free(name, version, [v.version for v in published], differs)
+    _check_free(name, version, published, differs)
     return PlannedVersion(name, path, version, own is not None and own != version, step)
 
 
@@ -285,16 +297,31 @@ def _checked(found: Clone, name: str, path: str) -> tuple[dict[str, Any], list[s
     return valid, sorted(map(fragment_path, source.names))
 
 
-def _check_committed(repository: Repository, *paths: str) -> None:
-    """What is ignored is not committed either, and would be missing from the version."""
-    state = repository.git("status", "--porcelain", "--ignored", "-z", "--", *paths)
-    if state:
-        path = os.fsdecode(state.split(b"\0")[0][3:])
-        force = "-f " if state.startswith(b"!!") else ""
-        raise Conflict(
-            f"{path} has changes that are not committed",
-            hint=f"git add {force}{path} && git commit -m '…' -- {path}",
-        )
+def _uncommitted(repository: Repository) -> dict[str, bool]:
+    """The paths among the prompts whose work tree is not what is committed; whether they are ignored.
+    What is ignored is not committed either, and would be missing from the version."""
+    state = repository.git(
+        "status",
+        "--porcelain",
+        "--ignored",
+        "--untracked-files=all",
+        "--no-renames",
+        "-z",
+        "--",
+        PROMPTS,
+    )
+    lines = [line for line in state.split(b"\0") if line]
+    return {os.fsdecode(line[3:]): line.startswith(b"!!") for line in lines}
+
+
+def _check_committed(dirty: Mapping[str, bool], *paths: str) -> None:
+    for path in paths:
+        if path in dirty:
+            force = "-f " if dirty[path] else ""
+            raise Conflict(
+                f"{path} has changes that are not committed",
+                hint=f"git add {force}{path} && git commit -m '…' -- {path}",
+            )
 
 
 def _check_branch(clone: Clone) -> None:

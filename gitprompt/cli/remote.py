@@ -43,8 +43,6 @@ def connect(server: str | None, api_key: str | None, workspace: str | None) -> A
     """A client, or None if no server is configured. A key of the person's goes only to a server that
     the person named; to one that only a gitprompt.toml names, the one stored by `gitprompt login`, or
     that of the file itself."""
-    from gitprompt.cli.client import Client
-
     file = config.client_file()
     named = server or config.variable("GITPROMPT_SERVER")
     url = named or file.get("server")
@@ -67,6 +65,8 @@ def connect(server: str | None, api_key: str | None, workspace: str | None) -> A
             "there is a server, but no key",
             hint="Set GITPROMPT_API_KEY, or: gitprompt login URL; gitprompt keys create makes a key.",
         )
+    from gitprompt.cli.client import Client  # 100 ms, which only what needs a server pays
+
     return Client(url, api_key, workspace=workspace)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -23,6 +24,7 @@ from gitprompt.core.versions import newest
 from gitprompt.errors import GitpromptError, UsageError
 from gitprompt.registry import remotes
 from gitprompt.registry.clone import Clone, Selector
+from gitprompt.registry.versions import Loaded
 
 
 @click.command()
@@ -73,6 +75,7 @@ def _prompts(found: Clone) -> list[dict[str, Any]]:
     unpushed = remotes.unpushed(found.repository, found.tags)
     moved = remotes.unpushed_labels(found.repository, found.settings.namespace)
     names = found.names()
+    bases = found.bases(name for name in names if name in copies)
     items: list[dict[str, Any]] = []
     with progress("comparing", len(names)) as advance:
         for name in names:
@@ -80,7 +83,7 @@ def _prompts(found: Clone) -> list[dict[str, Any]]:
             items.append(
                 {
                     "name": name,
-                    "state": _state(found, name, latest, has_copy=name in copies),
+                    "state": _state(found, name, latest, bases.get(name), copies.get(name)),
                     "latest": latest,
                     "base": found.base(name),
                     "labels": {
@@ -96,19 +99,22 @@ def _prompts(found: Clone) -> list[dict[str, Any]]:
     return items
 
 
-def _state(found: Clone, name: str, latest: str | None, *, has_copy: bool) -> str:
-    if not has_copy:
+def _state(
+    found: Clone, name: str, latest: str | None, published: Loaded | None, path: str | None
+) -> str:
+    if path is None:
         return "published only"
     if latest is None:
         return "unpublished"
     base = found.base(name) or latest
-    copy = found.find(Selector(name, "."))
-    published = found.find(Selector(name, base))
-    if copy is None:
-        return "not valid"
     if published is None:
         return f"{base} not valid"
-    same = digest(copy.document) == digest(published.document)
+    same = found.is_untouched(path, published)
+    if not same:
+        copy = found.find(Selector(name, "."))
+        if copy is None:
+            return "not valid"
+        same = digest(copy.document) == digest(json.loads(published.document))
     state = "clean" if same else "changed"
     return state if base == latest else f"{state} since {base}"
 

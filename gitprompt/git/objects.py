@@ -9,6 +9,7 @@ empty a full pipe.
 from __future__ import annotations
 
 import codecs
+import hashlib
 import re
 import subprocess
 from collections import deque
@@ -202,6 +203,11 @@ class TagObject(NamedTuple):
     target: str
     kind: str
     tagger: Signature | None
+
+
+def blob_oid(data: bytes) -> str:
+    """The name that git gives to a blob."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
 
 
 def parse_commit(data: bytes) -> Commit:

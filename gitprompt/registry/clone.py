@@ -8,7 +8,7 @@ its own, the one that descends from the other counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -26,10 +26,11 @@ from gitprompt.core.versions import (
     precedence,
     reads_as_version,
     split_tag_ref,
+    tag_ref,
 )
 from gitprompt.errors import Invalid, NotFound
 from gitprompt.formats import fragments
-from gitprompt.git.objects import ObjectReader
+from gitprompt.git.objects import ObjectReader, blob_oid
 from gitprompt.git.repository import Repository
 from gitprompt.registry.labels import load_label
 from gitprompt.registry.tip import load_settings
@@ -108,6 +109,21 @@ class Clone:
         """The version that the work tree is based on: the newest in the history of HEAD, so that a
         hotfix branch is measured against what it came from; the newest of all if none is."""
         return newest(self._merged.get(name) or self.tags.get(name, {}))
+
+    def bases(self, names: Iterable[str]) -> dict[str, Loaded]:
+        """The bases of prompts, read together; those that are valid."""
+        numbers = {name: base for name in names if (base := self.base(name)) is not None}
+        refs = [(tag_ref(name, base), self.tags[name][base]) for name, base in numbers.items()]
+        with self.repository.reader() as reader:
+            items = load_versions(reader, refs, self.settings.checks, are_published=True)
+            return {item.version.name: item for item in items if isinstance(item, Loaded)}
+
+    def is_untouched(self, path: str, base: Loaded) -> bool:
+        """Whether a file of the work tree surely is what was published, without reading it as one."""
+        if base.version.fragments:
+            return False
+        with open(os.path.join(self.repository.work_tree or "", path), "rb") as file:
+            return blob_oid(file.read(formats.MAX_BYTES + 1)) == base.version.blob
 
     @cached_property
     def label_refs(self) -> dict[str, str]:
