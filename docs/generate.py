@@ -60,7 +60,7 @@ def configuration_page() -> Iterator[str]:
     yield "| option | environment | default | what |\n| --- | --- | --- | --- |\n"
     for setting in fields(ServerSettings):
         option = "" if setting.metadata["secret"] else f"`--{setting.name.replace('_', '-')}`"
-        default = f"`{setting.default}`" if setting.default != "" else "unset"
+        default = f"`{setting.default}`" if setting.default not in ("", False) else "unset"
         yield f"| {option} | `{setting.metadata['env']}` | {default} | {setting.metadata['help']} |\n"
 
 

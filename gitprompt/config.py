@@ -29,6 +29,11 @@ class ServerSettings:
     repo: str = _setting(
         "", "GITPROMPT_REPO", "Serve this local repository in place, as the workspace 'default'."
     )
+    fetch: bool = _setting(
+        False,
+        "GITPROMPT_FETCH",
+        "With --repo: fetch from the clone's remote when a webhook says so, and every 60 seconds.",
+    )
     host: str = _setting("127.0.0.1", "HOST", "Address to listen on.")
     port: int = _setting(3000, "PORT", "Port to listen on; 0 takes a free one.")
     trusted_proxies: str = _setting(
@@ -193,10 +198,17 @@ def refuse_postgres(url: str) -> None:
 
 
 def _converted(given: Any, default: Any, source: str) -> Any:
+    if isinstance(default, bool):
+        if str(given).lower() not in _BOOLEANS:
+            raise UsageError(f"{source}: '{given}' is neither yes nor no")
+        return _BOOLEANS[str(given).lower()]
     try:
         return type(default)(given)
     except ValueError:
         raise UsageError(f"{source}: '{given}' is not a {type(default).__name__}") from None
+
+
+_BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 def data_folder(given: str | None) -> str:

@@ -133,3 +133,10 @@ class GitError(SetupError):
     def __init__(self, message: str, *, stderr: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.stderr = stderr
+
+
+class OriginUnreachable(GitError):
+    """Where a repository comes from does not answer; what is here can be read all the same."""
+
+    status = 503
+    code = "ORIGIN_UNREACHABLE"

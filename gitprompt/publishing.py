@@ -254,9 +254,11 @@ class Publishing:
                 allow(settings)  # nobody can have relaxed it since, nor tightened it
                 ref = label_ref(name, label, namespace=settings.namespace)
                 standing = ground.writer.ref(ref)
-                if standing != tip:
+                # In a clone a label that was fetched stands in for one that is not there yet.
+                stood_in = standing is None and source.is_checked_out
+                if standing != tip and not stood_in:
                     raise Conflict("The label was moved meanwhile", hint="Look, and try again.")
-                parent = ground.writer.commit_of(standing) if standing else None
+                parent = ground.writer.commit_of(tip) if tip else None
                 commit = label_commit(ground.writer, move, version, parent=parent, author=author)
                 admission.admit_label(
                     ground.reader, ref, commit, version=move.version, parent=parent,

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Generic, NamedTuple, TypeVar
 
 from gitprompt.core.settings import Settings
 from gitprompt.drivers import Driver
-from gitprompt.errors import Conflict, GitpromptError, Unavailable
+from gitprompt.errors import Conflict, GitpromptError, OriginUnreachable, Unavailable
 from gitprompt.git.kept import Kept
 from gitprompt.git.objects import ObjectReader
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -77,7 +77,8 @@ class Transactions:
     async def alone(self, source: Source) -> AsyncIterator[None]:
         """Alone in a workspace, with the index as Git is: whoever writes decides by both."""
         async with self._locks.setdefault(source.workspace, asyncio.Lock()):
-            await self._workspaces.reconcile(source.workspace)
+            with suppress(OriginUnreachable):  # the index is as Git is here
+                await self._workspaces.reconcile(source.workspace)
             yield
 
     async def write(

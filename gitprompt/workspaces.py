@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from gitprompt import hosting, log
 from gitprompt.clock import Clock
 from gitprompt.drivers import Driver
-from gitprompt.errors import GitpromptError, NotFound
+from gitprompt.errors import GitpromptError, NotFound, OriginUnreachable
 from gitprompt.git.refs import Refs
 from gitprompt.git.repository import Repository
 from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
@@ -146,18 +146,25 @@ class Workspaces:
         """Sync in this thread, and remember how it went."""
         state = self.state(source.workspace)
         begin = time.perf_counter()
+        unheard: OriginUnreachable | None = None
         try:
-            self._driver.fetch(source.workspace, source.repository)
+            try:
+                self._driver.fetch(source.workspace, source.repository)
+            except OriginUnreachable as error:
+                unheard = error  # what is here is served all the same
             outcome = self._sync.reconcile(source, progress=progress)
         except Exception as error:
             message = error.message if isinstance(error, GitpromptError) else repr(error)
             self._failed(source.workspace, message, time.perf_counter() - begin)
             raise
         state.seconds = time.perf_counter() - begin
-        self._metrics.record_sync(self._driver.name, "success", state.seconds)
+        if unheard is None:
+            self._metrics.record_sync(self._driver.name, "success", state.seconds)
+            state.last_success, state.last_error = self._clock(), None
+        else:
+            self._failed(source.workspace, unheard.message, state.seconds)
         for label, number in outcome.moves.items():
             self._metrics.record_label_moves(source.workspace, label, number)
-        state.last_success, state.last_error = self._clock(), None
         for ref in outcome.tampered:
             log.warning("a version tag was moved or deleted", workspace=source.workspace, ref=ref)
             self._on_tampering(source.workspace, ref)
@@ -180,6 +187,8 @@ class Workspaces:
                 rejected=outcome.rejected,
                 ms=round(state.seconds * 1000, 1),
             )
+        if unheard is not None:
+            raise unheard
         return outcome
 
     def _failed(self, workspace: str, said: str, seconds: float | None) -> None:
@@ -201,9 +210,12 @@ class Workspaces:
                 self.reconcile_now(source, progress(f"indexing {source.workspace}"))
         self._executor.submit(self._sync.checkpoint)
 
-    async def poke(self) -> None:
-        """Sync all workspaces; failures are logged and shown in their states."""
+    async def poke(self, *, news: bool = False) -> None:
+        """Sync all workspaces; failures are logged and shown in their states. `news`: their origins
+        are said to have some."""
         for workspace in sorted(self._sources):
+            if news:
+                self._driver.expect(workspace)
             with suppress(
                 Exception
             ):  # reported already; the next workspace has nothing to do with it

@@ -24,6 +24,9 @@ class Bare:
     name = "bare"
     is_mirror = True
 
+    def expect(self, workspace):
+        pass
+
     def fetch(self, workspace, repository):
         repository.git("fetch", "-q", os.environ["ORIGIN"], "refs/tags/*:refs/tags/*")
 

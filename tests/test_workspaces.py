@@ -39,6 +39,9 @@ class Origin:
         self.may_answer = threading.Event()
         self.may_answer.set()
 
+    def expect(self, workspace: str) -> None:
+        """It is asked anyway."""
+
     def fetch(self, workspace: str, repository: Repository) -> None:
         self.fetches.append(workspace)
         assert self.may_answer.wait(10)

@@ -23,6 +23,15 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     for setting in reversed(fields(ServerSettings)):
         if setting.metadata["secret"]:
             continue
+        if isinstance(setting.default, bool):
+            function = click.option(
+                f"--{setting.name.replace('_', '-')}",
+                setting.name,
+                flag_value="yes",
+                default=None,
+                help=f"{setting.metadata['help']}  [env: {setting.metadata['env']}]",
+            )(function)
+            continue
         default = setting.default if setting.default != "" else "unset"
         function = click.option(
             f"--{setting.name.replace('_', '-')}",

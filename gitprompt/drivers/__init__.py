@@ -31,6 +31,10 @@ class Driver(Protocol):
         origin cannot be reached; the local repository is then as it was.
         """
 
+    def expect(self, workspace: str) -> None:
+        """Somebody says that the origin has something new: the next fetch must ask it, however short
+        ago the last one was."""
+
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """Make the updates at the origin, by compare-and-swap, all of them or none.
 

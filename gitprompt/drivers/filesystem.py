@@ -17,6 +17,9 @@ class Filesystem:
     def fetch(self, workspace: str, repository: Repository) -> None:
         """The origin is here."""
 
+    def expect(self, workspace: str) -> None:
+        """What is new is here already."""
+
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """Nothing is sent; a lost race is reported before the local transaction would find it."""
         refs = repository.refs()

@@ -98,7 +98,8 @@ def failure(args: Sequence[str], stderr: bytes) -> GitError:
     """The error for a git command that failed, worded by its last line, without credentials."""
     message = _CREDENTIALS.sub(r"\1", stderr.decode("utf-8", "replace")).strip()
     last = message.splitlines()[-1] if message else "no message"
-    command = next((arg for arg in args if not arg.startswith("-")), "")
+    words = [arg for at, arg in enumerate(args) if at == 0 or args[at - 1] != "-c"]
+    command = next((arg for arg in words if not arg.startswith("-")), "")
     return GitError(f"git {command}: {last}", stderr=message, hint=_hint(message))
 
 

@@ -20,7 +20,10 @@ from typing import NamedTuple
 ZERO = "0" * 40
 # What gitprompt looks at; a mirror may have thousands of refs/pull/* as well.
 ROOTS = ("refs/heads", "refs/tags/prompts", "refs/labels")
-_PACKED = re.compile(r"^([0-9a-f]{40}) (refs/(?:heads|tags/prompts|labels)/[^\n]+)$", re.MULTILINE)
+_PACKED = re.compile(
+    r"^([0-9a-f]{40}) (refs/(?:heads|tags/prompts|labels|remotes/[^/\n]+/labels)/[^\n]+)$",
+    re.MULTILINE,
+)
 _RACY_NS = 50_000_000
 
 _Stamp = tuple[int, int, int, int]
@@ -127,11 +130,15 @@ class Refs:
         return all(_folder_time(path) == mtime for path, mtime in self._folders.items())
 
 
-def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> Refs:
-    """The refs below ROOTS, and HEAD. `before` lends its packed refs if they still hold."""
+def list_refs(
+    git_dir: str, common_dir: str, *, before: Refs | None = None, remote: str | None = None
+) -> Refs:
+    """The refs below ROOTS, and HEAD. `before` lends its packed refs if they still hold. The labels
+    fetched from `remote` stand in for labels that are not here."""
     now = time.time_ns()
     scan = _Scan(common_dir, before._settled if before else {})
-    for root in ROOTS:
+    fetched = f"refs/remotes/{remote}/labels" if remote else ""
+    for root in (*ROOTS, fetched) if fetched else ROOTS:
         scan.folder(root)
     loose, folders = scan.loose, scan.folders
     head_stamp = _stamp(f"{git_dir}/HEAD")
@@ -147,6 +154,8 @@ def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> R
     else:
         # Not splitlines(): a ref may contain characters that Python takes for line ends.
         packed = Packed({ref: oid for oid, ref in _PACKED.findall(_read_text(packed_path))})
+        _let_stand_in(packed, fetched, packed)
+    _let_stand_in(loose, fetched, packed)
     racy = _is_racy(packed_stamp, now) or _is_racy(head_stamp, now)
     racy = racy or any(mtime > now - _RACY_NS for mtime in folders.values())
     return Refs(
@@ -161,6 +170,18 @@ def list_refs(git_dir: str, common_dir: str, *, before: Refs | None = None) -> R
         },
         racy=racy,
     )
+
+
+def _let_stand_in(refs: dict[str, str], fetched: str, packed: Packed) -> None:
+    """Give the labels among the refs that were fetched the names of our own, if we have none, and
+    forget what other remotes have."""
+    for ref in [ref for ref in refs if ref.startswith("refs/remotes/")]:
+        oid = refs.pop(ref)
+        if fetched and ref.startswith(f"{fetched}/"):
+            for namespace in ("refs/labels", "refs/heads/labels"):
+                own = namespace + ref.removeprefix(fetched)
+                if own not in packed:
+                    refs.setdefault(own, oid)
 
 
 class _Scan:

@@ -23,6 +23,7 @@ class Repository:
         self.git_dir = git_dir
         self.common_dir = common_dir
         self.work_tree = work_tree
+        self.labels_of: str | None = None  # the remote whose labels stand in for absent ones
         self._env = dict(env)
 
     @classmethod
@@ -64,7 +65,9 @@ class Repository:
 
     def quarantined(self, extra: Mapping[str, str]) -> Repository:
         """The same repository, seeing also the objects of a push that is not accepted yet."""
-        return Repository(self.git_dir, self.common_dir, self.work_tree, {**self._env, **extra})
+        there = Repository(self.git_dir, self.common_dir, self.work_tree, {**self._env, **extra})
+        there.labels_of = self.labels_of
+        return there
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,7 +91,7 @@ class Repository:
         return ObjectReader(self.git_dir, self._env)
 
     def refs(self, before: Refs | None = None) -> Refs:
-        return list_refs(self.git_dir, self.common_dir, before=before)
+        return list_refs(self.git_dir, self.common_dir, before=before, remote=self.labels_of)
 
     def is_unchanged(self, since: Refs) -> bool:
         return since.is_current(self.git_dir, self.common_dir)

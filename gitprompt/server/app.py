@@ -21,6 +21,8 @@ from gitprompt.catalog import Catalog
 from gitprompt.clock import Clock, now
 from gitprompt.config import ServerSettings
 from gitprompt.counting import Counting
+from gitprompt.drivers import Driver
+from gitprompt.drivers.clone import FollowingClone
 from gitprompt.errors import (
     BadRequest,
     GitpromptError,
@@ -37,6 +39,7 @@ from gitprompt.ledger import note_tampering, settle_pending
 from gitprompt.metrics import OTHER
 from gitprompt.publishing import Publishing
 from gitprompt.pushes import Pushes
+from gitprompt.registry import remotes
 from gitprompt.registry.sync import Progress, Sync
 from gitprompt.server.api import hot_path
 from gitprompt.server.api import sync as sync_rows
@@ -79,7 +82,8 @@ def sidecar(
 ) -> Iterator[Sidecar]:
     """Everything, open and in sync; closed again at the end. Holds the data directory meanwhile."""
     require_git()
-    driver = drivers.make(settings.driver)
+    in_place = _in_place(settings)
+    driver = _driver(settings, in_place)
     parse_root_path(settings.root_path)
     parse_proxies(settings.trusted_proxies)  # what is wrong is reported before anything is made
     if settings.database_url:
@@ -124,7 +128,7 @@ def sidecar(
                 clock=clock,
                 metrics=metrics,
                 tracing=tracing,
-                in_place=_in_place(settings),
+                in_place=in_place,
                 on_tampering=partial(note_tampering, database, clock),
             )
             if not settings.repo:
@@ -207,7 +211,18 @@ def _in_place(settings: ServerSettings) -> Repository | None:
         return None
     if not os.path.isdir(settings.repo):
         raise SetupError(f"{settings.repo} is not a directory", hint="Give --repo a repository.")
-    return Repository.open(settings.repo)
+    repository = Repository.open(settings.repo)
+    if repository.work_tree is not None:
+        repository.labels_of = remotes.default_remote(repository)
+    return repository
+
+
+def _driver(settings: ServerSettings, in_place: Repository | None) -> Driver:
+    if not settings.fetch:
+        return drivers.make(settings.driver)
+    if in_place is None or in_place.work_tree is None:
+        raise SetupError("--fetch is for a clone that is served with --repo")
+    return FollowingClone(remotes.choose_remote(in_place))
 
 
 class Sidecar:

@@ -34,6 +34,9 @@ class Mirror:
         self.then_moves_here = then_moves_here
         self.refs_here: list[str] = []
 
+    def expect(self, workspace: str) -> None:
+        """It is asked anyway."""
+
     def fetch(self, workspace: str, repository: Repository) -> None:
         """There is nothing new."""
 

@@ -135,7 +135,7 @@ def test_what_a_killed_process_left_is_removed_and_told(
 
 
 def test_an_unknown_route_is_told_in_the_envelope_with_its_request(application: Sidecar) -> None:
-    for path in ("/", "/v1", "/v1/nothing", "/v1/labels//", "/webhooks/github/more"):
+    for path in ("/nothing", "/v1", "/v1/nothing", "/v1/labels//", "/webhooks/github/more"):
         answer = asked(application, path, **{"X-Request-Id": "mine-1"})
         assert answer.status_code == 404, path
         assert answer.json() == {

@@ -38,6 +38,7 @@ async def write(context: Context, call: Call) -> dict[str, Any]:
         raise NotFound(f"Workspace {workspace} not found", hint="Its first push makes it.")
     entry = call.actor.did("sync", context.clock())
     await context.database.write(entry)
+    context.driver.expect(workspace)
     await context.workspaces.reconcile(workspace)
     return state_of(context, workspace)
 

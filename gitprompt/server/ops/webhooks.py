@@ -106,7 +106,7 @@ class Webhooks:
         event = request.headers.get(dialect.event, "") if dialect.event else ""
         if dialect.pokes and event not in dialect.pokes:
             return Json({"message": "Event ignored", "event": event})
-        poke = asyncio.create_task(self._context.workspaces.poke())
+        poke = asyncio.create_task(self._context.workspaces.poke(news=True))
         self._pokes.add(poke)
         poke.add_done_callback(self._pokes.discard)
         return Json({"message": "Sync triggered"})

@@ -114,6 +114,9 @@ class Stuck:
     is_mirror = False
     release = threading.Event()
 
+    def expect(self, workspace: str) -> None:
+        """It is asked anyway."""
+
     def fetch(self, workspace: str, repository: Repository) -> None:
         """The origin is here."""
 

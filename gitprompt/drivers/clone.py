@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person's clone that is served in place and follows its remote: what plain git can do for a forge.
+
+It fetches when a webhook says so, and else once a minute. Branches of the clone and its work tree are
+never touched; a version tag is never moved.
+"""
+
+from __future__ import annotations
+
+import time
+
+from gitprompt.drivers.filesystem import Filesystem
+from gitprompt.errors import GitError, OriginUnreachable
+from gitprompt.git.process import git
+from gitprompt.git.repository import Repository
+
+EVERY_SECONDS = 60.0
+# Nobody is there to be asked, and nobody wants a clone to be packed behind their back.
+_SILENT = {"GIT_ASKPASS": "true", "SSH_ASKPASS": "true", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
+_OPTIONS = (
+    "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+    "-c", "http.lowSpeedLimit=100", "-c", "http.lowSpeedTime=30",
+)  # fmt: skip
+
+
+class FollowingClone(Filesystem):
+    """Writes over HTTP and pushes are for the clone itself, as with `Filesystem`."""
+
+    name = "clone"
+
+    def __init__(self, remote: str) -> None:
+        self.remote = remote
+        self._next = 0.0
+
+    def expect(self, workspace: str) -> None:
+        self._next = 0.0
+
+    def fetch(self, workspace: str, repository: Repository) -> None:
+        """Raises OriginUnreachable; until the next time is due nobody is asked again."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY_SECONDS
+        specs = (
+            f"+refs/heads/*:refs/remotes/{self.remote}/*",
+            f"+refs/labels/*:refs/remotes/{self.remote}/labels/*",
+            "refs/tags/prompts/*:refs/tags/prompts/*",
+        )
+        try:
+            git(
+                [*_OPTIONS, "fetch", "--no-tags", "--no-write-fetch-head",
+                 "--no-recurse-submodules", self.remote, *specs],
+                cwd=repository.work_tree or repository.git_dir,
+                env={**repository.environment, **_SILENT},
+            )  # fmt: skip
+        except GitError as error:
+            said = f"{self.remote}: {error.message}"
+            if "would clobber existing tag" in error.stderr:
+                said = f"{self.remote} has other objects under version tags that are here already"
+            raise OriginUnreachable(said, stderr=error.stderr, hint=error.hint) from error
