@@ -107,6 +107,12 @@ class ServerSettings:
     forward_traces: str = _setting(
         "no", "GITPROMPT_FORWARD_TRACES", "yes: pass ingested spans on to the OTLP endpoint too."
     )
+    log_requests: str = _setting(
+        "changes",
+        "GITPROMPT_LOG_REQUESTS",
+        "A line for each request at level info: all, none, or changes: what changes prompts, labels,"
+        " suites or keys, and what is refused.",
+    )
     log_level: str = _setting("info", "LOG_LEVEL", "debug (each request), info, warning or error.")
     log_format: str = _setting("text", "LOG_FORMAT", "text or json.")
     salt: str = _setting(
@@ -168,6 +174,8 @@ def server_settings(
         raise UsageError(f"log format '{settings.log_format}' is neither text nor json")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise UsageError(f"log level '{settings.log_level}' is not debug, info, warning or error")
+    if settings.log_requests not in ("all", "changes", "none"):
+        raise UsageError(f"log requests '{settings.log_requests}' is not all, changes or none")
     if settings.metrics_auth not in ("auto", "none", "token"):
         raise UsageError(f"metrics auth '{settings.metrics_auth}' is not auto, none or token")
     if settings.forward_traces not in ("yes", "no"):

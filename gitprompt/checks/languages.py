@@ -15,14 +15,15 @@ from gitprompt.core.variables import declared
 
 CODES: dict[str, Severity] = {"template-language": "warning"}
 NEEDS_SHAPE = True
-_JINJA = re.compile(
+# `re` compiles these when a text first needs them, and keeps them: a hook sees few such texts.
+_JINJA = (
     r"\{%[-+]?\s*(?:if|elif|else|endif|for|endfor|set|block|include|macro|raw)\b[^%\n]{0,200}%\}"
 )
-_DOLLAR = re.compile(r"(?<![\\$])\$\{([^\W\d]\w*)\}")
+_DOLLAR = r"(?<![\\$])\$\{([^\W\d]\w*)\}"
 # What stands alone in braces, after what prose has before it: a space, a quote, a tag.
-_BARE = re.compile(r"(?<![\w\\$@^}{)\]])\{([^\W\d]\w*)\}(?!\})")
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
-_CODE_LINE = re.compile(
+_BARE = r"(?<![\w\\$@^}{)\]])\{([^\W\d]\w*)\}(?!\})"
+_CODE = r"(?s:```.*?(?:```|\Z))|`[^`\n]*`"
+_CODE_LINE = (
     r"[;=]\s*$|=>|^\s*(?:import|export|from|const|let|var|function|class|def|return|if|for|while)\b"
     r"|\\[A-Za-z]+"
 )
@@ -54,11 +55,11 @@ def _foreign(content: str, names: AbstractSet[str]) -> Iterator[tuple[str, str, 
     is_mustache = "{{" in content
     prose = content
     if not is_mustache or "{%" in content or "${" in content:
-        prose = _CODE.sub(lambda match: " " * len(match[0]), content)
-    match = _JINJA.search(prose) if "{%" in prose else None
+        prose = re.sub(_CODE, lambda match: " " * len(match[0]), content)
+    match = re.search(_JINJA, prose) if "{%" in prose else None
     if match is not None:
         yield f"'{match[0][:60]}'", _SECTIONS, match.start()
-    match = _DOLLAR.search(prose) if "${" in prose else None
+    match = re.search(_DOLLAR, prose) if "${" in prose else None
     if match is not None:
         yield f"'{match[0]}'", f"Write {{{{{match[1]}}}}}.", match.start()
     if not is_mustache:
@@ -79,9 +80,9 @@ def _foreign(content: str, names: AbstractSet[str]) -> Iterator[tuple[str, str, 
 def _bare(prose: str) -> re.Match[str] | None:
     """A name alone in braces, if all braces of the text are of that kind: JSON, LaTeX and code have
     others too."""
-    matches = list(_BARE.finditer(prose))
+    matches = list(re.finditer(_BARE, prose))
     if not matches or len(matches) != prose.count("{") or len(matches) != prose.count("}"):
         return None
     lines = prose.split("\n")
-    is_code = any("{" in line and _CODE_LINE.search(line) for line in lines)
+    is_code = any("{" in line and re.search(_CODE_LINE, line) for line in lines)
     return None if is_code else matches[0]

@@ -11,7 +11,7 @@ import click
 
 from gitprompt.cli.output import Styled, json_option, say, write_json
 from gitprompt.cli.read import registry
-from gitprompt.core.diff import Change, compare, deserved_bump, segments
+from gitprompt.core.diff import Change, compare, deserved_bump, hunks, segments
 from gitprompt.core.messages import is_placeholder, role_of
 from gitprompt.registry.clone import parse_selector
 
@@ -66,12 +66,27 @@ def _write_messages(change: Change) -> None:
         for line in f"[{role_of(message)}] {_content(message)}".rstrip().split("\n"):
             say(Styled(f"    {mark} {line}", fg=tint))
         return
-    pieces = segments(_content(before), _content(after))
-    _side("-", "red", [(op, text) for op, text in pieces if op != "insert"])
-    _side("+", "green", [(op, text) for op, text in pieces if op != "delete"])
+    old, new = _content(before), _content(after)
+    parts = hunks(old, new)
+    for hunk in parts:
+        if hunk.line > 1 or len(parts) > 1:
+            say(Styled(f"    @@ line {hunk.line}", fg="cyan"))
+        for was, now in hunk.parts:
+            _write_part(was, now)
     for key in sorted({*before, *after} - {"content", "role"}):
         if before.get(key) != after.get(key):
             say(f"    {key}: {before.get(key)!r} → {after.get(key)!r}")
+
+
+def _write_part(was: str, now: str) -> None:
+    """Lines that differ, one side below the other, or lines that are around them."""
+    if was == now:
+        for line in was.split("\n"):
+            say(f"      {line}".rstrip())
+        return
+    pieces = segments(was, now)
+    _side("-", "red", [(op, text) for op, text in pieces if op != "insert"])
+    _side("+", "green", [(op, text) for op, text in pieces if op != "delete"])
 
 
 def _content(message: Mapping[str, Any]) -> str:

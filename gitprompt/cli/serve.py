@@ -29,7 +29,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
                 setting.name,
                 flag_value="yes",
                 default=None,
-                help=f"{setting.metadata['help']}  [env: {setting.metadata['env']}]",
+                help=f"{setting.metadata['help']}  [env: {setting.metadata['env']}; default: no]",
             )(function)
             continue
         default = setting.default if setting.default != "" else "unset"

@@ -8,17 +8,16 @@ files of the work tree. A test pins the modules.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from gitprompt import checks, formats
 from gitprompt.checks.subject import Publication
 from gitprompt.cli.examination import Input, Report, Request
 from gitprompt.cli.outcome import use_color
 from gitprompt.core.document import (
+    FRAGMENTS,
     PROMPTS,
     SETTINGS,
     SUFFIXES,
@@ -36,7 +35,6 @@ from gitprompt.errors import UsageError
 from gitprompt.formats import fragments
 from gitprompt.git import peek
 
-_IN_FRAGMENTS = re.compile(r"(?:^|/)prompts/_fragments/")
 PARALLEL_FROM = 200  # files; below that a second process costs more than it saves
 
 
@@ -72,12 +70,16 @@ def examine(request: Request) -> Report:
     return Report(len(inputs), findings)
 
 
-class Surroundings(NamedTuple):
-    """What a document is judged with: the top of the work tree, the settings and the fragments."""
+class Surroundings:
+    """What a document is judged with: the top of the work tree, the settings and the fragments. A
+    NamedTuple takes a third of a millisecond to define, which a hook need not pay."""
 
-    top: str
-    settings: Settings
-    source: fragments.Source
+    __slots__ = ("settings", "source", "top")
+
+    def __init__(self, top: str, settings: Settings, source: fragments.Source) -> None:
+        self.top = top
+        self.settings = settings
+        self.source = source
 
 
 # Which files
@@ -121,7 +123,7 @@ def _below(folder: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = os.path.join(parent, name)
-            if name.endswith(SUFFIXES) or (name.endswith(".md") and _IN_FRAGMENTS.search(path)):
+            if name.endswith(SUFFIXES) or (name.endswith(".md") and FRAGMENTS in path):
                 yield path
 
 

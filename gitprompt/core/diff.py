@@ -32,6 +32,7 @@ _RANK: dict[Bump, int] = {"patch": 0, "minor": 1, "major": 2}
 _WORDING = frozenset({"description", "tags", "metadata", "deprecated", "tests"})
 _STRUCTURE = frozenset({"name", "version", "messages", "variables"})
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
+_CONTEXT = 3  # lines around a change
 _MAX_TOKENS = 2_000  # per side; SequenceMatcher is quadratic
 
 
@@ -74,6 +75,29 @@ def segments(before: str, after: str) -> list[Segment]:
         if j1 < j2:
             result.append(("insert", "".join(new[j1:j2])))
     return result
+
+
+class Hunk(NamedTuple):
+    """Lines that differ, with a few around them. `line` is where the new text has it, from 1. `parts`
+    are (text before, text after), equal for what is around."""
+
+    line: int
+    parts: tuple[tuple[str, str], ...]
+
+
+def hunks(before: str, after: str) -> list[Hunk]:
+    """Where two texts differ, line by line. Very long ones are one hunk."""
+    old, new = before.split("\n"), after.split("\n")
+    if max(len(old), len(new)) > _MAX_TOKENS:
+        return [Hunk(1, ((before, after),))]
+    groups = SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_CONTEXT)
+    return [
+        Hunk(
+            group[0][3] + 1,
+            tuple(("\n".join(old[i1:i2]), "\n".join(new[j1:j2])) for _, i1, i2, j1, j2 in group),
+        )
+        for group in groups
+    ]
 
 
 def _messages(before: Document, after: Document) -> Iterator[Change]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Set
 from functools import lru_cache
 from typing import Any
@@ -36,6 +35,8 @@ def is_variable_name(name: str) -> bool:
     """
     if name.isascii():
         return _ASCII_NAME.match(name) is not None
+    import unicodedata  # half a millisecond, which names in ASCII need not pay
+
     kinds = [unicodedata.category(char)[0] for char in name]
     return (
         len(name) <= _MAX_NAME

@@ -9,10 +9,8 @@ each line of the text its indentation, as Mustache's partials do. A fragment may
 
 from __future__ import annotations
 
-import copy
 import os
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -63,7 +61,7 @@ class Inclusion(NamedTuple):
         pieces = self.pieces.get(where)
         if pieces is None:
             return offset, ""
-        piece = pieces[bisect_right(pieces, offset, key=lambda piece: piece.start) - 1]
+        piece = next(piece for piece in reversed(pieces) if piece.start <= offset)
         shift = 0 if piece.fragment else offset - piece.start
         return piece.origin + shift, piece.fragment
 
@@ -90,13 +88,18 @@ def include(document: Any, source: Source | None) -> Inclusion:
         expansion.expand_at(where, text)
     if expansion.troubles:
         return Inclusion(document, tuple(expansion.troubles), expansion.files)
-    changed = copy.deepcopy(document)
     for where, text in expansion.texts.items():
-        at = changed
-        for key in where[:-1]:
-            at = at[key]
-        at[where[-1]] = text
-    return Inclusion(changed, (), expansion.files, expansion.pieces)
+        document = _with(document, where, text)
+    return Inclusion(document, (), expansion.files, expansion.pieces)
+
+
+def _with(value: Any, where: Where, text: str) -> Any:
+    """A copy with a text in place; what is beside the way to it is shared."""
+    if not where:
+        return text
+    changed: Any = dict(value) if isinstance(value, dict) else list(value)
+    changed[where[0]] = _with(value[where[0]], where[1:], text)
+    return changed
 
 
 def include_in_fragment(name: str, text: str, source: Source | None) -> Inclusion:
@@ -226,7 +229,7 @@ def _check_delimiters(text: str) -> None:
         )
 
 
-_END_OF_LINE = re.compile(r"[ \t]*(\n|\r\n|\Z)")
+_END_OF_LINE = r"[ \t]*(\n|\r\n|\Z)"
 
 
 def _replaced(text: str, replaced: Sequence[tuple[Tag, str]]) -> tuple[str, Sequence[Piece]]:
@@ -237,7 +240,7 @@ def _replaced(text: str, replaced: Sequence[tuple[Tag, str]]) -> tuple[str, Sequ
     for tag, inner in replaced:
         begin, end = tag.offset, text.index("}}", tag.offset) + 2
         line = text.rfind("\n", 0, begin) + 1
-        rest = _END_OF_LINE.match(text, end)
+        rest = re.compile(_END_OF_LINE).match(text, end)
         if rest is not None and not text[line:begin].strip(" \t"):  # alone on its line
             if inner:
                 inner = inner.replace("\n", "\n" + text[line:begin])

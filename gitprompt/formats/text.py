@@ -48,12 +48,12 @@ def decode(data: bytes) -> str:
     return text
 
 
-_MARKERS = re.compile(r"^<{7} .*?^={7}$.*?^>{7} ", re.MULTILINE | re.DOTALL)
+_MARKERS = r"(?sm)^<{7} .*?^={7}$.*?^>{7} "
 
 
 def refuse_conflict_markers(text: str) -> None:
     """Raise FormatError if a merge has left its markers in a file."""
-    match = _MARKERS.search(text)
+    match = re.search(_MARKERS, text)
     if match is not None:
         line, column = position(text[: match.start()])
         raise FormatError(

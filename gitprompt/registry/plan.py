@@ -50,9 +50,9 @@ class Plan(NamedTuple):
 
 
 def plan(
-    refs: Refs, known: Known, pins: Callable[[str, str], Pin | None], settings: Settings
+    refs: Refs, known: Known, pins: Callable[[str, str], Pin | None] | None, settings: Settings
 ) -> Plan:
-    """`pins` gives the pin of a version, by name and version."""
+    """`pins` gives the pin of a version, by name and version; None if there are none at all."""
     left = None
     if known.settings is not None and known.settings.namespace != settings.namespace:
         left = known.settings.namespace
@@ -65,7 +65,7 @@ def plan(
     for ref in sorted(changed):
         oid = refs.get(ref)
         if ref.startswith(TAG_PREFIX):
-            pin = pins(*split_tag_ref(ref))
+            pin = pins(*split_tag_ref(ref)) if pins is not None else None
             if pin is not None:
                 pinned.append(PinnedTag(ref, pin, oid))
             elif oid is not None:

@@ -130,9 +130,9 @@ class Sync:
         changed = refs.changed_since(before)
         return row, Known(changed, rejected, row.settings if row else None)
 
-    def _pins(self, workspace: str) -> Callable[[str, str], Pin | None]:
+    def _pins(self, workspace: str) -> Callable[[str, str], Pin | None] | None:
         if not self._database.read_now(AnyPin(workspace)):
-            return lambda _name, _version: None
+            return None
         return partial(self._database.pin, workspace)
 
     def refs(self, workspace: str) -> Refs | None:
@@ -328,9 +328,10 @@ class _Application:
 
     def _contested(self, fresh: Sequence[tuple[str, str]]) -> set[str]:
         """The new tags of which only some can be served: case twins, equal precedence."""
-        by_name: dict[str, list[str]] = {}
+        by_name: dict[str, dict[str, str]] = {}
         for ref, _ in fresh:
-            by_name.setdefault(split_tag_ref(ref)[0], []).append(ref)
+            name, version = split_tag_ref(ref)
+            by_name.setdefault(name, {})[ref] = version
         spellings: dict[str, list[str]] = {}
         for name in by_name:
             spellings.setdefault(fold(name), []).append(name)
@@ -342,9 +343,9 @@ class _Application:
             for ref in by_name[name]
         }
 
-    def _is_contested(self, name: str, refs: Sequence[str]) -> bool:
-        """Whether two of a prompt's tags, new or indexed, cannot both be served."""
-        versions = [version for _, version in map(split_tag_ref, refs) if is_version(version)]
+    def _is_contested(self, name: str, tags: Mapping[str, str]) -> bool:
+        """Whether two of a prompt's tags (ref → version), new or indexed, cannot both be served."""
+        versions = list(filter(is_version, tags.values()))
         if len({precedence(version) for version in versions}) < len(versions):
             return True
         if self.row is None and not self.prompts:

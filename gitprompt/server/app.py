@@ -47,7 +47,7 @@ from gitprompt.server.api.hot_path import HotPath
 from gitprompt.server.context import Context
 from gitprompt.server.git import smart_http
 from gitprompt.server.http.auth import Authenticator
-from gitprompt.server.http.entrance import LOCALLY, Entrance
+from gitprompt.server.http.entrance import KEY_NAME, LOCALLY, Entrance
 from gitprompt.server.http.limits import Limiter
 from gitprompt.server.http.proxies import TrustedProxies, below, parse_proxies, parse_root_path
 from gitprompt.server.http.surface import ENVELOPE, routes
@@ -235,6 +235,7 @@ class Sidecar:
         self._turns = Turns()
         proxies = parse_proxies(context.settings.trusted_proxies)
         self._proxies = TrustedProxies(proxies) if proxies else None
+        self._log_requests = context.settings.log_requests
         self._root_path = parse_root_path(context.settings.root_path)
         self._metrics_at = (
             metrics_address(context.settings) if context.settings.metrics_addr else None
@@ -283,12 +284,18 @@ class Sidecar:
             await self._lifespan(receive, send)
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begin, status = perf_counter(), _GONE
+        begin, status, size = perf_counter(), _GONE, 0
+        rid = b""
 
         def watched(message: Message) -> Awaitable[None]:
-            nonlocal status
+            nonlocal status, size, rid
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if self._log_requests != "none":
+                    headers = message.get("headers", ())
+                    rid = next((value for key, value in headers if key == b"x-request-id"), b"")
+            else:
+                size += len(message.get("body", b""))
             return send(message)
 
         await self._http(scope, receive, watched)
@@ -298,9 +305,19 @@ class Sidecar:
         self.context.metrics.record_http(method, route, status, seconds)
         if self.context.tracing is not None:
             self.context.tracing.request(scope["headers"], method, route, status, seconds)
-        if log.logger.isEnabledFor(10):
-            ms = round(seconds * 1000, 2)
-            log.event(10, "request", method=scope["method"], path=scope["path"], ms=ms)
+        if self._log_requests == "all" or (
+            self._log_requests == "changes" and (status >= 400 or _changes(method, route))
+        ):
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                bytes=size,
+                ms=round(seconds * 1000, 2),
+                key=scope.get(KEY_NAME, ""),
+                request_id=rid.decode("latin-1"),
+            )
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -380,6 +397,17 @@ class Sidecar:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _changes(method: str, route: str) -> bool:
+    """Whether a request may change what is in Git, or who may: telemetry is neither."""
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return False
+    return not route.startswith(_TELEMETRY) and not route.endswith(_READS)
+
+
+_TELEMETRY = ("/v1/traces", "/v1/logs", "/v1/runs", "/v1/metrics")
+_READS = ("/results", "/render", "/git-upload-pack")
 
 
 def _ours(error: HTTPException) -> GitpromptError:

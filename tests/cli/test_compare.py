@@ -75,15 +75,15 @@ def test_messages_that_come_or_go_are_shown_whole(diff: Diff) -> None:
     assert removed[:2] == ["- messages[1]  (minor)", "    - [assistant] First line"]
 
 
-def test_a_message_that_changed_has_two_sides_without_the_empty_lines(diff: Diff) -> None:
+def test_a_message_that_changed_has_two_sides_and_what_is_around_them(diff: Diff) -> None:
     before = {**USER, "content": "One {{name}}\n\ntwo"}
     after = {**USER, "content": "One {{name}}\n\nthree"}
     outcome = diff({"messages": [before]}, {"messages": [after]})
     assert outcome.out.splitlines()[:5] == [
         "~ messages[0]  (patch)",
-        "    - One {{name}}",
+        "      One {{name}}",
+        "",
         "    - two",
-        "    + One {{name}}",
         "    + three",
     ]
 
@@ -127,3 +127,28 @@ def test_each_side_needs_a_document(cli: Cli, published: Clone) -> None:
     assert cli("diff", "welcome").code == 2
     refused = cli("diff", "welcome@1.0.0", "welcome@1.1.0")
     assert (refused.code, "Published: 1.0.0" in refused.err) == (1, True)
+
+
+def test_a_long_message_is_shown_where_it_differs_with_a_few_lines_around(diff: Diff) -> None:
+    lines = [f"Rule {number}." for number in range(1, 101)]
+    changed = [*lines]
+    changed[49], changed[89] = "Rule fifty.", "Rule 90, and more."
+    del changed[95]
+    outcome = diff(
+        {"messages": [{"role": "system", "content": "\n".join(lines)}]},
+        {"messages": [{"role": "system", "content": "\n".join(changed)}]},
+    )
+    assert outcome.out.splitlines()[1:] == [
+        "    @@ line 47",
+        "      Rule 47.", "      Rule 48.", "      Rule 49.",
+        "    - Rule 50.", "    + Rule fifty.",
+        "      Rule 51.", "      Rule 52.", "      Rule 53.",
+        "    @@ line 87",
+        "      Rule 87.", "      Rule 88.", "      Rule 89.",
+        "    - Rule 90.", "    + Rule 90, and more.",
+        "      Rule 91.", "      Rule 92.", "      Rule 93.", "      Rule 94.", "      Rule 95.",
+        "    - Rule 96.",
+        "      Rule 97.", "      Rule 98.", "      Rule 99.",
+        "",
+        "This deserves a patch version.",
+    ]  # fmt: skip

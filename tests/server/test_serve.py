@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -182,7 +183,8 @@ def test_keys_survive_a_restart_and_need_their_salt(own: Server) -> None:
 
 
 def test_logs_are_json_when_asked_and_never_carry_keys(tmp_path: Path, published: Clone) -> None:
-    server = Server(tmp_path / "data", "--log-format", "json", "--log-level", "debug").start()
+    options = ("--log-format", "json", "--log-level", "debug", "--log-requests", "all")
+    server = Server(tmp_path / "data", *options).start()
     try:
         published.push_all(server.remote())
         server.request("/v1/prompts/welcome?variables[name]=%0Ainjected")
@@ -353,3 +355,39 @@ def test_it_serves_below_a_path_whether_or_not_a_proxy_takes_it_off(tmp_path: Pa
         )
     finally:
         server.stop()
+
+
+def requests_of(server: Server) -> list[dict[str, Any]]:
+    lines = map(json.loads, server.logged().splitlines())
+    return [line for line in lines if line["message"] == "request"]
+
+
+def test_what_changes_something_or_is_refused_is_logged_with_who_asked(
+    tmp_path: Path, published: Clone
+) -> None:
+    server = Server(tmp_path / "data", "--log-format", "json").start()
+    try:
+        published.push_all(server.remote())
+        key, headers = server.key(), {"Content-Type": "application/json", "X-Request-Id": "mine"}
+        server.request("/v1/prompts", key=key)
+        server.request("/v1/metrics", method="POST", key=key, headers=headers, content=b'{"name": "a", "value": 1}')  # fmt: skip
+        server.request("/v1/prompts/a%0Ab", key=key)
+        server.request("/v1/prompts/welcome/labels/x", method="PUT", key=key, headers=headers,
+                       content=b'{"version_tag": "1.0.0"}')  # fmt: skip
+        eventually(lambda: len(requests_of(server)) >= 3)
+        push, refused, label = (line for line in requests_of(server) if line["status"] != 401)
+        assert (push["path"], push["status"]) == ("/git/default.git/git-receive-pack", 200)
+        assert (refused["path"], refused["status"]) == ("/v1/prompts/a\nb", 404)
+        assert (label["method"], label["key"], label["request_id"]) == ("PUT", "key", "mine")
+        assert label["bytes"] > 0
+        assert label["ms"] > 0
+    finally:
+        server.stop()
+
+
+def test_a_line_of_a_log_is_one_line_whatever_was_asked(own: Server) -> None:
+    own.request("/v1/prompts/a%0Aforged%1B[2J", key=own.key())
+    eventually(lambda: "forged" in own.logged())
+    (line,) = [line for line in own.logged().splitlines() if "forged" in line]
+    assert "request" in line
+    assert "\x1b" not in line

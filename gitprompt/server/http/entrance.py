@@ -12,6 +12,7 @@ from gitprompt.server.http.limits import Limiter
 from gitprompt.server.http.wire import RawHeaders
 
 LOCALLY = "gitprompt.locally"  # in the scope of what came over the Unix socket
+KEY_NAME = "gitprompt.key"  # in the scope of what was admitted: the name of its key
 
 
 class Admitted(NamedTuple):
@@ -37,6 +38,7 @@ class Entrance:
             principal = self._authenticator.authenticate_locally(headers)
         else:
             principal = await self._authenticator.authenticate(headers, workspace=workspace)
+        scope[KEY_NAME] = principal.key_name
         if needed is not None:
             principal.require(needed)
         return Admitted(principal, headers, self._limiter.admit(principal))
