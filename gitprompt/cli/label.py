@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import click
@@ -130,31 +131,42 @@ def _load(found: Clone, ref: str, tip: str, namespace: str) -> tuple[LabelHistor
     return LabelHistory(name, text, tip, (LabelMove(commit.oid, version, None, "", "", 0),)), False
 
 
-def _move(place: LabelPlace, version: Version | None, reason: str, *, sign: bool) -> None:
-    """Make the move, push it if that was asked for, and say so."""
+def _move(
+    moves: Sequence[tuple[LabelPlace, Version | None]], reason: str, *, sign: bool, later: str
+) -> None:
+    """Make the moves, all or none, push them if that was asked for, and say so. `later` is the
+    command that pushes what is only moved here."""
+    first = moves[0][0]
+    repository, remote = first.registry.repository, first.remote
+    author = refwrites.identity(repository)
+    updates = [
+        refwrites.label_update(
+            repository, place.name, place.label, version, current=place.current, local=place.local,
+            author=author, reason=reason, namespace=place.registry.settings.namespace, sign=sign,
+        )
+        for place, version in moves
+    ]  # fmt: skip
+    refwrites.move_refs(repository, updates, message=f"gitprompt: move {first.label}")
+    if remote is not None:
+        theirs = [
+            RefUpdate(update.ref, place.remote_tip or ZERO, update.new)
+            for update, (place, _) in zip(updates, moves, strict=True)
+        ]
+        remotes.push(repository, remote, theirs, undo=updates)
+        for update in updates:
+            repository.git("update-ref", remotes.tracking_ref(remote, update.ref), update.new)
+    for place, version in moves:
+        before = place.current.version if place.current else None
+        arrow = f"{before or 'none'} → {version.version if version else 'none'}"
+        done(f"{place.name} {place.label}: {arrow}")
+    if remote is None and repository.remotes():
+        say(f"Not pushed yet: {later}")
+
+
+def _move_one(place: LabelPlace, version: Version | None, reason: str, *, sign: bool) -> None:
     repository = place.registry.repository
-    update = refwrites.move_label(
-        repository,
-        place.name,
-        place.label,
-        version,
-        current=place.current,
-        local=place.local,
-        author=refwrites.identity(repository),
-        reason=reason,
-        namespace=place.registry.settings.namespace,
-        sign=sign,
-    )
-    if place.remote is not None:
-        theirs = RefUpdate(place.ref, place.remote_tip or ZERO, update.new)
-        remotes.push(repository, place.remote, [theirs], undo=[update])
-        tracking = remotes.tracking_ref(place.remote, place.ref)
-        repository.git("update-ref", tracking, update.new)
-    before = place.current.version if place.current else None
-    arrow = f"{before or 'none'} → {version.version if version else 'none'}"
-    done(f"{place.name} {place.label}: {arrow}")
-    if place.remote is None and repository.remotes():
-        say(f"Not pushed yet: git push {repository.remotes()[0]} {place.ref}")
+    remote = remotes.default_remote(repository) or "REMOTE"
+    _move([(place, version)], reason, sign=sign, later=f"git push {remote} {place.ref}")
 
 
 def _published(place: LabelPlace, version: str) -> Version:
@@ -224,7 +236,7 @@ def set_(
     if now == target.version and place.is_valid:
         say(f"{name} {text} is at {target.version} already.")
         return
-    _move(place, target, reason, sign=sign)
+    _move_one(place, target, reason, sign=sign)
 
 
 def _version_of(place: LabelPlace, text: str) -> str:
@@ -260,7 +272,7 @@ def _promote(
         tips = remotes.fetch_labels(repository, target, namespace)
     else:
         meet_remotes(repository)
-    moves: list[tuple[LabelPlace, Version]] = []
+    moves: list[tuple[LabelPlace, Version | None]] = []
     behind = 0
     names = [name for name in _names_with(clone, source) if name.startswith(prefix)]
     with progress("reading", len(names)) as advance:
@@ -282,32 +294,9 @@ def _promote(
             else f"No prompt has {source}."
         )
         return
-    author = refwrites.identity(repository)
-    updates = [
-        refwrites.label_update(
-            repository, place.name, text, version, current=place.current, local=place.local,
-            author=author, reason=reason or f"From {source}", namespace=namespace, sign=sign,
-        )
-        for place, version in moves
-    ]  # fmt: skip
-    refwrites.move_refs(repository, updates, message=f"gitprompt: {text} from {source}")
-    if target is not None:
-        theirs = [
-            RefUpdate(update.ref, place.remote_tip or ZERO, update.new)
-            for update, (place, _) in zip(updates, moves, strict=True)
-        ]
-        remotes.push(repository, target, theirs, undo=updates)
-        for update in updates:
-            repository.git("update-ref", remotes.tracking_ref(target, update.ref), update.new)
-    for place, version in moves:
-        before = place.current.version if place.current else None
-        done(f"{place.name} {text}: {before or 'none'} → {version.version}")
-    if target is None and repository.remotes():
-        say(f"Not pushed yet: gitprompt label set {_again(prefix)} --from {source} {text} --push")
-
-
-def _again(prefix: str) -> str:
-    return f"--prefix {prefix}" if prefix else "--all"
+    again = f"--prefix {prefix}" if prefix else "--all"
+    later = f"gitprompt label set {again} --from {source} {text} --push"
+    _move(moves, reason or f"From {source}", sign=sign, later=later)
 
 
 def _names_with(clone: Clone, label: str) -> list[str]:
@@ -351,7 +340,7 @@ def rollback(
             f"{name} {text} had no version before {moves[0].version}", hint="Say which: --to V"
         )
     target = _published(place, version)
-    _move(place, target, reason or f"Roll back from {moves[0].version or 'none'}", sign=sign)
+    _move_one(place, target, reason or f"Roll back from {moves[0].version or 'none'}", sign=sign)
 
 
 def _refuse_to_undo(label: LabelHistory) -> None:
@@ -384,7 +373,7 @@ def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | 
     place = _open(name, text, push=push, remote=remote)
     if place.current is None or place.current.version is None:
         raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
-    _move(place, None, reason, sign=sign)
+    _move_one(place, None, reason, sign=sign)
 
 
 @label.command("list")

@@ -151,29 +151,6 @@ def _exists(release: Release) -> Conflict:
     )
 
 
-def move_label(
-    repository: Repository,
-    name: str,
-    label: str,
-    version: Version | None,
-    *,
-    current: LabelHistory | None,
-    local: str | None,
-    author: Signature,
-    reason: str = "",
-    namespace: str = "refs/labels",
-    sign: bool = False,
-) -> RefUpdate:
-    """Make and do one `label_update`; somebody else's move in between raises Conflict."""
-    update = label_update(
-        repository, name, label, version, current=current, local=local, author=author,
-        reason=reason, namespace=namespace, sign=sign,
-    )  # fmt: skip
-    target = version.version if version else "none"
-    move_refs(repository, [update], message=f"gitprompt: {label} → {target}")
-    return update
-
-
 def label_update(
     repository: Repository,
     name: str,

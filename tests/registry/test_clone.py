@@ -13,6 +13,7 @@ from gitprompt.git.repository import Repository
 from gitprompt.registry import clone as clones
 from gitprompt.registry import refwrites
 from gitprompt.registry.clone import Resolved, Selector, parse_selector
+from tests.registry.moving import move_label
 from tests.world import WELCOME, Clone
 
 TRACKED = "refs/remotes/origin/labels/welcome@production"
@@ -45,7 +46,7 @@ def move(clone: Clone, version: str | None, *, label: str = "production") -> str
     """A move of a label of welcome; returns the commit."""
     registry = read(clone)
     (target,) = [v for v in registry.versions("welcome") if v.version == version] or (None,)
-    update = refwrites.move_label(
+    update = move_label(
         registry.repository,
         "welcome",
         label,

@@ -18,6 +18,7 @@ from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites
 from gitprompt.registry.clone import Clone as Registry
 from gitprompt.registry.refwrites import Release
+from tests.registry.moving import move_label
 from tests.world import WELCOME, Clone
 
 LABEL = "refs/labels/welcome@production"
@@ -63,7 +64,7 @@ def version(repository: Repository, number: str = "1.0.0") -> Version:
 
 def move(repository: Repository, number: str | None, reason: str = "") -> RefUpdate:
     registry = Registry(repository)
-    return refwrites.move_label(
+    return move_label(
         repository,
         "welcome",
         "production",
@@ -198,7 +199,7 @@ def test_a_label_that_moved_meanwhile_is_a_conflict(repository: Repository) -> N
     current = Registry(repository).label("welcome", "production")
     after = move(repository, None)
     with pytest.raises(Conflict, match=LABEL):
-        refwrites.move_label(
+        move_label(
             repository, "welcome", "production", version(repository), current=current,
             local=before.new, author=refwrites.identity(repository),
         )  # fmt: skip

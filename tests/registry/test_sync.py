@@ -25,6 +25,7 @@ from gitprompt.registry.sync import Outcome, Source, Sync
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import IndexWriter, open_index
+from tests.registry.moving import move_label
 from tests.world import WELCOME, Clone, Refused
 
 
@@ -211,7 +212,7 @@ def move(clone: Clone, name: str, label: str, version: str | None, reason: str =
     found = clones.Clone(Repository.open(str(clone.path)))
     current = found.label(name, label)
     wanted = next((v for v in found.versions(name) if v.version == version), None)
-    refwrites.move_label(
+    move_label(
         found.repository, name, label, wanted, current=current,
         local=current.tip if current else None, author=refwrites.identity(found.repository), reason=reason,
     )  # fmt: skip
