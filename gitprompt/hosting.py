@@ -330,6 +330,15 @@ def _replace(path: str, text: str, *, executable: bool = False) -> None:
 # The data directory's lock
 
 
+def make_data_folder(data: str) -> None:
+    """Make it if it is not there. One that is made inside a work tree is nothing to commit: it ignores
+    itself. Raises OSError."""
+    if os.path.isdir(data):
+        return
+    os.makedirs(data, exist_ok=True)
+    _replace(os.path.join(data, ".gitignore"), "*\n")
+
+
 @contextmanager
 def hold(data: str, note: str) -> Iterator[None]:
     """Hold a data directory: two servers on one would both write. Raises SetupError, naming the
@@ -337,7 +346,7 @@ def hold(data: str, note: str) -> Iterator[None]:
     import fcntl
 
     try:
-        os.makedirs(data, exist_ok=True)
+        make_data_folder(data)
         file = open(os.path.join(data, "lock"), "a+", encoding="utf-8")  # noqa: SIM115 - held open
     except OSError as error:
         raise SetupError(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 
-from gitprompt import clock, config
+from gitprompt import clock, config, hosting
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
 from gitprompt.errors import NotFound, SetupError, UsageError
@@ -41,7 +41,7 @@ def _database(data: str | None, *, make: bool = False) -> Iterator[tuple[Databas
         raise NotFound(f"there are no keys in {folder}", hint="Is --data right?")
     os.umask(0o077)
     try:
-        os.makedirs(folder, exist_ok=True)
+        hosting.make_data_folder(folder)
     except OSError as error:
         raise SetupError(f"{folder} cannot be made: {error.strerror}") from error
     database = Database(in_folder(folder))

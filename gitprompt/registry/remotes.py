@@ -214,8 +214,12 @@ def push(
     """
     leases = [f"--force-with-lease={update.ref}:{_lease(update)}" for update in updates]
     specs = [f"{update.new}:{update.ref}" for update in updates]
+    # A branch without an upstream gets one, so that `git pull` knows what is meant next time.
+    branch = repository.line("symbolic-ref", "--quiet", "--short", "HEAD")
+    has_upstream = branch and repository.line("config", "--get", f"branch.{branch}.merge")
+    follow = ("--set-upstream",) if refs and branch and not has_upstream else ()
     try:
-        repository.git("push", "--atomic", *leases, remote, *specs, *refs)
+        repository.git("push", "--atomic", *follow, *leases, remote, *specs, *refs)
         tags = {update.ref: update.new for update in updates if update.ref.startswith(TAG_PREFIX)}
         _remember(repository, remote, tags)
     except GitError as error:
@@ -224,7 +228,7 @@ def push(
             return
         back = [RefUpdate(update.ref, update.new, update.old) for update in undo]
         move_refs(repository, back, message="gitprompt: push refused")
-        raise refused(error) from error
+        raise refused(error, remote) from error
 
 
 _REJECTED = re.compile(
@@ -246,11 +250,17 @@ def _look_again(
     raise error
 
 
+def _catch_up(remote: str, behind: Sequence[str]) -> str:
+    """What brings what somebody else has pushed: a branch, or tags and labels alone."""
+    branches = [ref for ref in behind if not ref.startswith(("refs/", "prompts/"))]
+    return f"git pull --rebase {remote} {branches[0]}" if branches else f"git fetch {remote}"
+
+
 def _lease(update: RefUpdate) -> str:
     return "" if update.old == ZERO else update.old
 
 
-def refused(error: GitError) -> GitError | Conflict:
+def refused(error: GitError, remote: str) -> GitError | Conflict:
     """The error for a refused push, with the remote's own words."""
     lines = "\n".join(
         line.removeprefix("remote: ").rstrip()
@@ -264,7 +274,7 @@ def refused(error: GitError) -> GitError | Conflict:
         return Conflict(
             f"somebody was faster: the remote has another {', '.join(behind[:3])}"
             + (f"\n{lines}" if lines else ""),
-            hint="Run `git pull --rebase` (or `git fetch`), look at what they did, and do it again on top.",
+            hint=f"Look at what they did, and do it again on top: {_catch_up(remote, behind)}",
         )
     return GitError(
         "the remote refused the push" + (f":\n{lines}" if lines else f": {error.message}"),

@@ -28,7 +28,8 @@ def test_a_branch_that_is_behind_is_named(server: Server, published: Clone, tmp_
     second.git("push", "-q", "origin", "main")
     published.commit("Late", welcome=WELCOME.replace("Hello", "Hi"))
     with pytest.raises(
-        Refused, match=r"somebody was faster: the remote has another main(.|\n)*git pull --rebase"
+        Refused,
+        match=r"somebody was faster: the remote has another main(.|\n)*git pull --rebase origin main",
     ):
         published.gitprompt("publish", "welcome", "--push")
     assert published.git("tag", "-l") == "prompts/welcome/1.0.0"

@@ -181,3 +181,18 @@ def test_a_shallow_checkout_without_tags_publishes_what_comes_next(
     ]  # fmt: skip
     said = cli("publish", "welcome", "--bump", "auto", "--push", cwd=checkout.path)
     assert "has not changed since 1.2.1" in said.err
+
+
+def test_a_push_of_a_new_branch_makes_the_remote_its_upstream(
+    cli: Cli, clone: Clone, shared: Clone
+) -> None:
+    assert cli("publish", "welcome", "--push").code == 0
+    assert clone.git("rev-parse", "--abbrev-ref", "main@{upstream}") == "origin/main"
+    clone.git("config", "branch.main.merge", "refs/heads/other")
+    versioned(cli, clone, "Two", "--bump", "minor", "--push")
+    assert clone.git("config", "branch.main.merge") == "refs/heads/other", "what is set stays"
+
+
+def test_the_data_folder_of_a_server_in_a_work_tree_is_nothing_to_commit(clone: Clone) -> None:
+    clone.gitprompt("keys", "create", "--data", "data")
+    assert clone.git("status", "--porcelain") == ""

@@ -18,7 +18,7 @@ from gitprompt.errors import UsageError
 Network = IPv4Network | IPv6Network
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?\Z")
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}\Z")
+_PREFIX = re.compile(r"(?=.{1,1024}\Z)(?:/[A-Za-z0-9._~-]+)+\Z")
 _WITH_PORT = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::[0-9]+)?\Z")
 
 
