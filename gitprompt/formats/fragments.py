@@ -23,6 +23,8 @@ from gitprompt.errors import Invalid
 
 MAX_DEPTH = 8
 MAX_TEXT = formats.MAX_BYTES  # characters of a document's texts after inclusion
+MAX_TAGS = 1_000  # of one text
+_MAX_WORK = MAX_DEPTH * MAX_TEXT  # characters of all that is put together on the way there
 
 Source = Callable[[str], bytes | None]
 """The bytes of the fragment of a name; None if there is none."""
@@ -139,6 +141,12 @@ class _Refusal(Exception):
         self.hint = hint
 
 
+def _too_much() -> _Refusal:
+    return _Refusal(
+        f"with its fragments the text has more than {MAX_TEXT} characters", "Include less."
+    )
+
+
 class _Expansion:
     """The inclusion into one document: each fragment is read and expanded once."""
 
@@ -151,24 +159,32 @@ class _Expansion:
         self.files: dict[str, bytes] = {}
         self._expanded: dict[str, tuple[str, int]] = {}  # the text, and how deep it nests
         self._room = MAX_TEXT
+        self._work = _MAX_WORK
 
     def expand_at(self, where: Where, text: str) -> None:
         """Expand a text of the document; every tag of it that cannot be is a trouble."""
         replaced: list[tuple[Tag, str]] = []
-        for tag in _tags(text):
+        tags = _tags(text)
+        try:
+            _check_source(text, tags)
+        except _Refusal as refusal:
+            first = tags[0].offset
+            self.troubles.append(Trouble(refusal.message, refusal.hint, where, first))
+            return
+        for tag in tags:
             try:
-                _check_delimiters(text)
                 replaced.append((tag, self._fragment(tag.key, self.chain)[0]))
             except _Refusal as refusal:
                 self.troubles.append(Trouble(refusal.message, refusal.hint, where, tag.offset))
         if self.troubles:
             return
-        result, self.pieces[where] = _replaced(text, replaced)
-        self._room -= len(result)
-        if self._room < 0:
-            what = f"with its fragments the text has more than {MAX_TEXT} characters"
-            self.troubles.append(Trouble(what, "Include less.", where, 0))
-        self.texts[where] = result
+        try:
+            self.texts[where], self.pieces[where] = self._replaced(text, replaced)
+            self._room -= len(self.texts[where])
+            if self._room < 0:
+                raise _too_much()
+        except _Refusal as refusal:
+            self.troubles.append(Trouble(refusal.message, refusal.hint, where, 0))
 
     def _fragment(self, name: str, chain: tuple[str, ...]) -> tuple[str, int]:
         """The expanded text of a fragment, and the depth of what it includes, itself counted."""
@@ -189,16 +205,26 @@ class _Expansion:
             compile_template(text)
         except TemplateError as error:
             raise _Refusal(f"the fragment {name}: {error.message}", error.hint) from None
-        _check_delimiters(text)
+        tags = _tags(text)
+        _check_source(text, tags)
         depth = 1
         replaced: list[tuple[Tag, str]] = []
-        for tag in _tags(text):
+        for tag in tags:
             inner, below = self._fragment(tag.key, chain)
             replaced.append((tag, inner))
             depth = max(depth, below + 1)
-        if sum(len(inner) for _, inner in replaced) > MAX_TEXT:
-            raise _Refusal(f"the fragment {name} has more than {MAX_TEXT} characters", "")
-        return (_replaced(text, replaced)[0] if replaced else text), depth
+        return (self._replaced(text, replaced)[0] if replaced else text), depth
+
+    def _replaced(
+        self, text: str, replaced: Sequence[tuple[Tag, str]]
+    ) -> tuple[str, Sequence[Piece]]:
+        """The text with each tag replaced, and where its pieces come from. Lines are indented and
+        texts are doubled only as far as the result may become."""
+        sizes = (len(inner) + inner.count("\n") * _indent(text, tag) for tag, inner in replaced)
+        self._work -= len(text) + sum(sizes)
+        if self._work < 0:
+            raise _too_much()
+        return _replaced(text, replaced)
 
     def _read(self, name: str) -> str:
         try:
@@ -221,7 +247,10 @@ class _Expansion:
             raise _Refusal(f"{path}: {error.message}", error.hint) from None
 
 
-def _check_delimiters(text: str) -> None:
+def _check_source(text: str, tags: Sequence[Tag]) -> None:
+    """Raise _Refusal for a text that can include no fragment, nor be one."""
+    if len(tags) > MAX_TAGS:
+        raise _Refusal(f"one text includes more than {MAX_TAGS} fragments", "Include less.")
     if "{{=" in text:
         raise _Refusal(
             "a text that changes the delimiters cannot include a fragment, nor be one",
@@ -230,6 +259,11 @@ def _check_delimiters(text: str) -> None:
 
 
 _END_OF_LINE = r"[ \t]*(\n|\r\n|\Z)"
+
+
+def _indent(text: str, tag: Tag) -> int:
+    """How many characters stand before a tag on its line."""
+    return tag.offset - (text.rfind("\n", 0, tag.offset) + 1)
 
 
 def _replaced(text: str, replaced: Sequence[tuple[Tag, str]]) -> tuple[str, Sequence[Piece]]:

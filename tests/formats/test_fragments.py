@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,25 @@ def test_fragments_nest_eight_deep_and_no_deeper() -> None:
 def test_a_text_that_doubles_itself_is_stopped_before_it_is_built() -> None:
     files = {f"f{n}": f"{{{{> f{n + 1}}}}}" * 50 for n in range(1, 8)} | {"f8": "x" * 1000}
     assert "more than" in trouble("{{> f1}}", files)
-    assert "with its fragments" in trouble("{{> f}}" * 2_000, {"f": "x" * 1000})
+    assert "with its fragments" in trouble("{{> f}}" * 900, {"f": "x" * 2000})
+    assert "includes more than 1000" in trouble("{{> f}}" * 1_001, {"f": "x"})
+    assert "includes more than 1000" in trouble("{{> g}}", {"f": "x", "g": "{{> f}}" * 1_001})
+
+
+@pytest.mark.timeout(20)
+def test_no_text_grows_beyond_bounds_on_the_way() -> None:
+    wide = " " * 400_000 + "{{> lines}}"
+    assert "with its fragments" in trouble(wide, {"lines": "\n" * 400_000})
+    assert "with its fragments" in trouble("{{> wide}}", {"lines": "\n" * 400_000, "wide": wide})
+    copies = {f"c{n}": "{{> big}}" for n in range(900)} | {"big": "x" * 1_000_000}
+    tracemalloc.start()
+    try:
+        assert "with its fragments" in trouble(
+            "".join(f"{{{{> c{n}}}}}" for n in range(900)), copies
+        )
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_each_tag_that_fails_is_told_with_its_place() -> None:
