@@ -116,8 +116,9 @@ def changed(document: Mapping[str, Any]) -> dict[str, Any]:
 def space(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:  # fmt: skip
     """A workspace with all of them in two versions, by one way in."""
     way: str = request.param
-    workspace = way.replace(" ", "-").lower()
-    clone = Clone.init(tmp_path_factory.mktemp("real") / "clone")
+    folder = tmp_path_factory.mktemp("real")
+    workspace = f"{way.replace(' ', '-').lower()}-{folder.name}"  # may be made more than once
+    clone = Clone.init(folder / "clone")
     for name, text in FRAGMENTS.items():
         clone.write(f"prompts/_fragments/{name}.md", text)
     clone.commit("Share")

@@ -240,7 +240,7 @@ def test_etags_and_request_ids(server: Server) -> None:
     "path",
     [
         "/v1/nothing",
-        "/",
+        "/nothing",
         "/v1/promptsx",
         "/git/default.git",
         "/health/x",
