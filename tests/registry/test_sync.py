@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitprompt.core.publication import LabelHistory
+from gitprompt.core.variables import render
 from gitprompt.git.repository import Repository
 from gitprompt.registry import clone as clones
 from gitprompt.registry import refwrites, versions
@@ -577,3 +578,39 @@ def test_a_workspace_that_is_being_read_keeps_no_other_waiting(
         go_on.set()
         first.join()
     assert outcomes == [Outcome(True, versions=1)]
+
+
+# What was published stays
+
+_ODD: list[Any] = [None, 1, "x", [], [1], {}, {"type": "placeholder"}, [{"type": 3}]]
+_FIELDS = ("tools", "tool_choice", "response_format", "deprecated", "tests", "x", "desciption")
+_OF_MESSAGES = ("tool_calls", "tool_call_id", "type", "required", "name", "x")
+
+
+def test_an_index_without_pins_serves_every_odd_version_of_the_first_release(
+    sidecar: Sidecar, published: Clone
+) -> None:
+    """Whatever fields that mean something now held then, and names that are kept for fragments."""
+    message = {"role": "user", "content": "Hello {{1st}}, {{größe}}"}
+    documents: dict[str, Any] = {"_fragments/odd": {"messages": [message]}}
+    for at, value in enumerate(_ODD):
+        for field in _FIELDS:
+            documents[f"{field}/odd{at}"] = {"messages": [message], field: value}
+        for field in _OF_MESSAGES:
+            if field != "name" or isinstance(value, str):  # a name was text then too
+                documents[f"messages/{field}/odd{at}"] = {"messages": [{**message, field: value}]}
+    for name, document in documents.items():
+        published.write(f"prompts/{name}.json", json.dumps(document))
+    published.git("add", "-A")
+    published.git("commit", "-q", "-m", "The first release")
+    head = published.git("rev-parse", "HEAD")
+    lines = (f"create refs/tags/prompts/{name}/1.0.0 {head}\n" for name in documents)
+    published.git("update-ref", "--stdin", stdin="".join(lines))
+    sidecar.reconcile()
+    assert sidecar.rejections() == {}
+    for name, document in documents.items():
+        stored = sidecar.reader.version("default", name, "1.0.0")
+        assert stored is not None, name
+        assert stored.value == document
+        (rendered,) = render(stored.value, {"größe": "L"})
+        assert rendered["content"] == "Hello , L"
