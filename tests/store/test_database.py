@@ -16,7 +16,7 @@ from gitprompt.store import migration
 from gitprompt.store.database import Database
 from gitprompt.store.tables.keys import Keys
 from tests.store.stored import new_log
-from tests.world import Refused, Server, run
+from tests.world import Refused, Server, eventually, run
 
 
 def test_a_damaged_telemetry_database_stops_the_server_with_a_hint(tmp_path: Path) -> None:
@@ -110,4 +110,13 @@ def test_a_full_disk_is_503_and_reads_go_on(tmp_path: Path) -> None:
             assert client.get(server.url + "/health").status_code == 200
     finally:
         server.stop(signal.SIGKILL)
-        run("umount", str(data), cwd=tmp_path)
+        eventually(lambda: is_unmounted(data))
+
+
+def is_unmounted(folder: Path) -> bool:
+    """The git processes of a server that was killed end a moment after it."""
+    try:
+        run("umount", str(folder), cwd=folder.parent)
+    except Refused:
+        return False
+    return True
