@@ -355,16 +355,21 @@ class Publishing:
 def _check_branch(
     settings: Settings, branch: str | None, publication: commits.PublicationCommit
 ) -> None:
-    if publication.on_branch and branch is not None and settings.publishes_from(branch):
+    """Raise Forbidden for a version that is not on a branch from which versions are published."""
+    if not settings.publish_from:
         return
-    if settings.publish_from:
-        raise Forbidden(
-            "Versions are published from " + ", ".join(settings.publish_from) + " here",
-            hint="This one would be beside the branch: it is older than the newest version, or the"
+    if not publication.on_branch:
+        hint = (
+            "This one would be beside the branch: it is older than the newest version, or the"
             " branch has another text. Commit it there, and push its tag."
-            if not publication.on_branch
-            else f"The default branch is none of them (publish_from in {SETTINGS}).",
         )
+    elif branch is None or not settings.publishes_from(branch):
+        hint = f"The default branch is none of them (publish_from in {SETTINGS})."
+    else:
+        return
+    raise Forbidden(
+        f"Versions are published from {', '.join(settings.publish_from)} here", hint=hint
+    )
 
 
 def _refuse(objection: Finding | None) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 
-from gitprompt import checks, formats
+from gitprompt import checks
 from gitprompt.cli.examination import Input, Request
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, fragment_name, is_unread, place
 from gitprompt.core.settings import Settings
@@ -21,8 +20,9 @@ _REGULAR = ("100644", "100755")
 
 
 def inputs_of(request: Request) -> tuple[list[Input], list[str], Settings, Source]:
-    """What is staged, or all of a commit; the paths of what is not read; the settings and the fragments that are in the same
-    place. With a fragment that is staged goes every document that includes it."""
+    """What is staged, or all of a commit; the paths of what is not read; the settings and the
+    fragments that are in the same place. With a fragment that is staged goes every document that
+    includes it."""
     repository = Repository.discover()
     spec = f"{request.rev}:" if request.rev is not None else ":"
     entries = list(_of_commit(repository, request.rev) if request.rev else _staged(repository))
@@ -48,10 +48,8 @@ def including(inputs: Sequence[Input], others: Iterable[Input]) -> Iterator[Inpu
     present = {item.inside for item in inputs}
     for item in others:
         data = item.load() if item.inside not in present else ""
-        if isinstance(data, bytes) and b"{" in data:
-            with suppress(formats.FormatError):
-                if fragments.are_in(formats.read(data, item.inside)):
-                    yield item
+        if isinstance(data, bytes) and fragments.are_in_file(data, item.inside):
+            yield item
 
 
 def _wanted(path: str, paths: tuple[str, ...]) -> bool:
@@ -72,13 +70,9 @@ def _staged(repository: Repository) -> Iterator[tuple[str, str, str]]:
 
 
 def _in_index(repository: Repository) -> Iterator[tuple[str, str, str]]:
-    """(path, mode, blob) of all that is ours in the index."""
-    answer = repository.git("ls-files", "--stage", "-z", "--", PROMPTS)
-    for line in answer.split(b"\0"):
-        facts, tab, path = line.partition(b"\t")
-        if tab:
-            mode, oid, _ = facts.decode().split(" ")
-            yield os.fsdecode(path), mode, oid
+    """(path, mode, blob) of the prompts and fragments in the index."""
+    line = "%(objectmode) blob %(objectname)%x09%(path)"  # as ls-tree has it
+    return _listed(repository.git("ls-files", "-z", f"--format={line}", "--", PROMPTS))
 
 
 def _head_or_empty(repository: Repository) -> str:
@@ -91,7 +85,11 @@ def _of_commit(repository: Repository, rev: str) -> Iterator[tuple[str, str, str
         commit = repository.line("rev-parse", "--verify", "--end-of-options", f"{rev}^{{commit}}")
     except GitError as error:
         raise NotFound(f"{rev} is not a commit") from error
-    answer = repository.git("ls-tree", "-r", "-z", commit, "--", PROMPTS, SUITES, SETTINGS)
+    return _listed(repository.git("ls-tree", "-r", "-z", commit, "--", PROMPTS, SUITES, SETTINGS))
+
+
+def _listed(answer: bytes) -> Iterator[tuple[str, str, str]]:
+    """(path, mode, object) of each line of ls-tree."""
     for line in answer.split(b"\0"):
         facts, tab, path = line.partition(b"\t")
         if tab:

@@ -119,22 +119,24 @@ def _default_paths(top: str) -> list[str]:
 
 
 def _below(folder: str) -> Iterator[str]:
+    """The documents and fragments below a folder."""
+    for path in _files(folder):
+        if path.endswith(SUFFIXES) or (path.endswith(".md") and FRAGMENTS in path):
+            yield path
+
+
+def _files(folder: str) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path = os.path.join(parent, name)
-            if name.endswith(SUFFIXES) or (name.endswith(".md") and FRAGMENTS in path):
-                yield path
+            yield os.path.join(parent, name)
 
 
 def _unread(top: str) -> Iterator[str]:
     for folder in (PROMPTS, SUITES):
-        for parent, folders, names in os.walk(os.path.join(top, folder)):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                path = os.path.join(parent, name)
-                if is_unread(os.path.relpath(path, top).replace(os.sep, "/")):
-                    yield os.path.relpath(path)
+        for path in _files(os.path.join(top, folder)):
+            if is_unread(os.path.relpath(path, top).replace(os.sep, "/")):
+                yield os.path.relpath(path)
 
 
 def _named_unread(paths: Sequence[str], settings: Settings) -> Iterator[Finding]:

@@ -103,15 +103,12 @@ def _flat(text: str) -> Template | None:
 
 
 def simple_names(text: str) -> AbstractSet[str] | None:
-    """The variables of a template that has simple ASCII variables only; None if it has more."""
-    names: set[str] = set()
-    for part in text.split("{{")[1:]:
-        name, closed, _ = part.partition("}}")
-        name = name.strip(" \t")
-        if not closed or not name.isidentifier() or not name.isascii():
-            return None
-        names.add(name)
-    return names
+    """The variables of a template that has simple variables only; None if it has more."""
+    names = _SIMPLE.findall(text)
+    return set(names) if len(names) == text.count("{{") else None
+
+
+_SIMPLE = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
 
 
 class _Parser:

@@ -80,6 +80,16 @@ def are_in(document: Any) -> bool:
     return any(_tags(text) for _, text in _templates(document))
 
 
+def are_in_file(data: bytes, path: str) -> bool:
+    """Whether a document's file does; not one that cannot be read, which a check reports."""
+    if b"{" not in data:
+        return False
+    try:
+        return are_in(formats.read(data, path))
+    except formats.FormatError:
+        return False
+
+
 def include(document: Any, source: Source | None) -> Inclusion:
     """Put the fragments of `source` into a document. None: there can be none where it lies."""
     texts = [(where, text) for where, text in _templates(document) if _tags(text)]

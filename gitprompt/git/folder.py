@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from gitprompt.git.objects import Object, ObjectReader, parse_tree
-
-_REGULAR = ("100644", "100755", "100664")
+from gitprompt.git.objects import REGULAR, Object, ObjectReader, parse_tree
 
 
 class Folder:
@@ -21,7 +19,7 @@ class Folder:
         """The blob at a path; None if there is no regular file."""
         if path not in self._files:
             mode, oid = self._entry(path)
-            blob = self._reader.get(oid) if mode in _REGULAR else None
+            blob = self._reader.get(oid) if mode in REGULAR else None
             self._files[path] = blob if blob is not None and blob.kind == "blob" else None
         return self._files[path]
 

@@ -22,6 +22,7 @@ from gitprompt.errors import GitError
 from gitprompt.git.process import git_path, require_git
 
 _WINDOW = 400  # requests; at 160 bytes each this is less than a pipe's 64 KiB
+REGULAR = ("100644", "100755", "100664")  # modes of files; the last in old histories
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # every git knows it
 _MAX_BLOB = (1 << 20) + 1  # more of a blob is never looked at
 

@@ -23,12 +23,11 @@ from gitprompt.core.publication import Version
 from gitprompt.core.versions import rank, tag_ref
 from gitprompt.errors import Conflict, NotFound, SetupError
 from gitprompt.formats import fragments
-from gitprompt.git.objects import Signature
+from gitprompt.git.objects import REGULAR, Signature
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.writer import ObjectWriter
 
 Document = Mapping[str, Any]
-_REGULAR = ("100644", "100755", "100664")
 
 
 class Draft(NamedTuple):
@@ -93,7 +92,7 @@ def _source(writer: ObjectWriter, tip: str | None) -> fragments.Source:
 
     def source(name: str) -> bytes | None:
         entry = writer.entry(tip, fragment_path(name)) if tip else None
-        return writer.read(entry[1]) if entry is not None and entry[0] in _REGULAR else None
+        return writer.read(entry[1]) if entry is not None and entry[0] in REGULAR else None
 
     return source
 
@@ -134,7 +133,7 @@ def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str
         return f"{PROMPTS}/{draft.name}.json" if draft.newest is None else None
     assert tip is not None
     mode, oid = writer.entry(tip, paths[0]) or ("", "")
-    if len(paths) > 1 or mode not in _REGULAR:
+    if len(paths) > 1 or mode not in ("100644", "100755"):
         return None
     if draft.newest is not None and oid == draft.newest[0].blob:
         return paths[0]

@@ -8,10 +8,9 @@ is that of the default branch before the push: a push cannot relax the rules tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
-from gitprompt import checks, formats, gates
+from gitprompt import checks, gates
 from gitprompt.core import twins
 from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, fragment_name, place
 from gitprompt.core.labels import MoveRecord, split_label_ref
@@ -340,10 +339,8 @@ class _Push:
         ]
         blobs = list(self.reader.contents(file.oid for file in files))
         for file, blob in zip(files, blobs, strict=True):
-            if blob is not None and b"{" in blob.data:
-                with suppress(formats.FormatError):
-                    if fragments.are_in(formats.read(blob.data, file.path)):
-                        yield file
+            if blob is not None and fragments.are_in_file(blob.data, file.path):
+                yield file
 
     def _changed_files(self, update: RefUpdate) -> Iterator[tuple[str, str, str]]:
         """(path, mode, blob) of what the push adds, changes, or takes off the branch (blob 0…0)."""

@@ -215,9 +215,7 @@ def push(
     leases = [f"--force-with-lease={update.ref}:{_lease(update)}" for update in updates]
     specs = [f"{update.new}:{update.ref}" for update in updates]
     # A branch without an upstream gets one, so that `git pull` knows what is meant next time.
-    branch = repository.line("symbolic-ref", "--quiet", "--short", "HEAD")
-    has_upstream = branch and repository.line("config", "--get", f"branch.{branch}.merge")
-    follow = ("--set-upstream",) if refs and branch and not has_upstream else ()
+    follow = ("--set-upstream",) if refs and not _has_upstream(repository) else ()
     try:
         repository.git("push", "--atomic", *follow, *leases, remote, *specs, *refs)
         tags = {update.ref: update.new for update in updates if update.ref.startswith(TAG_PREFIX)}
@@ -248,6 +246,12 @@ def _look_again(
         return
     error.hint = "What was made here stays. Once the remote answers, say the same once more."
     raise error
+
+
+def _has_upstream(repository: Repository) -> bool:
+    """Whether `git pull` knows what the branch follows; nothing is to be set for a detached HEAD."""
+    branch = repository.line("symbolic-ref", "--quiet", "--short", "HEAD")
+    return not branch or bool(repository.line("config", "--get", f"branch.{branch}.merge"))
 
 
 def _catch_up(remote: str, behind: Sequence[str]) -> str:

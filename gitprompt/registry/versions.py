@@ -335,13 +335,9 @@ class _Judge(NamedTuple):
             )
             return Rejection(target.ref, target.oid, (finding,))
         if self.severities or not is_surely_valid(blob.data, value, target.name, target.version):
-            if fragments.are_in(value):
-                if not target.is_blob:
-                    return _Incomplete(placed, blob.data, value)
-                included = fragments.include(value, None)
-            else:
-                included = fragments.Inclusion(value)
-            problems = self._problems(target, path, blob.data, included)
+            if not target.is_blob and fragments.are_in(value):
+                return _Incomplete(placed, blob.data, value)
+            problems = self._problems(target, path, blob.data, fragments.include(value, None))
             if problems:
                 return Rejection(target.ref, target.oid, problems)
         return _loaded(placed, path, formats.as_json(blob.data, path, value), value)
