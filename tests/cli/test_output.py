@@ -35,8 +35,12 @@ def terminal() -> Iterator[Callable[[], str]]:
     with open(slave, "w", encoding="utf-8") as stream, open(master, "rb", buffering=0) as screen:
 
         def written() -> str:
+            stream.write("\x00")  # a terminal hands on what it was told piece by piece: up to here
             stream.flush()
-            return screen.read(1 << 16).decode().replace("\r\n", "\n")
+            shown = b""
+            while not shown.endswith(b"\x00"):
+                shown += screen.read(1 << 16)
+            return shown[:-1].decode().replace("\r\n", "\n")
 
         with redirect_stdout(stream), redirect_stderr(stream):
             yield written
