@@ -8,6 +8,7 @@ judged by the checks themselves.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from gitprompt.checks import schema, secrets
@@ -16,22 +17,37 @@ from gitprompt.core.names import is_kept_for_fragments, is_name
 from gitprompt.core.template import simple_names
 from gitprompt.core.variables import has_type, is_variable_name
 
-_PLAIN = frozenset({"system", "user", "assistant"})
+_MESSAGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["role", "content"],
+    "properties": {
+        "role": {"enum": ["system", "user", "assistant"]},
+        "content": {"type": "string", "minLength": 1, "maxLength": 100_000},
+    },
+    "additionalProperties": False,
+}
+
+
+@cache
+def _is_plain() -> Any:
+    """The predicate of the documents that are valid, use no rare key and hold messages of text."""
+    whole = schema.load("prompt")
+    properties = {**whole["properties"], **dict.fromkeys(RARE, False)}
+    properties["messages"] = {**properties["messages"], "items": _MESSAGE}
+    return schema.predicate({**whole, "properties": properties})
 
 
 def is_surely_valid(data: bytes, document: Any, name: str, version: str) -> bool:
     """Whether a prompt, in bytes and as it was read, surely has no error-level finding under the
     name and version of its tag."""
-    if not schema.verdict("prompt")(document) or not RARE.isdisjoint(document):
+    if not _is_plain()(document):
         return False
     if document.get("name", name) != name or document.get("version", version) != version:
         return False
     declared = document.get("variables")
     for message in document["messages"]:
-        role, content = message.get("role"), message.get("content")
-        if role not in _PLAIN or type(content) is not str:
-            return False
-        if "{{" in content and role != "assistant":
+        content = message["content"]
+        if "{{" in content and message["role"] != "assistant":
             used = simple_names(content)
             if used is None or (declared is not None and not used <= declared.keys()):
                 return False
