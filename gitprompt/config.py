@@ -34,6 +34,12 @@ class ServerSettings:
         "GITPROMPT_FETCH",
         "With --repo: fetch from the clone's remote when a webhook says so, and every 60 seconds.",
     )
+    root: str = _setting(
+        "",
+        "GITPROMPT_ROOT",
+        "With --repo: the folder of the repository that has prompts/, if no root in gitprompt.yaml"
+        " names it.",
+    )
     host: str = _setting("127.0.0.1", "HOST", "Address to listen on.")
     port: int = _setting(3000, "PORT", "Port to listen on; 0 takes a free one.")
     trusted_proxies: str = _setting(

@@ -110,7 +110,9 @@ class Publishing:
             message = f"{name} {version}\n\nPublished over HTTP with the key '{author.name}' ({by.key_id}).\n"
 
             def build(ground: Ground) -> Built[commits.PublicationCommit]:
-                draft = Draft(name, version, document, newest, ground.movable, ground.tip)
+                draft = Draft(
+                    name, version, document, newest, ground.movable, ground.tip, ground.root
+                )
                 publication = commits.publication(ground.writer, draft, author, message)
                 tag = publication.updates[-1]
                 # On the branch, its new tip has the settings of the old: only the document differs.
@@ -333,7 +335,7 @@ class Publishing:
                         hint="Commit the suite there; it appears by itself.",
                     )
                 commit, update = commits.suite_commit(
-                    ground.writer, change, ground.movable, author, message
+                    ground.writer, change, ground.movable, author, message, root=ground.root
                 )
                 if change.document is not None:
                     settings = ground.settings()

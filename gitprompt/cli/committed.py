@@ -8,7 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gitprompt import checks
 from gitprompt.cli.examination import Input, Request
-from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, fragment_name, is_unread, place
+from gitprompt.core.document import (
+    PROMPTS,
+    SETTINGS,
+    SUITES,
+    below,
+    fragment_name,
+    inside,
+    is_unread,
+    place,
+)
 from gitprompt.core.settings import Settings
 from gitprompt.errors import GitError, NotFound
 from gitprompt.formats import fragments
@@ -24,23 +33,63 @@ def inputs_of(request: Request) -> tuple[list[Input], list[str], Settings, Sourc
     fragments that are in the same place. With a fragment that is staged goes every document that
     includes it."""
     repository = Repository.discover()
+    repository.root = request.root
     spec = f"{request.rev}:" if request.rev is not None else ":"
-    entries = list(_of_commit(repository, request.rev) if request.rev else _staged(repository))
-    everything = entries if request.rev else list(_in_index(repository))
     with repository.reader() as reader:
-        wanted = [entry for entry in entries if _wanted(entry[0], request.paths)]
+        settings = _settings(reader.get(f"{spec}{SETTINGS}"))
+        root = settings.root or request.root
+        parts = [below(root, part) for part in (PROMPTS, SUITES, SETTINGS)]
+        found = (
+            _of_commit(repository, request.rev, parts)
+            if request.rev
+            else _staged(repository, parts)
+        )
+        entries = list(_ours(found, root))
+        everything = entries if request.rev else list(_ours(_in_index(repository, parts[0]), root))
+        paths = [_from_top(repository, path) for path in request.paths]
+        wanted = [entry for entry in entries if _wanted(below(root, entry[0]), paths)]
         texts = {
             name: blob.data
             for path, mode, oid in everything
             if (name := fragment_name(path)) is not None and mode in _REGULAR
             if (blob := reader.get(oid)) is not None
         }
-        inputs = [_input(reader, *entry) for entry in wanted if place(entry[0])[0] is not None]
+
+        def shown(path: str) -> str:
+            return _from_here(repository, below(root, path))
+
+        inputs = [
+            _input(reader, shown(entry[0]), *entry)
+            for entry in wanted
+            if place(entry[0])[0] is not None
+        ]
         if any(fragment_name(item.inside) for item in inputs):
             others = [entry for entry in everything if place(entry[0])[0] == "prompt"]
-            inputs += including(inputs, (_input(reader, *entry) for entry in others))
-        unread = [path for path, *_ in wanted if is_unread(path)]
-        return inputs, unread, _settings(reader.get(f"{spec}{SETTINGS}")), texts.get
+            more = (_input(reader, shown(entry[0]), *entry) for entry in others)
+            inputs += including(inputs, more)
+        unread = [shown(path) for path, *_ in wanted if is_unread(path)]
+        return inputs, unread, settings, texts.get
+
+
+def _ours(entries: Iterable[tuple[str, str, str]], root: str) -> Iterator[tuple[str, str, str]]:
+    for path, mode, oid in entries:
+        ours = inside(root, path)
+        if ours is not None:
+            yield ours, mode, oid
+
+
+def _from_top(repository: Repository, path: str) -> str:
+    """A path as a person types it, as git has it."""
+    top = repository.work_tree
+    if top is None:
+        return os.path.normpath(path)
+    return os.path.relpath(os.path.realpath(path), os.path.realpath(top)).replace(os.sep, "/")
+
+
+def _from_here(repository: Repository, path: str) -> str:
+    """A path as git has it, as a person sees it from where they stand."""
+    top = repository.work_tree
+    return path if top is None else os.path.relpath(os.path.join(top, path))
 
 
 def including(inputs: Sequence[Input], others: Iterable[Input]) -> Iterator[Input]:
@@ -52,16 +101,16 @@ def including(inputs: Sequence[Input], others: Iterable[Input]) -> Iterator[Inpu
             yield item
 
 
-def _wanted(path: str, paths: tuple[str, ...]) -> bool:
-    return not paths or any(path == p or path.startswith(p.rstrip("/") + "/") for p in paths)
+def _wanted(path: str, paths: Sequence[str]) -> bool:
+    return not paths or any(p in (path, ".") or path.startswith(p.rstrip("/") + "/") for p in paths)
 
 
-def _staged(repository: Repository) -> Iterator[tuple[str, str, str]]:
+def _staged(repository: Repository, parts: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """(path, mode, blob) of what the next commit adds or changes. GIT_INDEX_FILE, which
     `git commit -- path` sets, is respected."""
     answer = repository.git(
         "diff-index", "--cached", "-z", "--no-renames", "--diff-filter=AMT",
-        _head_or_empty(repository), "--", PROMPTS, SUITES, SETTINGS,
+        _head_or_empty(repository), "--", *parts,
     )  # fmt: skip
     fields = answer.split(b"\0")
     for raw, path in zip(fields[::2], fields[1::2], strict=False):
@@ -69,10 +118,10 @@ def _staged(repository: Repository) -> Iterator[tuple[str, str, str]]:
         yield os.fsdecode(path), columns[1], columns[3]
 
 
-def _in_index(repository: Repository) -> Iterator[tuple[str, str, str]]:
+def _in_index(repository: Repository, prompts: str) -> Iterator[tuple[str, str, str]]:
     """(path, mode, blob) of the prompts and fragments in the index."""
     line = "%(objectmode) blob %(objectname)%x09%(path)"  # as ls-tree has it
-    return _listed(repository.git("ls-files", "-z", f"--format={line}", "--", PROMPTS))
+    return _listed(repository.git("ls-files", "-z", f"--format={line}", "--", prompts))
 
 
 def _head_or_empty(repository: Repository) -> str:
@@ -80,12 +129,14 @@ def _head_or_empty(repository: Repository) -> str:
     return head.strip() or EMPTY_TREE
 
 
-def _of_commit(repository: Repository, rev: str) -> Iterator[tuple[str, str, str]]:
+def _of_commit(
+    repository: Repository, rev: str, parts: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
     try:
         commit = repository.line("rev-parse", "--verify", "--end-of-options", f"{rev}^{{commit}}")
     except GitError as error:
         raise NotFound(f"{rev} is not a commit") from error
-    return _listed(repository.git("ls-tree", "-r", "-z", commit, "--", PROMPTS, SUITES, SETTINGS))
+    return _listed(repository.git("ls-tree", "-r", "-z", commit, "--", *parts))
 
 
 def _listed(answer: bytes) -> Iterator[tuple[str, str, str]]:
@@ -97,12 +148,12 @@ def _listed(answer: bytes) -> Iterator[tuple[str, str, str]]:
             yield os.fsdecode(path), mode, oid
 
 
-def _input(reader: ObjectReader, path: str, mode: str, oid: str) -> Input:
+def _input(reader: ObjectReader, shown: str, path: str, mode: str, oid: str) -> Input:
     content: bytes | str = "it is a symbolic link or a submodule, not a file"
     if mode in _REGULAR:
         blob = reader.get(oid)
         content = blob.data if blob else "its content is missing from the repository"
-    return Input(path, path, lambda: content)
+    return Input(shown, path, lambda: content)
 
 
 def _settings(blob: Object | None) -> Settings:

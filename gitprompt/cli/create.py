@@ -3,25 +3,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import click
 
 from gitprompt import hosting, resources
-from gitprompt.cli.output import done, say, write_lines
-from gitprompt.core.document import prompt_paths
+from gitprompt.cli.output import done, root_option, say, write_lines
+from gitprompt.cli.read import registry
+from gitprompt.core.document import SETTINGS, check_root, prompt_paths
 from gitprompt.core.names import check_name
 from gitprompt.errors import Conflict, GitError, SetupError, UsageError
 from gitprompt.git import peek
 from gitprompt.git.process import git
 from gitprompt.git.repository import Repository
 from gitprompt.registry import remotes
+from gitprompt.registry.clone import Clone, name_of_path
 
 _SCHEMAS = ("prompt.schema.json", "eval-suite.schema.json", "config.schema.json")
 
 _SETTINGS = """\
-# yaml-language-server: $schema=.gitprompt/config.schema.json
-labels:
+# yaml-language-server: $schema={schemas}.gitprompt/config.schema.json
+{root}labels:
   protected:
     production: admin   # only a key with the scope admin moves it
 checks:
@@ -75,25 +78,28 @@ model_config:
 def init(directory: str, no_hooks: bool) -> None:
     """Make a prompt repository: a sample prompt, a suite, settings, schemas for your editor, hooks.
 
-    Files that exist are left alone.
+    Files that exist are left alone. In a folder of a larger repository, the settings at its top say
+    that the prompts are there.
 
     \b
-    Example:
+    Examples:
       gitprompt init my-prompts && cd my-prompts
+      gitprompt init services/chat/prompts-repo
     """
     try:
         os.makedirs(directory, exist_ok=True)
     except OSError as error:
         raise SetupError(f"{directory} cannot be made: {error.strerror}") from error
     repository = _repository(directory)
+    root = _root_of(repository, directory)
     files = {
-        "gitprompt.yaml": _SETTINGS,
         "prompts/welcome.yaml": _SAMPLE.format(schema="../.gitprompt/prompt.schema.json"),
         "evals/welcome-quality.yaml": _SUITE,
         ".gitignore": "data/\n",
         **_schemas(),
     }
-    written = [path for path, text in files.items() if _write_new(directory, path, text)]
+    written = [SETTINGS] if _write_settings(repository, directory, root) else []
+    written += [path for path, text in files.items() if _write_new(directory, path, text)]
     if _ignore_data(directory):
         written.append(".gitignore")
     for path in written:
@@ -107,7 +113,8 @@ def init(directory: str, no_hooks: bool) -> None:
         say("Everything was there already.")
         return
     here = "" if directory == "." else f"cd {directory} && "
-    write_lines(f'\nNext:\n  {here}git add . && git commit -m "Add prompts"')
+    top = f" :/{SETTINGS}" if root else ""
+    write_lines(f'\nNext:\n  {here}git add .{top} && git commit -m "Add prompts"')
     write_lines(
         "  gitprompt publish welcome --version 1.0.0\n  gitprompt label set welcome production 1.0.0"
     )
@@ -125,13 +132,11 @@ def _install_hooks(repository: Repository) -> None:
 def _repository(directory: str) -> Repository:
     try:
         repository = Repository.discover(directory)
-        top = repository.work_tree
-        if top is None or os.path.realpath(top) == os.path.realpath(directory):
-            return repository
-        raise UsageError(
-            f"{directory} is inside the repository {top}",
-            hint="Prompts live at the top of a repository: run it there, or choose a folder outside.",
-        )
+        if repository.work_tree is None:
+            raise UsageError(
+                f"{directory} is in a bare repository", hint="Run it in a clone, or elsewhere."
+            )
+        return repository
     except GitError:
         raise
     except SetupError:
@@ -139,6 +144,30 @@ def _repository(directory: str) -> Repository:
             raise
         git(["init", "--quiet", "--initial-branch=main", directory])
         return Repository.discover(directory)
+
+
+def _root_of(repository: Repository, directory: str) -> str:
+    """The folder of the prompts in its repository; empty for the top."""
+    path = os.path.relpath(
+        os.path.realpath(directory), os.path.realpath(repository.work_tree or directory)
+    )
+    return check_root(path)
+
+
+def _write_settings(repository: Repository, directory: str, root: str) -> bool:
+    """Write gitprompt.yaml at the top. Raises Conflict if one is there that names another root."""
+    top = repository.work_tree or directory
+    clone = Clone(repository)
+    is_settled = os.path.lexists(os.path.join(top, SETTINGS)) or clone.names()
+    there = clone.root if is_settled else root
+    if there != root:
+        raise Conflict(
+            f"the prompts of this repository are in {clone.shown(there or '.')}, not in {directory}",
+            hint=f"Run it there; or move them, and say so in {clone.shown(SETTINGS)}: root: {root}",
+        )
+    line = f"root: {json.dumps(root)}\n" if root else ""
+    schemas = f"{root}/" if root else ""
+    return _write_new(top, SETTINGS, _SETTINGS.format(schemas=schemas, root=line))
 
 
 def _schemas() -> dict[str, str]:
@@ -169,20 +198,30 @@ def _ignore_data(directory: str) -> bool:
     return True
 
 
+def _folder_of_prompts() -> str:
+    """The folder that has prompts/, where there may be no repository yet."""
+    try:
+        return registry().folder or "."
+    except SetupError:
+        return peek.top_level(".") or "."
+
+
 @click.command()
 @click.argument("name")
+@root_option
 def new(name: str) -> None:
-    """Write a valid skeleton of a prompt to prompts/NAME.yaml.
+    """Write a valid skeleton of a prompt to prompts/NAME.yaml; NAME may be that path.
 
     \b
     Example:
       gitprompt new support/triage
     """
-    check_name(name)
-    top = peek.top_level(".") or "."
+    top = _folder_of_prompts()
+    name = check_name(name_of_path(name, top, exists=False) or name)
     for path in prompt_paths(name):
         if os.path.lexists(os.path.join(top, path)):
-            raise Conflict(f"{path} exists already", hint="Edit it, or choose another name.")
+            shown = os.path.relpath(os.path.join(top, path))
+            raise Conflict(f"{shown} exists already", hint="Edit it, or choose another name.")
     path = f"prompts/{name}.yaml"
     up = "../" * path.count("/")
     for schema, text in _schemas().items():

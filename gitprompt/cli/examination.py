@@ -10,13 +10,15 @@ from gitprompt.core.model import Finding
 
 
 class Request(NamedTuple):
-    """What to validate. `rev` and `staged` read from Git, the rest from the work tree."""
+    """What to validate. `rev` and `staged` read from Git, the rest from the work tree. `root` is the
+    folder that has the prompts, where the settings name none."""
 
     paths: tuple[str, ...] = ()
     staged: bool = False
     rev: str | None = None
     style: str = "text"
     strict: bool = False
+    root: str = ""
 
 
 class Input(NamedTuple):
@@ -31,6 +33,7 @@ class Input(NamedTuple):
 class Report(NamedTuple):
     files: int
     findings: list[Finding]
+    top: str
 
     def count(self, severity: str) -> int:
         return sum(finding.severity == severity for finding in self.findings)

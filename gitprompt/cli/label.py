@@ -12,6 +12,7 @@ from gitprompt.cli.output import (
     done,
     json_option,
     progress,
+    root_option,
     say,
     when,
     write_json,
@@ -19,7 +20,6 @@ from gitprompt.cli.output import (
 )
 from gitprompt.cli.read import meet_remotes, registry
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
-from gitprompt.core.names import check_name
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version, is_version, reads_as_version
 from gitprompt.errors import Conflict, Invalid, NotFound, UsageError
@@ -27,7 +27,7 @@ from gitprompt.git.objects import parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
-from gitprompt.registry.clone import FETCH_LABELS, Clone, parse_selector
+from gitprompt.registry.clone import FETCH_LABELS, Clone, Selector
 
 _push_option = click.option(
     "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
@@ -68,9 +68,9 @@ class LabelPlace(NamedTuple):
 
 
 def _open(name: str, text: str, *, push: bool, remote: str | None) -> LabelPlace:
-    check_name(name)
     check_label(text)
     clone = registry()
+    name = clone.name(name)
     repository = clone.repository
     namespace = clone.settings.namespace
     ref = label_ref(name, text, namespace=namespace)
@@ -196,6 +196,7 @@ def _published(place: LabelPlace, version: str) -> Version:
 @_sign_option
 @_push_option
 @_remote_option
+@root_option
 def set_(
     words: tuple[str, ...], every: bool, prefix: str | None, source: str | None, expect: str | None,
     reason: str, sign: bool, push: bool, remote: str | None,
@@ -226,6 +227,7 @@ def set_(
         )
     name, text, version = words
     place = _open(name, text, push=push, remote=remote)
+    name = place.name
     target = _published(place, _version_of(place, version))
     now = place.current.version if place.current else None
     if expect is not None and (now or "none") != expect:
@@ -315,6 +317,7 @@ def _names_with(clone: Clone, label: str) -> list[str]:
 @_sign_option
 @_push_option
 @_remote_option
+@root_option
 def rollback(
     name: str, text: str, to: str | None, reason: str, sign: bool, push: bool, remote: str | None
 ) -> None:
@@ -329,6 +332,7 @@ def rollback(
       gitprompt label rollback welcome production --to 1.1.0
     """
     place = _open(name, text, push=push, remote=remote)
+    name = place.name
     if place.current is None:
         raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
     moves = place.current.moves
@@ -363,6 +367,7 @@ def _refuse_to_undo(label: LabelHistory) -> None:
 @_sign_option
 @_push_option
 @_remote_option
+@root_option
 def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | None) -> None:
     """Remove a label. Its history stays, and it may be set again.
 
@@ -371,6 +376,7 @@ def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | 
       gitprompt label rm welcome canary --push
     """
     place = _open(name, text, push=push, remote=remote)
+    name = place.name
     if place.current is None or place.current.version is None:
         raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
     _move_one(place, None, reason, sign=sign)
@@ -379,6 +385,7 @@ def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | 
 @label.command("list")
 @click.argument("name", required=False)
 @json_option
+@root_option
 def list_(name: str | None, as_json: bool) -> None:
     """List labels, of one prompt or of all.
 
@@ -387,8 +394,9 @@ def list_(name: str | None, as_json: bool) -> None:
       gitprompt label list welcome
     """
     clone = registry()
-    if name is not None and check_name(name) not in clone.names():
-        clone.resolve(parse_selector(name))  # raises, with what there is instead
+    name = clone.name(name) if name is not None else None
+    if name is not None and name not in clone.names():
+        clone.resolve(Selector(name, None))  # raises, with what there is instead
     alive = [
         history
         for history in clone.labels(name)
@@ -423,6 +431,7 @@ def list_(name: str | None, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("text", metavar="LABEL")
 @json_option
+@root_option
 def log(name: str, text: str, as_json: bool) -> None:
     """Who moved a label, when, from what to what, and why; newest first.
 
@@ -430,9 +439,10 @@ def log(name: str, text: str, as_json: bool) -> None:
     Example:
       gitprompt label log welcome production
     """
-    check_name(name)
     check_label(text)
-    history = registry().label(name, text)
+    clone = registry()
+    name = clone.name(name)
+    history = clone.label(name, text)
     if history is None:
         raise NotFound(f"{name} has no label {text} here", hint=FETCH_LABELS)
     if as_json:

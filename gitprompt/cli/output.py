@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from gitprompt.core.document import check_root
 from gitprompt.core.printable import printable, printable_json, printable_lines
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -24,6 +25,27 @@ def json_option(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
         function
     )
+
+
+ROOT_VARIABLE = "GITPROMPT_ROOT"
+ROOT_HELP = (
+    "The folder of the repository that has prompts/, if no root in gitprompt.yaml names it."
+    f"  [env: {ROOT_VARIABLE}]"
+)
+_ROOT = "gitprompt.root"
+
+
+def root_option(function: Function) -> Function:
+    """--root, for commands that read the repository; `root_given` has its value."""
+    return click.option(
+        "--root", metavar="DIR", default="", envvar=ROOT_VARIABLE, expose_value=False, help=ROOT_HELP,
+        callback=lambda context, _option, value: context.meta.update({_ROOT: check_root(value)}),
+    )(function)  # fmt: skip
+
+
+def root_given() -> str:
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_ROOT, "") if context is not None else ""
 
 
 class Styled(NamedTuple):

@@ -12,12 +12,19 @@ from typing import Any, NamedTuple
 import click
 
 from gitprompt import checks, formats
-from gitprompt.cli.output import done, json_option, progress, say, write_json, write_lines
-from gitprompt.cli.read import meet_remotes
+from gitprompt.cli.output import (
+    done,
+    json_option,
+    progress,
+    root_option,
+    say,
+    write_json,
+    write_lines,
+)
+from gitprompt.cli.read import meet_remotes, registry
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
-from gitprompt.core.document import PROMPTS, digest, fragment_path
-from gitprompt.core.names import check_name
+from gitprompt.core.document import PROMPTS, SETTINGS, below, digest, fragment_path
 from gitprompt.core.twins import Taken
 from gitprompt.core.versions import (
     Bump,
@@ -72,6 +79,7 @@ class PlannedVersion(NamedTuple):
 @click.option("--remote", metavar="REMOTE", help="Where to push.  [default: origin]")
 @click.option("-m", "--message", metavar="TEXT", help="Message of the tags.")
 @json_option
+@root_option
 def publish(
     names: tuple[str, ...], version: str | None, bump: str | None, changed: bool,
     prefix: str | None, sign: bool, push: bool, remote: str | None, message: str | None,
@@ -92,7 +100,9 @@ def publish(
     """
     changed = changed or prefix is not None
     _check_usage(names, version, bump, changed)
-    repository = Repository.discover()
+    here = registry()
+    repository = here.repository
+    names = tuple(map(here.name, names))
     target = remotes.choose_remote(repository, remote) if push else None
     if target:
         _learn(repository, target, names)
@@ -205,8 +215,6 @@ def _check_usage(
         raise UsageError("--version goes with exactly one NAME and without --bump")
     if version is not None:
         check_version(version)
-    for name in names:
-        check_name(name)
 
 
 def _plans(
@@ -216,7 +224,7 @@ def _plans(
     the Conflict that says so."""
     copies = found.working_copies()
     bases = found.bases(name for name in names if name in copies)
-    dirty = _uncommitted(found.repository)
+    dirty = _uncommitted(found)
     plans: list[PlannedVersion] = []
     idle: list[Conflict] = []
     with progress("reading", len(names)) as advance:
@@ -224,7 +232,8 @@ def _plans(
             advance(1)
             if name not in copies:
                 raise NotFound(
-                    f"prompts/{name}.yaml is not in the work tree", hint=f"gitprompt new {name}"
+                    f"{found.shown(found.path_of(name))} is not in the work tree",
+                    hint=f"gitprompt new {name}",
                 )
             try:
                 base = bases.get(name)
@@ -261,7 +270,7 @@ def _plan(
     differs = before is None or digest(before) != digest(document)
     if only_changed and not differs:
         return None
-    _check_committed(dirty, path, *used_paths)
+    _check_committed(found, dirty, path, *used_paths, *([SETTINGS] if found.root else []))
     own = document.get("version")
     changes = compare(before, document) if before is not None else []
     deserved = deserved_bump(changes)
@@ -281,11 +290,16 @@ def _plan(
 
 def _checked(found: Clone, name: str, path: str) -> tuple[dict[str, Any], list[str]]:
     """The working copy, which must have no error-level finding, and the paths of its fragments."""
-    source = fragments.of_work_tree(found.repository.work_tree or "")
+    source = fragments.of_work_tree(found.folder)
     with open(os.path.join(found.repository.work_tree or "", path), "rb") as file:
         data = file.read(formats.MAX_BYTES + 1)
     document, findings = checks.examine(
-        data, path=path, kind="prompt", name=name, severities=found.settings.checks, source=source
+        data,
+        path=found.shown(path),
+        kind="prompt",
+        name=name,
+        severities=found.settings.checks,
+        source=source,
     )
     problems = checks.errors(findings)
     if problems:
@@ -294,13 +308,13 @@ def _checked(found: Clone, name: str, path: str) -> tuple[dict[str, Any], list[s
             f"{name} is not valid:\n" + "\n".join(lines), hint="Repair it, commit, then publish."
         )
     valid: dict[str, Any] = document
-    return valid, sorted(map(fragment_path, source.names))
+    return valid, [below(found.root, fragment_path(used)) for used in sorted(source.names)]
 
 
-def _uncommitted(repository: Repository) -> dict[str, bool]:
-    """The paths among the prompts whose work tree is not what is committed; whether they are ignored.
+def _uncommitted(found: Clone) -> dict[str, bool]:
+    """The paths of prompts and settings whose work tree is not what is committed; whether they are ignored.
     What is ignored is not committed either, and would be missing from the version."""
-    state = repository.git(
+    state = found.repository.git(
         "status",
         "--porcelain",
         "--ignored",
@@ -308,16 +322,18 @@ def _uncommitted(repository: Repository) -> dict[str, bool]:
         "--no-renames",
         "-z",
         "--",
-        PROMPTS,
+        below(found.root, PROMPTS),
+        SETTINGS,
     )
     lines = [line for line in state.split(b"\0") if line]
     return {os.fsdecode(line[3:]): line.startswith(b"!!") for line in lines}
 
 
-def _check_committed(dirty: Mapping[str, bool], *paths: str) -> None:
+def _check_committed(found: Clone, dirty: Mapping[str, bool], *paths: str) -> None:
     for path in paths:
         if path in dirty:
             force = "-f " if dirty[path] else ""
+            path = found.shown(path)
             raise Conflict(
                 f"{path} has changes that are not committed",
                 hint=f"git add {force}{path} && git commit -m '…' -- {path}",

@@ -9,21 +9,32 @@ from typing import Any
 
 import click
 
-from gitprompt.cli.output import json_option, say, when, write_json, write_lines, write_table
+from gitprompt.cli.output import (
+    json_option,
+    root_given,
+    root_option,
+    say,
+    when,
+    write_json,
+    write_lines,
+    write_table,
+)
 from gitprompt.core import variables
 from gitprompt.core.document import served
-from gitprompt.core.names import check_name
 from gitprompt.core.printable import printable_lines
 from gitprompt.core.publication import LabelHistory
 from gitprompt.core.versions import newest
 from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository
 from gitprompt.registry import remotes
-from gitprompt.registry.clone import Clone, Resolved, parse_selector
+from gitprompt.registry.clone import Clone, Resolved, Selector
 
 
 def registry() -> Clone:
-    return Clone(Repository.discover())
+    """The clone that one stands in."""
+    repository = Repository.discover()
+    repository.root = root_given()
+    return Clone(repository)
 
 
 def meet_remotes(repository: Repository) -> None:
@@ -47,6 +58,7 @@ def labels_by_version(found: Clone, name: str | None = None) -> dict[str, dict[s
 
 @click.command("list")
 @json_option
+@root_option
 def list_command(as_json: bool) -> None:
     """List the prompts with their newest version and labels.
 
@@ -96,6 +108,7 @@ def label_pairs(labels: Mapping[str, str]) -> str:
 @click.command()
 @click.argument("name")
 @json_option
+@root_option
 def versions(name: str, as_json: bool) -> None:
     """List the published versions of a prompt, newest first.
 
@@ -103,11 +116,11 @@ def versions(name: str, as_json: bool) -> None:
     Example:
       gitprompt versions support/triage
     """
-    check_name(name)
     clone = registry()
+    name = clone.name(name)
     published = clone.versions(name)
     if not published and name not in clone.names():
-        clone.resolve(parse_selector(name))  # raises, with what there is instead
+        clone.resolve(Selector(name, None))  # raises, with what there is instead
     labels = labels_by_version(clone, name).get(name, {})
     if as_json:
         write_json(
@@ -141,6 +154,7 @@ def versions(name: str, as_json: bool) -> None:
 @click.command()
 @click.argument("prompt")
 @json_option
+@root_option
 def show(prompt: str, as_json: bool) -> None:
     """Show a document as it is served.
 
@@ -150,7 +164,8 @@ def show(prompt: str, as_json: bool) -> None:
       gitprompt show welcome@production --json
       gitprompt show welcome@.          (the work tree)
     """
-    resolved = registry().resolve(parse_selector(prompt))
+    clone = registry()
+    resolved = clone.resolve(clone.select(prompt))
     document = _complete(resolved)
     if as_json:
         write_json(document)
@@ -206,6 +221,7 @@ _Dumper = _dumper()
     help="A JSON file with the list of messages that takes the place of a placeholder.",
 )
 @json_option
+@root_option
 def render(
     prompt: str, pairs: tuple[str, ...], file: Any, conversations: tuple[str, ...], as_json: bool
 ) -> None:
@@ -218,7 +234,8 @@ def render(
     """
     values = _variables(pairs, file)
     placeholders = _placeholders(conversations)
-    resolved = registry().resolve(parse_selector(prompt))
+    clone = registry()
+    resolved = clone.resolve(clone.select(prompt))
     names = {name.partition(".")[0] for name in values}
     unknown = sorted(names - variables.effective(resolved.document).keys())
     if unknown:

@@ -20,7 +20,15 @@ STYLES = ("text", "json", "github", "sarif")
 
 def write(report: Report, style: str) -> None:
     writers = {"json": _json, "github": _github, "sarif": _sarif}
+    if style != "json":  # forges take a path for one from the top of the repository
+        findings = [f._replace(path=_from_top(f.path, report.top)) for f in report.findings]
+        report = report._replace(findings=findings)
     sys.stdout.write(writers[style](report) + "\n")
+
+
+def _from_top(path: str, top: str) -> str:
+    absolute = os.path.abspath(path)
+    return absolute[len(top) + 1 :] if absolute.startswith(top + os.sep) else path
 
 
 def _json(report: Report) -> str:

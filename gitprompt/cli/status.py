@@ -12,6 +12,7 @@ from gitprompt.cli.output import (
     Styled,
     json_option,
     progress,
+    root_option,
     say,
     write_json,
     write_lines,
@@ -30,6 +31,7 @@ from gitprompt.registry.versions import Loaded
 @click.command()
 @server_options
 @json_option
+@root_option
 def status(server: str | None, api_key: str | None, workspace: str | None, as_json: bool) -> None:
     """Show unpublished changes, newest versions and labels; with a server, what it serves and what
     it rejected.

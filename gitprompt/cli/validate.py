@@ -7,8 +7,10 @@ import click
 
 from gitprompt.checks import SEVERITIES
 from gitprompt.cli.examination import Request
+from gitprompt.cli.output import ROOT_HELP, ROOT_VARIABLE
 from gitprompt.cli.reports import STYLES
 from gitprompt.cli.validation import validate
+from gitprompt.core.document import check_root
 from gitprompt.errors import UsageError
 
 _CODES = ", ".join(f"{code} ({severity})" for code, severity in SEVERITIES.items())
@@ -22,11 +24,14 @@ _CODES = ", ".join(f"{code} ({severity})" for code, severity in SEVERITIES.items
 @click.option("--rev", metavar="REV", help="All documents of a commit, branch or tag.")
 @click.option("--format", "style", type=click.Choice(STYLES), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--root", metavar="DIR", default="", envvar=ROOT_VARIABLE, help=ROOT_HELP)
 @click.option("--strict", is_flag=True, help="Warnings, too, make the exit code 1.")
 def validate_command(
-    paths: tuple[str, ...], staged: bool, rev: str | None, style: str, as_json: bool, strict: bool
-) -> int:
-    """Check prompts, suites and settings.
+    paths: tuple[str, ...], staged: bool, rev: str | None, style: str, as_json: bool, strict: bool,
+    root: str,
+) -> int:  # fmt: skip
+    """Check prompts, suites and settings: those of the repository, or PATHS, which are files,
+    folders, or names of prompts.
 
     \b
     Examples:
@@ -37,4 +42,4 @@ def validate_command(
     if staged and rev is not None:
         raise UsageError("--staged and --rev exclude each other")
     style = "json" if as_json else style
-    return validate(Request(paths, staged, rev, style, strict))
+    return validate(Request(paths, staged, rev, style, strict, check_root(root)))

@@ -24,11 +24,13 @@ from gitprompt.core.document import (
     SUITES,
     digest,
     fragment_name,
+    inside,
     is_unread,
     place,
+    prompt_paths,
 )
 from gitprompt.core.model import Finding, Kind
-from gitprompt.core.names import fold
+from gitprompt.core.names import fold, is_name
 from gitprompt.core.printable import printable
 from gitprompt.core.settings import Settings
 from gitprompt.errors import UsageError
@@ -61,13 +63,15 @@ def examine(request: Request) -> Report:
 
         inputs, unread, settings, source = inputs_of(request)
     else:
-        inputs = list(_work_tree(request.paths, top))
-        unread = [] if request.paths else list(_unread(top))
-        settings, source = _settings(top), fragments.of_work_tree(top)
+        settings = _settings(top)
+        tree = WorkTree(top, settings.root or request.root)
+        inputs = list(_work_tree(request.paths, tree))
+        unread = [] if request.paths else list(_unread(tree))
+        source = fragments.of_work_tree(tree.folder)
     findings = [*_clashes(inputs), *_all(inputs, Surroundings(top, settings, source))]
     findings += _named_unread(unread, settings)
     findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
-    return Report(len(inputs), findings)
+    return Report(len(inputs), findings, top)
 
 
 class Surroundings:
@@ -82,33 +86,61 @@ class Surroundings:
         self.source = source
 
 
+class WorkTree:
+    """Where the files of a work tree are: `folder` has prompts/ and evals/."""
+
+    __slots__ = ("folder", "root", "top")
+
+    def __init__(self, top: str, root: str) -> None:
+        self.top = top
+        self.root = root
+        self.folder = os.path.join(top, *root.split("/")) if root else top
+
+
 # Which files
 
 
-def _work_tree(paths: Sequence[str], top: str) -> Iterator[Input]:
+def _work_tree(paths: Sequence[str], tree: WorkTree) -> Iterator[Input]:
     """The files that are named. With a fragment goes every document that includes it."""
-    inputs = list(_named(paths, top))
+    inputs = list(_named(paths, tree))
     yield from inputs
     if any(fragment_name(item.inside) for item in inputs):
         from gitprompt.cli.committed import including
 
-        yield from including(inputs, (_input(p, top) for p in _below(os.path.join(top, PROMPTS))))
+        others = _below(os.path.join(tree.folder, PROMPTS))
+        yield from including(inputs, (_input(path, tree) for path in others))
 
 
-def _named(paths: Sequence[str], top: str) -> Iterator[Input]:
-    for path in paths or _default_paths(top):
+def _named(paths: Sequence[str], tree: WorkTree) -> Iterator[Input]:
+    for path in paths or _default_paths(tree):
         if os.path.isdir(path) and not os.path.islink(path):
-            inputs = [_input(file, top) for file in _below(path)]
+            inputs = [_input(file, tree) for file in _below(path)]
             # Of a whole repository only what is ours; of any other folder, everything.
             yield from [item for item in inputs if place(item.inside)[0] is not None] or inputs
         elif os.path.lexists(path):
-            yield _input(path, top)
+            yield _input(path, tree)
         else:
-            raise UsageError(f"{path} does not exist")
+            yield from _of_prompt(path, tree)
 
 
-def _default_paths(top: str) -> list[str]:
-    paths = [os.path.relpath(os.path.join(top, part)) for part in (SETTINGS, PROMPTS, SUITES)]
+def _of_prompt(name: str, tree: WorkTree) -> Iterator[Input]:
+    """The files of the prompt of a name, where no file of that path is."""
+    paths = (
+        [os.path.join(tree.folder, path) for path in prompt_paths(name)] if is_name(name) else []
+    )
+    present = [path for path in paths if os.path.lexists(path)]
+    if not present:
+        raise UsageError(
+            f"{name} does not exist",
+            hint="Say the path of a file or folder, or the name of a prompt in the work tree.",
+        )
+    for path in present:
+        yield _input(os.path.relpath(path), tree)
+
+
+def _default_paths(tree: WorkTree) -> list[str]:
+    parts = [os.path.join(tree.folder, part) for part in (PROMPTS, SUITES)]
+    paths = [os.path.relpath(path) for path in (os.path.join(tree.top, SETTINGS), *parts)]
     paths = [path for path in paths if os.path.lexists(path)]
     if not paths:
         raise UsageError(
@@ -132,10 +164,10 @@ def _files(folder: str) -> Iterator[str]:
             yield os.path.join(parent, name)
 
 
-def _unread(top: str) -> Iterator[str]:
+def _unread(tree: WorkTree) -> Iterator[str]:
     for folder in (PROMPTS, SUITES):
-        for path in _files(os.path.join(top, folder)):
-            if is_unread(os.path.relpath(path, top).replace(os.sep, "/")):
+        for path in _files(os.path.join(tree.folder, folder)):
+            if is_unread(os.path.relpath(path, tree.folder).replace(os.sep, "/")):
                 yield os.path.relpath(path)
 
 
@@ -151,10 +183,12 @@ def _named_unread(paths: Sequence[str], settings: Settings) -> Iterator[Finding]
         )
 
 
-def _input(path: str, top: str) -> Input:
-    absolute = os.path.abspath(path)
-    inside = absolute[len(top) + 1 :] if absolute.startswith(top + os.sep) else path
-    return Input(os.path.normpath(path), inside.replace(os.sep, "/"), lambda: _read(path))
+def _input(path: str, tree: WorkTree) -> Input:
+    absolute, top = os.path.abspath(path), tree.top
+    inner = absolute[len(top) + 1 :] if absolute.startswith(top + os.sep) else path
+    inner = inner.replace(os.sep, "/")
+    ours = inside(tree.root, inner)
+    return Input(os.path.normpath(path), inner if ours is None else ours, lambda: _read(path))
 
 
 def _read(path: str) -> bytes | str:

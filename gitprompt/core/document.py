@@ -12,6 +12,7 @@ from typing import Any
 
 from gitprompt.core.model import Document, Kind
 from gitprompt.core.versions import is_version
+from gitprompt.errors import Invalid
 
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 1 << 20
@@ -25,6 +26,35 @@ KEYS = frozenset(
      "deprecated", "tests"}
 )  # fmt: skip
 _IDENTITY = ("name", "version")
+
+
+def below(root: str, path: str) -> str:
+    """A path of ours as the repository has it; `root` is the folder that has prompts/ and evals/."""
+    return f"{root}/{path}" if root and path != SETTINGS else path
+
+
+def inside(root: str, path: str) -> str | None:
+    """A path of the repository as ours, or None for what is not below the root.
+
+    >>> inside("services/chat", "services/chat/prompts/welcome.yaml")
+    'prompts/welcome.yaml'
+    """
+    if not root or path == SETTINGS:
+        return path
+    return path[len(root) + 1 :] if path.startswith(root + "/") else None
+
+
+def check_root(text: str) -> str:
+    """A root as a person types it, as the settings would have it. Raises Invalid."""
+    root = text.replace("\\", "/").removeprefix("./").rstrip("/")
+    if root in ("", "."):
+        return ""
+    if root.startswith("/") or any(c in root for c in ':*?[]"\n') or ".." in root.split("/"):
+        raise Invalid(
+            f"the root {text!r} is no folder below the top of the repository",
+            hint="Write it as seen from there: services/chat/prompts-repo",
+        )
+    return root
 
 
 def version_paths(name: str, version: str) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ class Settings(NamedTuple):
     finding's code to its severity here. `publish_from` has the branches, or patterns, whose history
     a version must be part of; empty: any. `fixed_branches` has those whose history is never
     rewritten. `default_label` is what a request without a selector gets, if the prompt has it;
-    `default_newest`: otherwise the newest version."""
+    `default_newest`: otherwise the newest version. `root` is the folder that has prompts/ and evals/;
+    empty: the top of the repository."""
 
     namespace: str = NAMESPACES[0]
     protected: Mapping[str, str] = {}
@@ -26,6 +27,7 @@ class Settings(NamedTuple):
     fixed_branches: Sequence[str] = ()
     default_label: str | None = None
     default_newest: bool = True
+    root: str = ""
 
     def scope_to_move(self, label: str) -> str:
         """The scope that a key needs to move `label`: write, or what the policy says."""
@@ -77,4 +79,5 @@ def from_document(document: Mapping[str, Any] | None) -> Settings:
         ),
         default_label=default.get("name"),
         default_newest=default.get("otherwise", "newest") == "newest",
+        root=document.get("root", ""),
     )

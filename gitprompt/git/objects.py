@@ -39,13 +39,15 @@ _new = tuple.__new__  # half the time of a NamedTuple's own constructor, if ther
 
 
 class ObjectReader:
-    """Reads by object name or by any expression without white space, such as <commit>:<path>.
+    """Reads by object name or by any expression of one line, such as <commit>:<path>. `root` is the
+    folder that has the prompts, where the settings do not name it.
 
     Not for use by two threads at once. A repository that changes meanwhile is fine: git looks
     again when it does not find something.
     """
 
-    def __init__(self, git_dir: str, env: Mapping[str, str]) -> None:
+    def __init__(self, git_dir: str, env: Mapping[str, str], *, root: str = "") -> None:
+        self.root = root
         self._git_dir = git_dir
         self._env = dict(env)
         self._start()

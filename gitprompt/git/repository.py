@@ -15,7 +15,8 @@ from gitprompt.git.refs import Refs, list_refs
 
 class Repository:
     """`git_dir` has HEAD, `common_dir` the refs and objects (the same but in linked work trees).
-    `work_tree` is None for a bare repository."""
+    `work_tree` is None for a bare repository. `root` is the folder that has the prompts where the
+    settings of a commit name none."""
 
     def __init__(
         self, git_dir: str, common_dir: str, work_tree: str | None, env: Mapping[str, str]
@@ -23,6 +24,7 @@ class Repository:
         self.git_dir = git_dir
         self.common_dir = common_dir
         self.work_tree = work_tree
+        self.root = ""
         self.labels_of: str | None = None  # the remote whose labels stand in for absent ones
         self._env = dict(env)
 
@@ -67,6 +69,7 @@ class Repository:
         """The same repository, seeing also the objects of a push that is not accepted yet."""
         there = Repository(self.git_dir, self.common_dir, self.work_tree, {**self._env, **extra})
         there.labels_of = self.labels_of
+        there.root = self.root
         return there
 
     @property
@@ -88,7 +91,7 @@ class Repository:
         return os.path.exists(os.path.join(self.common_dir, "shallow"))
 
     def reader(self) -> ObjectReader:
-        return ObjectReader(self.git_dir, self._env)
+        return ObjectReader(self.git_dir, self._env, root=self.root)
 
     def refs(self, before: Refs | None = None) -> Refs:
         return list_refs(self.git_dir, self.common_dir, before=before, remote=self.labels_of)

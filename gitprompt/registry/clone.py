@@ -13,7 +13,15 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from gitprompt import checks, formats
-from gitprompt.core.document import PROMPTS, prompt_paths, stem
+from gitprompt.core.document import (
+    PROMPTS,
+    SETTINGS,
+    SUFFIXES,
+    below,
+    place,
+    prompt_paths,
+    stem,
+)
 from gitprompt.core.labels import label_ref, split_label_ref
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import LabelHistory, Rejection, Version
@@ -80,6 +88,26 @@ class Clone:
         """Those that are committed at HEAD."""
         with self.repository.reader() as reader:
             return load_settings(reader, self.repository.refs().head[1])[0]
+
+    @cached_property
+    def root(self) -> str:
+        """The folder that has prompts/ and evals/, as the settings of the work tree say, committed
+        or not; without a work tree those at HEAD."""
+        top = self.repository.work_tree
+        settings = self.settings
+        if top is not None:
+            try:
+                with open(os.path.join(top, SETTINGS), "rb") as file:
+                    settings = checks.read_settings(file.read(formats.MAX_BYTES + 1))[0]
+            except OSError:
+                settings = Settings()
+        return settings.root or self.repository.root
+
+    @property
+    def folder(self) -> str:
+        """The same on the disk; empty without a work tree."""
+        top = self.repository.work_tree
+        return os.path.join(top, *self.root.split("/")).rstrip("/") if top is not None else ""
 
     @cached_property
     def tags(self) -> dict[str, dict[str, str]]:
@@ -194,8 +222,8 @@ class Clone:
 
     def working_copies(self) -> dict[str, str]:
         """Name → path below the work tree of each working copy; version files are not among them."""
-        top = self.repository.work_tree
-        if top is None:
+        top = self.folder
+        if not top:
             return {}
         paths: dict[str, str] = {}
         for folder, folders, names in os.walk(os.path.join(top, PROMPTS)):
@@ -204,7 +232,7 @@ class Clone:
                 path = os.path.relpath(os.path.join(folder, file), top).replace(os.sep, "/")
                 name = stem(path, PROMPTS)
                 if name is not None and not is_version(name.rpartition("/")[2]):
-                    paths.setdefault(name, path)
+                    paths.setdefault(name, below(self.root, path))
         return paths
 
     def find(self, selector: Selector) -> Resolved | None:
@@ -267,10 +295,10 @@ class Clone:
         return NotFound(f"Prompt {selector.name} not found", hint=hint)
 
     def _working_copy(self, selector: Selector) -> Resolved:
-        top = self.repository.work_tree
+        top = self.folder
         for path in prompt_paths(selector.name):
-            full = os.path.join(top or "", path)
-            if top is not None and os.path.isfile(full) and not os.path.islink(full):
+            full = os.path.join(top, path)
+            if top and os.path.isfile(full) and not os.path.islink(full):
                 with open(full, "rb") as file:
                     data = file.read(formats.MAX_BYTES + 1)
                 document, findings = checks.examine(
@@ -284,7 +312,41 @@ class Clone:
                 if problems:
                     first = problems[0]
                     raise Invalid(
-                        f"{path}:{first.line}:{first.column}: {first.message}", hint=first.hint
+                        f"{self.shown(below(self.root, path))}:{first.line}:{first.column}: {first.message}",
+                        hint=first.hint,
                     )
-                return Resolved(selector, None, document, path)
-        raise NotFound(f"prompts/{selector.name}.yaml is not in the work tree")
+                return Resolved(selector, None, document, below(self.root, path))
+        raise NotFound(f"{self.shown(self.path_of(selector.name))} is not in the work tree")
+
+    def path_of(self, name: str) -> str:
+        """Where a new prompt of this name belongs, below the top of the work tree."""
+        return below(self.root, f"{PROMPTS}/{name}.yaml")
+
+    def shown(self, path: str) -> str:
+        """A path below the top of the work tree, as seen from where the person stands."""
+        top = self.repository.work_tree
+        here = os.path.realpath(".") + os.sep
+        if top is None or not here.startswith(os.path.realpath(top) + os.sep):
+            return path
+        return os.path.relpath(os.path.join(top, path))
+
+    def select(self, text: str) -> Selector:
+        """What a person types for a document: NAME or the PATH of a file below prompts/, and perhaps
+        what follows an @. Raises Invalid."""
+        word, sign, at = text.partition("@")
+        return parse_selector(f"{self.name(word)}{sign}{at}")
+
+    def name(self, text: str) -> str:
+        """The prompt that a person names by its name or by the path of its file, as seen from where
+        they stand. Raises Invalid."""
+        return check_name(name_of_path(text, self.folder) or text)
+
+
+def name_of_path(text: str, folder: str, *, exists: bool = True) -> str | None:
+    """The prompt whose file, below prompts/ in `folder`, `text` is the path of; None if it is none.
+    `exists` False: nor need there be one yet."""
+    if not folder or not text.endswith(SUFFIXES) or (exists and not os.path.lexists(text)):
+        return None
+    path = os.path.relpath(os.path.realpath(os.path.dirname(text) or "."), os.path.realpath(folder))
+    kind, name, _ = place(os.path.join(path, os.path.basename(text)).replace(os.sep, "/"))
+    return name if kind == "prompt" else None

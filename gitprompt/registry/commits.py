@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from gitprompt import formats, log
 from gitprompt.core.document import (
     PROMPTS,
+    SETTINGS,
     SUFFIXES,
     SUITES,
+    below,
     canonical,
     fragment_path,
-    prompt_paths,
 )
 from gitprompt.core.publication import Version
 from gitprompt.core.versions import rank, tag_ref
@@ -33,7 +34,8 @@ Document = Mapping[str, Any]
 class Draft(NamedTuple):
     """A document to publish, as a client sent it. `newest` is the newest version there is, with its
     document; None for a new prompt. `branch` None: no branch may be moved (a work tree has it
-    checked out); `tip` is where the branch is, None if nothing is committed."""
+    checked out); `tip` is where the branch is, None if nothing is committed; `root` is the folder of
+    the prompts there."""
 
     name: str
     version: str
@@ -41,6 +43,11 @@ class Draft(NamedTuple):
     newest: tuple[Version, Document] | None
     branch: str | None
     tip: str | None
+    root: str = ""
+
+    def path(self, suffix: str) -> str:
+        """Where the file of the document is, in the repository."""
+        return below(self.root, f"{PROMPTS}/{self.name}{suffix}")
 
 
 class PublicationCommit(NamedTuple):
@@ -68,15 +75,14 @@ def publication(
         raise Conflict("Prompt already exists", hint="Versions are immutable: choose the next one.")
     tip = draft.tip if draft.branch else None
     tree = _tree_on_branch(writer, draft, tip)
-    included = fragments.include(draft.document, _source(writer, draft.tip))
+    included = fragments.include(draft.document, _source(writer, draft))
     updates: list[RefUpdate] = []
     if tree is not None and draft.branch is not None:
         commit = writer.commit(tree, [tip] if tip else [], message, author)
         updates.append(RefUpdate(draft.branch, tip or ZERO, commit))
     else:
-        path = f"{PROMPTS}/{draft.name}.json"
-        shared = _entries(writer, draft.tip, included.files)
-        tree = writer.tree([(path, writer.blob(_json(draft.document))), *shared])
+        shared = _entries(writer, draft, included.files)
+        tree = writer.tree([(draft.path(".json"), writer.blob(_json(draft.document))), *shared])
         below = draft.newest[0].commit if draft.newest else None
         # A repository that was restored from an older copy lacks what is pinned and served.
         parents = [below] if below and writer.has(below) else []
@@ -87,22 +93,25 @@ def publication(
     return PublicationCommit(commit, every_update, bool(updates), included.document)
 
 
-def _source(writer: ObjectWriter, tip: str | None) -> fragments.Source:
+def _source(writer: ObjectWriter, draft: Draft) -> fragments.Source:
     """The fragments at the tip of the branch."""
 
     def source(name: str) -> bytes | None:
-        entry = writer.entry(tip, fragment_path(name)) if tip else None
+        path = below(draft.root, fragment_path(name))
+        entry = writer.entry(draft.tip, path) if draft.tip else None
         return writer.read(entry[1]) if entry is not None and entry[0] in REGULAR else None
 
     return source
 
 
-def _entries(
-    writer: ObjectWriter, tip: str | None, names: Iterable[str]
-) -> Iterator[tuple[str, str]]:
-    """Path and blob of fragments that are at the tip."""
-    for path in map(fragment_path, names):
-        entry = writer.entry(tip, path) if tip else None
+def _entries(writer: ObjectWriter, draft: Draft, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Path and blob of what a version beside the branch takes from its tip: fragments, and the
+    settings if they name the root."""
+    paths = [below(draft.root, fragment_path(name)) for name in names]
+    if draft.root:
+        paths.append(SETTINGS)
+    for path in paths:
+        entry = writer.entry(draft.tip, path) if draft.tip else None
         if entry is not None:
             yield path, entry[1]
 
@@ -127,10 +136,10 @@ def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str
     """The path at which the branch takes the document, or None if it does not."""
     if draft.newest is not None and rank(draft.version) <= rank(draft.newest[0].version):
         return None
-    paths = [path for path in prompt_paths(draft.name) if tip and writer.entry(tip, path)]
+    paths = [path for path in map(draft.path, SUFFIXES) if tip and writer.entry(tip, path)]
     if not paths:
         # A prompt that has versions and no file was taken off the branch by somebody.
-        return f"{PROMPTS}/{draft.name}.json" if draft.newest is None else None
+        return draft.path(".json") if draft.newest is None else None
     assert tip is not None
     mode, oid = writer.entry(tip, paths[0]) or ("", "")
     if len(paths) > 1 or mode not in ("100644", "100755"):
@@ -142,7 +151,7 @@ def _place_on_branch(writer: ObjectWriter, draft: Draft, tip: str | None) -> str
     except formats.FormatError:
         return None
     document = draft.newest[1] if draft.newest else draft.document
-    edited = fragments.include(edited, _source(writer, tip)).document
+    edited = fragments.include(edited, _source(writer, draft)).document
     same = isinstance(edited, dict) and canonical(edited) == canonical(document)
     return paths[0] if same else None
 
@@ -238,14 +247,20 @@ class SuiteChange(NamedTuple):
 
 
 def suite_commit(
-    writer: ObjectWriter, change: SuiteChange, branch: str | None, author: Signature, message: str
+    writer: ObjectWriter,
+    change: SuiteChange,
+    branch: str | None,
+    author: Signature,
+    message: str,
+    *,
+    root: str = "",
 ) -> tuple[str, RefUpdate]:
     """The commit of a suite on the default branch. Raises Conflict if the suite exists, NotFound
     if one that is deleted does not, SetupError if there is no branch to commit to."""
     if branch is None:
         raise SetupError("HEAD is detached: there is no default branch", hint="git switch main")
     tip = writer.ref(branch)
-    paths = [f"{SUITES}/{change.name}{suffix}" for suffix in SUFFIXES]
+    paths = [below(root, f"{SUITES}/{change.name}{suffix}") for suffix in SUFFIXES]
     present = [path for path in paths if tip and writer.entry(tip, path)]
     base = writer.tree_of(tip) if tip else None
     if change.document is None:

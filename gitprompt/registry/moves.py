@@ -15,7 +15,7 @@ from gitprompt.core.versions import newest
 from gitprompt.git.objects import EMPTY_TREE, Commit, Object, ObjectReader, parse_commit
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.registry.versions import blobs_of, fragments_at, tree_blob
+from gitprompt.registry.versions import blob_of_move, blobs_of, fragments_of_move
 
 MAX_MOVES = 10_000  # that one push may bring to one label
 NO_COMMIT = "a label points at a commit, and this object is not one"
@@ -77,7 +77,7 @@ def _move_problem(
     )
     if version is None:
         return f"{move.name} {move.version} is not published"
-    if tree_blob(reader, at.oid, move.name) != version.blob or not _has_fragments(
+    if blob_of_move(reader, at.oid, move.name) != version.blob or not _has_fragments(
         reader, at.oid, version
     ):
         return (
@@ -91,7 +91,7 @@ def _has_fragments(reader: ObjectReader, commit: str, version: Version) -> bool:
     """Whether the tree of a move keeps what the version's document includes."""
     if not version.fragments:
         return True
-    return blobs_of(fragments_at(reader, commit), version.fragment_blobs) == version.fragments
+    return blobs_of(fragments_of_move(reader, commit), version.fragment_blobs) == version.fragments
 
 
 def push_problem(

@@ -12,7 +12,15 @@ from typing import NamedTuple
 
 from gitprompt import checks, gates
 from gitprompt.core import twins
-from gitprompt.core.document import PROMPTS, SETTINGS, SUITES, fragment_name, place
+from gitprompt.core.document import (
+    PROMPTS,
+    SETTINGS,
+    SUITES,
+    below,
+    fragment_name,
+    inside,
+    place,
+)
 from gitprompt.core.labels import MoveRecord, split_label_ref
 from gitprompt.core.model import Finding
 from gitprompt.core.names import is_name
@@ -32,6 +40,7 @@ from gitprompt.registry.tip import files_below, load_settings
 from gitprompt.registry.versions import (
     Loaded,
     TreeFile,
+    base_of,
     fragments_at,
     load_versions,
     source_of,
@@ -311,15 +320,16 @@ class _Push:
                 "the default branch is never deleted", "It holds the suites and the settings."
             )
             return
-        changed = {path: (mode, oid) for path, mode, oid in self._changed_files(update)}
+        root = base_of(self.reader, update.new).root
+        changed = {path: (mode, oid) for path, mode, oid in self._changed_files(update, root)}
         source = source_of(fragments_at(self.reader, update.new))
         for path, (mode, oid) in changed.items():
             if oid != ZERO:
-                yield from self._file(path, mode, oid, source)
+                yield from self._file(TreeFile(path, mode, oid), root, source)
         if any(fragment_name(path) for path in changed):
             for file in self._including(update.new):
                 if file.path not in changed:
-                    yield from self._file(*file, source)
+                    yield from self._file(file, root, source)
         if update.old == ZERO:
             return  # whoever makes the repository makes its policy
         settings, _ = load_settings(self.reader, update.new)
@@ -342,21 +352,26 @@ class _Push:
             if blob is not None and fragments.are_in_file(blob.data, file.path):
                 yield file
 
-    def _changed_files(self, update: RefUpdate) -> Iterator[tuple[str, str, str]]:
-        """(path, mode, blob) of what the push adds, changes, or takes off the branch (blob 0…0)."""
-        old = EMPTY_TREE if update.old == ZERO else update.old
+    def _changed_files(self, update: RefUpdate, root: str) -> Iterator[tuple[str, str, str]]:
+        """(path of ours, mode, blob) of what the push adds, changes, or takes off the branch (blob
+        0…0); all there is if the root is another one."""
+        old = update.old
+        if old == ZERO or base_of(self.reader, old).root != root:
+            old = EMPTY_TREE
         # Not `-M`: a renamed document is checked under its new name.
         answer = self.repository.git(
             "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AMTD", old, update.new,
-            "--", PROMPTS, SUITES, SETTINGS,
+            "--", *(below(root, path) for path in (PROMPTS, SUITES, SETTINGS)),
         )  # fmt: skip
         fields = answer.split(b"\0")
         for raw, path in zip(fields[::2], fields[1::2], strict=False):
             columns = raw.decode().split(" ")
-            yield path.decode("utf-8", "replace"), columns[1], columns[3]
+            yield inside(root, path.decode("utf-8", "replace")) or "", columns[1], columns[3]
 
-    def _file(self, path: str, mode: str, oid: str, source: fragments.Source) -> Iterable[Finding]:
+    def _file(self, file: TreeFile, root: str, source: fragments.Source) -> Iterable[Finding]:
+        path, mode, oid = file
         kind, name, version = place(path)
+        path = below(root, path)
         if kind is None:
             return ()
         if mode not in ("100644", "100755"):

@@ -37,7 +37,7 @@ from gitprompt.git.refs import ZERO, Packed, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry.labels import is_bare, load_label
 from gitprompt.registry.plan import Known, Plan, plan
-from gitprompt.registry.tip import load_settings, load_suites
+from gitprompt.registry.tip import load_settings, load_suites, suites_tree
 from gitprompt.registry.versions import Loaded, load_chunks, load_pinned
 from gitprompt.store.database import Database
 from gitprompt.store.index.writer import IndexWriter, PromptRow, WorkspaceRow
@@ -484,8 +484,7 @@ class _Application:
 
     def _suites(self, head: str | None) -> str | None:
         """Read the suites again where their tree changed; returns the tree they are from."""
-        tree = next(self.reader.names((f"{head}:{SUITES}",))) if head else None
-        oid = tree.oid if tree else None
+        oid = suites_tree(self.reader, head) if head else None
         same_checks = self.row is not None and self.row.settings.checks == self.settings.checks
         if self.row is not None and oid == self.row.suites_tree and same_checks:
             return oid

@@ -11,12 +11,13 @@ from gitprompt.core.names import fold
 from gitprompt.core.publication import Rejection, Suite
 from gitprompt.core.settings import Settings
 from gitprompt.git.objects import Object, ObjectReader, parse_tree
-from gitprompt.registry.versions import Severities, TreeFile, rejection
+from gitprompt.registry.versions import Severities, TreeFile, base_of, rejection
 
 
 def files_below(reader: ObjectReader, commit: str, folder: str) -> Iterator[TreeFile]:
-    """All files below a folder of a commit, as ls-tree -r lists them."""
-    todo = [(folder, f"{commit}:{folder}")]
+    """All files below a folder of ours in a commit, as ls-tree -r lists them."""
+    base = base_of(reader, commit).tree
+    todo = [(folder, f"{base}:{folder}")]
     while todo:
         path, spec = todo.pop()
         tree = reader.get(spec)
@@ -37,6 +38,12 @@ def load_settings(reader: ObjectReader, commit: str | None) -> tuple[Settings, R
         return Settings(), None
     settings, problems = checks.read_settings(blob.data)
     return settings, Rejection(SETTINGS, blob.oid, problems) if problems else None
+
+
+def suites_tree(reader: ObjectReader, commit: str) -> str | None:
+    """The tree of all suites at a commit: while it is the same, so are they."""
+    tree = next(reader.names((f"{base_of(reader, commit).tree}:{SUITES}",)))
+    return tree.oid if tree else None
 
 
 def load_suites(

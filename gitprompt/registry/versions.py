@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from gitprompt import checks, formats
 from gitprompt.checks.shortcut import is_surely_valid
 from gitprompt.checks.subject import Subject
-from gitprompt.core.document import FRAGMENTS, SUFFIXES, version_paths
+from gitprompt.core.document import FRAGMENTS, SUFFIXES, below, version_paths
 from gitprompt.core.model import Finding, Severity
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import Rejection, Version
@@ -25,6 +25,7 @@ from gitprompt.errors import Invalid
 from gitprompt.formats import fragments
 from gitprompt.git.folder import Folder
 from gitprompt.git.objects import (
+    EMPTY_TREE,
     Object,
     ObjectReader,
     Signature,
@@ -83,6 +84,52 @@ class TreeFile(NamedTuple):
     path: str
     mode: str
     oid: str
+
+
+class Base(NamedTuple):
+    """Where a commit has its prompts/ and evals/: what git reads their paths from, and the folder."""
+
+    tree: str
+    root: str
+
+
+def base_of(reader: ObjectReader, commit: str) -> Base:
+    """The base of a commit: its own settings name the root, so that what a tag publishes never
+    changes when the folder is moved later."""
+    return _bases(reader, [commit])[commit]
+
+
+def _bases(reader: ObjectReader, commits: Sequence[str]) -> dict[str, Base]:
+    tops = reader.contents(f"{commit}^{{tree}}" for commit in commits)
+    roots = _roots(reader, tops)
+    trees = reader.names(
+        f"{c}:{root}" if root else c for c, root in zip(commits, roots, strict=True)
+    )
+    return {
+        commit: Base(commit if not root else tree.oid if tree else EMPTY_TREE, root)
+        for commit, root, tree in zip(commits, roots, trees, strict=True)
+    }
+
+
+def _roots(reader: ObjectReader, tops: Iterable[Object | None]) -> list[str]:
+    """The root of each commit, by its tree. Most commits have the settings of another one."""
+    settings = [_settings_in(top.data) if top is not None else "" for top in tops]
+    distinct = sorted({oid for oid in settings if oid})
+    blobs = zip(distinct, reader.contents(distinct), strict=True)
+    roots = {oid: _root(blob) or reader.root for oid, blob in blobs}
+    return [roots.get(oid, reader.root) for oid in settings]
+
+
+def _settings_in(tree: bytes) -> str:
+    if b" gitprompt.yaml\0" not in tree:  # to read the tree would take ten times as long
+        return ""
+    return _entries(tree, "gitprompt").get(".yaml", ("", ""))[1]
+
+
+def _root(settings: Object | None) -> str:
+    if settings is None or settings.kind != "blob" or b"root" not in settings.data:
+        return ""
+    return checks.read_settings(settings.data)[0].root
 
 
 def rejection(ref: str, oid: str, message: str, hint: str = "", code: str = "ref") -> Rejection:
@@ -151,7 +198,8 @@ def _fragment_folders(reader: ObjectReader, commits: Sequence[str]) -> dict[str,
     """The fragments of each commit; those of equal trees are read once."""
     by_tree: dict[str, Folder] = {}
     folders: dict[str, Folder] = {}
-    trees = list(reader.names(f"{commit}:{FRAGMENTS}" for commit in commits))
+    bases = _bases(reader, commits)
+    trees = list(reader.names(f"{bases[commit].tree}:{FRAGMENTS}" for commit in commits))
     for commit, tree in zip(commits, trees, strict=True):
         oid = tree.oid if tree is not None else ""
         folders[commit] = by_tree.setdefault(oid, Folder(reader, oid or None))
@@ -161,6 +209,12 @@ def _fragment_folders(reader: ObjectReader, commits: Sequence[str]) -> dict[str,
 def fragments_at(reader: ObjectReader, commit: str) -> Folder:
     """The fragments in the tree of a commit."""
     return _fragment_folders(reader, [commit])[commit]
+
+
+def fragments_of_move(reader: ObjectReader, commit: str) -> Folder:
+    """Those in the tree of a label's move, which has no root."""
+    tree = next(reader.names((f"{commit}:{FRAGMENTS}",)))
+    return Folder(reader, tree.oid if tree is not None else None)
 
 
 def source_of(folder: Folder) -> fragments.Source:
@@ -217,26 +271,44 @@ def _documents(reader: ObjectReader, targets: Sequence[_Target]) -> Iterator[_Pl
         for commit, object_ in zip(undated, reader.contents(undated), strict=True)
         if object_ is not None
     }
-    folders = dict.fromkeys((t.target, _folder(t.name)) for t in targets if not t.is_blob)
-    trees = reader.contents(f"{commit}:{folder}" for commit, folder in folders)
-    listings = dict(zip(folders, trees, strict=True))
+    listings = _listings(reader, targets)
     for target in targets:
         if target.is_blob:
             file = TreeFile(f"prompts/{target.name}", "100644", target.target)
             yield _new(_Placed, (target, file, target.tagger or Signature("unknown", "", 0)))
             continue
-        outcome = _find(reader, listings[target.target, _folder(target.name)], target)
+        root, listing = listings[target.target, _folder(target.name)]
+        outcome = _find(reader, listing, target, root)
         if isinstance(outcome, TreeFile):
             yield _new(_Placed, (target, outcome, target.tagger or people[target.target]))
         else:
             yield outcome
 
 
+def _listings(
+    reader: ObjectReader, targets: Sequence[_Target]
+) -> dict[tuple[str, str], tuple[str, Object | None]]:
+    """The root, and the tree of the folder in which the document must be, by commit and folder. Most
+    are at the top; they are asked for beside the tree of the commit, while git has it at hand."""
+    folders = list(dict.fromkeys((t.target, _folder(t.name)) for t in targets if not t.is_blob))
+    specs = ((f"{commit}^{{tree}}", f"{commit}:{folder}") for commit, folder in folders)
+    answers = list(reader.contents(chain.from_iterable(specs)))
+    roots = _roots(reader, answers[::2])
+    listings = dict(zip(folders, zip(roots, answers[1::2], strict=True), strict=True))
+    moved = [(key, root) for key, root in zip(folders, roots, strict=True) if root]
+    trees = reader.contents(f"{commit}:{below(root, folder)}" for (commit, folder), root in moved)
+    for (key, root), tree in zip(moved, trees, strict=True):
+        listings[key] = root, tree
+    return listings
+
+
 def _folder(name: str) -> str:
     return f"prompts/{name}".rpartition("/")[0]
 
 
-def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> TreeFile | Rejection:
+def _find(
+    reader: ObjectReader, tree: Object | None, target: _Target, root: str
+) -> TreeFile | Rejection:
     """The document of a version in a commit: the file of that version, else the working copy."""
     data = tree.data if tree is not None and tree.kind == "tree" else b""
     entries = _entries(data, target.name.rpartition("/")[2])
@@ -247,9 +319,9 @@ def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> TreeFil
         for path in version_paths(target.name, target.version):
             entry = inside.get(path[path.rindex(".") :])
             if entry is not None:
-                return _regular(TreeFile(path, *entry), target)
+                return _regular(TreeFile(below(root, path), *entry), target)
     files = [
-        TreeFile(f"prompts/{target.name}{suffix}", *entries[suffix])
+        TreeFile(below(root, f"prompts/{target.name}{suffix}"), *entries[suffix])
         for suffix in SUFFIXES
         if suffix in entries
     ]
@@ -260,7 +332,8 @@ def _find(reader: ObjectReader, tree: Object | None, target: _Target) -> TreeFil
         return rejection(
             target.ref,
             target.oid,
-            f"its commit {target.target[:10]} has no prompts/{target.name}.yaml, .yml or .json",
+            f"its commit {target.target[:10]} has no {below(root, f'prompts/{target.name}.yaml')}, .yml"
+            " or .json",
             "Commit the document first, then tag that commit: `gitprompt publish`.",
             "no-document",
         )
@@ -397,8 +470,8 @@ def _pinned(reader: ObjectReader, version: Version, data: bytes) -> bytes | None
     return None if included.troubles else formats.compact(included.document)
 
 
-def tree_blob(reader: ObjectReader, commit: str, name: str) -> str | None:
-    """The document of a prompt in the tree of a commit, at one of the paths of a working copy."""
+def blob_of_move(reader: ObjectReader, commit: str, name: str) -> str | None:
+    """The document of a prompt in the tree of a label's move."""
     tree = reader.get(f"{commit}:{_folder(name)}")
     if tree is None or tree.kind != "tree":
         return None

@@ -20,6 +20,7 @@ from gitprompt import drivers, hosting, keys, log, recovery
 from gitprompt.catalog import Catalog
 from gitprompt.clock import Clock, now
 from gitprompt.config import ServerSettings
+from gitprompt.core.document import check_root
 from gitprompt.counting import Counting
 from gitprompt.drivers import Driver
 from gitprompt.drivers.clone import FollowingClone
@@ -214,6 +215,7 @@ def _in_place(settings: ServerSettings) -> Repository | None:
     repository = Repository.open(settings.repo)
     if repository.work_tree is not None:
         repository.labels_of = remotes.default_remote(repository)
+    repository.root = check_root(settings.root)
     return repository
 
 

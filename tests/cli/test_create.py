@@ -39,9 +39,22 @@ def test_new_writes_a_valid_skeleton_once(cli: Cli, clone: Clone) -> None:
     assert (bad.code, "reads as a version" in bad.err) == (1, True)
 
 
-def test_init_inside_another_repository_is_refused(cli: Cli, published: Clone) -> None:
+def test_init_in_a_folder_of_a_prompt_repository_is_refused(cli: Cli, published: Clone) -> None:
     said = cli("init", "team")
-    assert (said.code, "is inside the repository" in said.err) == (2, True)
+    assert (said.code, "the prompts of this repository are in ., not in team" in said.err) == (
+        1,
+        True,
+    )
+    assert not (published.path / "gitprompt.yaml").exists()
+
+
+def test_init_in_a_folder_of_a_larger_repository_makes_it_the_root(cli: Cli, clone: Clone) -> None:
+    clone.commit()
+    said = cli("init", "services/chat")
+    assert (said.code, "cd services/chat && git add . :/gitprompt.yaml" in said.out) == (0, True)
+    assert 'root: "services/chat"\n' in (clone.path / "gitprompt.yaml").read_text()
+    assert cli("validate").out == "3 files: 0 errors, 0 warnings\n"
+    assert cli("init", "services/chat").out.endswith("Everything was there already.\n")
 
 
 def test_init_adds_the_data_folder_to_a_gitignore_that_is_there(cli: Cli, clone: Clone) -> None:

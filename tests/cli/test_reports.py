@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> Any:
     """What a report of findings is in a style."""
 
     def text(style: str, *findings: Finding) -> str:
-        write(Report(2, list(findings)), style)
+        write(Report(2, list(findings), os.getcwd()), style)
         return capsys.readouterr().out
 
     return text

@@ -15,10 +15,10 @@ from gitprompt.git.repository import Repository
 from gitprompt.registry.versions import (
     Loaded,
     Severities,
+    blob_of_move,
     load_chunks,
     load_pinned,
     load_versions,
-    tree_blob,
 )
 from tests.world import WELCOME, Clone
 
@@ -194,9 +194,9 @@ def test_the_document_in_a_tree_is_that_of_a_working_copy(
     published.write("prompts/support/triage.json", "{}")
     head = published.commit("Nested")
     blob = published.git("rev-parse", "HEAD:prompts/support/triage.json")
-    assert tree_blob(reader, head, "support/triage") == blob
-    assert tree_blob(reader, head, "support") is None
-    assert tree_blob(reader, head, "no/such/folder") is None
+    assert blob_of_move(reader, head, "support/triage") == blob
+    assert blob_of_move(reader, head, "support") is None
+    assert blob_of_move(reader, head, "no/such/folder") is None
 
 
 # Trees that hold what looks like an entry inside a name
@@ -219,10 +219,10 @@ def test_a_name_that_ends_like_an_entry_is_not_that_entry(
 ) -> None:
     commit = committed(published, {"welcome.yaml": WELCOME, other: UNUSED})
     blob = stored(published, WELCOME)
-    assert tree_blob(reader, commit, "welcome") == blob
+    assert blob_of_move(reader, commit, "welcome") == blob
     assert version(reader, "welcome/2", commit).version.blob == blob
     alone = committed(published, {other: UNUSED})
-    assert tree_blob(reader, alone, "welcome") is None
+    assert blob_of_move(reader, alone, "welcome") is None
     assert "has no prompts/welcome.yaml" in reason(reader, "welcome/2", alone)
 
 
@@ -242,7 +242,7 @@ def test_an_entry_is_found_whatever_the_bytes_before_it(
         folder = published.git("mktree", stdin=entry)
         tree = published.git("mktree", stdin=f"040000 tree {folder}\tprompts\n")
         commit = published.git("commit-tree", "-m", "x", tree)
-        blobs.add(tree_blob(reader, commit, "welcome"))
+        blobs.add(blob_of_move(reader, commit, "welcome"))
     assert blobs == {blob}
 
 
