@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from gitprompt.cli.output import Styled, json_option, root_option, say, write_json
-from gitprompt.cli.read import registry
+from gitprompt.cli.output import Styled, json_option, say, write_json
+from gitprompt.cli.read import reading
+from gitprompt.cli.remote import place_options
 from gitprompt.core.diff import Change, compare, deserved_bump, hunks, segments
 from gitprompt.core.messages import is_placeholder, role_of
 
@@ -21,7 +22,7 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 @click.argument("before")
 @click.argument("after")
 @json_option
-@root_option
+@place_options
 def diff(before: str, after: str, as_json: bool) -> None:
     """Compare two documents by message, variable and setting.
 
@@ -30,7 +31,7 @@ def diff(before: str, after: str, as_json: bool) -> None:
       gitprompt diff welcome@production welcome@.
       gitprompt diff welcome@1.0.0 welcome@1.1.0
     """
-    clone = registry()
+    clone = reading()
     old, new = clone.resolve(clone.select(before)), clone.resolve(clone.select(after))
     changes = compare(old.document, new.document)
     bump = deserved_bump(changes)

@@ -9,8 +9,9 @@ import os
 import click
 
 from gitprompt import hosting, resources
-from gitprompt.cli.output import done, root_option, say, write_lines
+from gitprompt.cli.output import done, say, write_lines
 from gitprompt.cli.read import registry
+from gitprompt.cli.remote import root_option
 from gitprompt.core.document import SETTINGS, check_root, prompt_paths
 from gitprompt.core.names import check_name
 from gitprompt.errors import Conflict, GitError, SetupError, UsageError

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys that a person has stored with `gitprompt login`: one file, a key for each server.
+"""gitprompt login and logout: the keys that a person has stored, one file, a key for each server.
 
 A server that only a cloned gitprompt.toml names gets a key only from here, so that a stranger's
 repository cannot have the key of somebody who merely looks at it.
@@ -11,10 +11,15 @@ import json
 import os
 import re
 import stat
+import sys
 from urllib.parse import urlsplit
 
+import click
+
 from gitprompt import config
-from gitprompt.errors import SetupError, UsageError
+from gitprompt import keys as api_keys
+from gitprompt.cli.output import done, say
+from gitprompt.errors import NotFound, SetupError, UsageError
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -83,3 +88,55 @@ def store(url: str, key: str | None) -> bool:
         file.write("\n")
     os.replace(temporary, path())
     return True
+
+
+@click.command()
+@click.argument("url")
+@click.option("--workspace", metavar="W", help="The key's workspace.  [default: default]")
+def login(url: str, workspace: str | None) -> None:
+    """Store your API key for a server. It is asked for, or read from standard input.
+
+    From then on commands that find this server in a gitprompt.toml send it this key. Without it they
+    send none: a repository that you cloned must not choose who gets your key. GITPROMPT_API_KEY goes
+    only to a server that you name with --server or GITPROMPT_SERVER.
+
+    \b
+    Examples:
+      gitprompt login https://prompts.example.com
+      gitprompt login http://127.0.0.1:3000 < service.key
+    """
+    from gitprompt.cli.client import Client
+
+    server = server_id(url)
+    if server.startswith("http://") and urlsplit(server).hostname not in _LOOPBACK:
+        say("warning: without https, the key can be read on the way", err=True)
+    key = click.prompt("API key", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    key = key.strip()
+    if not api_keys.KEY.match(key):
+        raise UsageError(
+            "that is not an API key: it begins with pm_", hint="gitprompt keys create makes one."
+        )
+    # Refused by the server, it is not stored; a key that may not read is a key all the same.
+    Client(url, key, workspace=workspace).probe()
+    store(url, key)
+    done(f"logged in to {server}; the key is in {path()}")
+
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command()
+@click.argument("url")
+def logout(url: str) -> None:
+    """Forget the key of a server. It stays valid: gitprompt keys revoke ends it.
+
+    \b
+    Example:
+      gitprompt logout https://prompts.example.com
+    """
+    if not store(url, None):
+        raise NotFound(
+            f"there is no key for {server_id(url)}",
+            hint="Stored for: " + (", ".join(sorted(stored())) or "none"),
+        )
+    done(f"logged out of {server_id(url)}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt keys: on the data folder, before the server ever ran and while it runs."""
+"""gitprompt keys: on the data folder, before the server ever ran and while it runs; or at a server."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from gitprompt import clock, config, hosting
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
+from gitprompt.cli.remote import KEY_HELP, Function, require
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
 from gitprompt.server import local
@@ -22,6 +23,14 @@ from gitprompt.store.tables.keys import Keys
 _data_option = click.option(
     "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
 )
+
+
+def _server_options(function: Function) -> Function:
+    """A key is made at a server only if that is named: who can read the data folder needs none."""
+    function = click.option("--api-key", metavar="KEY", help=KEY_HELP)(function)
+    return click.option(
+        "--server", metavar="URL", help="Do it at this server, with a key of scope admin."
+    )(function)
 
 
 @click.group()
@@ -58,10 +67,8 @@ def _database(data: str | None, *, make: bool = False) -> Iterator[tuple[Databas
 )
 @click.option(
     "--workspace",
-    default="default",
-    show_default=True,
     metavar="W",
-    help="Its workspace; '*' for all.",
+    help="Its workspace; '*' for all.  [default: default; with --server, that of your key]",
 )
 @click.option(
     "--scopes",
@@ -72,15 +79,27 @@ def _database(data: str | None, *, make: bool = False) -> Iterator[tuple[Databas
 @click.option(
     "--expires-in-days", type=int, metavar="D", help="The days it is good for.  [default: for ever]"
 )
+@_server_options
 def create(
-    data: str | None, name: str, workspace: str, scopes: str, expires_in_days: int | None
-) -> None:
+    data: str | None, name: str, workspace: str | None, scopes: str, expires_in_days: int | None,
+    server: str | None, api_key: str | None,
+) -> None:  # fmt: skip
     """Print a new key. It is shown this once; only its hash is stored.
 
     \b
-    Example:
+    Examples:
       gitprompt keys create --name ci --scopes read,write,admin --expires-in-days 90
+      gitprompt keys create --name ci --server https://prompts.example.com
     """
+    if server is not None:
+        body = {"name": name, "scopes": scopes, "expires_in_days": expires_in_days}
+        if workspace is not None:
+            body["workspace_id"] = workspace
+        made = require(server, api_key, None).post("/v1/api-keys", body)
+        say(f"key {made['id']} for {made['workspace_id']}: {made['scopes']}", err=True)
+        say(made["key"])
+        return
+    workspace = workspace or DEFAULT_WORKSPACE
     with _database(data, make=True) as (database, folder):
         try:
             salt = api_keys.salt(folder, config.variable("API_KEY_SALT") or "", database)
@@ -102,29 +121,33 @@ def create(
 
 @keys.command("list")
 @_data_option
+@_server_options
 @json_option
-def list_(data: str | None, as_json: bool) -> None:
+def list_(data: str | None, server: str | None, api_key: str | None, as_json: bool) -> None:
     """List the keys, never their secrets.
 
     \b
     Example:
       gitprompt keys list
     """
-    with _database(data) as (database, _):
-        records = database.read_now(Keys(None))
+    if server is not None:
+        items = list(require(server, api_key, None).everything("/v1/api-keys"))
+    else:
+        with _database(data) as (database, _):
+            items = [record._asdict() for record in database.read_now(Keys(None))]
     if as_json:
-        write_json([record._asdict() for record in records])
+        write_json(items)
         return
     rows = [
         (
-            str(record.id),
-            record.name,
-            record.workspace_id,
-            record.scopes,
-            when(record.created_at),
-            when(record.expires_at) if record.expires_at else "never",
+            str(item["id"]),
+            item["name"],
+            item["workspace_id"],
+            item["scopes"],
+            when(item["created_at"]),
+            when(item["expires_at"]) if item["expires_at"] else "never",
         )
-        for record in records
+        for item in items
     ]
     write_table(
         ("id", "name", "workspace", "scopes", "created (UTC)", "expires (UTC)"),
@@ -136,7 +159,8 @@ def list_(data: str | None, as_json: bool) -> None:
 @keys.command()
 @_data_option
 @click.argument("key_id", metavar="ID")
-def revoke(data: str | None, key_id: str) -> None:
+@_server_options
+def revoke(data: str | None, key_id: str, server: str | None, api_key: str | None) -> None:
     """Revoke a key. A running server refuses it from the next request on.
 
     The ID 'local' is the token by which hooks and `gitprompt sync` poke the running server over
@@ -152,6 +176,12 @@ def revoke(data: str | None, key_id: str) -> None:
         raise UsageError(
             f"'{key_id}' is neither a number nor 'local'", hint="gitprompt keys list has them."
         )
+    if server is not None:
+        if not is_number:
+            raise UsageError("the token 'local' is the data folder's", hint="Leave out --server.")
+        require(server, api_key, None).send("DELETE", f"/v1/api-keys/{int(key_id)}")
+        done(f"key {key_id} is revoked")
+        return
     with _database(data) as (database, folder):
         if is_number:
             api_keys.revoke(database, int(key_id), clock=clock.now)

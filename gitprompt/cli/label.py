@@ -4,21 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from gitprompt.cli.output import (
-    done,
-    json_option,
-    progress,
-    root_option,
-    say,
-    when,
-    write_json,
-    write_table,
-)
-from gitprompt.cli.read import meet_remotes, registry
+from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
+from gitprompt.cli.read import meet_remotes, reading, registry
+from gitprompt.cli.remote import place_options
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version, is_version, reads_as_version
@@ -28,6 +20,9 @@ from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
 from gitprompt.registry.clone import FETCH_LABELS, Clone, Selector
+
+if TYPE_CHECKING:
+    from gitprompt.cli.online import Online
 
 _push_option = click.option(
     "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
@@ -196,7 +191,7 @@ def _published(place: LabelPlace, version: str) -> Version:
 @_sign_option
 @_push_option
 @_remote_option
-@root_option
+@place_options
 def set_(
     words: tuple[str, ...], every: bool, prefix: str | None, source: str | None, expect: str | None,
     reason: str, sign: bool, push: bool, remote: str | None,
@@ -218,6 +213,10 @@ def set_(
                 "many labels are set with --from LABEL, and with --all or --prefix",
                 hint="gitprompt label set --all --from staging production",
             )
+        online = _online(sign=sign)
+        if online is not None:
+            online.promote(words[0], source, prefix or "", reason)
+            return
         _promote(words[0], source, prefix or "", reason, sign=sign, push=push, remote=remote)
         return
     if len(words) != 3:
@@ -226,6 +225,10 @@ def set_(
             hint="gitprompt label set welcome production 1.2.0",
         )
     name, text, version = words
+    online = _online(sign=sign)
+    if online is not None:
+        online.set_label(name, text, version, expect, reason)
+        return
     place = _open(name, text, push=push, remote=remote)
     name = place.name
     target = _published(place, _version_of(place, version))
@@ -239,6 +242,16 @@ def set_(
         say(f"{name} {text} is at {target.version} already.")
         return
     _move_one(place, target, reason, sign=sign)
+
+
+def _online(*, sign: bool) -> Online | None:
+    """The server whose label is moved, if it is not the clone's."""
+    clone = reading()
+    if isinstance(clone, Clone):
+        return None
+    if sign:
+        raise UsageError("a server signs nothing with your key", hint="Leave out --sign.")
+    return clone
 
 
 def _version_of(place: LabelPlace, text: str) -> str:
@@ -317,7 +330,7 @@ def _names_with(clone: Clone, label: str) -> list[str]:
 @_sign_option
 @_push_option
 @_remote_option
-@root_option
+@place_options
 def rollback(
     name: str, text: str, to: str | None, reason: str, sign: bool, push: bool, remote: str | None
 ) -> None:
@@ -331,20 +344,33 @@ def rollback(
       gitprompt label rollback welcome production -m "Refunds were promised" --push
       gitprompt label rollback welcome production --to 1.1.0
     """
+    online = _online(sign=sign)
+    if online is not None:
+        name = online.name(name)
+        version, now = _before(name, text, online.label(name, text), to)
+        online.move_label(name, text, version, now, reason or f"Roll back from {now or 'none'}")
+        return
     place = _open(name, text, push=push, remote=remote)
-    name = place.name
-    if place.current is None:
+    version, now = _before(place.name, text, place.current, to)
+    target = _published(place, version)
+    _move_one(place, target, reason or f"Roll back from {now or 'none'}", sign=sign)
+
+
+def _before(
+    name: str, text: str, current: LabelHistory | None, to: str | None
+) -> tuple[str, str | None]:
+    """The version to go back to, and the one that the label is at."""
+    if current is None:
         raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
-    moves = place.current.moves
+    moves = current.moves
     if to is None:
-        _refuse_to_undo(place.current)
+        _refuse_to_undo(current)
     version = to or (moves[1].version if len(moves) > 1 else None)
     if version is None:
         raise NotFound(
             f"{name} {text} had no version before {moves[0].version}", hint="Say which: --to V"
         )
-    target = _published(place, version)
-    _move_one(place, target, reason or f"Roll back from {moves[0].version or 'none'}", sign=sign)
+    return version, moves[0].version
 
 
 def _refuse_to_undo(label: LabelHistory) -> None:
@@ -367,7 +393,7 @@ def _refuse_to_undo(label: LabelHistory) -> None:
 @_sign_option
 @_push_option
 @_remote_option
-@root_option
+@place_options
 def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | None) -> None:
     """Remove a label. Its history stays, and it may be set again.
 
@@ -375,6 +401,11 @@ def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | 
     Example:
       gitprompt label rm welcome canary --push
     """
+    online = _online(sign=sign)
+    if online is not None:
+        name = online.name(name)
+        online.remove_label(name, text)
+        return
     place = _open(name, text, push=push, remote=remote)
     name = place.name
     if place.current is None or place.current.version is None:
@@ -385,7 +416,7 @@ def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | 
 @label.command("list")
 @click.argument("name", required=False)
 @json_option
-@root_option
+@place_options
 def list_(name: str | None, as_json: bool) -> None:
     """List labels, of one prompt or of all.
 
@@ -393,7 +424,7 @@ def list_(name: str | None, as_json: bool) -> None:
     Example:
       gitprompt label list welcome
     """
-    clone = registry()
+    clone = reading()
     name = clone.name(name) if name is not None else None
     if name is not None and name not in clone.names():
         clone.resolve(Selector(name, None))  # raises, with what there is instead
@@ -431,7 +462,7 @@ def list_(name: str | None, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("text", metavar="LABEL")
 @json_option
-@root_option
+@place_options
 def log(name: str, text: str, as_json: bool) -> None:
     """Who moved a label, when, from what to what, and why; newest first.
 
@@ -440,11 +471,12 @@ def log(name: str, text: str, as_json: bool) -> None:
       gitprompt label log welcome production
     """
     check_label(text)
-    clone = registry()
+    clone = reading()
     name = clone.name(name)
     history = clone.label(name, text)
     if history is None:
-        raise NotFound(f"{name} has no label {text} here", hint=FETCH_LABELS)
+        hint = FETCH_LABELS if isinstance(clone, Clone) else f"gitprompt label list {name}"
+        raise NotFound(f"{name} has no label {text} here", hint=hint)
     if as_json:
         write_json([move._asdict() for move in history.moves])
         return

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from gitprompt.core.document import check_root
 from gitprompt.core.printable import printable, printable_json, printable_lines
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -25,27 +24,6 @@ def json_option(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
         function
     )
-
-
-ROOT_VARIABLE = "GITPROMPT_ROOT"
-ROOT_HELP = (
-    "The folder of the repository that has prompts/, if no root in gitprompt.yaml names it."
-    f"  [env: {ROOT_VARIABLE}]"
-)
-_ROOT = "gitprompt.root"
-
-
-def root_option(function: Function) -> Function:
-    """--root, for commands that read the repository; `root_given` has its value."""
-    return click.option(
-        "--root", metavar="DIR", default="", envvar=ROOT_VARIABLE, expose_value=False, help=ROOT_HELP,
-        callback=lambda context, _option, value: context.meta.update({_ROOT: check_root(value)}),
-    )(function)  # fmt: skip
-
-
-def root_given() -> str:
-    context = click.get_current_context(silent=True)
-    return context.meta.get(_ROOT, "") if context is not None else ""
 
 
 class Styled(NamedTuple):
@@ -78,6 +56,24 @@ def write_lines(text: str, *, err: bool = False) -> None:
 def write_json(value: Any) -> None:
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     click.echo(printable_json(json.dumps(value, indent=2, ensure_ascii=not is_unicode)))
+
+
+def write_yaml(document: Mapping[str, Any]) -> None:
+    """A document with texts of several lines as blocks, and versions in quotes."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text(dumper: Any, value: str) -> Any:
+        style = "|" if "\n" in value else None
+        if printable_lines(value) != value:
+            style = '"'  # in quotes, YAML has escapes for what must not be printed
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    written = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    write_lines(written.rstrip("\n"))
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:

@@ -7,21 +7,14 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from gitprompt import checks, formats
-from gitprompt.cli.output import (
-    done,
-    json_option,
-    progress,
-    root_option,
-    say,
-    write_json,
-    write_lines,
-)
-from gitprompt.cli.read import meet_remotes, registry
+from gitprompt.cli.output import done, json_option, progress, say, write_json, write_lines
+from gitprompt.cli.read import meet_remotes, reading
+from gitprompt.cli.remote import place_options
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
 from gitprompt.core.document import PROMPTS, SETTINGS, below, digest, fragment_path
@@ -42,6 +35,9 @@ from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
 from gitprompt.registry.clone import Clone, Selector
 from gitprompt.registry.versions import Loaded
+
+if TYPE_CHECKING:
+    from gitprompt.cli.online import Online
 
 FIRST = "1.0.0"
 
@@ -79,7 +75,7 @@ class PlannedVersion(NamedTuple):
 @click.option("--remote", metavar="REMOTE", help="Where to push.  [default: origin]")
 @click.option("-m", "--message", metavar="TEXT", help="Message of the tags.")
 @json_option
-@root_option
+@place_options
 def publish(
     names: tuple[str, ...], version: str | None, bump: str | None, changed: bool,
     prefix: str | None, sign: bool, push: bool, remote: str | None, message: str | None,
@@ -93,14 +89,21 @@ def publish(
     --push pushes what is tagged here and missing at the remote, also what an earlier run has left:
     one that was interrupted, refused, made without --push, or could not reach the remote.
 
+    With --server, FILEs are published there as they are, without a clone and without --push.
+
     \b
     Examples:
       gitprompt publish welcome --bump auto --push
       gitprompt publish --changed --bump auto
+      gitprompt publish welcome.yaml --server https://prompts.example.com
     """
     changed = changed or prefix is not None
     _check_usage(names, version, bump, changed)
-    here = registry()
+    online = reading()
+    if not isinstance(online, Clone):
+        _publish_online(online, names, version, bump, as_json=as_json)
+        return
+    here = online
     repository = here.repository
     names = tuple(map(here.name, names))
     target = remotes.choose_remote(repository, remote) if push else None
@@ -133,6 +136,20 @@ def publish(
         done(f"{name} · {tagged} · pushed; it was tagged before")
     if plans and not target and repository.remotes():
         say(f"Not pushed yet: gitprompt publish {' '.join(plan.name for plan in plans)} --push")
+
+
+def _publish_online(
+    online: Online, files: Sequence[str], version: str | None, bump: str | None, *, as_json: bool
+) -> None:
+    if not files:
+        raise UsageError("say which files to publish", hint="gitprompt publish FILE… --server URL")
+    published = [online.publish(file, version=version, bump=bump) for file in files]
+    if as_json:
+        keys = ("name", "version", "commit")
+        write_json([{**dict(zip(keys, item, strict=True)), "pushed": True} for item in published])
+        return
+    for name, number, commit in published:
+        done(f"{name} · {number} · {commit[:7]}")
 
 
 def _learn(repository: Repository, remote: str, names: tuple[str, ...]) -> None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gitprompt.cli.output import (
     json_option,
-    root_given,
-    root_option,
     say,
     when,
     write_json,
     write_lines,
     write_table,
+    write_yaml,
 )
+from gitprompt.cli.remote import client_of_place, place_options, whereabouts
 from gitprompt.core import variables
 from gitprompt.core.document import served
-from gitprompt.core.printable import printable_lines
 from gitprompt.core.publication import LabelHistory
 from gitprompt.core.versions import newest
 from gitprompt.errors import UsageError
@@ -29,12 +28,25 @@ from gitprompt.git.repository import Repository
 from gitprompt.registry import remotes
 from gitprompt.registry.clone import Clone, Resolved, Selector
 
+if TYPE_CHECKING:
+    from gitprompt.cli.online import Online
+
 
 def registry() -> Clone:
     """The clone that one stands in."""
     repository = Repository.discover()
-    repository.root = root_given()
+    repository.root = whereabouts().root
     return Clone(repository)
+
+
+def reading() -> Clone | Online:
+    """The clone, or the server that is to be asked instead."""
+    client = client_of_place()
+    if client is None:
+        return registry()
+    from gitprompt.cli.online import Online  # 100 ms, which a clone need not pay
+
+    return Online(client)
 
 
 def meet_remotes(repository: Repository) -> None:
@@ -46,7 +58,9 @@ def meet_remotes(repository: Repository) -> None:
             say(f"warning: what {remote} has is not known here: {problem}", err=True)
 
 
-def labels_by_version(found: Clone, name: str | None = None) -> dict[str, dict[str, list[str]]]:
+def labels_by_version(
+    found: Clone | Online, name: str | None = None
+) -> dict[str, dict[str, list[str]]]:
     """Prompt → version → its labels; removed and invalid labels are left out."""
     by_version: dict[str, dict[str, list[str]]] = {}
     for label in found.labels(name):
@@ -58,7 +72,7 @@ def labels_by_version(found: Clone, name: str | None = None) -> dict[str, dict[s
 
 @click.command("list")
 @json_option
-@root_option
+@place_options
 def list_command(as_json: bool) -> None:
     """List the prompts with their newest version and labels.
 
@@ -66,7 +80,10 @@ def list_command(as_json: bool) -> None:
     Example:
       gitprompt list
     """
-    clone = registry()
+    clone = reading()
+    if not isinstance(clone, Clone):
+        _write_list(clone.listed(), as_json=as_json)
+        return
     labels = labels_by_version(clone)
     copies = clone.working_copies()
     unpushed = remotes.unpushed(clone.repository, clone.tags)
@@ -85,6 +102,10 @@ def list_command(as_json: bool) -> None:
         }
         for name in clone.names()
     ]
+    _write_list(items, as_json=as_json)
+
+
+def _write_list(items: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     if as_json:
         write_json(items)
         return
@@ -108,7 +129,7 @@ def label_pairs(labels: Mapping[str, str]) -> str:
 @click.command()
 @click.argument("name")
 @json_option
-@root_option
+@place_options
 def versions(name: str, as_json: bool) -> None:
     """List the published versions of a prompt, newest first.
 
@@ -116,7 +137,7 @@ def versions(name: str, as_json: bool) -> None:
     Example:
       gitprompt versions support/triage
     """
-    clone = registry()
+    clone = reading()
     name = clone.name(name)
     published = clone.versions(name)
     if not published and name not in clone.names():
@@ -154,7 +175,7 @@ def versions(name: str, as_json: bool) -> None:
 @click.command()
 @click.argument("prompt")
 @json_option
-@root_option
+@place_options
 def show(prompt: str, as_json: bool) -> None:
     """Show a document as it is served.
 
@@ -164,16 +185,13 @@ def show(prompt: str, as_json: bool) -> None:
       gitprompt show welcome@production --json
       gitprompt show welcome@.          (the work tree)
     """
-    clone = registry()
+    clone = reading()
     resolved = clone.resolve(clone.select(prompt))
     document = _complete(resolved)
     if as_json:
         write_json(document)
         return
-    import yaml
-
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-    write_lines(text.rstrip("\n"))
+    write_yaml(document)
 
 
 def _complete(resolved: Resolved) -> dict[str, Any]:
@@ -181,27 +199,6 @@ def _complete(resolved: Resolved) -> dict[str, Any]:
     if resolved.version is None:
         return {"name": name, **resolved.document}
     return served(resolved.document, name=name, version=resolved.version.version)
-
-
-def _dumper() -> Any:
-    """A dumper that writes text of several lines as a block, and versions in quotes."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        pass
-
-    def text(dumper: Any, value: str) -> Any:
-        style = "|" if "\n" in value else None
-        if printable_lines(value) != value:
-            style = '"'  # in quotes, YAML has escapes for what must not be printed
-            return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Dumper.add_representer(str, text)
-    return Dumper
-
-
-_Dumper = _dumper()
 
 
 @click.command()
@@ -221,7 +218,7 @@ _Dumper = _dumper()
     help="A JSON file with the list of messages that takes the place of a placeholder.",
 )
 @json_option
-@root_option
+@place_options
 def render(
     prompt: str, pairs: tuple[str, ...], file: Any, conversations: tuple[str, ...], as_json: bool
 ) -> None:
@@ -234,7 +231,7 @@ def render(
     """
     values = _variables(pairs, file)
     placeholders = _placeholders(conversations)
-    clone = registry()
+    clone = reading()
     resolved = clone.resolve(clone.select(prompt))
     names = {name.partition(".")[0] for name in values}
     unknown = sorted(names - variables.effective(resolved.document).keys())

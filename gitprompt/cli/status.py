@@ -12,14 +12,13 @@ from gitprompt.cli.output import (
     Styled,
     json_option,
     progress,
-    root_option,
     say,
     write_json,
     write_lines,
     write_table,
 )
 from gitprompt.cli.read import label_pairs, labels_by_version, registry
-from gitprompt.cli.remote import connect, server_options
+from gitprompt.cli.remote import connect, root_option, server_options
 from gitprompt.core.document import digest
 from gitprompt.core.versions import newest
 from gitprompt.errors import GitpromptError, UsageError

@@ -7,7 +7,7 @@ import click
 
 from gitprompt.checks import SEVERITIES
 from gitprompt.cli.examination import Request
-from gitprompt.cli.output import ROOT_HELP, ROOT_VARIABLE
+from gitprompt.cli.remote import ROOT_HELP, ROOT_VARIABLE
 from gitprompt.cli.reports import STYLES
 from gitprompt.cli.validation import validate
 from gitprompt.core.document import check_root

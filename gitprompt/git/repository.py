@@ -116,7 +116,7 @@ def _not_usable(path: str, error: GitError) -> SetupError:
     if "not a git repository" in error.stderr:
         return SetupError(
             f"{os.path.abspath(path)} is not inside a Git repository",
-            hint="Make one: gitprompt init",
+            hint="Make one: gitprompt init. Or ask a server, without a clone: --server URL",
         )
     return error
 
