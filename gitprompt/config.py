@@ -34,11 +34,17 @@ class ServerSettings:
         "GITPROMPT_FETCH",
         "With --repo: fetch from the clone's remote when a webhook says so, and every 60 seconds.",
     )
+    origin: str = _setting(
+        "",
+        "GITPROMPT_ORIGIN",
+        "Serve a mirror of this repository, a URL or a path, as the workspace 'default': it is fetched"
+        " when a webhook says so, and every 60 seconds; what is written here is pushed there first.",
+    )
     root: str = _setting(
         "",
         "GITPROMPT_ROOT",
-        "With --repo: the folder of the repository that has prompts/, if no root in gitprompt.yaml"
-        " names it.",
+        "With --repo or --origin: the folder of the repository that has prompts/, if no root in"
+        " gitprompt.yaml names it.",
     )
     host: str = _setting("127.0.0.1", "HOST", "Address to listen on.")
     port: int = _setting(3000, "PORT", "Port to listen on; 0 takes a free one.")

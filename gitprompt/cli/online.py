@@ -17,7 +17,15 @@ from gitprompt.core.document import FRAGMENTS, PROMPTS, SUFFIXES, digest, place
 from gitprompt.core.labels import check_label
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import LabelHistory, LabelMove, Version
-from gitprompt.core.versions import Bump, bumped, check_version, is_version, rank, reads_as_version
+from gitprompt.core.versions import (
+    Bump,
+    bumped,
+    check_version,
+    is_version,
+    precedence,
+    rank,
+    reads_as_version,
+)
 from gitprompt.errors import Conflict, Invalid, NotFound, UsageError
 from gitprompt.formats import fragments
 from gitprompt.registry.clone import WORK_TREE, Resolved, Selector, parse_selector
@@ -57,7 +65,7 @@ class Online:
         """The versions of a prompt, newest precedence first."""
         items = self.client.everything(_prompt(name, "versions"))
         versions = [_version(item, str(item["author"])) for item in items]
-        return sorted(versions, key=lambda version: rank(version.version), reverse=True)
+        return sorted(versions, key=lambda v: precedence(v.version), reverse=True)
 
     def resolve(self, selector: Selector) -> Resolved:
         """The document that a selector names, as it is published."""

@@ -10,17 +10,11 @@ from __future__ import annotations
 import time
 
 from gitprompt.drivers.filesystem import Filesystem
-from gitprompt.errors import GitError, OriginUnreachable
-from gitprompt.git.process import git
+from gitprompt.errors import OriginUnreachable
+from gitprompt.git import origin
 from gitprompt.git.repository import Repository
 
 EVERY_SECONDS = 60.0
-# Nobody is there to be asked, and nobody wants a clone to be packed behind their back.
-_SILENT = {"GIT_ASKPASS": "true", "SSH_ASKPASS": "true", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
-_OPTIONS = (
-    "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-    "-c", "http.lowSpeedLimit=100", "-c", "http.lowSpeedTime=30",
-)  # fmt: skip
 
 
 class FollowingClone(Filesystem):
@@ -46,14 +40,14 @@ class FollowingClone(Filesystem):
             "refs/tags/prompts/*:refs/tags/prompts/*",
         )
         try:
-            git(
-                [*_OPTIONS, "fetch", "--no-tags", "--no-write-fetch-head",
-                 "--no-recurse-submodules", self.remote, *specs],
-                cwd=repository.work_tree or repository.git_dir,
-                env={**repository.environment, **_SILENT},
+            origin.ask(
+                repository, "fetch", "--no-tags", "--no-write-fetch-head",
+                "--no-recurse-submodules", self.remote, *specs,
             )  # fmt: skip
-        except GitError as error:
-            said = f"{self.remote}: {error.message}"
+        except OriginUnreachable as error:
+            error.message = f"{self.remote}: {error.message}"
             if "would clobber existing tag" in error.stderr:
-                said = f"{self.remote} has other objects under version tags that are here already"
-            raise OriginUnreachable(said, stderr=error.stderr, hint=error.hint) from error
+                error.message = (
+                    f"{self.remote} has other objects under version tags that are here already"
+                )
+            raise

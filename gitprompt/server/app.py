@@ -24,6 +24,7 @@ from gitprompt.core.document import check_root
 from gitprompt.counting import Counting
 from gitprompt.drivers import Driver
 from gitprompt.drivers.clone import FollowingClone
+from gitprompt.drivers.mirror import Mirror
 from gitprompt.errors import (
     BadRequest,
     GitpromptError,
@@ -89,7 +90,7 @@ def sidecar(
     parse_proxies(settings.trusted_proxies)  # what is wrong is reported before anything is made
     if settings.database_url:
         log.warning("DATABASE_URL is not used: telemetry is kept in the data folder")
-    metrics = make_metrics(settings)
+    metrics = make_metrics(settings, driver.name)
     tracing = _tracing(settings)
     os.umask(0o077)
     url = f"http://{settings.host}:{settings.port}"
@@ -135,6 +136,9 @@ def sidecar(
             if not settings.repo:
                 _make_default(hosted)
             workspaces.load()
+            mirrored = workspaces.source(DEFAULT_WORKSPACE) if settings.origin else None
+            if mirrored is not None:
+                mirrored.repository.root = check_root(settings.root)
             workspaces.sync_all(progress)
             settle_pending(database, workspaces.source)
             authenticator = Authenticator(database, salt, clock, data=settings.data)
@@ -220,6 +224,12 @@ def _in_place(settings: ServerSettings) -> Repository | None:
 
 
 def _driver(settings: ServerSettings, in_place: Repository | None) -> Driver:
+    if settings.origin:
+        if settings.repo:
+            raise SetupError(
+                "--origin and --repo exclude each other", hint="Leave one of them out."
+            )
+        return Mirror(settings.origin, workspace=DEFAULT_WORKSPACE)
     if not settings.fetch:
         return drivers.make(settings.driver)
     if in_place is None or in_place.work_tree is None:

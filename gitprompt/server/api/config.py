@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -19,7 +20,12 @@ async def config(context: Context, call: Call) -> dict[str, Any]:
 
 
 def _shown(value: Any, *, secret: bool) -> Any:
-    return ("***" if value else "") if secret else value
+    if secret:
+        return "***" if value else ""
+    return _PASSWORD.sub("//***@", value) if isinstance(value, str) else value
+
+
+_PASSWORD = re.compile(r"(?<=:)//[^/@]*@")
 
 
 ENDPOINTS = (

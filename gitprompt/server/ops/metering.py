@@ -23,7 +23,7 @@ _FORMS = {
 _LABELS = 5_000  # labels that are looked at; the cap on prompts leaves fewer
 
 
-def make_metrics(settings: ServerSettings) -> SidecarMetrics:
+def make_metrics(settings: ServerSettings, driver: str) -> SidecarMetrics:
     """Raises UsageError for a setting that is wrong, and what `prices.load` raises."""
     table = prices.load(settings.prices)
     if table is not None and settings.prices == prices.SHIPPED:
@@ -40,7 +40,7 @@ def make_metrics(settings: ServerSettings) -> SidecarMetrics:
         )
     except ValueError as error:
         raise UsageError(f"metrics: {error}") from None
-    metrics.know_driver(settings.driver)
+    metrics.know_driver(driver)
     metrics.set_gauge(families.BUILD_INFO, 1, __version__)
     if wants_token(settings) and not settings.metrics_token:
         log.warning("scrapes need a key of all workspaces: GITPROMPT_METRICS_TOKEN is not set")

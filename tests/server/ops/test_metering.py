@@ -34,7 +34,7 @@ def refreshed(gauges: Gauges, application: Sidecar) -> Samples:
 
 
 def test_new_metrics_say_what_runs_and_have_the_drivers_syncs_at_0() -> None:
-    samples = told(make_metrics(ServerSettings(driver="filesystem")))
+    samples = told(make_metrics(ServerSettings(driver="filesystem"), "filesystem"))
     assert samples("build_info", version=__version__) == 1
     results = samples.labels("sync_runs_total", "result")
     assert results == {"success", "error"}
@@ -47,7 +47,8 @@ def test_settings_choose_namespace_buckets_and_caps() -> None:
             metrics_namespace="llm",
             metrics_buckets=" eval_score = 0.5,1 ; tool_call_duration_seconds=2;",
             metrics_caps="tool=1; ;suite=5",
-        )
+        ),
+        "filesystem",
     )
     metrics.record_tool_call("a", "success", 1.5)
     metrics.record_tool_call("b", "success", 1.5)
@@ -71,13 +72,13 @@ def test_settings_choose_namespace_buckets_and_caps() -> None:
 )
 def test_a_wrong_setting_is_named_with_its_option(settings: ServerSettings, says: str) -> None:
     with pytest.raises(UsageError) as caught:
-        make_metrics(settings)
+        make_metrics(settings, "filesystem")
     assert says in caught.value.message
 
 
 def test_a_price_table_that_is_not_there_is_told_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="cannot be read"):
-        make_metrics(ServerSettings(prices=str(tmp_path / "prices.yaml")))
+        make_metrics(ServerSettings(prices=str(tmp_path / "prices.yaml")), "filesystem")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_a_token_that_is_wanted_and_not_set_is_told(
     token: str, warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        make_metrics(ServerSettings(metrics_auth="token", metrics_token=token))
+        make_metrics(ServerSettings(metrics_auth="token", metrics_token=token), "filesystem")
     assert ("GITPROMPT_METRICS_TOKEN is not set" in caplog.text) == warned
     assert "s3cret" not in caplog.text
 

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Git talks to where a repository comes from, with nobody there to be asked."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from gitprompt.errors import GitError, OriginUnreachable, SetupError
+from gitprompt.git.process import git
+from gitprompt.git.repository import Repository
+
+# Nobody wants a repository to be packed behind their back, nor waits for ever.
+OPTIONS = (
+    "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+    "-c", "http.lowSpeedLimit=100", "-c", "http.lowSpeedTime=30",
+)  # fmt: skip
+_SILENT = {
+    "GIT_ASKPASS": "true",
+    "SSH_ASKPASS": "true",
+    "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15",
+    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",  # never ext::, which runs a command
+}
+
+
+class Origin(NamedTuple):
+    """`url` has no password: that is in `secret`, settings of git which no process list shows."""
+
+    url: str
+    secret: Mapping[str, str] = {}
+
+
+def parse_origin(text: str) -> Origin:
+    """An origin as an operator writes it: the URL or path of a repository. Raises SetupError."""
+    if text.startswith("-") or "::" in text or not text.isprintable():
+        raise SetupError(
+            "the origin is no URL or path of a repository",
+            hint="For example: --origin https://github.com/acme/prompts.git",
+        )
+    if "://" not in text:
+        is_ssh = re.match(r"[^/]+:", text) is not None and not os.path.exists(text)
+        return Origin(text if is_ssh else os.path.abspath(text))
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or parts.username is None:
+        return Origin(text)
+    url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    person = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    header = f"Authorization: Basic {base64.b64encode(person.encode()).decode()}"
+    return Origin(
+        url,
+        {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",
+            "GIT_CONFIG_VALUE_0": header,
+        },
+    )
+
+
+def ask(repository: Repository, *args: str, secret: Mapping[str, str] | None = None) -> bytes:
+    """What `git <args>` answers that talks to an origin. Raises OriginUnreachable, with its reason."""
+    try:
+        return git(
+            [*OPTIONS, *args],
+            cwd=repository.work_tree or repository.git_dir,
+            env={**repository.environment, **_SILENT, **(secret or {})},
+        )
+    except GitError as error:
+        raise OriginUnreachable(error.message, stderr=error.stderr, hint=error.hint) from error

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mirror of a repository elsewhere: what is there comes, what is written here is there first."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.world import WELCOME, Clone, Refused, Server, run
+
+DOCUMENT = {
+    "name": "fresh", "version": "1.0.0", "messages": [{"role": "user", "content": "Hi"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def origin(published: Clone, tmp_path: Path) -> Clone:
+    """A bare repository elsewhere, with welcome 1.0.0 and its label; `published` pushes to it."""
+    run("git", "init", "-q", "--bare", "-b", "main", "origin.git", cwd=tmp_path)
+    published.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    published.gitprompt("label", "set", "welcome", "production", "1.0.0")
+    published.push_all("origin", "refs/labels/*:refs/labels/*")
+    return Clone(tmp_path / "origin.git")
+
+
+@pytest.fixture
+def mirror(origin: Clone, tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "data", env={"GITPROMPT_ORIGIN": str(origin.path)}).start()
+    yield server
+    server.stop()
+
+
+def send(server: Server, method: str, path: str, body: object) -> httpx.Response:
+    headers = {"Content-Type": "application/json"}
+    return server.request(path, method=method, headers=headers, content=json.dumps(body).encode())
+
+
+def sync(server: Server) -> httpx.Response:
+    return server.request("/v1/sync", method="POST")
+
+
+def text(server: Server, query: str = "") -> str:
+    answer = server.request(f"/v1/prompts/welcome?render=false&{query}")
+    if answer.status_code != 200:
+        return str(answer.status_code)
+    content: str = answer.json()["content"]["messages"][0]["content"]
+    return content
+
+
+def test_what_is_at_the_origin_is_served_and_follows_it(
+    published: Clone, origin: Clone, mirror: Server
+) -> None:
+    assert text(mirror, "label=production") == "Hello {{name}}!"
+    published.commit("Next", welcome=WELCOME.replace("Hello", "Next"))
+    published.gitprompt("publish", "welcome", "--bump", "minor", "--push")
+    published.gitprompt("label", "set", "welcome", "production", "1.1.0", "--push")
+    published.gitprompt("label", "set", "welcome", "gone", "1.1.0", "--push")
+    assert sync(mirror).status_code == 200
+    assert text(mirror, "label=production") == "Next {{name}}!"
+    assert text(mirror, "label=gone") == "Next {{name}}!"
+    origin.git("update-ref", "-d", "refs/labels/welcome@gone")
+    sync(mirror)
+    assert text(mirror, "label=gone") == "404"
+
+
+def test_what_is_written_here_is_at_the_origin_first(
+    published: Clone, origin: Clone, mirror: Server
+) -> None:
+    answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
+    assert (answer.status_code, answer.json()["on_branch"]) == (201, True)
+    assert origin.git("cat-file", "-t", "refs/tags/prompts/fresh/1.0.0") == "tag"
+    assert "prompts/fresh.json" in origin.git("ls-tree", "-r", "--name-only", "main")
+    moved = send(mirror, "PUT", "/v1/prompts/fresh/labels/live", {"version_tag": "1.0.0"})
+    assert moved.status_code == 200
+    assert "fresh: live → 1.0.0" in origin.git("log", "-1", "--format=%s", "refs/labels/fresh@live")
+    published.git("pull", "-q", "--rebase", "origin", "main")
+    published.commit("Pushed", welcome=WELCOME.replace("Hello", "Pushed"))
+    published.tag("welcome", "2.0.0")
+    published.git("push", "-q", mirror.remote(), "main", "prompts/welcome/2.0.0")
+    assert origin.git("rev-parse", "main") == published.git("rev-parse", "main")
+    assert origin.git("cat-file", "-t", "refs/tags/prompts/welcome/2.0.0") == "tag"
+    assert text(mirror) == "Pushed {{name}}!"
+
+
+def test_whoever_was_faster_at_the_origin_is_not_overwritten(
+    published: Clone, origin: Clone, mirror: Server
+) -> None:
+    published.commit("Theirs", other=WELCOME)
+    published.git("push", "-q", "origin", "main")
+    answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
+    assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT"), answer.text
+    assert origin.git("rev-parse", "main") == published.git("rev-parse", "main")
+    assert sync(mirror).status_code == 200
+    answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
+    assert answer.status_code == 201, answer.text
+    assert origin.git("rev-parse", "main~1") == published.git("rev-parse", "main")
+
+
+def test_an_origin_that_is_away_stops_reading_of_nothing_and_nothing_is_written(
+    origin: Clone, mirror: Server
+) -> None:
+    away = origin.path.rename(origin.path.with_name("away.git"))
+    answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
+    assert (answer.status_code, answer.json()["code"]) == (503, "ORIGIN_UNREACHABLE")
+    assert text(mirror) == "Hello {{name}}!"
+    assert mirror.request("/v1/prompts/fresh").status_code == 404
+    assert sync(mirror).status_code == 503
+    deep = mirror.request("/health/deep")
+    assert (deep.status_code, deep.json()["checks"]["driver"] == "ok") == (503, False)
+    away.rename(origin.path)
+    assert sync(mirror).status_code == 200
+    assert send(mirror, "POST", "/v1/prompts", DOCUMENT).status_code == 201
+
+
+def test_a_start_without_the_origin_serves_what_is_here(
+    origin: Clone, mirror: Server, tmp_path: Path
+) -> None:
+    mirror.stop()
+    (tmp_path / "data" / "index.db").unlink()
+    origin.path.rename(origin.path.with_name("away.git"))
+    mirror.start()
+    assert text(mirror, "label=production") == "Hello {{name}}!"
+
+
+def test_a_moved_tag_is_told_and_not_taken(published: Clone, origin: Clone, mirror: Server) -> None:
+    published.commit("Other", welcome=WELCOME.replace("Hello", "Other"))
+    published.git("tag", "-f", "-a", "-m", "moved", "prompts/welcome/1.0.0")
+    published.tag("welcome", "1.2.0")
+    published.git(
+        "push", "-q", "--force", "origin", "prompts/welcome/1.0.0", "prompts/welcome/1.2.0"
+    )
+    answer = sync(mirror)
+    assert "other objects under version tags" in answer.json()["error"]
+    assert text(mirror, "version=1.0.0") == "Hello {{name}}!"
+    assert text(mirror) == "Other {{name}}!", "what is sound has come all the same"
+
+
+def test_the_default_branch_may_be_renamed(published: Clone, origin: Clone, mirror: Server) -> None:
+    origin.git("branch", "-m", "main", "trunk")
+    sync(mirror)
+    assert send(mirror, "POST", "/v1/prompts", DOCUMENT).status_code == 201
+    assert "prompts/fresh.json" in origin.git("ls-tree", "-r", "--name-only", "trunk")
+    assert origin.git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/trunk"
+
+
+def test_a_password_of_the_origin_is_shown_to_nobody(published: Clone, tmp_path: Path) -> None:
+    upstream = Server(tmp_path / "upstream").start()
+    mirror = Server(tmp_path / "data", env={"GITPROMPT_ORIGIN": upstream.remote()})
+    key = upstream.key()
+    try:
+        published.git("remote", "add", "origin", upstream.remote())
+        published.push_all("origin")
+        mirror.start()
+        assert text(mirror) == "Hello {{name}}!"
+        assert send(mirror, "POST", "/v1/prompts", DOCUMENT).status_code == 201
+        assert upstream.get("/v1/prompts/fresh")["version"]["version_tag"] == "1.0.0"
+        shown = mirror.request("/v1/config").text
+        upstream.stop()
+        assert sync(mirror).status_code == 503
+        said = mirror.request("/v1/sync").text + mirror.logged() + shown
+        processes = subprocess.run(
+            ["ps", "axww"], capture_output=True, text=True, check=True
+        ).stdout
+        files = "".join(
+            path.read_text(errors="replace")
+            for path in (tmp_path / "data" / "repos").rglob("*onfig*")
+        )
+        assert key not in said + processes + files
+    finally:
+        mirror.stop()
+        upstream.stop()
+
+
+@pytest.mark.parametrize(
+    "origin", ["ext::sh -c touch% x", "--upload-pack=touch x", "https://example.com/a\nb"]
+)
+def test_an_origin_that_is_none_is_refused(tmp_path: Path, origin: str) -> None:
+    with pytest.raises(Refused, match="the origin is no URL or path"):
+        Server(tmp_path / "data", env={"GITPROMPT_ORIGIN": origin}).start()
+
+
+def test_a_mirror_and_a_repository_in_place_exclude_each_other(
+    published: Clone, tmp_path: Path
+) -> None:
+    here = str(published.path)
+    with pytest.raises(Refused, match="--origin and --repo exclude each other"):
+        Server(tmp_path / "data", "--origin", here, "--repo", here).start()
