@@ -58,7 +58,12 @@ def _problem(schema: Any) -> str:
         jsonschema_rs.meta.validate(schema)
     except jsonschema_rs.ValidationError as error:
         where = pointer(error.instance_path)
-        return f"{where}: {error.message[:200]}" if where else error.message[:200]
+        message = error.message[:200]
+        if error.kind.name == "anyOf":  # it lists the alternatives by where they stand
+            from gitprompt.formats.wording import short
+
+            message = f"{short(error.instance)} is nothing that it may be"
+        return f"{where}: {message}" if where else message
     return ""
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from functools import cache
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.types import Scope
 
 from gitprompt.core.document import pointer
 from gitprompt.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
+from gitprompt.formats.wording import Fault, faults
 
 MAX_BYTES = 10_000_000
 _MAX_PROBLEMS = 20
@@ -82,19 +84,37 @@ def encode_optional(value: Any) -> str | None:
 
 
 def _invalid(body: bytes, shape: Any, first: str) -> Invalid | BadRequest:
-    """All problems of a body, found by the shape's JSON Schema; at least the first."""
-    from jsonschema import Draft202012Validator
-
+    """The first problems of a body, in words. Of a long array only the items from the first wrong one
+    on are looked at, a few: what is before them is valid."""
     try:
         value = msgspec.json.decode(body)  # what the shape did not look at may be malformed
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _malformed(str(error))
     except RecursionError:
         return _malformed("it is nested too deeply")
-    failures = Draft202012Validator(msgspec.json.schema(shape)).iter_errors(value)
-    fields = []
-    for _, failure in zip(range(_MAX_PROBLEMS), failures, strict=False):
-        where = pointer(failure.absolute_path)
-        message = failure.message if len(failure.message) <= 200 else failure.message[:197] + "…"
-        fields.append(f"{where}: {message}" if where else message)
+    start = 0
+    if isinstance(value, list):
+        match = _ITEM.search(first)
+        start = int(match[1]) if match else 0
+        value = value[start : start + _MAX_PROBLEMS]
+    fields = [_at(fault, start) for fault in faults(_schema(shape), value, limit=_MAX_PROBLEMS)]
     return Invalid("Validation failed", fields=fields or [first])
+
+
+def _at(fault: Fault, start: int) -> str:
+    """The sentence of a fault; that of an item names the place that it has in the whole array."""
+    if not fault.where:
+        sentence = fault.message.removeprefix("the document: ")
+        return sentence if sentence.startswith("'") else f"the body: {sentence}"
+    at, *inside = fault.where
+    if not start or not isinstance(at, int):
+        return fault.message
+    return pointer((at + start, *inside)) + fault.message.removeprefix(pointer(fault.where))
+
+
+_ITEM = re.compile(r" - at `\$\[([0-9]+)\]")
+
+
+@cache
+def _schema(shape: Any) -> dict[str, Any]:
+    return msgspec.json.schema(shape)
