@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gitprompt.cli import completion
 from gitprompt.cli.output import Styled, json_option, say, write_json
 from gitprompt.cli.read import reading
 from gitprompt.cli.remote import place_options
@@ -19,8 +20,8 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 
 
 @click.command()
-@click.argument("before")
-@click.argument("after")
+@click.argument("before", shell_complete=completion.documents)
+@click.argument("after", shell_complete=completion.documents)
 @json_option
 @place_options
 def diff(before: str, after: str, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import os
 import click
 
 from gitprompt import hosting
-from gitprompt.cli.output import done, say
+from gitprompt.cli.output import Group, done, say
 from gitprompt.errors import UsageError
 from gitprompt.git.repository import Repository
 from gitprompt.registry import remotes
@@ -19,7 +19,7 @@ _server_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def hooks() -> None:
     """Install or remove the hooks that validate commits and pushes.
 

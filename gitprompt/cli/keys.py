@@ -11,7 +11,7 @@ import click
 
 from gitprompt import clock, config, hosting
 from gitprompt import keys as api_keys
-from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
+from gitprompt.cli.output import Group, done, json_option, say, when, write_json, write_table
 from gitprompt.cli.remote import KEY_HELP, Function, require
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
@@ -33,7 +33,7 @@ def _server_options(function: Function) -> Function:
     )(function)
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Create, list and revoke API keys.
 

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
+from gitprompt.cli import completion
+from gitprompt.cli.output import (
+    Group,
+    done,
+    json_option,
+    progress,
+    say,
+    when,
+    write_json,
+    write_table,
+)  # fmt: skip
 from gitprompt.cli.read import meet_remotes, reading, registry
-from gitprompt.cli.remote import place_options
+from gitprompt.cli.remote import Function, place_options
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version, is_version, reads_as_version
@@ -24,21 +34,24 @@ from gitprompt.registry.clone import FETCH_LABELS, Clone, Selector
 if TYPE_CHECKING:
     from gitprompt.cli.online import Online
 
-_push_option = click.option(
-    "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
-)
-_remote_option = click.option(
-    "--remote", metavar="REMOTE", help="Where to push.  [default: origin]"
-)
-_reason_option = click.option(
-    "-m", "--message", "reason", default="", metavar="TEXT", help="Why; it stays in the history."
-)
-_sign_option = click.option(
-    "--sign", is_flag=True, help="Sign the commit with your Git signing key."
-)
+
+def _move_options(function: Function) -> Function:
+    for option in (
+        click.option("--remote", metavar="REMOTE", help="Where to push.  [default: origin]"),
+        click.option(
+            "--push", is_flag=True, help="Fetch the remote's value first, build on it, and push."
+        ),
+        click.option("--sign", is_flag=True, help="Sign the commit with your Git signing key."),
+        click.option(
+            "-m", "--message", "reason", default="", metavar="TEXT",
+            help="Why; it stays in the history.",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return place_options(function)
 
 
-@click.group()
+@click.group(cls=Group)
 def label() -> None:
     """Set, list, explain, roll back and remove labels.
 
@@ -178,7 +191,9 @@ def _published(place: LabelPlace, version: str) -> Version:
 
 
 @label.command("set")
-@click.argument("words", nargs=-1, metavar="NAME LABEL VERSION", required=True)
+@click.argument(
+    "words", nargs=-1, metavar="NAME LABEL VERSION", required=True, shell_complete=completion.moves
+)
 @click.option("--all", "every", is_flag=True, help="With --from: of every prompt that has it.")
 @click.option("--prefix", metavar="P", help="With --from: of every prompt whose name begins so.")
 @click.option(
@@ -187,11 +202,7 @@ def _published(place: LabelPlace, version: str) -> Version:
 @click.option(
     "--expect", metavar="V", help="Move it only if it is at V now; 'none' for a new label."
 )
-@_reason_option
-@_sign_option
-@_push_option
-@_remote_option
-@place_options
+@_move_options
 def set_(
     words: tuple[str, ...], every: bool, prefix: str | None, source: str | None, expect: str | None,
     reason: str, sign: bool, push: bool, remote: str | None,
@@ -323,14 +334,10 @@ def _names_with(clone: Clone, label: str) -> list[str]:
 
 
 @label.command()
-@click.argument("name")
-@click.argument("text", metavar="LABEL")
+@click.argument("name", shell_complete=completion.names)
+@click.argument("text", metavar="LABEL", shell_complete=completion.labels)
 @click.option("--to", metavar="V", help="The version to go back to.  [default: the one before]")
-@_reason_option
-@_sign_option
-@_push_option
-@_remote_option
-@place_options
+@_move_options
 def rollback(
     name: str, text: str, to: str | None, reason: str, sign: bool, push: bool, remote: str | None
 ) -> None:
@@ -387,13 +394,9 @@ def _refuse_to_undo(label: LabelHistory) -> None:
 
 
 @label.command()
-@click.argument("name")
-@click.argument("text", metavar="LABEL")
-@_reason_option
-@_sign_option
-@_push_option
-@_remote_option
-@place_options
+@click.argument("name", shell_complete=completion.names)
+@click.argument("text", metavar="LABEL", shell_complete=completion.labels)
+@_move_options
 def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | None) -> None:
     """Remove a label. Its history stays, and it may be set again.
 
@@ -414,7 +417,7 @@ def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | 
 
 
 @label.command("list")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.names)
 @json_option
 @place_options
 def list_(name: str | None, as_json: bool) -> None:
@@ -451,16 +454,17 @@ def list_(name: str | None, as_json: bool) -> None:
         (f.name, f.label, f.version or "", when(f.moves[0].created_at), f.moves[0].actor)
         for f in alive
     ]
-    write_table(
-        ("prompt", "label", "version", "moved (UTC)", "by"),
-        rows,
-        empty=f"No labels here. {FETCH_LABELS}",
-    )
+    if not rows:
+        say(
+            f"No labels here. {FETCH_LABELS if isinstance(clone, Clone) else ''}".rstrip(), err=True
+        )
+        return
+    write_table(("prompt", "label", "version", "moved (UTC)", "by"), rows, empty="")
 
 
 @label.command()
-@click.argument("name")
-@click.argument("text", metavar="LABEL")
+@click.argument("name", shell_complete=completion.names)
+@click.argument("text", metavar="LABEL", shell_complete=completion.labels)
 @json_option
 @place_options
 def log(name: str, text: str, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from gitprompt import __version__
+from gitprompt.cli.output import Group
 
 # command → module:function, in the order in which a newcomer meets them
 COMMANDS: Mapping[str, str] = {
@@ -57,7 +58,7 @@ COMMANDS: Mapping[str, str] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports a subcommand's module only when it is run or its help is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 
 from gitprompt import config, hosting, recovery
-from gitprompt.cli.output import done, progress, say
+from gitprompt.cli.output import Group, done, progress, say
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.store import snapshot as copies
 from gitprompt.store.database import Database, in_folder
@@ -153,7 +153,7 @@ class _Bars:
         self._done = done
 
 
-@click.group()
+@click.group(cls=Group)
 def rollups() -> None:
     """The sums that statistics are made of.
 

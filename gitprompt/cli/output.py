@@ -26,6 +26,20 @@ def json_option(function: Function) -> Function:
     )
 
 
+class Group(click.Group):
+    """A group whose list of commands says each in a whole sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None:
+                text = (command.help or "").partition("\n\n")[0].replace("\n", " ")
+                rows.append((name, text.partition(". ")[0].rstrip(".") + "."))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 class Styled(NamedTuple):
     """A piece of a line in a colour."""
 
@@ -91,11 +105,33 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
+    cells = [[printable(cell) for cell in row] for row in rows]
+    width = 0
+    for at, column in enumerate(columns):
+        is_free = column in _FREE
+        if not is_free:
+            for row in cells:
+                row[at] = _by_words(row[at])
+        longest = max(len(line) for row in cells for line in (column, *row[at].split("\n")))
+        width += (min(longest, _LEAST) if is_free else longest) + _GAP
+        table.add_column(column, overflow="fold", no_wrap=not is_free)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console = Console()
+    console.width = max(console.width, width)
+    console.print(table)
+
+
+# What may be broken anywhere where there is little room; a version, a label or a date may not.
+_FREE = frozenset({"prompt", "author", "by", "why", "name", "suite", "trace", "span", "model"})
+_LEAST, _GAP = 12, 3  # columns of the screen
+
+
+def _by_words(cell: str) -> str:
+    """A cell in lines of some 30 characters, which end between words."""
+    from textwrap import wrap
+
+    return "\n".join(wrap(cell, 30, break_long_words=False, break_on_hyphens=False))
 
 
 @contextmanager

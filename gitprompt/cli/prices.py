@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime
 import click
 
 from gitprompt import prices as tables
-from gitprompt.cli.output import done, json_option, say, write_json, write_lines, write_table
+from gitprompt.cli.output import Group, done, json_option, say, write_json, write_lines, write_table
 from gitprompt.cli.validation import text_of
 from gitprompt.core.prices import PriceTable
 
 _OLD_DAYS = 180
 
 
-@click.group()
+@click.group(cls=Group)
 def prices() -> None:
     """Check the table from which costs are computed when a call comes without one.
 

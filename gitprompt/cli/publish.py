@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from gitprompt import checks, formats
+from gitprompt.cli import completion
 from gitprompt.cli.output import done, json_option, progress, say, write_json, write_lines
 from gitprompt.cli.read import meet_remotes, reading
 from gitprompt.cli.remote import place_options
@@ -57,7 +58,7 @@ class PlannedVersion(NamedTuple):
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completion.names)
 @click.option("--version", "version", metavar="V", help="The version to publish.")
 @click.option(
     "--bump",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitprompt.cli import completion
 from gitprompt.cli.output import (
     json_option,
     say,
@@ -127,7 +128,7 @@ def label_pairs(labels: Mapping[str, str]) -> str:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.names)
 @json_option
 @place_options
 def versions(name: str, as_json: bool) -> None:
@@ -173,7 +174,7 @@ def versions(name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("prompt")
+@click.argument("prompt", shell_complete=completion.documents)
 @json_option
 @place_options
 def show(prompt: str, as_json: bool) -> None:
@@ -202,7 +203,7 @@ def _complete(resolved: Resolved) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("prompt")
+@click.argument("prompt", shell_complete=completion.documents)
 @click.option("--var", "-v", "pairs", multiple=True, metavar="NAME=VALUE", help="A variable.")
 @click.option(
     "--vars",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from gitprompt.cli.client import path_of
-from gitprompt.cli.output import done, json_option, say, when, write_json, write_table
+from gitprompt.cli.output import Group, done, json_option, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
 from gitprompt.errors import UsageError
 
@@ -90,7 +90,7 @@ def log(as_json: bool, **options: Any) -> None:
 # traces and spans
 
 
-@click.group()
+@click.group(cls=Group)
 def trace() -> None:
     """Create, show and list traces.
 
@@ -172,7 +172,7 @@ def list_traces(prompt_name: str | None, limit: int, as_json: bool, **options: A
     write_table(("trace", "prompt", "version", "stored (UTC)"), rows, empty="No traces yet.")
 
 
-@click.group()
+@click.group(cls=Group)
 def span() -> None:
     """Add spans to a trace.
 
@@ -208,7 +208,7 @@ def add_span(trace_id: str, as_json: bool, **options: Any) -> None:
 # runs
 
 
-@click.group()
+@click.group(cls=Group)
 def run() -> None:
     """Create, update and show runs of workflows.
 
@@ -277,7 +277,7 @@ def show_run(run_id: str, **options: Any) -> None:
 # evaluations
 
 
-@click.group("eval")
+@click.group("eval", cls=Group)
 def eval_group() -> None:
     """Create suites and store results.
 

@@ -151,3 +151,26 @@ def test_a_terminal_without_our_signs_gets_others(published: Clone, encoding: st
     assert "none -> 1.1.0" in published.gitprompt("label", "log", "welcome", "production", env=env)
     shown = json.loads(published.gitprompt("show", "welcome", "--json", env=env))
     assert shown["messages"][0]["content"] == "Grüße → {{name}}!", "JSON has escapes"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_table_breaks_no_version_however_narrow_the_screen_is(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    labels = "production=10.20.30-rc.1 staging=10.20.31-rc.12"
+    rows = [("support/" + "a-long-name-" * 8, "10.20.31-rc.12 (not pushed)", labels)]
+    with terminal() as written:
+        write_table(("prompt", "newest", "labels"), rows, empty="")
+        words = unstyle(written()).split()
+        assert {"production=10.20.30-rc.1", "staging=10.20.31-rc.12", "10.20.31-rc.12"} <= {*words}
+        assert "".join(word for word in words if word.strip("─")).count("long-name") >= 1
+
+
+def test_help_lists_commands_in_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    from gitprompt.cli.main import run_cli
+
+    for group in ((), ("label",), ("keys",)):
+        run_cli([*group, "--help"])
+        said = capsys.readouterr().out
+        assert "..." not in said.partition("Commands:")[2], said
