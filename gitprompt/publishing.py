@@ -8,23 +8,23 @@ served (`transaction`).
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import EllipsisType
 from typing import Any, NamedTuple
 
-from gitprompt import checks, gates, suites
+from gitprompt import gates, suites
 from gitprompt.clock import Clock
 from gitprompt.core.document import SETTINGS
 from gitprompt.core.labels import MoveRecord, check_label, label_ref
-from gitprompt.core.model import Finding, Severity
+from gitprompt.core.model import Finding
 from gitprompt.core.names import is_name
 from gitprompt.core.publication import Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.twins import Spellings, Taken, case_twin
-from gitprompt.core.versions import check_version, is_version
-from gitprompt.errors import BadRequest, Conflict, Forbidden, GitpromptError, Invalid, NotFound
-from gitprompt.formats import compact, fragments
+from gitprompt.core.versions import is_version, rank
+from gitprompt.errors import BadRequest, Conflict, Forbidden, GitpromptError, NotFound
 from gitprompt.gates import Facts
 from gitprompt.git.objects import Signature
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -40,6 +40,9 @@ from gitprompt.store.tables.results import SuiteRemoval
 from gitprompt.suites import Suites, check_suite
 from gitprompt.transaction import Built, Ground, Transactions
 from gitprompt.workspaces import Workspaces
+
+_TRIES = 3
+_MANY = 10  # documents whose objects are worth a pack
 
 
 class Author(NamedTuple):
@@ -97,41 +100,134 @@ class Publishing:
         """Publish a document as the version that it names. Raises Conflict if that exists in any
         spelling, and Invalid if a check finds an error or the sync would not take what is built:
         a document that includes fragments is checked with those of the default branch's tip."""
-        name, version = _checked_identity(document)
+        (outcome,) = await self.publish_all(by, [document])
+        if isinstance(outcome, GitpromptError):
+            raise outcome
+        return outcome
+
+    async def publish_all(
+        self, by: Author, documents: Sequence[Any]
+    ) -> list[Published | GitpromptError]:
+        """Publish documents, each as `publish` does it. What cannot go in is refused with its reason,
+        and all the rest goes in together: one transaction of refs, one sync."""
         workspace = by.actor.workspace
-        if self._workspaces.source(workspace) is None or not fragments.are_in(document):
-            _check_document(document, name, version, self._index.settings(workspace).checks)
-        source = await self._workspaces.create(workspace)
-        async with self._transactions.alone(source):
-            await self._refuse_twins(workspace, name, version)
-            newest = self._newest(workspace, name)
-            now = self._clock()
-            author = by.signature(now)
-            message = f"{name} {version}\n\nPublished over HTTP with the key '{author.name}' ({by.key_id}).\n"
+        severities = self._index.settings(workspace).checks
+        outcomes: dict[int, Published | GitpromptError] = {}
+        is_new = self._workspaces.source(workspace) is None
 
-            def build(ground: Ground) -> Built[commits.PublicationCommit]:
-                draft = Draft(
-                    name, version, document, newest, ground.movable, ground.tip, ground.root
-                )
-                publication = commits.publication(ground.writer, draft, author, message)
-                tag = publication.updates[-1]
-                # On the branch, its new tip has the settings of the old: only the document differs.
-                settings = ground.settings()
-                _check_branch(settings, ground.branch, publication)
-                admission.admit_version(
-                    ground.reader, tag.ref, tag.new, publication.document, settings
-                )
-                return Built(
-                    publication, (*ground.unmoved(publication.updates), *publication.updates)
-                )
+        def check_each() -> None:
+            for at, document in enumerate(documents):
+                try:
+                    admission.check_sent(document, severities, has_fragments=not is_new)
+                except GitpromptError as error:
+                    outcomes[at] = error
 
+        await asyncio.to_thread(check_each) if len(documents) > 1 else check_each()
+        if len(outcomes) < len(documents):
+            source = await self._workspaces.create(workspace)
+            async with self._transactions.alone(source):
+                for attempt in range(_TRIES):
+                    try:
+                        await self._publish_group(by, source, documents, outcomes)
+                        break
+                    except Conflict:  # a push was faster with one of them
+                        if attempt + 1 == _TRIES:
+                            raise
+                        await self._workspaces.reconcile(workspace)
+        return [outcomes[at] for at in range(len(documents))]
+
+    async def _publish_group(
+        self,
+        by: Author,
+        source: Source,
+        documents: Sequence[Any],
+        outcomes: dict[int, Published | GitpromptError],
+    ) -> None:
+        """Publish what has no outcome yet, which is checked already."""
+        workspace, now = by.actor.workspace, self._clock()
+        twins = Taken()
+        planned: set[tuple[str, str]] = set()
+        group: list[tuple[int, str, str]] = []
+        for at, document in enumerate(documents):
+            if at in outcomes:
+                continue
+            name, version = document["name"], document["version"]
+            try:
+                if (name, version) in planned:
+                    raise _exists()
+                await self._refuse_twins(workspace, name, version)
+                _refuse(twins.objection(name, version))
+            except GitpromptError as error:
+                outcomes[at] = error
+                continue
+            twins.add(name, version)
+            planned.add((name, version))
+            group.append((at, name, version))
+
+        def build(ground: Ground) -> Built[dict[int, Published | GitpromptError]]:
+            return self._build_group(ground, by, documents, group, now)
+
+        made = await self._transactions.write(source, build) if group else {}
+        for at, outcome in made.items():
+            is_lost = isinstance(outcome, Published) and (
+                self._index.version(workspace, outcome.name, outcome.version) is None
+            )
+            outcomes[at] = _overtaken(f"{outcome.name} {outcome.version}") if is_lost else outcome  # type: ignore[union-attr]
+
+    def _build_group(
+        self,
+        ground: Ground,
+        by: Author,
+        documents: Sequence[Any],
+        group: Sequence[tuple[int, str, str]],
+        now: int,
+    ) -> Built[dict[int, Published | GitpromptError]]:
+        """The objects of a group, read once more; without those that cannot go in, if there are any."""
+        settings, root = ground.settings(), ground.root
+        author = by.signature(now)
+        of_key = f"Published over HTTP with the key '{author.name}' ({by.key_id}).\n"
+        made: dict[int, Published | GitpromptError] = {}
+        while True:
+            writer = ground.writer.in_memory() if len(group) >= _MANY else ground.writer
+            tip = ground.tip
+            newest = {name: self._newest(by.actor.workspace, name) for _, name, _ in group}
+            built: dict[int, commits.PublicationCommit] = {}
+            for at, name, version in group:
+                draft = Draft(name, version, documents[at], newest[name], ground.movable, tip, root)
+                try:
+                    publication = commits.publication(
+                        writer, draft, author, f"{name} {version}\n\n{of_key}"
+                    )
+                    _check_branch(settings, ground.branch, publication)
+                except GitpromptError as error:
+                    made[at] = error
+                    continue
+                built[at] = publication
+                tip = publication.commit if publication.on_branch else tip
+                newest[name] = _newer(newest[name], draft, publication)
+            writer.store()
+            refused = admission.refused_versions(
+                ground.reader,
+                {at: (p.updates[-1], p.document) for at, p in built.items()},
+                settings,
+            )
+            made.update(refused)
+            if not refused:
+                break
+            group = [item for item in group if item[0] not in made]
+        records = []
+        for at, publication in built.items():
+            name, version = documents[at]["name"], documents[at]["version"]
+            made[at] = Published(name, version, publication.commit, now, publication.on_branch)
             entry = by.actor.did(
                 "create_prompt", now, prompt_name=name, version_tag=version, target_id=name
             )
-            publication = await self._transactions.write(source, build, entry)
-            if self._index.version(workspace, name, version) is None:
-                raise _overtaken(f"{name} {version}")
-        return Published(name, version, publication.commit, now, publication.on_branch)
+            records.append((entry, publication.updates[-1]))
+        updates = [tag for _, tag in records]
+        if ground.branch is not None and tip is not None and tip != ground.tip:
+            updates.insert(0, RefUpdate(ground.branch, ground.tip or ZERO, tip))
+        unmoved = ground.unmoved(updates) if updates else ()
+        return Built(made, (*unmoved, *updates), records)
 
     async def _refuse_twins(self, workspace: str, name: str, version: str) -> None:
         owner = self._index.name_like(workspace, name)
@@ -144,9 +240,7 @@ class Publishing:
         _refuse(twins.objection(name, version))
         pin = await self._database.read(OnePin(workspace, name, version))
         if twin is not None or pin is not None:
-            raise Conflict(
-                "Prompt already exists", hint="Versions are immutable: choose the next one."
-            )
+            raise _exists()
 
     def _newest(self, workspace: str, name: str) -> tuple[Version, Mapping[str, Any]] | None:
         latest = self._index.latest(workspace, name)
@@ -354,6 +448,22 @@ class Publishing:
                 raise _overtaken(f"the suite {change.name}")
 
 
+def _exists() -> Conflict:
+    return Conflict("Prompt already exists", hint="Versions are immutable: choose the next one.")
+
+
+def _newer(
+    newest: tuple[Version, Mapping[str, Any]] | None,
+    draft: Draft,
+    publication: commits.PublicationCommit,
+) -> tuple[Version, Mapping[str, Any]]:
+    """The newest version of a prompt after a publication that is not served yet."""
+    if newest is not None and rank(draft.version) <= rank(newest[0].version):
+        return newest
+    version = Version(draft.name, draft.version, "", publication.commit, "", 0, "", "")
+    return version, publication.document
+
+
 def _check_branch(
     settings: Settings, branch: str | None, publication: commits.PublicationCommit
 ) -> None:
@@ -386,42 +496,3 @@ def _overtaken(what: str) -> Conflict:
         f"{what} was written, and a change that came at the same moment keeps it from being served",
         hint="GET /v1/sync says why.",
     )
-
-
-def _checked_identity(document: Mapping[str, Any]) -> tuple[str, str]:
-    """Name and version, which a published document must have."""
-    fields = []
-    for key in ("name", "version"):
-        value = document.get(key)
-        if not isinstance(value, str) or not value:
-            fields.append(f"{key}: is required, as text")
-    if fields:
-        raise Invalid("Validation failed", fields=fields)
-    version = document["version"]
-    try:
-        check_version(version)
-    except GitpromptError as error:
-        raise Invalid("Validation failed", fields=[f"version: {error.message}"]) from None
-    return document["name"], version
-
-
-def _check_document(
-    document: Mapping[str, Any], name: str, version: str, severities: Mapping[str, Severity]
-) -> None:
-    """The error-level checks of what was sent; raises Invalid with all that they found. What is
-    built from it is read once more before it is published (`admission`)."""
-    try:
-        data = compact(document)
-    except (ValueError, RecursionError):
-        raise Invalid("Validation failed", fields=["a string or number is not valid"]) from None
-    _, findings = checks.examine(
-        data, path=f"{name}.json", kind="prompt", name=name, version=version,
-        severities=severities, source=lambda _name: None,
-    )  # fmt: skip
-    problems = checks.errors(findings)
-    if problems:
-        raise Invalid(
-            "Validation failed",
-            fields=[problem.message for problem in problems],
-            hint=problems[0].hint,
-        )

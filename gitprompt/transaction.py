@@ -23,7 +23,7 @@ from gitprompt.git.writer import ObjectWriter
 from gitprompt.registry import admission, refwrites
 from gitprompt.registry.sync import Source
 from gitprompt.store.database import Database
-from gitprompt.store.tables.audit import AuditRow, Expected, Settled
+from gitprompt.store.tables.audit import AuditRow, Expected, ExpectedTogether, Settled
 from gitprompt.workspaces import Workspaces
 
 _TRIES = 5  # a branch may move under us; a version or a label that did is somebody else's
@@ -60,10 +60,13 @@ class Ground(NamedTuple):
 
 
 class Built(NamedTuple, Generic[Made]):
-    """What a write has made, and the updates that publish it; the last is what it is about."""
+    """What a write has made, and the updates that publish it; the last is what it is about. A write of
+    many things has an audit row for each in `records`, with the update that it is about; without
+    updates nothing is written."""
 
     made: Made
     updates: Sequence[RefUpdate]
+    records: Sequence[tuple[AuditRow, RefUpdate]] = ()
 
 
 class Transactions:
@@ -90,22 +93,27 @@ class Transactions:
         self,
         source: Source,
         build: Callable[[Ground], Built[Made]],
-        entry: AuditRow,
+        entry: AuditRow | None = None,
         *,
         moved: Callable[[], Awaitable[None]] | None = None,
     ) -> Made:
-        """Build, write down what is going to be, move the refs, serve; again if only a branch moved. `moved` is
-        called between the last two, when what was written exists and this server does not serve it
+        """Build, write down what is going to be, move the refs, serve; again if only a branch moved.
+        `entry` is the audit row of the last update; `moved` is called between the last two, when what was written exists and this server does not serve it
         yet. Raises Conflict if somebody else was faster, and Unavailable if what is written cannot
         be served yet."""
         for attempt in range(_TRIES):
-            result, updates = await asyncio.to_thread(self._build, source, build)
+            result, updates, records = await asyncio.to_thread(self._build, source, build)
+            if not updates:
+                return result
             last = updates[-1]
-            pending = await self._database.write(Expected(entry, last.ref, last.new))
+            expected = [Expected(row, update.ref, update.new) for row, update in records]
+            if entry is not None:
+                expected.append(Expected(entry, last.ref, last.new))
+            pending = await self._database.write(ExpectedTogether(expected))
             try:
                 await asyncio.to_thread(self._move, source, updates)
             except Exception as error:
-                await self._database.write(Settled(source.workspace, [(pending, "failed")]))
+                await self._settle(source, pending, "failed")
                 branch_only = isinstance(error, Conflict) and attempt + 1 < _TRIES
                 if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
                     raise
@@ -113,9 +121,12 @@ class Transactions:
             try:
                 await self._serve(source, last.ref, moved)
             finally:  # it is done even if serving it has to wait for the next sync
-                await self._database.write(Settled(source.workspace, [(pending, "done")]))
+                await self._settle(source, pending, "done")
             return result
         raise AssertionError("the last try returns or raises")
+
+    async def _settle(self, source: Source, rows: Sequence[int], outcome: str) -> None:
+        await self._database.write(Settled(source.workspace, [(row, outcome) for row in rows]))
 
     def _build(self, source: Source, build: Callable[[Ground], Built[Made]]) -> Built[Made]:
         with self._kept.reader(source.repository) as reader:

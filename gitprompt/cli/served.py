@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import click
 
@@ -183,10 +183,10 @@ def import_(
     counts = {"published": 0, "there already": 0, "failed": 0}
     shared = fragments.Files(os.path.join(folder, os.path.basename(FRAGMENTS)))
     with require(server, api_key, workspace) as client, progress("importing", len(paths)) as step:
-        for path in paths:
-            outcome = _import_one(client, path, folder, shared)
-            counts[outcome] += 1
-            step(1)
+        for batch in _batches(_documents(paths, folder, shared)):
+            for outcome in _import_batch(client, batch):
+                counts[outcome] += 1
+                step(1)
     if as_json:
         write_json(counts)
     else:
@@ -195,27 +195,82 @@ def import_(
         raise click.exceptions.Exit(1)
 
 
-def _import_one(client: Any, path: str, folder: str, source: fragments.Source) -> str:
-    inside = f"{PROMPTS}/{os.path.relpath(path, folder).replace(os.sep, '/')}"
-    _, name, version = place(inside)
+class _Sent(NamedTuple):
+    """A file to import: its document and how long it is in JSON, or why there is none."""
+
+    path: str
+    document: dict[str, Any]
+    size: int = 0
+    problem: str = ""
+
+
+def _documents(paths: Iterable[str], folder: str, source: fragments.Source) -> Iterator[_Sent]:
+    for path in paths:
+        inside = f"{PROMPTS}/{os.path.relpath(path, folder).replace(os.sep, '/')}"
+        _, name, version = place(inside)
+        try:
+            document = fragments.include(_read(path), source).document
+            document.setdefault("name", name)
+            if version is not None:
+                document.setdefault("version", version)
+            size = len(json.dumps(document, ensure_ascii=False, allow_nan=False).encode())
+        except UsageError as error:
+            yield _Sent(path, {}, problem=error.message)
+        except OSError as error:
+            yield _Sent(path, {}, problem=f"{path}: {error.strerror}")
+        except ValueError as error:  # a number that is none, or half a character
+            yield _Sent(path, {}, problem=f"{path}: it cannot be sent as JSON: {error}")
+        else:
+            yield _Sent(path, document, size)
+
+
+_BATCH = 500  # documents of one request
+_BATCH_BYTES = 4_000_000
+
+
+def _batches(items: Iterable[_Sent]) -> Iterator[list[_Sent]]:
+    batch: list[_Sent] = []
+    size = 0
+    for item in items:
+        if batch and (len(batch) >= _BATCH or size + item.size > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += item.size
+    if batch:
+        yield batch
+
+
+def _import_batch(client: Any, batch: Sequence[_Sent]) -> Iterator[str]:
+    """What became of each file: the server publishes all that can go in together."""
+    sent = [item for item in batch if not item.problem]
     try:
-        document = fragments.include(_read(path), source).document
-        document.setdefault("name", name)
-        if version is not None:
-            document.setdefault("version", version)
-        client.post("/v1/prompts", document)
+        answers = iter(client.post("/v1/prompts", [item.document for item in sent])["items"])
     except ServerRefused as error:
-        if error.answered == 409 and _is_same(client, document):
-            return "there already"
-        say(f"{path}: {error.message} {error.hint}".rstrip(), err=True)
-        return "failed"
-    except UsageError as error:
-        say(error.message, err=True)
-        return "failed"
-    except OSError as error:
-        say(f"{path}: {error.strerror}", err=True)
-        return "failed"
-    return "published"
+        if error.answered != 413:
+            raise
+        if len(batch) > 1:  # the server takes less in one request than we would send
+            yield from _import_batch(client, batch[: len(batch) // 2])
+            yield from _import_batch(client, batch[len(batch) // 2 :])
+            return
+        say(f"{batch[0].path}: {error.message}", err=True)
+        yield "failed"
+        return
+    for item in batch:
+        if item.problem:
+            say(item.problem, err=True)
+            yield "failed"
+            continue
+        answer = next(answers)
+        if answer["status"] == 201:
+            yield "published"
+        elif answer["status"] == 409 and _is_same(client, item.document):
+            yield "there already"
+        else:
+            details = answer.get("details") or {}
+            why = "; ".join(map(str, details.get("fields") or [answer.get("hint") or ""]))
+            say(f"{item.path}: {answer['status']} {answer['error']} {why}".rstrip(), err=True)
+            yield "failed"
 
 
 def _is_same(client: Any, document: dict[str, Any]) -> bool:

@@ -7,9 +7,11 @@ knows the user's keys.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gitprompt.errors import Conflict, GitError
@@ -21,6 +23,47 @@ if TYPE_CHECKING:
 
 
 _LOCK_SECONDS = 5.0
+_FIRST = 99  # before the backends of the disk, whose priorities are 1 and 2
+
+
+@cache
+def _memory_class() -> type[Any]:
+    import pygit2
+
+    class Memory(pygit2.OdbBackend):
+        """Objects by their names. The methods are those that libgit2 calls."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.objects: dict[Any, tuple[int, bytes]] = {}
+
+        def write_cb(self, oid: Any, data: bytes, kind: int) -> None:
+            self.objects[oid] = kind, bytes(data)
+
+        def read_cb(self, oid: Any) -> tuple[int, bytes]:
+            return self.objects[oid]
+
+        def read_header_cb(self, oid: Any) -> tuple[int, int]:
+            kind, data = self.objects[oid]
+            return kind, len(data)
+
+        def read_prefix_cb(self, text: str) -> tuple[int, bytes, Any]:
+            oid = pygit2.Oid(hex=text)
+            return (*self.objects[oid], oid)
+
+        def exists_cb(self, oid: Any) -> bool:
+            return oid in self.objects
+
+        def exists_prefix_cb(self, text: str) -> Any:
+            oid = pygit2.Oid(hex=text)
+            if oid not in self.objects:
+                raise KeyError(text)
+            return oid
+
+        def refresh_cb(self) -> None:
+            """All there is is here."""
+
+    return Memory
 
 
 class ObjectWriter:
@@ -37,6 +80,27 @@ class ObjectWriter:
         if durable:
             pygit2.option(pygit2.enums.Option.ENABLE_FSYNC_GITDIR, True)
         self._repository = pygit2.Repository(repository.git_dir)
+        self._memory: Any = None
+
+    def in_memory(self) -> ObjectWriter:
+        """One whose objects are kept in memory until `store` writes them, all in one pack: a sync of
+        the disk for each object takes most of the time of many."""
+        other = ObjectWriter(self._git)
+        other._memory = _memory_class()()
+        database = self._pygit2.Odb(os.path.join(self._git.common_dir, "objects"))
+        database.add_backend(other._memory, _FIRST)
+        other._repository.set_odb(database)
+        return other
+
+    def store(self) -> None:
+        """Write what is in memory. Returns when it is durable."""
+        if self._memory is None or not self._memory.objects:
+            return
+        pack = self._pygit2.PackBuilder(self._repository)
+        for oid in self._memory.objects:
+            pack.add(oid)
+        with self._told():
+            pack.write(os.path.join(self._git.common_dir, "objects", "pack"))
 
     @contextmanager
     def _told(self) -> Iterator[None]:

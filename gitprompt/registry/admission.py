@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what a write over HTTP has built, by the sync's own code, before a ref moves.
+"""Checks what a write over HTTP has sent, and reads what it has built, by the sync's own code, before a
+ref moves.
 
 What was checked is then what is published: the document of the tag, under the settings that the
 repository will have, and not the text that a client sent. Whoever calls moves the refs only if
@@ -12,14 +13,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gitprompt import checks
 from gitprompt.core.document import digest
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Suite, Version
 from gitprompt.core.settings import Settings
-from gitprompt.errors import Conflict, Invalid
+from gitprompt.core.versions import check_version
+from gitprompt.errors import Conflict, GitpromptError, Invalid
+from gitprompt.formats import compact, fragments
 from gitprompt.git.objects import ObjectReader
+from gitprompt.git.refs import RefUpdate
 from gitprompt.registry.labels import load_label
 from gitprompt.registry.tip import load_settings, load_suites
-from gitprompt.registry.versions import load_versions
+from gitprompt.registry.versions import Severities, load_versions
 
 
 def settings_at(reader: ObjectReader, head: str | None) -> Settings:
@@ -27,20 +32,76 @@ def settings_at(reader: ObjectReader, head: str | None) -> Settings:
     return load_settings(reader, head)[0]
 
 
-def admit_version(
-    reader: ObjectReader, ref: str, tag: str, document: Mapping[str, Any], settings: Settings
+def check_sent(document: Any, severities: Severities, *, has_fragments: bool) -> None:
+    """Raise Invalid for a document that cannot be published as it was sent. `has_fragments`: those that
+    it includes may be in the repository, and it is read again with them."""
+    if not isinstance(document, dict):
+        raise Invalid("Validation failed", fields=["expected object"])
+    name, version = _checked_identity(document)
+    if not has_fragments or not fragments.are_in(document):
+        _check_document(document, name, version, severities)
+
+
+def _checked_identity(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and version, which a published document must have."""
+    fields = []
+    for key in ("name", "version"):
+        value = document.get(key)
+        if not isinstance(value, str) or not value:
+            fields.append(f"{key}: is required, as text")
+    if fields:
+        raise Invalid("Validation failed", fields=fields)
+    version = document["version"]
+    try:
+        check_version(version)
+    except GitpromptError as error:
+        raise Invalid("Validation failed", fields=[f"version: {error.message}"]) from None
+    return document["name"], version
+
+
+def _check_document(
+    document: Mapping[str, Any], name: str, version: str, severities: Severities
 ) -> None:
-    """Raise Invalid if the sync would reject the tag, and Conflict if it would serve another text
-    than `document`: a commit may have a file prompts/<name>/<version>.json, which comes first."""
-    (outcome,) = load_versions(reader, [(ref, tag)], settings.checks)
-    if isinstance(outcome, Rejection):
-        raise _invalid(outcome)
-    if digest(json.loads(outcome.document)) != digest(document):
-        path = outcome.version.path
-        raise Conflict(
-            f"{path} on the default branch is what this version would publish, and it differs",
-            hint=f"Choose another version, or change or remove {path} with a commit first.",
+    """The error-level checks of what was sent; raises Invalid with all that they found. What is
+    built from it is read once more before it is published (`admission`)."""
+    try:
+        data = compact(document)
+    except (ValueError, RecursionError):
+        raise Invalid("Validation failed", fields=["a string or number is not valid"]) from None
+    _, findings = checks.examine(
+        data, path=f"{name}.json", kind="prompt", name=name, version=version,
+        severities=severities, source=lambda _name: None,
+    )  # fmt: skip
+    problems = checks.errors(findings)
+    if problems:
+        raise Invalid(
+            "Validation failed",
+            fields=[problem.message for problem in problems],
+            hint=problems[0].hint,
         )
+
+
+def refused_versions(
+    reader: ObjectReader,
+    versions: Mapping[int, tuple[RefUpdate, Mapping[str, Any]]],
+    settings: Settings,
+) -> dict[int, GitpromptError]:
+    """Which of the versions, by number, may not be published, and why: the sync would reject the tag
+    (Invalid), or would serve another text than the document (Conflict): a commit may have a file
+    prompts/<name>/<version>.json, which comes first."""
+    refs = [(tag.ref, tag.new) for tag, _ in versions.values()]
+    refused: dict[int, GitpromptError] = {}
+    outcomes = load_versions(reader, refs, settings.checks)
+    for (number, (_, document)), outcome in zip(versions.items(), outcomes, strict=True):
+        if isinstance(outcome, Rejection):
+            refused[number] = _invalid(outcome)
+        elif digest(json.loads(outcome.document)) != digest(document):
+            path = outcome.version.path
+            refused[number] = Conflict(
+                f"{path} on the default branch is what this version would publish, and it differs",
+                hint=f"Choose another version, or change or remove {path} with a commit first.",
+            )
+    return refused
 
 
 def admit_label(

@@ -29,3 +29,35 @@ def test_what_we_write_git_finds_sound(published: Clone) -> None:
         found = reader.get(tag)
     assert found is not None
     assert parse_tag(found.data).target == commit
+
+
+def test_what_is_built_in_memory_is_one_sound_pack_when_it_is_stored(published: Clone) -> None:
+    repository = Repository.open(str(published.path))
+    durable = ObjectWriter(repository, durable=True)
+    writer = durable.in_memory()
+    who = identity(repository)
+    before = published.git("count-objects", "-v")
+    parent = published.git("rev-parse", "HEAD")
+    base = writer.tree_of(parent)
+    for number in range(30):
+        blob = writer.blob(b"messages: [%d]\n" % number)
+        base = writer.tree([(f"prompts/deep/{number % 3}/{number}.yaml", blob)], base=base)
+        parent = writer.commit(base, [parent], str(number), who)
+        assert writer.entry(parent, f"prompts/deep/{number % 3}/{number}.yaml") is not None
+        assert writer.read(blob) == b"messages: [%d]\n" % number
+    tag = writer.tag(parent, "prompts/a/1.0.0", "hello", who, kind="commit")
+    assert published.git("count-objects", "-v") == before
+    assert (durable.has(tag), writer.has(tag)) == (False, True)
+    writer.store()
+    counted = dict(line.split(": ") for line in published.git("count-objects", "-v").splitlines())
+    assert counted["packs"] == "1"
+    update_refs(repository, [RefUpdate("refs/tags/prompts/a/1.0.0", ZERO, tag)], message="x")
+    assert "error" not in published.git("fsck", "--strict")
+    assert published.git("rev-list", "--count", "prompts/a/1.0.0") == "31"
+    assert durable.has(tag)
+
+
+def test_nothing_in_memory_is_no_pack(published: Clone) -> None:
+    before = published.git("count-objects", "-v")
+    ObjectWriter(Repository.open(str(published.path))).in_memory().store()
+    assert published.git("count-objects", "-v") == before

@@ -17,15 +17,16 @@ from gitprompt.checks import schema
 from gitprompt.core.diff import Change, deserved_bump
 from gitprompt.core.template import ENGINE
 from gitprompt.core.versions import precedence, version_id
-from gitprompt.errors import BadRequest, GitpromptError
+from gitprompt.errors import BadRequest, GitpromptError, PayloadTooLarge
 from gitprompt.metrics import OTHER
+from gitprompt.publishing import Published
 from gitprompt.server.api.answers import Tagged, Volatile
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import read_json
-from gitprompt.server.http.endpoints import PAGING, Call, Endpoint, Parameter
+from gitprompt.server.http.endpoints import PAGING, Bytes, Call, Endpoint, Parameter
 from gitprompt.server.http.shapes import Body, Seconds, Statistics
-from gitprompt.server.http.wire import FLAG, encode, envelope, parse_flag, parse_page
+from gitprompt.server.http.wire import FLAG, encode, envelope, error_fields, parse_flag, parse_page
 from gitprompt.store.index.reader import StoredVersion
 
 
@@ -131,6 +132,7 @@ class Diff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     model_config: list[Any]
 
 
+MAX_TOGETHER = 1_000  # documents of one request
 PREFIX = "/v1/prompts"
 ONE = f"{PREFIX}/{{name:prompt}}"
 
@@ -145,8 +147,28 @@ class PromptName(StringConvertor):
 register_url_convertor("prompt", PromptName())
 
 
-async def publish(context: Context, call: Call) -> PublishedVersion:
-    published = await context.publishing.publish(call.author, call.body)
+async def publish(context: Context, call: Call) -> PublishedVersion | Bytes:
+    if isinstance(call.body, list):
+        return await _publish_all(context, call)
+    return _published(await context.publishing.publish(call.author, call.body))
+
+
+async def _publish_all(context: Context, call: Call) -> Bytes:
+    if len(call.body) > MAX_TOGETHER:
+        raise PayloadTooLarge(
+            f"{len(call.body)} documents in one request; at most {MAX_TOGETHER} are taken"
+        )
+    outcomes = await context.publishing.publish_all(call.author, call.body)
+    items = [
+        {"status": outcome.status, **error_fields(outcome)}
+        if isinstance(outcome, GitpromptError)
+        else {"status": 201, **msgspec.structs.asdict(_published(outcome))}
+        for outcome in outcomes
+    ]
+    return Bytes(207, encode({"items": items}))
+
+
+def _published(published: Published) -> PublishedVersion:
     return PublishedVersion(
         name=published.name,
         version_tag=published.version,
@@ -315,8 +337,10 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="POST", path=PREFIX, scope="write", status=201, handler=publish,
-        summary="Publish a version: blob, tree, commit and tag", body=_published_document(),
-        reader=partial(read_json, shape=dict[str, Any]), answer=PublishedVersion,
+        summary="Publish a version: blob, tree, commit and tag; of an array of up to 1,000 documents"
+        " all that can go in go in together, and the answer is 207 with an item for each",
+        body=_published_document(),
+        reader=partial(read_json, shape=dict[str, Any] | list[Any]), answer=PublishedVersion,
         errors=(409,),
         example={
             "name": "welcome", "version": "1.0.0",

@@ -179,16 +179,22 @@ def envelope(
 Envelope = Callable[[GitpromptError, bytes, Scope], tuple[int, RawHeaders, bytes]]
 
 
-def error_response(
-    error: GitpromptError, rid: bytes, scope: Scope
-) -> tuple[int, RawHeaders, bytes]:
-    """Status, headers and body of the one error envelope."""
+def error_fields(error: GitpromptError) -> dict[str, Any]:
+    """The error envelope, without the request that it belongs to."""
     body: dict[str, Any] = {"error": error.message, "code": error.code}
     if error.details is not None:
         body["details"] = error.details
         body["detailsType"] = "fields" if "fields" in error.details else "context"
     if error.hint:
         body["hint"] = error.hint
+    return body
+
+
+def error_response(
+    error: GitpromptError, rid: bytes, scope: Scope
+) -> tuple[int, RawHeaders, bytes]:
+    """Status, headers and body of the one error envelope."""
+    body = error_fields(error)
     body["requestId"] = rid.decode("latin-1")
     payload = encode(body)
     headers: RawHeaders = [

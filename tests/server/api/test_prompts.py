@@ -425,3 +425,75 @@ def test_a_schema_in_a_prompt_that_is_none_is_422(server: Server, client: Client
     response = httpx.post(f"{server.url}/v1/prompts", json=body, headers=headers)
     assert response.status_code == 422
     assert "not a valid JSON Schema" in response.text
+
+
+def test_an_array_is_published_together_and_each_item_has_its_answer(
+    server: Server, client: Client
+) -> None:
+    first, second, shared = fresh("many"), fresh("many"), fresh("many")
+    publish(client, first)
+    user = [{"role": "user", "content": "Hi"}]
+    documents: list[Any] = [
+        {"name": first, "version": "1.0.0", "messages": user},
+        {"name": second, "version": "1.0.0", "messages": user},
+        {"name": second, "version": "1.1.0", "messages": user, "tags": ["x"]},
+        {"name": second, "version": "1.0.0", "messages": user},
+        {"name": shared, "version": "1.0.0", "messages": []},
+        {"name": shared.upper(), "version": "1.0.0", "messages": user},
+        {"name": shared, "version": "2.0.0", "messages": user},
+        "no document",
+        {"name": shared, "messages": user},
+    ]
+    documents += [
+        {"name": f"{shared}/p{number}", "version": "1.0.0", "messages": user}
+        for number in range(20)
+    ]
+    response = client.http.post("/v1/prompts", json=documents)
+    assert response.status_code == 207, response.text
+    items = response.json()["items"]
+    assert [item["status"] for item in items] == [
+        409, 201, 201, 409, 422, 201, 409, 422, 422, *[201] * 20,
+    ]  # fmt: skip
+    assert (items[0]["error"], items[0]["code"]) == ("Prompt already exists", "CONFLICT")
+    assert items[4]["details"]["fields"] == ["messages is empty"]
+    assert "differs only in case" in items[6]["error"]
+    assert items[1]["on_branch"]
+    listed = client.get(f"/v1/prompts/{second}/versions")["items"]
+    assert {item["version_tag"] for item in listed} == {"1.0.0", "1.1.0"}
+    repository = server.data / "repos" / "default.git"
+    assert "error" not in run("git", "fsck", "--strict", cwd=repository)
+    file = json.loads(run("git", "show", f"main:prompts/{second}.json", cwd=repository))
+    assert file["version"] == "1.1.0"
+    log = run("git", "log", "--format=%s", "-22", "main", cwd=repository).splitlines()
+    assert log[0] == f"{shared}/p19 1.0.0"
+    assert log[-1] == f"{second} 1.1.0"
+    rows = client.get("/v1/audit-logs", action="create_prompt", prompt_name=second)["items"]
+    assert [(row["version_tag"], row["outcome"]) for row in rows] == [
+        ("1.1.0", "done"),
+        ("1.0.0", "done"),
+    ]
+
+
+def test_an_array_has_a_bound_and_may_be_empty(client: Client) -> None:
+    assert client.http.post("/v1/prompts", json=[]).json() == {"items": []}
+    status, said = client.refused("POST", "/v1/prompts", [{}] * 1001)
+    assert (status, "at most 1000 are taken" in said) == (413, True)
+
+
+def test_groups_that_race_have_one_winner_each(server: Server) -> None:
+    name = fresh("groups")
+    headers = {"X-API-Key": server.key()}
+
+    def attempt(number: int) -> list[int]:
+        documents = [
+            {"name": f"{name}/p{at}", "version": "1.0.0", "description": str(number),
+             "messages": [{"role": "user", "content": "x"}]}
+            for at in range(15)
+        ]  # fmt: skip
+        answer = httpx.post(server.url + "/v1/prompts", json=documents, headers=headers, timeout=60)
+        return [item["status"] for item in answer.json()["items"]]
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(attempt, range(8)))
+    for at in range(15):
+        assert sorted(row[at] for row in statuses) == [201] + [409] * 7
