@@ -22,6 +22,7 @@ from gitprompt.cli.output import (
 from gitprompt.cli.read import meet_remotes, reading, registry
 from gitprompt.cli.remote import Function, place_options
 from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
+from gitprompt.core.printable import readable
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version, is_version, reads_as_version
 from gitprompt.errors import Conflict, Invalid, NotFound, UsageError
@@ -44,6 +45,7 @@ def _move_options(function: Function) -> Function:
         click.option("--sign", is_flag=True, help="Sign the commit with your Git signing key."),
         click.option(
             "-m", "--message", "reason", default="", metavar="TEXT",
+            callback=lambda _context, _option, value: readable(value),
             help="Why; it stays in the history.",
         ),
     ):  # fmt: skip

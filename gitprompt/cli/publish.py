@@ -19,6 +19,7 @@ from gitprompt.cli.remote import place_options
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
 from gitprompt.core.document import PROMPTS, SETTINGS, below, digest, fragment_path
+from gitprompt.core.printable import readable
 from gitprompt.core.twins import Taken
 from gitprompt.core.versions import (
     Bump,
@@ -99,6 +100,7 @@ def publish(
       gitprompt publish welcome.yaml --server https://prompts.example.com
     """
     changed = changed or prefix is not None
+    message = readable(message) if message is not None else None
     _check_usage(names, version, bump, changed)
     online = reading()
     if not isinstance(online, Clone):

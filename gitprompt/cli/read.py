@@ -22,6 +22,7 @@ from gitprompt.cli.output import (
 from gitprompt.cli.remote import client_of_place, place_options, whereabouts
 from gitprompt.core import variables
 from gitprompt.core.document import served
+from gitprompt.core.printable import readable
 from gitprompt.core.publication import LabelHistory
 from gitprompt.core.versions import newest
 from gitprompt.errors import UsageError
@@ -289,5 +290,5 @@ def _variables(pairs: Sequence[str], file: Any) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--var {pair}: write NAME=VALUE")
-        values[name] = value
+        values[name] = readable(value)
     return values

@@ -49,3 +49,16 @@ def _shown(char: str) -> str:
 def _json_escape(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def readable(data: bytes | str) -> str:
+    """Text of a person whose system may not be in UTF-8: UTF-8 if it is that, else Latin-1, which any
+    bytes are. A `str` is what Python has made of an argument, whatever it took the encoding for."""
+    if isinstance(data, str):
+        if not any("\udc80" <= char <= "\udcff" for char in data):
+            return data
+        data = data.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

@@ -6,13 +6,13 @@ the refs, and `at_origin` comes before.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitprompt.core.document import SUFFIXES, fragment_path
 from gitprompt.core.labels import MoveRecord, label_ref, move_message
+from gitprompt.core.printable import readable
 from gitprompt.core.publication import LabelHistory, Version
 from gitprompt.core.versions import tag_ref
 from gitprompt.drivers import Driver
@@ -36,7 +36,7 @@ class Release(NamedTuple):
 def identity(repository: Repository) -> Signature:
     """Who git says is working, with the present time. Raises SetupError if it does not know."""
     try:
-        text = os.fsdecode(repository.git("var", "GIT_COMMITTER_IDENT")).strip()
+        text = readable(repository.git("var", "GIT_COMMITTER_IDENT")).strip()
     except GitError as error:
         raise SetupError(
             "git does not know who you are",

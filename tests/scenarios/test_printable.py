@@ -5,7 +5,10 @@ and no key goes to whom the person has not named."""
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -21,7 +24,7 @@ from gitprompt.cli import credentials
 from gitprompt.core.printable import printable, printable_json, printable_lines
 from gitprompt.errors import UsageError
 from tests.conftest import Outcome
-from tests.world import Clone, Server
+from tests.world import WELCOME, Clone, Server
 
 ESC = "\x1b]0;owned\x07\x1b[2J\u202e"
 KEY = "pm_" + "a" * 64
@@ -219,3 +222,28 @@ def test_the_words_of_colleagues_are_printed_and_do_nothing_else(cli: Cli, clone
     for command in commands:
         said = cli(*command)
         assert is_harmless(said.out + said.err, "\n\t"), command
+
+
+LATIN = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+@pytest.mark.parametrize("env", [{}, LATIN])
+def test_names_and_reasons_that_are_not_utf8_are_read_as_what_they_are(
+    published: Clone, env: dict[str, str]
+) -> None:
+    latin = {os.fsencode(name): value.encode() for name, value in {**os.environ, **env}.items()}
+    latin |= {b"GIT_COMMITTER_NAME": "René".encode("latin-1")}
+    published.commit("Next", welcome=WELCOME.replace("Hello", "Salut"))
+    for command in (
+        [b"publish", b"welcome", b"--version", b"1.1.0", b"-m", "Été".encode("latin-1")],
+        [b"label", b"set", b"welcome", b"live", b"1.1.0", b"-m", "Déjà vu".encode()],
+        [b"render", b"welcome", b"--var", "name=Zoë".encode("latin-1")],
+    ):
+        done = subprocess.run(
+            [os.fsencode(sys.executable), b"-m", b"gitprompt", *command],
+            cwd=published.path, env=latin, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert "René" in published.git("log", "-1", "--format=%cn", "refs/labels/welcome@live")
+    assert "Déjà vu" in published.git("log", "-1", "--format=%B", "refs/labels/welcome@live")
+    assert "Été" in published.git("cat-file", "-p", "prompts/welcome/1.1.0")
