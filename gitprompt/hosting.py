@@ -38,6 +38,7 @@ _SETTINGS = {
     "http.receivepack": "true",
     "receive.advertisePushOptions": "true",
     "receive.autogc": "false",
+    "receive.denyDeleteCurrent": "ignore",  # our rules say when
     # Old histories have these, and git reads them all the same (docs/operations.md).
     "receive.fsck.badTimezone": "ignore",
     "receive.fsck.missingSpaceBeforeDate": "ignore",

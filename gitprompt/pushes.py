@@ -56,6 +56,7 @@ class Push:
         self._all = pushes
         self._source = source
         self._scopes = scopes
+        self._successor: str | None = None  # of the default branch, which this push renames
         self._ledger = PushLedger(pushes.database, actor, pushes.clock)
         # Read here, on the event loop: the index has one reader, and `judge` runs in a thread.
         self._namespace = pushes.index.settings(source.workspace).namespace
@@ -65,6 +66,8 @@ class Push:
         written down, and done at the origin. `quarantined` sees the objects of the push. Blocks;
         raises GitpromptError if the origin does not take it."""
         workspace = self._source.workspace
+        default = self._source.repository.refs().head[0]
+        self._successor = push_rules.successor(quarantined, default, updates)
         refusals = push_rules.judge(
             quarantined, updates, scopes=self._scopes, pinned=self._pinned_tag
         )
@@ -83,7 +86,11 @@ class Push:
         pusher's, and must not cut the answer short: the next sync repairs it."""
         workspaces, source = self._all.workspaces, self._source
         try:
-            if source.owned and source.workspace not in self._all.with_head:
+            if source.owned and self._successor is not None:
+                await asyncio.to_thread(
+                    source.repository.git, "symbolic-ref", "HEAD", self._successor
+                )
+            elif source.owned and source.workspace not in self._all.with_head:
                 await asyncio.to_thread(hosting.follow_first_branch, source.repository)
                 if source.repository.refs().head[1]:
                     self._all.with_head.add(source.workspace)

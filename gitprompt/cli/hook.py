@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from gitprompt.core.printable import printable
 from gitprompt.errors import GitpromptError, UsageError
@@ -75,6 +76,17 @@ def _report(refusals: Sequence[object]) -> int:
     return 1 if refusals else 0
 
 
+def _follow_rename(repository: Any) -> None:
+    """Let HEAD name the branch that this push has put in the place of the default branch."""
+    from gitprompt.registry import push_rules
+
+    updates = push_rules.parse_updates(os.fsdecode(sys.stdin.buffer.read()))
+    head = repository.line("symbolic-ref", "--quiet", "HEAD")
+    heir = push_rules.successor(repository, head, updates)
+    if heir is not None:
+        repository.git("symbolic-ref", "HEAD", heir)
+
+
 def _post_receive(arguments: Sequence[str]) -> int:
     """Tell the sidecar. The push is in already, so that nothing here may fail it."""
     from gitprompt.cli.remote import connect_locally
@@ -82,6 +94,7 @@ def _post_receive(arguments: Sequence[str]) -> int:
 
     try:
         repository = Repository.discover()
+        _follow_rename(repository)
         data = repository.line("config", "--get", "gitprompt.data")
         workspace = None
         if not data:  # a hosted repository is <data>/repos/<workspace>.git

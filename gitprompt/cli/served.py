@@ -13,6 +13,7 @@ import click
 
 from gitprompt import formats
 from gitprompt.cli.client import ServerRefused, path_of
+from gitprompt.cli.online import Online
 from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
 from gitprompt.core.document import FRAGMENTS, PROMPTS, SUFFIXES, place
@@ -78,7 +79,7 @@ def get_prompt(
         if selector:
             params[key] = selector
     with require(server, api_key, workspace) as client:
-        write_json(client.send("GET", _prompt(name), params=params))
+        write_json(client.send("GET", _prompt(Online(client).name(name)), params=params))
 
 
 @click.command("list-prompts")
@@ -126,6 +127,7 @@ def add_label(
     """
     body = {"name": label, **({"version_tag": version} if version else {})}
     with require(server, api_key, workspace) as client:
+        name = Online(client).name(name)
         answer = client.post(_prompt(name, "labels"), body)
     if as_json:
         write_json(answer)
@@ -149,7 +151,7 @@ def get_label(
       gitprompt get-label welcome production
     """
     with require(server, api_key, workspace) as client:
-        answer = client.get(_prompt(name, "labels", label))
+        answer = client.get(_prompt(Online(client).name(name), "labels", label))
     if as_json:
         write_json(answer)
     else:

@@ -144,6 +144,7 @@ class _Push:
         self.pinned = pinned
         self._tags_here: _Tags | None = None
         self.default = self._default_branch()
+        self.successor = successor(repository, self.default, updates)
         self._published: dict[str, list[Version]] = {}
         self._labels: Spellings | None = None
 
@@ -173,7 +174,7 @@ class _Push:
                     "Take a change back with one more commit: git revert",
                     "protected",
                 )
-            elif update.ref == self.default:
+            elif update.ref in (self.default, self.successor):
                 findings = self._branch(update)
             reasons = tuple(findings)
             if reasons:
@@ -316,9 +317,16 @@ class _Push:
 
     def _branch(self, update: RefUpdate) -> Iterator[Finding]:
         if update.new == ZERO:
-            yield from _one(
-                "the default branch is never deleted", "It holds the suites and the settings."
-            )
+            if self.successor is None:
+                yield from _one(
+                    "the default branch is never deleted",
+                    "It holds the suites and the settings. To rename it, push its new name and delete"
+                    f" the old one together: git push origin NEW :{_short(update.ref)}",
+                )
+            elif not self._may("admin"):
+                yield from _one(
+                    "the default branch is renamed only with the scope admin", code="protected"
+                )
             return
         root = base_of(self.reader, update.new).root
         changed = {path: (mode, oid) for path, mode, oid in self._changed_files(update, root)}
@@ -385,6 +393,27 @@ class _Push:
             severities=self.settings.checks, source=source,
         )  # fmt: skip
         return checks.errors(findings)
+
+
+def successor(
+    repository: Repository, default: str | None, updates: Sequence[RefUpdate]
+) -> str | None:
+    """The branch that takes the place of the default branch: the one of the same push that has all of
+    its history, where the push deletes it."""
+    gone = next((u for u in updates if u.ref == default and u.new == ZERO), None)
+    if gone is None or gone.old == ZERO:
+        return None
+    heirs = [
+        update.ref
+        for update in updates
+        if update.ref.startswith("refs/heads/") and update.new != ZERO
+        if repository.line("merge-base", gone.old, update.new) == gone.old
+    ]
+    return heirs[0] if len(heirs) == 1 else None
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix("refs/heads/")
 
 
 def _here(ref: str) -> str:

@@ -581,3 +581,30 @@ def test_a_history_with_an_old_programs_mistakes_is_taken(
     text = f"tree {clone.git('write-tree')}\nauthor {person}\ncommitter {person}\n\nold\n"
     oid = clone.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=text)
     clone.git("push", "-q", server.remote(workspace=space), f"{oid}:refs/heads/main")
+
+
+def test_the_default_branch_is_renamed_in_one_push_by_an_admin(
+    published: Clone, tmp_path: Path
+) -> None:
+    server = Server(tmp_path / "data").start()
+    try:
+        published.git("remote", "add", "origin", server.remote())
+        published.push_all("origin", "main:feature")
+        assert "git push origin NEW :main" in published.refusal("push", "origin", ":main")
+        published.git("branch", "-m", "main", "trunk")
+        said = published.refusal("push", server.remote("read,write"), "trunk", ":main")
+        assert "renamed only with the scope admin" in said
+        published.git("push", "-q", "origin", "trunk", ":main")
+        repository = Clone(tmp_path / "data" / "repos" / "default.git")
+        assert repository.git("symbolic-ref", "HEAD") == "refs/heads/trunk"
+        published.git("checkout", "-q", "trunk")
+        published.write("evals/q.yaml", "description: x\nprompt_name: welcome\n")
+        published.commit("Suite")
+        published.git("push", "-q", "origin", "trunk")
+        assert [item["name"] for item in server.get("/v1/evaluations")["items"]] == ["q"]
+        # past the server, with a push to its folder
+        published.git("branch", "-m", "trunk", "main")
+        published.git("push", "-q", str(repository.path), "main", ":trunk")
+        assert repository.git("symbolic-ref", "HEAD") == "refs/heads/main"
+    finally:
+        server.stop()
