@@ -74,7 +74,7 @@ def test_a_table_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     ("text", "says"),
     [
         (GOOD.replace('"2026-01-31"', '"last year"'), "not of the form"),
-        (GOOD.replace("input: 2.5", "input: -1"), "minimum"),
+        (GOOD.replace("input: 2.5", "input: -1"), "is not at least 0"),
         (GOOD.replace("input: 2.5", "inptu: 2.5"), "unknown key"),
         (GOOD.replace("output: 8", "output: .nan"), "syntax"),
         (GOOD + "  openai:\n    a: {input: 1, output: 1}\n  OpenAI: {}\n", "appears twice"),

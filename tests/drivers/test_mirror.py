@@ -92,10 +92,11 @@ def test_whoever_was_faster_at_the_origin_is_not_overwritten(
 ) -> None:
     published.commit("Theirs", other=WELCOME)
     published.git("push", "-q", "origin", "main")
-    answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
-    assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT"), answer.text
-    assert origin.git("rev-parse", "main") == published.git("rev-parse", "main")
-    assert sync(mirror).status_code == 200
+    published.gitprompt("label", "set", "welcome", "live", "1.0.0", "--push")
+    moved = send(mirror, "PUT", "/v1/prompts/welcome/labels/live", {"version_tag": "1.0.0"})
+    assert (moved.status_code, moved.json()["code"]) == (409, "CONFLICT"), moved.text
+    assert mirror.request("/v1/prompts/fresh").status_code == 404
+    # A publication is built again on what they have pushed.
     answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
     assert answer.status_code == 201, answer.text
     assert origin.git("rev-parse", "main~1") == published.git("rev-parse", "main")
