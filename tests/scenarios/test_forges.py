@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,13 +36,6 @@ def follower(forge: Clone, tmp_path: Path) -> Iterator[Server]:
     server.stop()
 
 
-def poke(server: Server) -> int:
-    body = b'{"ref": "refs/tags/prompts/welcome/1.1.0"}'
-    digest = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-    headers = {"X-Hub-Signature-256": f"sha256={digest}", "X-GitHub-Event": "push"}
-    return server.request("/webhooks/github", method="POST", key=None, headers=headers, content=body).status_code  # fmt: skip
-
-
 def text(server: Server, query: str = "") -> str:
     answer = server.request(f"/v1/prompts/welcome?render=false&{query}", key=server.key())
     if answer.status_code != 200:
@@ -64,7 +55,7 @@ def test_a_webhook_brings_a_tag_and_a_label_of_the_forge(
     published.gitprompt("publish", "welcome", "--bump", "minor", "--push")
     published.gitprompt("label", "set", "welcome", "production", "1.1.0", "--push")
     assert text(follower, "label=production") == "Hello {{name}}!"
-    assert poke(follower) == 200
+    assert follower.pushed(SECRET) == 200
     eventually(lambda: text(follower, "label=production") == "Next {{name}}!")
     assert text(follower) == "Next {{name}}!"
     assert served.git("rev-parse", "HEAD") == head, "the branch and the work tree are the person's"

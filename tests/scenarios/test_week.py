@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 import shutil
@@ -54,17 +52,6 @@ def sidecar(ada: Clone, forge: Clone, tmp_path: Path) -> Iterator[Server]:
     server.stop()
 
 
-def poke(server: Server) -> None:
-    """What the forge sends after a push."""
-    body = b'{"ref": "refs/tags/prompts/welcome/1.1.0"}'
-    digest = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-    headers = {"X-Hub-Signature-256": f"sha256={digest}", "X-GitHub-Event": "push"}
-    answer = server.request(
-        "/webhooks/github", method="POST", key=None, headers=headers, content=body
-    )
-    assert answer.status_code == 200, answer.text
-
-
 def newest(server: Server, name: str = "welcome") -> str:
     answer = server.request(f"/v1/prompts/{name}?render=false")
     return str(answer.json()["version"]["version_tag"]) if answer.status_code == 200 else "none"
@@ -78,7 +65,7 @@ def test_the_week_of_a_team(ada: Clone, forge: Clone, sidecar: Server, tmp_path:
     ada.commit("New", welcome=WELCOME.replace("name", "person"))
     said = ada.gitprompt("publish", "welcome", "--bump", "auto", "--push")
     assert "welcome · 2.0.0" in said
-    poke(sidecar)
+    assert sidecar.pushed(SECRET) == 200
     eventually(lambda: newest(sidecar) == "2.0.0")
 
     # Tuesday: Ben mends the old version on a branch; it is 1.0.1 and takes nothing back.
@@ -88,7 +75,7 @@ def test_the_week_of_a_team(ada: Clone, forge: Clone, sidecar: Server, tmp_path:
     ben.git("switch", "-q", "-c", "hotfix", "prompts/welcome/1.0.0")
     ben.commit("Mend", welcome=WELCOME.replace("Hello", "Dear"))
     assert "welcome · 1.0.1" in ben.gitprompt("publish", "welcome", "--bump", "auto", "--push")
-    poke(sidecar)
+    assert sidecar.pushed(SECRET) == 200
     eventually(
         lambda: sidecar.request("/v1/prompts/welcome?version=1.0.1&render=false").status_code == 200
     )
@@ -114,7 +101,7 @@ def test_the_week_of_a_team(ada: Clone, forge: Clone, sidecar: Server, tmp_path:
         "label", "set", "--prefix", "support/", "--from", "staging", "production", "--push"
     )
     assert said.count("production: none → 1.0.0") == 12
-    poke(sidecar)
+    assert sidecar.pushed(SECRET) == 200
     eventually(
         lambda: all(
             sidecar.request(f"/v1/prompts/{name}/labels/production").status_code == 200
