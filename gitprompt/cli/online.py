@@ -163,10 +163,11 @@ class Online:
         self.client.send("DELETE", _prompt(name, "labels", label))
         done(f"{name} {label}: removed")
 
-    def publish(self, path: str, *, version: str | None, bump: str | None) -> tuple[str, str, str]:
-        """Publish a file, which must have no error-level finding, as the version that is said, or that
-        it says itself, or that the change deserves. Returns name, version and commit."""
-        document, name = _checked(path)
+    def publish(
+        self, document: Mapping[str, Any], name: str, *, version: str | None, bump: str | None
+    ) -> tuple[str, str, str]:
+        """Publish a document as the version that is said, or that it says itself, or that the change
+        deserves. Returns name, version and commit."""
         number = version or (document.get("version") if bump is None else None)
         if number is None:
             number = self._next(name, document, bump)
@@ -194,8 +195,9 @@ class Online:
         return bumped(latest, step if bump in (None, "auto") else bump)  # type: ignore[arg-type]
 
 
-def _checked(path: str) -> tuple[dict[str, Any], str]:
-    """The document of a file with its fragments, if they are there, and its name."""
+def checked(path: str) -> tuple[dict[str, Any], str]:
+    """The document of a file with its fragments, if they are there, and its name. Raises Invalid for
+    what has an error-level finding."""
     try:
         with open(path, "rb") as file:
             data = file.read(formats.MAX_BYTES + 1)

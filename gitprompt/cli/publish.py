@@ -146,13 +146,16 @@ def _publish_online(
 ) -> None:
     if not files:
         raise UsageError("say which files to publish", hint="gitprompt publish FILE… --server URL")
-    published = [online.publish(file, version=version, bump=bump) for file in files]
+    from gitprompt.cli.online import checked
+
+    items = []
+    for document, name in [checked(file) for file in files]:  # all of them, before any is sent
+        _, number, commit = online.publish(document, name, version=version, bump=bump)
+        items.append({"name": name, "version": number, "commit": commit, "pushed": True})
+        if not as_json:
+            done(f"{name} · {number} · {commit[:7]}")
     if as_json:
-        keys = ("name", "version", "commit")
-        write_json([{**dict(zip(keys, item, strict=True)), "pushed": True} for item in published])
-        return
-    for name, number, commit in published:
-        done(f"{name} · {number} · {commit[:7]}")
+        write_json(items)
 
 
 def _learn(repository: Repository, remote: str, names: tuple[str, ...]) -> None:

@@ -338,8 +338,17 @@ class Clone:
 
     def name(self, text: str) -> str:
         """The prompt that a person names by its name or by the path of its file, as seen from where
-        they stand. Raises Invalid."""
-        return check_name(name_of_path(text, self.folder) or text)
+        they stand. Raises Invalid, and NotFound for the path of a file that is none of ours."""
+        name = name_of_path(text, self.folder)
+        if name is None and text.endswith(SUFFIXES) and text not in self.names():
+            where = self.shown(below(self.root, PROMPTS))
+            if os.path.lexists(text):
+                raise NotFound(f"{text} is no prompt of this repository: they are below {where}/")
+            raise NotFound(
+                f"there is no file {text}",
+                hint="Say the path of one that is there, or the name of a prompt: gitprompt list",
+            )
+        return check_name(name or text)
 
 
 def name_of_path(text: str, folder: str, *, exists: bool = True) -> str | None:

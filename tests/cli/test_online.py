@@ -85,6 +85,10 @@ def test_what_is_not_valid_is_told_with_its_line_and_not_sent(
     (folder / "bad.yaml").write_text("messages: 1\n")
     said = cli("publish", "bad.yaml", *at)
     assert (said.code, "bad.yaml:1:11: error: messages" in said.err) == (1, True)
+    name = fresh("before")
+    (folder / f"{name}.yaml").write_text(FIRST)
+    assert cli("publish", f"{name}.yaml", "bad.yaml", *at).code == 1
+    assert "404 Prompt not found" in cli("versions", name, *at).err
     assert cli("publish", "absent.yaml", *at).code == 1
     said = cli("publish", "--changed", *at)
     assert (said.code, "gitprompt publish FILE… --server URL" in said.err) == (2, True)

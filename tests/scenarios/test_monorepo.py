@@ -69,6 +69,17 @@ def test_a_name_and_a_path_mean_the_same(monorepo: Clone) -> None:
         at(monorepo, inside, "publish", "next.yaml")
 
 
+def test_a_path_that_is_no_prompts_is_told_as_what_it_is(monorepo: Clone) -> None:
+    with pytest.raises(Refused, match=r"there is no file prompts/nope\.yaml\n"):
+        at(monorepo, ROOT, "publish", "prompts/nope.yaml")
+    with pytest.raises(Refused, match=r"evals/quality\.yaml is no prompt .* below prompts/"):
+        at(monorepo, ROOT, "publish", "evals/quality.yaml")
+    monorepo.write("gitprompt.yaml", "root: nowhere\n")
+    with pytest.raises(Refused, match="nowhere is to have the prompts") as refused:
+        monorepo.gitprompt("validate")
+    assert refused.value.code == 2
+
+
 def test_the_server_reads_and_writes_below_the_root(monorepo: Clone, tmp_path: Path) -> None:
     server = Server(tmp_path / "data").start()
     try:

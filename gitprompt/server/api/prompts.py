@@ -316,7 +316,28 @@ def _published_document() -> dict[str, Any]:
     """The schema of a document that is published: it must say what it is."""
     document = {**schema.load("prompt"), "required": ["name", "version", "messages"]}
     del document["$schema"]
-    return document
+    many = {
+        "type": "array",
+        "description": f"Up to {MAX_TOGETHER} documents, each judged by itself; more is 413.",
+    }
+    return {"anyOf": [document, many]}
+
+
+_ITEMS = {
+    "type": "object",
+    "required": ["items"],
+    "properties": {
+        "items": {
+            "type": "array",
+            "description": "In the order of the documents: the fields of a 201, or of an error.",
+            "items": {
+                "type": "object",
+                "required": ["status"],
+                "properties": {"status": {"type": "integer"}},
+            },
+        }
+    },
+}
 
 
 ENDPOINTS = (
@@ -341,6 +362,7 @@ ENDPOINTS = (
         " all that can go in go in together, and the answer is 207 with an item for each",
         body=_published_document(),
         reader=partial(read_json, shape=dict[str, Any] | list[Any]), answer=PublishedVersion,
+        together=_ITEMS,
         errors=(409,),
         example={
             "name": "welcome", "version": "1.0.0",

@@ -71,7 +71,7 @@ class Endpoint:
     """`scope` None: no key is asked for. `answer` None: the answer is empty. A `page` has items
     of the answer's shape. `reader` takes the place of the reader of JSON bodies. Without a handler
     the endpoint is only described here, and answered elsewhere. `kind`: the telemetry that its
-    bodies are, for the metrics."""
+    bodies are, for the metrics. `together`: the answer, with the status 207, to an array of bodies."""
 
     method: str
     path: str
@@ -88,6 +88,7 @@ class Endpoint:
     example: Any = None
     media_type: str = "application/json"
     kind: str | None = None
+    together: Any = None
 
 
 def actor_of(principal: Principal, scope: Scope) -> Actor:

@@ -153,6 +153,11 @@ def _responses(endpoint: Endpoint, by_type: dict[str, Any]) -> dict[str, Any]:
             schema = _page(schema)
         good["content"] = {endpoint.media_type: {"schema": schema}}
     responses[str(endpoint.status)] = good
+    if endpoint.together is not None:
+        responses["207"] = {
+            "description": "What became of each item of the array",
+            "content": {endpoint.media_type: {"schema": endpoint.together}},
+        }
     statuses = {*endpoint.errors}
     if endpoint.scope is not None:
         statuses |= {400, 401, 403, 429, 503}
