@@ -12,13 +12,14 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-from gitprompt.errors import Conflict, OriginUnreachable
+from gitprompt.errors import Conflict, OriginUnreachable, SetupError
 from gitprompt.git import origin
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
 EVERY_SECONDS = 60.0
+MARK = "gitprompt.origin"  # in the configuration of a mirror: the URL of what it follows
 _TAGS = "refs/tags/prompts/"
 _FOLLOWED = ("refs/heads/", "refs/labels/")
 _REJECTED = re.compile(r"^ ! \[(?:remote )?rejected\]", re.MULTILINE)
@@ -35,6 +36,21 @@ class Mirror:
         self._workspace = workspace
         self._next = 0.0
         self._problem: OriginUnreachable | None = None
+
+    def claim(self, repository: Repository) -> None:
+        """Mark a repository as the mirror of this origin. Raises SetupError for one that has a history
+        of its own, or of another origin: to follow this one would delete it."""
+        mark = repository.line("config", "--get", MARK)
+        if mark == self._url:
+            return
+        if mark or any(ref.startswith((*_FOLLOWED, _TAGS)) for ref, _ in repository.refs().items()):
+            what = f"mirrors {mark}" if mark else "is a repository of its own"
+            raise SetupError(
+                f"{repository.git_dir} {what}; as a mirror of {self._url} it would lose what is in it",
+                hint="Choose another folder with --data. If it is a copy of the same repository:"
+                f" git -C {repository.git_dir} config {MARK} {self._url}",
+            )
+        repository.git("config", "--local", MARK, self._url)
 
     def expect(self, workspace: str) -> None:
         self._next = 0.0

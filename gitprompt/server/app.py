@@ -24,7 +24,7 @@ from gitprompt.core.document import check_root
 from gitprompt.counting import Counting
 from gitprompt.drivers import Driver
 from gitprompt.drivers.clone import FollowingClone
-from gitprompt.drivers.mirror import Mirror
+from gitprompt.drivers.mirror import MARK, Mirror
 from gitprompt.errors import (
     BadRequest,
     GitpromptError,
@@ -136,9 +136,12 @@ def sidecar(
             if not settings.repo:
                 _make_default(hosted)
             workspaces.load()
-            mirrored = workspaces.source(DEFAULT_WORKSPACE) if settings.origin else None
-            if mirrored is not None:
-                mirrored.repository.root = check_root(settings.root)
+            default = workspaces.source(DEFAULT_WORKSPACE)
+            if isinstance(driver, Mirror) and default is not None:
+                driver.claim(default.repository)
+                default.repository.root = check_root(settings.root)
+            elif default is not None and default.owned:
+                _disown(default.repository)
             workspaces.sync_all(progress)
             settle_pending(database, workspaces.source)
             authenticator = Authenticator(database, salt, clock, data=settings.data)
@@ -196,6 +199,13 @@ def _make_default(hosted: Hosting) -> None:
     except GitpromptError:
         if not os.path.isdir(hosted.path(DEFAULT_WORKSPACE)):
             raise
+
+
+def _disown(repository: Repository) -> None:
+    """A mirror that is started without its origin is a repository of its own from then on."""
+    if repository.line("config", "--get", MARK):
+        repository.git("config", "--local", "--unset-all", MARK)
+        log.warning("this mirror is served without its origin, and follows it no more")
 
 
 def _tracing(settings: ServerSettings) -> Tracing | None:

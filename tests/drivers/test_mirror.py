@@ -191,3 +191,35 @@ def test_a_mirror_and_a_repository_in_place_exclude_each_other(
     here = str(published.path)
     with pytest.raises(Refused, match="--origin and --repo exclude each other"):
         Server(tmp_path / "data", "--origin", here, "--repo", here).start()
+
+
+def test_a_repository_of_its_own_is_never_made_a_mirror(origin: Clone, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    server = Server(data).start()
+    assert send(server, "POST", "/v1/prompts", DOCUMENT).status_code == 201
+    moved = send(server, "PUT", "/v1/prompts/fresh/labels/live", {"version_tag": "1.0.0"})
+    assert moved.status_code == 200
+    server.stop()
+    repository = Clone(data / "repos" / "default.git")
+    before = repository.git("for-each-ref")
+    with pytest.raises(Refused, match="is a repository of its own"):
+        Server(data, env={"GITPROMPT_ORIGIN": str(origin.path)}).start()
+    assert repository.git("for-each-ref") == before
+
+
+def test_a_mirror_follows_the_origin_that_it_was_made_for(
+    origin: Clone, mirror: Server, tmp_path: Path
+) -> None:
+    mirror.stop()
+    run("git", "init", "-q", "--bare", "other.git", cwd=tmp_path)
+    other = Server(tmp_path / "data", env={"GITPROMPT_ORIGIN": str(tmp_path / "other.git")})
+    with pytest.raises(Refused, match=r"default\.git mirrors "):
+        other.start()
+    mirror.start()
+    assert text(mirror) == "Hello {{name}}!"
+    mirror.stop()
+    alone = Server(tmp_path / "data").start()
+    assert send(alone, "POST", "/v1/prompts", DOCUMENT).status_code == 201
+    alone.stop()
+    with pytest.raises(Refused, match="is a repository of its own"):
+        mirror.start()
