@@ -168,11 +168,11 @@ class Publishing:
             return self._build_group(ground, by, documents, group, now)
 
         made = await self._transactions.write(source, build) if group else {}
-        for at, outcome in made.items():
-            is_lost = isinstance(outcome, Published) and (
-                self._index.version(workspace, outcome.name, outcome.version) is None
-            )
-            outcomes[at] = _overtaken(f"{outcome.name} {outcome.version}") if is_lost else outcome  # type: ignore[union-attr]
+        outcomes.update(made)
+        for at, name, version in group:
+            served = self._index.version(workspace, name, version)
+            if served is None and isinstance(made[at], Published):
+                outcomes[at] = _overtaken(f"{name} {version}")
 
     def _build_group(
         self,
@@ -183,7 +183,8 @@ class Publishing:
         now: int,
     ) -> Built[dict[int, Published | GitpromptError]]:
         """The objects of a group, read once more; without those that cannot go in, if there are any."""
-        settings, root = ground.settings(), ground.root
+        settings = ground.settings()
+        root = ground.root(settings)
         author = by.signature(now)
         of_key = f"Published over HTTP with the key '{author.name}' ({by.key_id}).\n"
         made: dict[int, Published | GitpromptError] = {}
@@ -428,11 +429,12 @@ class Publishing:
                         "The default branch is checked out in a work tree",
                         hint="Commit the suite there; it appears by itself.",
                     )
+                settings = ground.settings()
                 commit, update = commits.suite_commit(
-                    ground.writer, change, ground.movable, author, message, root=ground.root
-                )
+                    ground.writer, change, ground.movable, author, message,
+                    root=ground.root(settings),
+                )  # fmt: skip
                 if change.document is not None:
-                    settings = ground.settings()
                     admission.admit_suite(ground.reader, commit, change.name, settings)
                 return Built(commit, (update,))
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from gitprompt import hosting, log
 from gitprompt.clock import Clock
 from gitprompt.drivers import Driver
-from gitprompt.git.refs import RefUpdate
+from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.ledger import PushLedger
 from gitprompt.registry import push_rules, refwrites
@@ -66,8 +66,9 @@ class Push:
         written down, and done at the origin. `quarantined` sees the objects of the push. Blocks;
         raises GitpromptError if the origin does not take it."""
         workspace = self._source.workspace
-        default = self._source.repository.refs().head[0]
-        self._successor = push_rules.successor(quarantined, default, updates)
+        if any(update.new == ZERO and update.ref.startswith("refs/heads/") for update in updates):
+            default = self._source.repository.refs().head[0]
+            self._successor = push_rules.successor(quarantined, default, updates)
         refusals = push_rules.judge(
             quarantined, updates, scopes=self._scopes, pinned=self._pinned_tag
         )

@@ -45,10 +45,9 @@ class Ground(NamedTuple):
     def settings(self) -> Settings:
         return admission.settings_at(self.reader, self.tip)
 
-    @property
-    def root(self) -> str:
-        """The folder of the prompts and suites at the tip."""
-        return self.settings().root or self.reader.root
+    def root(self, settings: Settings) -> str:
+        """The folder of the prompts and suites at the tip, which has these settings."""
+        return settings.root or self.reader.root
 
     def unmoved(self, updates: Sequence[RefUpdate]) -> Sequence[RefUpdate]:
         """The condition under which the settings hold: the default branch stays where it is, unless

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from gitprompt.cli.main import run_cli
 from gitprompt.cli.outcome import guarded
 from tests.server.client import OPEN, Client
-from tests.world import IDENTITY, WELCOME, Clone, Server
+from tests.world import IDENTITY, WELCOME, Clone, Server, run
 
 settings.register_profile(
     "house",
@@ -67,6 +67,16 @@ class Outcome:
 
     def __repr__(self) -> str:
         return f"exit {self.code}\n{self.out}{self.err}"
+
+
+@pytest.fixture
+def forge(published: Clone, tmp_path: Path) -> Clone:
+    """A bare repository elsewhere, with welcome 1.0.0 and its label; `published` pushes to it."""
+    run("git", "init", "-q", "--bare", "-b", "main", "forge.git", cwd=tmp_path)
+    published.git("remote", "add", "origin", str(tmp_path / "forge.git"))
+    published.gitprompt("label", "set", "welcome", "production", "1.0.0")
+    published.push_all("origin", "refs/labels/*:refs/labels/*")
+    return Clone(tmp_path / "forge.git")
 
 
 @pytest.fixture

@@ -129,6 +129,11 @@ def path_of(*segments: str) -> str:
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
+def prompt_path(name: str, *more: str) -> str:
+    """The path of a prompt, or of what is below it."""
+    return path_of("v1", "prompts", name, *more)
+
+
 def _header(what: str, value: str) -> str:
     if not value.isascii() or not value.isprintable() or value != value.strip():
         raise UsageError(

@@ -56,7 +56,7 @@ def inputs_of(request: Request) -> tuple[list[Input], list[str], Settings, Sourc
         }
 
         def shown(path: str) -> str:
-            return _from_here(repository, below(root, path))
+            return repository.shown(below(root, path))
 
         inputs = [
             _input(reader, shown(entry[0]), *entry)
@@ -84,12 +84,6 @@ def _from_top(repository: Repository, path: str) -> str:
     if top is None:
         return os.path.normpath(path)
     return os.path.relpath(os.path.realpath(path), os.path.realpath(top)).replace(os.sep, "/")
-
-
-def _from_here(repository: Repository, path: str) -> str:
-    """A path as git has it, as a person sees it from where they stand."""
-    top = repository.work_tree
-    return path if top is None else os.path.relpath(os.path.join(top, path))
 
 
 def including(inputs: Sequence[Input], others: Iterable[Input]) -> Iterator[Input]:

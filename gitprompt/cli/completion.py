@@ -54,8 +54,7 @@ def _points(clone: Any, name: str) -> list[str]:
 
 
 def _labels(clone: Any, name: str) -> list[str]:
-    pairs = (ref.rpartition("/labels/")[2].partition("@") for ref in clone.label_refs)
-    return [label for of, _, label in pairs if of == name]
+    return [label for of, label in clone.label_pairs() if of == name]
 
 
 def _document(clone: Any, _context: click.Context, typed: str) -> Iterable[str]:

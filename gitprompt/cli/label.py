@@ -21,7 +21,13 @@ from gitprompt.cli.output import (
 )  # fmt: skip
 from gitprompt.cli.read import meet_remotes, reading, registry
 from gitprompt.cli.remote import Function, place_options
-from gitprompt.core.labels import check_label, label_ref, parse_move, split_label_ref
+from gitprompt.core.labels import (
+    check_expected,
+    check_label,
+    label_ref,
+    parse_move,
+    split_label_ref,
+)
 from gitprompt.core.printable import readable
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
 from gitprompt.core.versions import check_version, is_version, reads_as_version
@@ -246,11 +252,7 @@ def set_(
     name = place.name
     target = _published(place, _version_of(place, version))
     now = place.current.version if place.current else None
-    if expect is not None and (now or "none") != expect:
-        raise Conflict(
-            f"{name} {text} is at {now or 'none'}, not at {expect}",
-            hint="Somebody moved it: gitprompt label log says who and why.",
-        )
+    check_expected(name, text, now, expect)
     if now == target.version and place.is_valid:
         say(f"{name} {text} is at {target.version} already.")
         return
@@ -329,10 +331,7 @@ def _promote(
 
 def _names_with(clone: Clone, label: str) -> list[str]:
     """The prompts that have, or had, a label."""
-    pairs = (
-        ref.removeprefix(clone.settings.namespace + "/").partition("@") for ref in clone.label_refs
-    )
-    return sorted(name for name, _, text in pairs if text == label)
+    return sorted(name for name, text in clone.label_pairs() if text == label)
 
 
 @label.command()

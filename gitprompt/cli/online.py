@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitprompt import checks, formats
-from gitprompt.cli.client import ServerRefused, path_of
+from gitprompt.cli.client import ServerRefused, prompt_path
 from gitprompt.cli.output import done, say
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
 from gitprompt.core.document import FRAGMENTS, PROMPTS, SUFFIXES, digest, place
-from gitprompt.core.labels import check_label
+from gitprompt.core.labels import check_expected, check_label
 from gitprompt.core.names import check_name
 from gitprompt.core.publication import LabelHistory, LabelMove, Version
 from gitprompt.core.versions import (
+    FIRST,
     Bump,
     bumped,
     check_version,
@@ -29,8 +30,6 @@ from gitprompt.core.versions import (
 from gitprompt.errors import Conflict, Invalid, NotFound, UsageError
 from gitprompt.formats import fragments
 from gitprompt.registry.clone import WORK_TREE, Resolved, Selector, parse_selector
-
-FIRST = "1.0.0"
 
 
 class Online:
@@ -63,7 +62,7 @@ class Online:
 
     def versions(self, name: str) -> list[Version]:
         """The versions of a prompt, newest precedence first."""
-        items = self.client.everything(_prompt(name, "versions"))
+        items = self.client.everything(prompt_path(name, "versions"))
         versions = [_version(item, str(item["author"])) for item in items]
         return sorted(versions, key=lambda v: precedence(v.version), reverse=True)
 
@@ -80,7 +79,7 @@ class Online:
             params["version" if is_number else "label"] = (
                 check_version(selector.at) if is_number else selector.at
             )
-        answer = self.client.get(_prompt(selector.name), **params)
+        answer = self.client.get(prompt_path(selector.name), **params)
         return Resolved(selector, _version(answer["version"]), answer["content"], "")
 
     def labels(self, name: str | None = None) -> list[LabelHistory]:
@@ -89,7 +88,7 @@ class Online:
         return [
             LabelHistory(of, item["name"], "", self._moves(of, item["name"], limit=1))
             for of in names
-            for item in self.client.everything(_prompt(of, "labels"))
+            for item in self.client.everything(prompt_path(of, "labels"))
         ]
 
     def label(self, name: str, label: str) -> LabelHistory | None:
@@ -102,7 +101,7 @@ class Online:
             raise
 
     def _moves(self, name: str, label: str, *, limit: int = 0) -> tuple[LabelMove, ...]:
-        path = _prompt(name, "labels", label, "history")
+        path = prompt_path(name, "labels", label, "history")
         items = (
             self.client.get(path, limit=limit)["items"] if limit else self.client.everything(path)
         )
@@ -129,11 +128,7 @@ class Online:
             if other is None or other.version is None:
                 raise NotFound(f"{name} has no label {target}")
             version = other.version
-        if expect is not None and (now or "none") != expect:
-            raise Conflict(
-                f"{name} {label} is at {now or 'none'}, not at {expect}",
-                hint="Somebody moved it: gitprompt label log says who and why.",
-            )
+        check_expected(name, label, now, expect)
         self.move_label(name, label, version, now, reason)
 
     def move_label(self, name: str, label: str, version: str, now: str | None, reason: str) -> None:
@@ -142,7 +137,7 @@ class Online:
             say(f"{name} {label} is at {version} already.")
             return
         body = {"version_tag": version, "reason": reason, "expected": now}
-        self.client.send("PUT", _prompt(name, "labels", label), body=body)
+        self.client.send("PUT", prompt_path(name, "labels", label), body=body)
         done(f"{name} {label}: {now or 'none'} → {version}")
 
     def promote(self, label: str, source: str, prefix: str, reason: str) -> None:
@@ -160,7 +155,7 @@ class Online:
             say(f"{behind} are there already.")
 
     def remove_label(self, name: str, label: str) -> None:
-        self.client.send("DELETE", _prompt(name, "labels", label))
+        self.client.send("DELETE", prompt_path(name, "labels", label))
         done(f"{name} {label}: removed")
 
     def publish(
@@ -178,7 +173,7 @@ class Online:
 
     def _next(self, name: str, document: Mapping[str, Any], bump: str | None) -> str:
         try:
-            newest = self.client.get(_prompt(name, "versions"), limit=100)["items"]
+            newest = self.client.get(prompt_path(name, "versions"), limit=100)["items"]
         except ServerRefused as error:
             if error.answered != 404:
                 raise
@@ -247,7 +242,3 @@ def _version(item: Mapping[str, Any], author: str = "") -> Version:
         author,
         "",
     )
-
-
-def _prompt(name: str, *more: str) -> str:
-    return path_of("v1", "prompts", name, *more)

@@ -22,6 +22,7 @@ from gitprompt.core.document import PROMPTS, SETTINGS, below, digest, fragment_p
 from gitprompt.core.printable import readable
 from gitprompt.core.twins import Taken
 from gitprompt.core.versions import (
+    FIRST,
     Bump,
     bumped,
     check_version,
@@ -40,8 +41,6 @@ from gitprompt.registry.versions import Loaded
 
 if TYPE_CHECKING:
     from gitprompt.cli.online import Online
-
-FIRST = "1.0.0"
 
 
 class Unchanged(Conflict):
@@ -102,11 +101,10 @@ def publish(
     changed = changed or prefix is not None
     message = readable(message) if message is not None else None
     _check_usage(names, version, bump, changed)
-    online = reading()
-    if not isinstance(online, Clone):
-        _publish_online(online, names, version, bump, as_json=as_json)
+    here = reading()
+    if not isinstance(here, Clone):
+        _publish_online(here, names, version, bump, as_json=as_json)
         return
-    here = online
     repository = here.repository
     names = tuple(map(here.name, names))
     target = remotes.choose_remote(repository, remote) if push else None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from gitprompt import formats
-from gitprompt.cli.client import ServerRefused, path_of
+from gitprompt.cli.client import ServerRefused, prompt_path
 from gitprompt.cli.online import Online
 from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
@@ -79,7 +79,7 @@ def get_prompt(
         if selector:
             params[key] = selector
     with require(server, api_key, workspace) as client:
-        write_json(client.send("GET", _prompt(Online(client).name(name)), params=params))
+        write_json(client.send("GET", prompt_path(Online(client).name(name)), params=params))
 
 
 @click.command("list-prompts")
@@ -128,7 +128,7 @@ def add_label(
     body = {"name": label, **({"version_tag": version} if version else {})}
     with require(server, api_key, workspace) as client:
         name = Online(client).name(name)
-        answer = client.post(_prompt(name, "labels"), body)
+        answer = client.post(prompt_path(name, "labels"), body)
     if as_json:
         write_json(answer)
     else:
@@ -151,7 +151,7 @@ def get_label(
       gitprompt get-label welcome production
     """
     with require(server, api_key, workspace) as client:
-        answer = client.get(_prompt(Online(client).name(name), "labels", label))
+        answer = client.get(prompt_path(Online(client).name(name), "labels", label))
     if as_json:
         write_json(answer)
     else:
@@ -280,7 +280,7 @@ def _is_same(client: Any, document: dict[str, Any]) -> bool:
 
     params = {"version": document["version"], "render": "false"}
     try:
-        response = client.send("GET", _prompt(document["name"]), params=params)
+        response = client.send("GET", prompt_path(document["name"]), params=params)
     except ServerRefused:  # what is there is a twin, under another spelling
         return False
     return digest(response["content"]) == digest(document)
@@ -329,7 +329,7 @@ def _versions(client: Any, prompt: Any) -> Iterator[tuple[str | None, str | None
     name is made of both, and no server may choose where that leads."""
     try:
         name = check_name(prompt["name"])
-        for version in client.everything(_prompt(name, "versions")):
+        for version in client.everything(prompt_path(name, "versions")):
             try:
                 yield name, check_version(version["version_tag"])
             except (Invalid, KeyError, TypeError, AttributeError):
@@ -342,12 +342,8 @@ def _versions(client: Any, prompt: Any) -> Iterator[tuple[str | None, str | None
 
 def _content(client: Any, name: str, version: str) -> str:
     params = {"version": version, "render": "false"}
-    response = client.send("GET", _prompt(name), params=params)
+    response = client.send("GET", prompt_path(name), params=params)
     return json.dumps(response["content"], indent=2, ensure_ascii=False) + "\n"
-
-
-def _prompt(name: str, *more: str) -> str:
-    return path_of("v1", "prompts", name, *more)
 
 
 def _write_whole(path: str, text: str) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gitprompt.core.names import check_name
 from gitprompt.core.settings import NAMESPACES
 from gitprompt.core.versions import is_version, reads_as_version
-from gitprompt.errors import Invalid
+from gitprompt.errors import Conflict, Invalid
 
 MAX_LENGTH = 128
 REMOVED = "none"
@@ -30,6 +30,16 @@ class MoveRecord(NamedTuple):
     version: str | None
     previous: str | None
     reason: str = ""
+
+
+def check_expected(name: str, label: str, now: str | None, expected: str | None) -> None:
+    """Raise Conflict if a label is not at the version that somebody expects ('none': nowhere); None:
+    they expect nothing."""
+    if expected is not None and (now or "none") != expected:
+        raise Conflict(
+            f"{name} {label} is at {now or 'none'}, not at {expected}",
+            hint="Somebody moved it: gitprompt label log says who and why.",
+        )
 
 
 def check_label(label: str) -> str:

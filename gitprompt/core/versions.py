@@ -15,6 +15,7 @@ from gitprompt.errors import Invalid
 
 Bump = Literal["major", "minor", "patch"]
 
+FIRST = "1.0.0"  # the version of what was never published
 TAG_PREFIX = "refs/tags/prompts/"
 MAX_LENGTH = 64
 

@@ -14,8 +14,6 @@ from gitprompt.errors import OriginUnreachable
 from gitprompt.git import origin
 from gitprompt.git.repository import Repository
 
-EVERY_SECONDS = 60.0
-
 
 class FollowingClone(Filesystem):
     """Writes over HTTP and pushes are for the clone itself, as with `Filesystem`."""
@@ -33,20 +31,17 @@ class FollowingClone(Filesystem):
         """Raises OriginUnreachable; until the next time is due nobody is asked again."""
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + EVERY_SECONDS
+        self._next = time.monotonic() + origin.EVERY_SECONDS
         specs = (
             f"+refs/heads/*:refs/remotes/{self.remote}/*",
             f"+refs/labels/*:refs/remotes/{self.remote}/labels/*",
             "refs/tags/prompts/*:refs/tags/prompts/*",
         )
         try:
-            origin.ask(
-                repository, "fetch", "--no-tags", "--no-write-fetch-head",
-                "--no-recurse-submodules", self.remote, *specs,
-            )  # fmt: skip
+            origin.fetch(repository, self.remote, *specs)
         except OriginUnreachable as error:
             error.message = f"{self.remote}: {error.message}"
-            if "would clobber existing tag" in error.stderr:
+            if origin.has_moved_tags(error):
                 error.message = (
                     f"{self.remote} has other objects under version tags that are here already"
                 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from gitprompt.errors import Conflict, OriginUnreachable, SetupError
 from gitprompt.git import origin
@@ -18,7 +18,6 @@ from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
-EVERY_SECONDS = 60.0
 MARK = "gitprompt.origin"  # in the configuration of a mirror: the URL of what it follows
 _TAGS = "refs/tags/prompts/"
 _FOLLOWED = ("refs/heads/", "refs/labels/")
@@ -59,7 +58,7 @@ class Mirror:
         """Raises OriginUnreachable; until the next time is due nobody is asked again."""
         if workspace != self._workspace or time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + EVERY_SECONDS
+        self._next = time.monotonic() + origin.EVERY_SECONDS
         try:
             self._bring(repository)
         except OriginUnreachable as error:
@@ -78,11 +77,9 @@ class Mirror:
                  and before.get(ref, oid) != oid]  # fmt: skip
         if any(before.get(ref) != oid for ref, oid in there.items()):
             try:
-                self._git(
-                    repository, "fetch", "--no-tags", "--no-write-fetch-head", self._url, *specs
-                )
+                origin.fetch(repository, self._url, *specs, secret=self._secret)
             except OriginUnreachable as error:
-                if not moved or "would clobber existing tag" not in error.stderr:
+                if not moved or not origin.has_moved_tags(error):
                     raise
         gone = [
             RefUpdate(ref, oid, ZERO)
@@ -102,7 +99,9 @@ class Mirror:
     def _listed(self, repository: Repository) -> tuple[str | None, dict[str, str]]:
         """The branch that the origin's HEAD names, and the object of each ref that is followed."""
         patterns = ["HEAD", *(f"{folder}*" for folder in (*_FOLLOWED, _TAGS))]
-        answer = self._git(repository, "ls-remote", "--symref", self._url, *patterns)
+        answer = origin.ask(
+            repository, "ls-remote", "--symref", self._url, *patterns, secret=self._secret
+        )
         head: str | None = None
         refs: dict[str, str] = {}
         for line in answer.decode("utf-8", "surrogateescape").splitlines():
@@ -117,13 +116,11 @@ class Mirror:
         """An answer that was lost is asked for again: what is there counts."""
         if workspace != self._workspace:
             return
-        leases = [
-            f"--force-with-lease={update.ref}:{'' if update.old == ZERO else update.old}"
-            for update in updates
-        ]
-        specs = [f"{'' if update.new == ZERO else update.new}:{update.ref}" for update in updates]
+        leases, specs = origin.push_arguments(updates)
         try:
-            self._git(repository, "push", "--atomic", *leases, self._url, *specs)
+            origin.ask(
+                repository, "push", "--atomic", *leases, self._url, *specs, secret=self._secret
+            )
         except OriginUnreachable as error:
             if _REJECTED.search(error.stderr):
                 self.expect(workspace)
@@ -145,18 +142,10 @@ class Mirror:
         if workspace == self._workspace and self._problem is not None:
             raise self._problem
 
-    def _git(self, repository: Repository, *args: str) -> bytes:
-        secret: Mapping[str, str] = self._secret
-        return origin.ask(repository, *args, secret=secret)
-
 
 def _refused(error: OriginUnreachable, url: str) -> Conflict:
     """A race that is lost, or what the origin's own rules refuse, in its words."""
-    said = "; ".join(
-        line.removeprefix("remote: ").strip()
-        for line in error.stderr.splitlines()
-        if line.startswith("remote: ")
-    )
+    said = "; ".join(map(str.strip, origin.words(error)))
     return Conflict(
         f"{url} refused it" + (f": {said}" if said else ": somebody was faster"),
         hint="Look at what is there now, and try again.",

@@ -6,16 +6,18 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from gitprompt.errors import GitError, OriginUnreachable, SetupError
 from gitprompt.git.process import git
+from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
+EVERY_SECONDS = 60.0  # between two looks at an origin of which nobody says that it has news
 # Nobody wants a repository to be packed behind their back, nor waits for ever.
-OPTIONS = (
+_OPTIONS = (
     "-c", "gc.auto=0", "-c", "maintenance.auto=false",
     "-c", "http.lowSpeedLimit=100", "-c", "http.lowSpeedTime=30",
 )  # fmt: skip
@@ -64,9 +66,43 @@ def ask(repository: Repository, *args: str, secret: Mapping[str, str] | None = N
     """What `git <args>` answers that talks to an origin. Raises OriginUnreachable, with its reason."""
     try:
         return git(
-            [*OPTIONS, *args],
+            [*_OPTIONS, *args],
             cwd=repository.work_tree or repository.git_dir,
             env={**repository.environment, **_SILENT, **(secret or {})},
         )
     except GitError as error:
         raise OriginUnreachable(error.message, stderr=error.stderr, hint=error.hint) from error
+
+
+def fetch(
+    repository: Repository, remote: str, *specs: str, secret: Mapping[str, str] | None = None
+) -> None:
+    """Bring refs from a remote, by its name or URL. Raises OriginUnreachable."""
+    ask(
+        repository, "fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
+        remote, *specs, secret=secret,
+    )  # fmt: skip
+
+
+def has_moved_tags(error: OriginUnreachable) -> bool:
+    """Whether a fetch has left out tags that are here already, with other objects."""
+    return "would clobber existing tag" in error.stderr
+
+
+def push_arguments(updates: Sequence[RefUpdate]) -> tuple[list[str], list[str]]:
+    """What `git push` is given for updates: a lease for each old value, and the refspecs."""
+    leases = [
+        f"--force-with-lease={update.ref}:{'' if update.old == ZERO else update.old}"
+        for update in updates
+    ]
+    specs = [f"{'' if update.new == ZERO else update.new}:{update.ref}" for update in updates]
+    return leases, specs
+
+
+def words(error: GitError) -> list[str]:
+    """The lines that a remote has said to a push."""
+    return [
+        line.removeprefix("remote: ").rstrip()
+        for line in error.stderr.splitlines()
+        if line.startswith("remote: ")
+    ]

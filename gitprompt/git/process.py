@@ -64,9 +64,8 @@ def environment(extra: Mapping[str, str] | None = None, *, inherit: bool) -> dic
         if name in LOCATION or _SECRET.search(name):
             del env[name]
     index = env.get("GIT_INDEX_FILE")
-    if (
-        index
-    ):  # git gives a hook one as seen from the work tree; not every process of ours stands there
+    if index:
+        # Git gives a hook one as seen from the work tree; not every process of ours stands there.
         env["GIT_INDEX_FILE"] = os.path.abspath(index)
     env.update({"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(extra or {})})
     # A replacement (refs/replace/…) would put other bytes under the name of a published object.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from gitprompt.errors import GitError, SetupError
 from gitprompt.git import peek
@@ -103,6 +104,17 @@ class Repository:
         """Where git looks for hooks, `core.hooksPath` respected."""
         path = os.fsdecode(self.git("rev-parse", "--git-path", "hooks")).strip()
         return os.path.join(self.work_tree or self.git_dir, path)
+
+    def shown(self, path: str) -> str:
+        """A path below the top of the work tree, as seen from where the person stands."""
+        return os.path.relpath(os.path.join(self._seen_from, path)) if self._seen_from else path
+
+    @cached_property
+    def _seen_from(self) -> str:
+        """The top of the work tree; nothing for who stands outside of it."""
+        here = os.path.realpath(".") + os.sep
+        is_inside = self.work_tree and here.startswith(os.path.realpath(self.work_tree) + os.sep)
+        return self.work_tree if self.work_tree is not None and is_inside else ""
 
     def remotes(self) -> list[str]:
         return os.fsdecode(self.git("remote")).split()

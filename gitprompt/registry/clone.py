@@ -185,6 +185,12 @@ class Clone:
         valid = [item.version for item in loaded if isinstance(item, Loaded)]
         return sorted(valid, key=lambda v: precedence(v.version), reverse=True)
 
+    def label_pairs(self) -> list[tuple[str, str]]:
+        """(prompt, label) of each label that there is, or was."""
+        prefix = self.settings.namespace + "/"
+        pairs = (ref.removeprefix(prefix).partition("@") for ref in self.label_refs)
+        return [(name, label) for name, _, label in pairs]
+
     def labels(self, name: str | None = None) -> list[LabelHistory | Rejection]:
         """The labels, of one prompt or all, with their histories; removed ones are among them."""
         namespace = self.settings.namespace
@@ -324,11 +330,7 @@ class Clone:
 
     def shown(self, path: str) -> str:
         """A path below the top of the work tree, as seen from where the person stands."""
-        top = self.repository.work_tree
-        here = os.path.realpath(".") + os.sep
-        if top is None or not here.startswith(os.path.realpath(top) + os.sep):
-            return path
-        return os.path.relpath(os.path.join(top, path))
+        return self.repository.shown(path)
 
     def select(self, text: str) -> Selector:
         """What a person types for a document: NAME or the PATH of a file below prompts/, and perhaps

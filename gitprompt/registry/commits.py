@@ -83,9 +83,9 @@ def publication(
     else:
         shared = _entries(writer, draft, included.files)
         tree = writer.tree([(draft.path(".json"), writer.blob(_json(draft.document))), *shared])
-        below = draft.newest[0].commit if draft.newest else None
+        before = draft.newest[0].commit if draft.newest else None
         # A repository that was restored from an older copy lacks what is pinned and served.
-        parents = [below] if below and writer.has(below) else []
+        parents = [before] if before and writer.has(before) else []
         commit = writer.commit(tree, parents, message, author)
     subject = message.partition("\n")[0]
     tag = writer.tag(commit, ref.removeprefix("refs/tags/"), subject, author, kind="commit")

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from gitprompt.core.versions import TAG_PREFIX, tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
-from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git import origin
+from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry.refwrites import move_refs
 
@@ -212,8 +213,7 @@ def push(
     If the remote refuses, `undo` (what was moved here) is taken back: a version or a move that
     nobody else can see must not look published. Raises Conflict when somebody was faster.
     """
-    leases = [f"--force-with-lease={update.ref}:{_lease(update)}" for update in updates]
-    specs = [f"{update.new}:{update.ref}" for update in updates]
+    leases, specs = origin.push_arguments(updates)
     # A branch without an upstream gets one, so that `git pull` knows what is meant next time.
     follow = ("--set-upstream",) if refs and not _has_upstream(repository) else ()
     try:
@@ -260,17 +260,9 @@ def _catch_up(remote: str, behind: Sequence[str]) -> str:
     return f"git pull --rebase {remote} {branches[0]}" if branches else f"git fetch {remote}"
 
 
-def _lease(update: RefUpdate) -> str:
-    return "" if update.old == ZERO else update.old
-
-
 def refused(error: GitError, remote: str) -> GitError | Conflict:
     """The error for a refused push, with the remote's own words."""
-    lines = "\n".join(
-        line.removeprefix("remote: ").rstrip()
-        for line in error.stderr.splitlines()
-        if line.startswith("remote: ")
-    )
+    lines = "\n".join(origin.words(error))
     behind = re.findall(
         r"-> (\S+) \((?:stale info|already exists|non-fast-forward|fetch first)\)", error.stderr
     )

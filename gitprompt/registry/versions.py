@@ -101,14 +101,11 @@ def base_of(reader: ObjectReader, commit: str) -> Base:
 
 def _bases(reader: ObjectReader, commits: Sequence[str]) -> dict[str, Base]:
     tops = reader.contents(f"{commit}^{{tree}}" for commit in commits)
-    roots = _roots(reader, tops)
-    trees = reader.names(
-        f"{c}:{root}" if root else c for c, root in zip(commits, roots, strict=True)
-    )
-    return {
-        commit: Base(commit if not root else tree.oid if tree else EMPTY_TREE, root)
-        for commit, root, tree in zip(commits, roots, trees, strict=True)
-    }
+    bases: dict[str, Base] = {}
+    for commit, root in zip(commits, _roots(reader, tops), strict=True):
+        tree = next(reader.names((f"{commit}:{root}",))) if root else None
+        bases[commit] = Base((tree.oid if tree else EMPTY_TREE) if root else commit, root)
+    return bases
 
 
 def _roots(reader: ObjectReader, tops: Iterable[Object | None]) -> list[str]:

@@ -19,18 +19,8 @@ DOCUMENT = {
 
 
 @pytest.fixture
-def origin(published: Clone, tmp_path: Path) -> Clone:
-    """A bare repository elsewhere, with welcome 1.0.0 and its label; `published` pushes to it."""
-    run("git", "init", "-q", "--bare", "-b", "main", "origin.git", cwd=tmp_path)
-    published.git("remote", "add", "origin", str(tmp_path / "origin.git"))
-    published.gitprompt("label", "set", "welcome", "production", "1.0.0")
-    published.push_all("origin", "refs/labels/*:refs/labels/*")
-    return Clone(tmp_path / "origin.git")
-
-
-@pytest.fixture
-def mirror(origin: Clone, tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "data", env={"GITPROMPT_ORIGIN": str(origin.path)}).start()
+def mirror(forge: Clone, tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "data", env={"GITPROMPT_ORIGIN": str(forge.path)}).start()
     yield server
     server.stop()
 
@@ -53,7 +43,7 @@ def text(server: Server, query: str = "") -> str:
 
 
 def test_what_is_at_the_origin_is_served_and_follows_it(
-    published: Clone, origin: Clone, mirror: Server
+    published: Clone, forge: Clone, mirror: Server
 ) -> None:
     assert text(mirror, "label=production") == "Hello {{name}}!"
     published.commit("Next", welcome=WELCOME.replace("Hello", "Next"))
@@ -63,32 +53,32 @@ def test_what_is_at_the_origin_is_served_and_follows_it(
     assert sync(mirror).status_code == 200
     assert text(mirror, "label=production") == "Next {{name}}!"
     assert text(mirror, "label=gone") == "Next {{name}}!"
-    origin.git("update-ref", "-d", "refs/labels/welcome@gone")
+    forge.git("update-ref", "-d", "refs/labels/welcome@gone")
     sync(mirror)
     assert text(mirror, "label=gone") == "404"
 
 
 def test_what_is_written_here_is_at_the_origin_first(
-    published: Clone, origin: Clone, mirror: Server
+    published: Clone, forge: Clone, mirror: Server
 ) -> None:
     answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
     assert (answer.status_code, answer.json()["on_branch"]) == (201, True)
-    assert origin.git("cat-file", "-t", "refs/tags/prompts/fresh/1.0.0") == "tag"
-    assert "prompts/fresh.json" in origin.git("ls-tree", "-r", "--name-only", "main")
+    assert forge.git("cat-file", "-t", "refs/tags/prompts/fresh/1.0.0") == "tag"
+    assert "prompts/fresh.json" in forge.git("ls-tree", "-r", "--name-only", "main")
     moved = send(mirror, "PUT", "/v1/prompts/fresh/labels/live", {"version_tag": "1.0.0"})
     assert moved.status_code == 200
-    assert "fresh: live → 1.0.0" in origin.git("log", "-1", "--format=%s", "refs/labels/fresh@live")
+    assert "fresh: live → 1.0.0" in forge.git("log", "-1", "--format=%s", "refs/labels/fresh@live")
     published.git("pull", "-q", "--rebase", "origin", "main")
     published.commit("Pushed", welcome=WELCOME.replace("Hello", "Pushed"))
     published.tag("welcome", "2.0.0")
     published.git("push", "-q", mirror.remote(), "main", "prompts/welcome/2.0.0")
-    assert origin.git("rev-parse", "main") == published.git("rev-parse", "main")
-    assert origin.git("cat-file", "-t", "refs/tags/prompts/welcome/2.0.0") == "tag"
+    assert forge.git("rev-parse", "main") == published.git("rev-parse", "main")
+    assert forge.git("cat-file", "-t", "refs/tags/prompts/welcome/2.0.0") == "tag"
     assert text(mirror) == "Pushed {{name}}!"
 
 
 def test_whoever_was_faster_at_the_origin_is_not_overwritten(
-    published: Clone, origin: Clone, mirror: Server
+    published: Clone, forge: Clone, mirror: Server
 ) -> None:
     published.commit("Theirs", other=WELCOME)
     published.git("push", "-q", "origin", "main")
@@ -99,13 +89,13 @@ def test_whoever_was_faster_at_the_origin_is_not_overwritten(
     # A publication is built again on what they have pushed.
     answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
     assert answer.status_code == 201, answer.text
-    assert origin.git("rev-parse", "main~1") == published.git("rev-parse", "main")
+    assert forge.git("rev-parse", "main~1") == published.git("rev-parse", "main")
 
 
 def test_an_origin_that_is_away_stops_reading_of_nothing_and_nothing_is_written(
-    origin: Clone, mirror: Server
+    forge: Clone, mirror: Server
 ) -> None:
-    away = origin.path.rename(origin.path.with_name("away.git"))
+    away = forge.path.rename(forge.path.with_name("away.git"))
     answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
     assert (answer.status_code, answer.json()["code"]) == (503, "ORIGIN_UNREACHABLE")
     assert text(mirror) == "Hello {{name}}!"
@@ -113,22 +103,22 @@ def test_an_origin_that_is_away_stops_reading_of_nothing_and_nothing_is_written(
     assert sync(mirror).status_code == 503
     deep = mirror.request("/health/deep")
     assert (deep.status_code, deep.json()["checks"]["driver"] == "ok") == (503, False)
-    away.rename(origin.path)
+    away.rename(forge.path)
     assert sync(mirror).status_code == 200
     assert send(mirror, "POST", "/v1/prompts", DOCUMENT).status_code == 201
 
 
 def test_a_start_without_the_origin_serves_what_is_here(
-    origin: Clone, mirror: Server, tmp_path: Path
+    forge: Clone, mirror: Server, tmp_path: Path
 ) -> None:
     mirror.stop()
     (tmp_path / "data" / "index.db").unlink()
-    origin.path.rename(origin.path.with_name("away.git"))
+    forge.path.rename(forge.path.with_name("away.git"))
     mirror.start()
     assert text(mirror, "label=production") == "Hello {{name}}!"
 
 
-def test_a_moved_tag_is_told_and_not_taken(published: Clone, origin: Clone, mirror: Server) -> None:
+def test_a_moved_tag_is_told_and_not_taken(published: Clone, forge: Clone, mirror: Server) -> None:
     published.commit("Other", welcome=WELCOME.replace("Hello", "Other"))
     published.git("tag", "-f", "-a", "-m", "moved", "prompts/welcome/1.0.0")
     published.tag("welcome", "1.2.0")
@@ -141,12 +131,12 @@ def test_a_moved_tag_is_told_and_not_taken(published: Clone, origin: Clone, mirr
     assert text(mirror) == "Other {{name}}!", "what is sound has come all the same"
 
 
-def test_the_default_branch_may_be_renamed(published: Clone, origin: Clone, mirror: Server) -> None:
-    origin.git("branch", "-m", "main", "trunk")
+def test_the_default_branch_may_be_renamed(published: Clone, forge: Clone, mirror: Server) -> None:
+    forge.git("branch", "-m", "main", "trunk")
     sync(mirror)
     assert send(mirror, "POST", "/v1/prompts", DOCUMENT).status_code == 201
-    assert "prompts/fresh.json" in origin.git("ls-tree", "-r", "--name-only", "trunk")
-    assert origin.git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/trunk"
+    assert "prompts/fresh.json" in forge.git("ls-tree", "-r", "--name-only", "trunk")
+    assert forge.git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/trunk"
 
 
 def test_a_password_of_the_origin_is_shown_to_nobody(published: Clone, tmp_path: Path) -> None:
@@ -193,7 +183,7 @@ def test_a_mirror_and_a_repository_in_place_exclude_each_other(
         Server(tmp_path / "data", "--origin", here, "--repo", here).start()
 
 
-def test_a_repository_of_its_own_is_never_made_a_mirror(origin: Clone, tmp_path: Path) -> None:
+def test_a_repository_of_its_own_is_never_made_a_mirror(forge: Clone, tmp_path: Path) -> None:
     data = tmp_path / "data"
     server = Server(data).start()
     assert send(server, "POST", "/v1/prompts", DOCUMENT).status_code == 201
@@ -203,12 +193,12 @@ def test_a_repository_of_its_own_is_never_made_a_mirror(origin: Clone, tmp_path:
     repository = Clone(data / "repos" / "default.git")
     before = repository.git("for-each-ref")
     with pytest.raises(Refused, match="is a repository of its own"):
-        Server(data, env={"GITPROMPT_ORIGIN": str(origin.path)}).start()
+        Server(data, env={"GITPROMPT_ORIGIN": str(forge.path)}).start()
     assert repository.git("for-each-ref") == before
 
 
 def test_a_mirror_follows_the_origin_that_it_was_made_for(
-    origin: Clone, mirror: Server, tmp_path: Path
+    forge: Clone, mirror: Server, tmp_path: Path
 ) -> None:
     mirror.stop()
     run("git", "init", "-q", "--bare", "other.git", cwd=tmp_path)

@@ -14,16 +14,6 @@ SECRET = "a secret of the forge"
 
 
 @pytest.fixture
-def forge(published: Clone, tmp_path: Path) -> Clone:
-    """A bare repository elsewhere, with welcome 1.0.0 and its label; `published` pushes to it."""
-    run("git", "init", "-q", "--bare", "-b", "main", "forge.git", cwd=tmp_path)
-    published.git("remote", "add", "origin", str(tmp_path / "forge.git"))
-    published.gitprompt("label", "set", "welcome", "production", "1.0.0")
-    published.push_all("origin", "refs/labels/*:refs/labels/*")
-    return Clone(tmp_path / "forge.git")
-
-
-@pytest.fixture
 def follower(forge: Clone, tmp_path: Path) -> Iterator[Server]:
     """A sidecar that serves a clone of the forge and follows it."""
     run("git", "clone", "-q", str(forge.path), "served", cwd=tmp_path)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What git is told of an origin, and what it has heard there."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from gitprompt.errors import GitError, OriginUnreachable, SetupError
+from gitprompt.git import origin
+from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.repository import Repository
+from tests.world import Clone
+
+ONE, TWO = "1" * 40, "2" * 40
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://example.com/a.git", "https://example.com/a.git"),
+        ("git@example.com:team/a.git", "git@example.com:team/a.git"),
+        ("ssh://git@example.com/a.git", "ssh://git@example.com/a.git"),
+        ("/srv/a.git", "/srv/a.git"),
+    ],
+)
+def test_what_has_no_password_is_taken_as_it_is(text: str, url: str) -> None:
+    assert origin.parse_origin(text) == origin.Origin(url)
+
+
+def test_a_path_is_one_wherever_it_is_looked_at_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert origin.parse_origin("a.git").url == str(tmp_path / "a.git")
+
+
+def test_a_password_is_a_setting_of_git_and_not_of_the_url() -> None:
+    found = origin.parse_origin("https://x:to%2Fken@example.com:8443/a.git")
+    assert found.url == "https://example.com:8443/a.git"
+    scheme, _, value = found.secret["GIT_CONFIG_VALUE_0"].rpartition(" ")
+    assert scheme == "Authorization: Basic"
+    assert base64.b64decode(value) == b"x:to/ken"
+    assert found.secret["GIT_CONFIG_KEY_0"] == f"http.{found.url}.extraHeader"
+
+
+@pytest.mark.parametrize("text", ["ext::sh -c x", "-u", "https://example.com/a\nb"])
+def test_what_would_be_an_option_or_a_command_is_refused(text: str) -> None:
+    with pytest.raises(SetupError, match="the origin is no URL or path"):
+        origin.parse_origin(text)
+
+
+def test_a_push_is_told_old_and_new_values() -> None:
+    updates = [RefUpdate("refs/a", ZERO, ONE), RefUpdate("refs/b", ONE, ZERO)]
+    leases, specs = origin.push_arguments([*updates, RefUpdate("refs/c", ONE, TWO)])
+    assert leases == [
+        "--force-with-lease=refs/a:",
+        f"--force-with-lease=refs/b:{ONE}",
+        f"--force-with-lease=refs/c:{ONE}",
+    ]
+    assert specs == [f"{ONE}:refs/a", ":refs/b", f"{TWO}:refs/c"]
+
+
+def test_what_a_remote_says_are_its_lines_alone() -> None:
+    error = GitError("refused", stderr="To x\nremote: no:   \nremote:   line 3\n ! [rejected]\n")
+    assert origin.words(error) == ["no:", "  line 3"]
+
+
+def test_an_origin_that_is_not_there_is_unreachable(published: Clone, tmp_path: Path) -> None:
+    repository = Repository.open(str(published.path))
+    with pytest.raises(OriginUnreachable):
+        origin.fetch(repository, str(tmp_path / "nowhere.git"), "refs/heads/*:refs/x/*")
