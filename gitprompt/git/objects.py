@@ -164,10 +164,10 @@ class ObjectReader:
             return None
         if size > _MAX_BLOB:
             return Object(oid, kind, self._beginning(size, _MAX_BLOB if kind == "blob" else size))
-        data = self._stdout.read(size)
-        if len(data) < size or self._stdout.read(1) != b"\n":
+        data = self._stdout.read(size + 1)
+        if len(data) <= size:
             raise EOFError
-        return _new(Object, (oid, kind, data))
+        return _new(Object, (oid, kind, data[:-1]))
 
     def _beginning(self, size: int, kept: int) -> bytes:
         """The first `kept` bytes of an object; the rest is read and dropped."""

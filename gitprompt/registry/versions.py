@@ -288,7 +288,7 @@ def _listings(
     """The root, and the tree of the folder in which the document must be, by commit and folder. Most
     are at the top; they are asked for beside the tree of the commit, while git has it at hand."""
     folders = list(dict.fromkeys((t.target, _folder(t.name)) for t in targets if not t.is_blob))
-    specs = ((f"{commit}^{{tree}}", f"{commit}:{folder}") for commit, folder in folders)
+    specs = ((f"{commit}:", f"{commit}:{folder}") for commit, folder in folders)
     answers = list(reader.contents(chain.from_iterable(specs)))
     roots = _roots(reader, answers[::2])
     listings = dict(zip(folders, zip(roots, answers[1::2], strict=True), strict=True))
