@@ -196,6 +196,11 @@ def server_settings(
         raise UsageError("there is nowhere to forward traces to", hint="Give --otlp-endpoint URL.")
     if not 1 <= settings.metrics_run_expiry <= 31_536_000:
         raise UsageError("metrics run expiry must be between 1 and 31536000 seconds")
+    if options.get("root") and not (settings.repo or settings.origin):
+        raise UsageError(
+            "--root goes with --repo or --origin",
+            hint="For a hosted repository its own gitprompt.yaml says it: root: services/chat",
+        )
     refuse_postgres(settings.database_url)
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")

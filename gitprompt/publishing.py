@@ -289,14 +289,14 @@ class Publishing:
         previous, commit = await self._move(by, name, label, target, reason, then=is_expected)
         return LabelMoved(target.version.version, previous, commit)
 
-    async def remove_label(self, by: Author, name: str, label: str) -> None:
+    async def remove_label(self, by: Author, name: str, label: str, *, reason: str) -> None:
         """Raises NotFound if it points at nothing."""
 
         def exists(current: str | None) -> None:
             if current is None:
                 raise NotFound("Label not found")
 
-        await self._move(by, name, label, None, "", first=exists)
+        await self._move(by, name, label, None, reason, first=exists)
 
     def _target(self, workspace: str, name: str, version: str | None) -> StoredVersion:
         """The version that a label must point at; the newest if none is named."""

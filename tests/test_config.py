@@ -36,6 +36,7 @@ def test_each_setting_has_one_variable_and_a_sentence() -> None:
         ({"poll_seconds": 0.0}, {}, "poll seconds must be between"),
         ({"rate_limit": -1}, {}, "rate limit must be 0 or more"),
         ({"forward_traces": "yes"}, {}, "nowhere to forward traces to"),
+        ({"root": "services"}, {}, "--root goes with --repo or --origin"),
         ({}, {"DATABASE_URL": "postgresql+psycopg://x"}, "names PostgreSQL"),
     ],
 )

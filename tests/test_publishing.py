@@ -88,9 +88,9 @@ def test_a_label_is_created_once_and_then_moved(publishing: Publishing, hosted: 
         assert (moved.version, moved.previous) == ("1.1.0", "1.0.0")
         with pytest.raises(Conflict, match="'Live' differs only in case from the label 'live'"):
             await publishing.move_label(WRITER, "a", "Live", None, reason="")
-        await publishing.remove_label(WRITER, "a", "live")
+        await publishing.remove_label(WRITER, "a", "live", reason="")
         with pytest.raises(NotFound, match="Label not found"):
-            await publishing.remove_label(WRITER, "a", "live")
+            await publishing.remove_label(WRITER, "a", "live", reason="")
 
     asyncio.run(story())
     subjects = hosted.git("log", "--format=%s", "refs/labels/a@live").splitlines()

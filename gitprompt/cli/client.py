@@ -161,6 +161,14 @@ def _is_text(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
+def refusal(answer: Mapping[str, Any]) -> str:
+    """Why the server refused one item of many, in a line: status, error, and what is to be done."""
+    details = answer.get("details")
+    fields = details.get("fields") if isinstance(details, dict) else None
+    why = "; ".join(map(str, fields or [answer.get("hint") or ""]))
+    return printable(f"{answer['status']} {answer['error']}" + (f": {why}" if why else ""))
+
+
 def _refused(url: str, status: int, answer: Any) -> ServerRefused:
     """The error for a refusal, in the server's words: each a line at most, whoever it is."""
     body = answer if isinstance(answer, dict) else {}
@@ -170,7 +178,8 @@ def _refused(url: str, status: int, answer: Any) -> ServerRefused:
         printable(f"{url}: {status} {body.get('error') or ''}").rstrip(),
         hint=printable(str(body.get("hint") or "")),
     )
-    if isinstance(fields, list) and fields:
-        error.hint = "\n  ".join(printable(str(field)) for field in fields)
+    if isinstance(fields, list):
+        more = [str(field) for field in fields if field != body.get("error")]
+        error.hint = "\n  ".join(map(printable, more)) or error.hint
     error.answered = status
     return error

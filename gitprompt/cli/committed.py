@@ -16,10 +16,11 @@ from gitprompt.core.document import (
     fragment_name,
     inside,
     is_unread,
+    no_such_root,
     place,
 )
 from gitprompt.core.settings import Settings
-from gitprompt.errors import GitError, NotFound
+from gitprompt.errors import GitError, NotFound, UsageError
 from gitprompt.formats import fragments
 from gitprompt.formats.fragments import Source
 from gitprompt.git.objects import EMPTY_TREE, Object, ObjectReader
@@ -45,9 +46,17 @@ def inputs_of(request: Request) -> tuple[list[Input], list[str], Settings, Sourc
             else _staged(repository, parts)
         )
         entries = list(_ours(found, root))
+        if root and not _has(repository, reader, request.rev, root):
+            raise no_such_root(root)
         everything = entries if request.rev else list(_ours(_in_index(repository, parts[0]), root))
         paths = [_from_top(repository, path) for path in request.paths]
-        wanted = [entry for entry in entries if _wanted(below(root, entry[0]), paths)]
+        wanted = [entry for entry in entries if _is_wanted(entry[0], root, paths, request.paths)]
+        for path, said in zip(paths, request.paths, strict=True):
+            if not _has(repository, reader, request.rev, path) and not _is_prompt(everything, said):
+                raise UsageError(
+                    f"{said} is not in {'the index' if request.rev is None else request.rev}",
+                    hint="Say the path of a file or folder that is, or the name of a prompt.",
+                )
         texts = {
             name: blob.data
             for path, mode, oid in everything
@@ -69,6 +78,19 @@ def inputs_of(request: Request) -> tuple[list[Input], list[str], Settings, Sourc
             inputs += including(inputs, more)
         unread = [shown(path) for path, *_ in wanted if is_unread(path)]
         return inputs, unread, settings, texts.get
+
+
+def _has(repository: Repository, reader: ObjectReader, rev: str | None, path: str) -> bool:
+    """Whether a commit, or the index, has anything at a path."""
+    if path == ".":
+        return True
+    if rev is None:
+        return bool(repository.git("ls-files", "-z", "--", path, accept=(0, 128)))
+    return next(reader.names((f"{rev}:{path}",))) is not None
+
+
+def _is_prompt(entries: Iterable[tuple[str, str, str]], name: str) -> bool:
+    return any(place(path)[:2] == ("prompt", name) for path, *_ in entries)
 
 
 def _ours(entries: Iterable[tuple[str, str, str]], root: str) -> Iterator[tuple[str, str, str]]:
@@ -95,8 +117,14 @@ def including(inputs: Sequence[Input], others: Iterable[Input]) -> Iterator[Inpu
             yield item
 
 
-def _wanted(path: str, paths: Sequence[str]) -> bool:
-    return not paths or any(p in (path, ".") or path.startswith(p.rstrip("/") + "/") for p in paths)
+def _is_wanted(ours: str, root: str, paths: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a file of ours is at or below one of the paths, or of a prompt of one of the names."""
+    path = below(root, ours)
+    return (
+        not paths
+        or any(p in (path, ".") or path.startswith(p.rstrip("/") + "/") for p in paths)
+        or (place(ours)[0] == "prompt" and place(ours)[1] in names)
+    )
 
 
 def _staged(repository: Repository, parts: Sequence[str]) -> Iterator[tuple[str, str, str]]:

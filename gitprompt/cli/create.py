@@ -12,7 +12,14 @@ from gitprompt import hosting, resources
 from gitprompt.cli.output import done, say, write_lines
 from gitprompt.cli.read import registry
 from gitprompt.cli.remote import root_option
-from gitprompt.core.document import SETTINGS, check_root, prompt_paths
+from gitprompt.core.document import (
+    PROMPTS,
+    SETTINGS,
+    SUFFIXES,
+    check_root,
+    no_such_root,
+    prompt_paths,
+)
 from gitprompt.core.names import check_name
 from gitprompt.errors import Conflict, GitError, SetupError, UsageError
 from gitprompt.git import peek
@@ -164,7 +171,8 @@ def _write_settings(repository: Repository, directory: str, root: str) -> bool:
     if there != root:
         raise Conflict(
             f"the prompts of this repository are in {clone.shown(there or '.')}, not in {directory}",
-            hint=f"Run it there; or move them, and say so in {clone.shown(SETTINGS)}: root: {root}",
+            hint=f"Run it there; or move them, and say so in {clone.shown(SETTINGS)}: "
+            + (f"root: {root}" if root else "take its root away"),
         )
     line = f"root: {json.dumps(root)}\n" if root else ""
     schemas = f"{root}/" if root else ""
@@ -202,9 +210,25 @@ def _ignore_data(directory: str) -> bool:
 def _folder_of_prompts() -> str:
     """The folder that has prompts/, where there may be no repository yet."""
     try:
-        return registry().folder or "."
+        clone = registry()
+        if clone.is_root_missing:
+            raise no_such_root(clone.root)
+        return clone.folder or "."
     except SetupError:
         return peek.top_level(".") or "."
+
+
+def _new_name(text: str, top: str) -> str:
+    """The name of a prompt that is to be: itself, or what the path of its file means."""
+    name = name_of_path(text, top, exists=False)
+    if name is None and (text.endswith(SUFFIXES) or text.startswith((".", os.sep))):
+        folder = os.path.relpath(os.path.join(top, PROMPTS))
+        where = "this folder" if folder == "." else f"{folder}/"
+        raise UsageError(
+            f"{text} is not below {where}, where the prompts of this repository are",
+            hint="Say a name, such as support/triage, or a path below that folder.",
+        )
+    return check_name(name or text)
 
 
 @click.command()
@@ -218,7 +242,7 @@ def new(name: str) -> None:
       gitprompt new support/triage
     """
     top = _folder_of_prompts()
-    name = check_name(name_of_path(name, top, exists=False) or name)
+    name = _new_name(name, top)
     for path in prompt_paths(name):
         if os.path.lexists(os.path.join(top, path)):
             shown = os.path.relpath(os.path.join(top, path))

@@ -19,6 +19,7 @@ import click
 from gitprompt import config
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import done, say
+from gitprompt.core.printable import printable
 from gitprompt.errors import NotFound, SetupError, UsageError
 
 _PORTS = {"http": 80, "https": 443}
@@ -33,9 +34,10 @@ def server_id(url: str) -> str:
     except ValueError as error:
         raise UsageError(f"{url!r} is not the URL of a server: {error}") from None
     if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
-        raise UsageError(
-            f"{url!r} is not the URL of a server", hint="For example: https://prompts.example.com"
-        )
+        hint = "For example: https://prompts.example.com"
+        if "://" not in url:
+            hint = f"Write its scheme, too: http://{printable(url)}"
+        raise UsageError(f"{url!r} is not the URL of a server", hint=hint)
     if parts.username or parts.password:
         raise UsageError("the URL of a server has no user or password", hint="Leave them out.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -14,8 +14,10 @@ import click
 
 from gitprompt import config, hosting
 from gitprompt.cli.output import Styled, json_option, say, write_json
+from gitprompt.drivers.mirror import MARK
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git import peek
+from gitprompt.git.origin import Origin, ask, parse_origin
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository
 from gitprompt.store import integrity
@@ -145,6 +147,7 @@ def _data(folder: str) -> Iterator[Diagnosis]:
     hosted = hosting.Hosting(folder)
     for workspace in hosted.workspaces():
         yield _try(f"workspace {workspace}", partial(_fsck, hosted, workspace))
+        yield from _origin(hosted, workspace)
 
 
 def _tampering(path: str) -> Iterator[Diagnosis]:
@@ -158,6 +161,25 @@ def _tampering(path: str) -> Iterator[Diagnosis]:
             mend = f"Put it back: git update-ref {item.ref} {item.pinned}"
             yield Diagnosis(f"{workspace}: {item.ref}", f"it {condition}", mend)
     reader.close()
+
+
+def _origin(hosted: hosting.Hosting, workspace: str) -> Iterator[Diagnosis]:
+    """Whether what a mirror follows answers; with the credentials of the environment, if any."""
+    try:
+        repository = hosted.open(workspace)
+    except GitpromptError:
+        return  # it is said above
+    url = repository.line("config", "--get", MARK)
+    if not url:
+        return
+
+    def look() -> None:
+        given = config.variable("GITPROMPT_ORIGIN")
+        known = parse_origin(given) if given else Origin(url)
+        secret = known.secret if known.url == url else {}
+        ask(repository, "ls-remote", url, "HEAD", secret=secret)
+
+    yield _try(f"origin {url}", look)
 
 
 def _fsck(hosted: hosting.Hosting, workspace: str) -> None:

@@ -408,7 +408,7 @@ def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | 
     online = _online(sign=sign)
     if online is not None:
         name = online.name(name)
-        online.remove_label(name, text)
+        online.remove_label(name, text, reason)
         return
     place = _open(name, text, push=push, remote=remote)
     name = place.name

@@ -5,12 +5,12 @@ answers, asked over HTTP."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitprompt import checks, formats
-from gitprompt.cli.client import ServerRefused, prompt_path
-from gitprompt.cli.output import done, say
+from gitprompt.cli.client import ServerRefused, prompt_path, refusal
+from gitprompt.cli.output import done, say, write_json
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
 from gitprompt.core.document import FRAGMENTS, PROMPTS, SUFFIXES, digest, place
@@ -154,22 +154,51 @@ class Online:
         if behind:
             say(f"{behind} are there already.")
 
-    def remove_label(self, name: str, label: str) -> None:
-        self.client.send("DELETE", prompt_path(name, "labels", label))
+    def remove_label(self, name: str, label: str, reason: str) -> None:
+        params = {"reason": reason} if reason else None
+        self.client.send("DELETE", prompt_path(name, "labels", label), params=params)
         done(f"{name} {label}: removed")
 
-    def publish(
+    def publish_files(
+        self, files: Sequence[str], *, version: str | None, bump: str | None, as_json: bool
+    ) -> None:
+        """Publish files in one request, and say so. All are checked and numbered before it is sent;
+        Conflict for those that the server refuses, which stops none of the others."""
+        checked = [_checked(file) for file in files]
+        documents = [self._numbered(*item, version=version, bump=bump) for item in checked]
+        answers = self.client.post("/v1/prompts", documents)["items"]
+        published = [answer for answer in answers if answer["status"] == 201]
+        if as_json:
+            write_json(
+                [
+                    {
+                        "name": item["name"], "version": item["version_tag"],
+                        "commit": item["commit_sha"], "pushed": True,
+                    }
+                    for item in published
+                ]
+            )  # fmt: skip
+        else:
+            for item in published:
+                done(f"{item['name']} · {item['version_tag']} · {item['commit_sha'][:7]}")
+        refused = [
+            f"{file}: {refusal(answer)}"
+            for file, answer in zip(files, answers, strict=True)
+            if answer["status"] != 201
+        ]
+        if refused:
+            others = "The other files are published." if published else "Nothing was published."
+            raise Conflict("\n".join(refused), hint=others)
+
+    def _numbered(
         self, document: Mapping[str, Any], name: str, *, version: str | None, bump: str | None
-    ) -> tuple[str, str, str]:
-        """Publish a document as the version that is said, or that it says itself, or that the change
-        deserves. Returns name, version and commit."""
+    ) -> dict[str, Any]:
+        """A document as the version that is said, or that it says itself, or that the change
+        deserves."""
         number = version or (document.get("version") if bump is None else None)
         if number is None:
             number = self._next(name, document, bump)
-        answer = self.client.post(
-            "/v1/prompts", {**document, "name": name, "version": check_version(number)}
-        )
-        return answer["name"], answer["version_tag"], answer["commit_sha"]
+        return {**document, "name": name, "version": check_version(number)}
 
     def _next(self, name: str, document: Mapping[str, Any], bump: str | None) -> str:
         try:
@@ -190,9 +219,14 @@ class Online:
         return bumped(latest, step if bump in (None, "auto") else bump)  # type: ignore[arg-type]
 
 
-def checked(path: str) -> tuple[dict[str, Any], str]:
+def _checked(path: str) -> tuple[dict[str, Any], str]:
     """The document of a file with its fragments, if they are there, and its name. Raises Invalid for
     what has an error-level finding."""
+    if not path.endswith(SUFFIXES):
+        raise UsageError(
+            f"{path} is no file of a prompt: they end in {', '.join(SUFFIXES)}",
+            hint="gitprompt publish FILE… --server URL",
+        )
     try:
         with open(path, "rb") as file:
             data = file.read(formats.MAX_BYTES + 1)

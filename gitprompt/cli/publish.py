@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -18,7 +18,7 @@ from gitprompt.cli.read import meet_remotes, reading
 from gitprompt.cli.remote import place_options
 from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
-from gitprompt.core.document import PROMPTS, SETTINGS, below, digest, fragment_path
+from gitprompt.core.document import PROMPTS, SETTINGS, below, digest, fragment_path, no_such_root
 from gitprompt.core.printable import readable
 from gitprompt.core.twins import Taken
 from gitprompt.core.versions import (
@@ -38,9 +38,6 @@ from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
 from gitprompt.registry.clone import Clone, Selector
 from gitprompt.registry.versions import Loaded
-
-if TYPE_CHECKING:
-    from gitprompt.cli.online import Online
 
 
 class Unchanged(Conflict):
@@ -100,11 +97,19 @@ def publish(
     """
     changed = changed or prefix is not None
     message = readable(message) if message is not None else None
-    _check_usage(names, version, bump, changed)
     here = reading()
+    _check_usage(names, version, bump, changed, online=not isinstance(here, Clone))
     if not isinstance(here, Clone):
-        _publish_online(here, names, version, bump, as_json=as_json)
+        if sign or push or remote or changed or message is not None:
+            raise UsageError(
+                "a server is sent FILEs: --sign, --push, --remote, --changed, --prefix and --message"
+                " are for a clone",
+                hint="gitprompt publish FILE… --server URL",
+            )
+        here.publish_files(names, version=version, bump=bump, as_json=as_json)
         return
+    if here.is_root_missing:
+        raise no_such_root(here.root)
     repository = here.repository
     names = tuple(map(here.name, names))
     target = remotes.choose_remote(repository, remote) if push else None
@@ -137,23 +142,6 @@ def publish(
         done(f"{name} · {tagged} · pushed; it was tagged before")
     if plans and not target and repository.remotes():
         say(f"Not pushed yet: gitprompt publish {' '.join(plan.name for plan in plans)} --push")
-
-
-def _publish_online(
-    online: Online, files: Sequence[str], version: str | None, bump: str | None, *, as_json: bool
-) -> None:
-    if not files:
-        raise UsageError("say which files to publish", hint="gitprompt publish FILE… --server URL")
-    from gitprompt.cli.online import checked
-
-    items = []
-    for document, name in [checked(file) for file in files]:  # all of them, before any is sent
-        _, number, commit = online.publish(document, name, version=version, bump=bump)
-        items.append({"name": name, "version": number, "commit": commit, "pushed": True})
-        if not as_json:
-            done(f"{name} · {number} · {commit[:7]}")
-    if as_json:
-        write_json(items)
 
 
 def _learn(repository: Repository, remote: str, names: tuple[str, ...]) -> None:
@@ -226,10 +214,15 @@ def _tag(
 
 
 def _check_usage(
-    names: tuple[str, ...], version: str | None, bump: str | None, changed: bool
+    names: tuple[str, ...], version: str | None, bump: str | None, changed: bool, *, online: bool
 ) -> None:
     if not names and not changed:
-        raise UsageError("say what to publish", hint="gitprompt publish NAME…, or --changed")
+        hint = (
+            "gitprompt publish FILE… --server URL"
+            if online
+            else "gitprompt publish NAME…, or --changed"
+        )
+        raise UsageError("say what to publish", hint=hint)
     if names and changed:
         raise UsageError("give names or --changed, not both")
     if version is not None and (bump is not None or len(names) != 1):

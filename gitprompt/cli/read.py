@@ -21,12 +21,12 @@ from gitprompt.cli.output import (
 )
 from gitprompt.cli.remote import client_of_place, place_options, whereabouts
 from gitprompt.core import variables
-from gitprompt.core.document import served
+from gitprompt.core.document import no_such_root, served
 from gitprompt.core.printable import readable
-from gitprompt.core.publication import LabelHistory
+from gitprompt.core.publication import LabelHistory, Version
 from gitprompt.core.versions import newest
 from gitprompt.errors import UsageError
-from gitprompt.git.repository import Repository
+from gitprompt.git.repository import NoRepository, Repository
 from gitprompt.registry import remotes
 from gitprompt.registry.clone import Clone, Resolved, Selector
 
@@ -45,10 +45,23 @@ def reading() -> Clone | Online:
     """The clone, or the server that is to be asked instead."""
     client = client_of_place()
     if client is None:
-        return registry()
+        try:
+            return registry()
+        except NoRepository as error:
+            error.hint += " Or ask a server, without a clone: --server URL"
+            raise
     from gitprompt.cli.online import Online  # 100 ms, which a clone need not pay
 
     return Online(client)
+
+
+def warn_of_root(clone: Clone) -> None:
+    """Say that the folder of the prompts is missing: none of them would be found, and why is not
+    plain."""
+    if clone.is_root_missing:
+        missing = no_such_root(clone.root)
+        say(f"warning: {missing.message}", err=True)
+        write_lines(f"  {missing.hint}", err=True)
 
 
 def meet_remotes(repository: Repository) -> None:
@@ -86,6 +99,7 @@ def list_command(as_json: bool) -> None:
     if not isinstance(clone, Clone):
         _write_list(clone.listed(), as_json=as_json)
         return
+    warn_of_root(clone)
     labels = labels_by_version(clone)
     copies = clone.working_copies()
     unpushed = remotes.unpushed(clone.repository, clone.tags)
@@ -146,16 +160,7 @@ def versions(name: str, as_json: bool) -> None:
         clone.resolve(Selector(name, None))  # raises, with what there is instead
     labels = labels_by_version(clone, name).get(name, {})
     if as_json:
-        write_json(
-            [
-                {
-                    **v._asdict(),
-                    "fragments": v.fragment_blobs,
-                    "labels": labels.get(v.version, []),
-                }
-                for v in published
-            ]
-        )
+        write_json([{**_facts(v), "labels": labels.get(v.version, [])} for v in published])
         return
     rows = [
         (
@@ -172,6 +177,12 @@ def versions(name: str, as_json: bool) -> None:
         rows,
         empty=f"{name} is not published yet: gitprompt publish {name}",
     )
+
+
+def _facts(version: Version) -> dict[str, Any]:
+    """A version for programs; a server tells neither its tag nor its file."""
+    facts = {**version._asdict(), "fragments": version.fragment_blobs}
+    return {**facts, **{key: facts[key] or None for key in ("tag", "blob", "path")}}
 
 
 @click.command()

@@ -120,6 +120,7 @@ def connect(server: str | None, api_key: str | None, workspace: str | None) -> A
     url = named or file.get("server")
     if not url:
         return None
+    credentials.server_id(url)  # says what is wrong with it
     workspace = workspace or config.variable("GITPROMPT_WORKSPACE") or file.get("workspace")
     if named:
         api_key = api_key or config.variable("GITPROMPT_API_KEY") or credentials.key_for(url)

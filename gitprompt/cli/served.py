@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from gitprompt import formats
-from gitprompt.cli.client import ServerRefused, prompt_path
+from gitprompt.cli.client import ServerRefused, prompt_path, refusal
 from gitprompt.cli.online import Online
 from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
 from gitprompt.cli.remote import require, server_options
@@ -269,9 +269,7 @@ def _import_batch(client: Any, batch: Sequence[_Sent]) -> Iterator[str]:
         elif answer["status"] == 409 and _is_same(client, item.document):
             yield "there already"
         else:
-            details = answer.get("details") or {}
-            why = "; ".join(map(str, details.get("fields") or [answer.get("hint") or ""]))
-            say(f"{item.path}: {answer['status']} {answer['error']} {why}".rstrip(), err=True)
+            say(f"{item.path}: {refusal(answer)}", err=True)
             yield "failed"
 
 

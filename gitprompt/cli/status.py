@@ -17,11 +17,12 @@ from gitprompt.cli.output import (
     write_lines,
     write_table,
 )
-from gitprompt.cli.read import label_pairs, labels_by_version, registry
+from gitprompt.cli.read import label_pairs, labels_by_version, registry, warn_of_root
 from gitprompt.cli.remote import connect, root_option, server_options
 from gitprompt.core.document import digest
 from gitprompt.core.versions import newest
 from gitprompt.errors import GitpromptError, UsageError
+from gitprompt.git.repository import NoRepository
 from gitprompt.registry import remotes
 from gitprompt.registry.clone import Clone, Selector
 from gitprompt.registry.versions import Loaded
@@ -39,7 +40,12 @@ def status(server: str | None, api_key: str | None, workspace: str | None, as_js
     Example:
       gitprompt status
     """
-    clone = registry()
+    try:
+        clone = registry()
+    except NoRepository as error:
+        error.hint += " What a server has: gitprompt list --server URL"
+        raise
+    warn_of_root(clone)
     client = _client(server, api_key, workspace)
     prompts = _prompts(clone)
     state = None

@@ -26,6 +26,7 @@ from gitprompt.core.document import (
     fragment_name,
     inside,
     is_unread,
+    no_such_root,
     place,
     prompt_paths,
 )
@@ -66,10 +67,7 @@ def examine(request: Request) -> Report:
         settings = _settings(top)
         tree = WorkTree(top, settings.root or request.root)
         if not os.path.isdir(tree.folder):
-            raise UsageError(
-                f"{tree.root} is to have the prompts (root in {SETTINGS}), and there is no such folder",
-                hint=f"Name one that is there, or make it: gitprompt init {tree.root}",
-            )
+            raise no_such_root(tree.root)
         inputs = list(_work_tree(request.paths, tree))
         unread = [] if request.paths else list(_unread(tree))
         source = fragments.of_work_tree(tree.folder)

@@ -7,12 +7,13 @@ The shape itself is in `schemas/prompt.schema.json`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from gitprompt.core.model import Document, Kind
 from gitprompt.core.versions import is_version
-from gitprompt.errors import Invalid
+from gitprompt.errors import Invalid, UsageError
 
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 1 << 20
@@ -44,17 +45,32 @@ def inside(root: str, path: str) -> str | None:
     return path[len(root) + 1 :] if path.startswith(root + "/") else None
 
 
+# What a root is: the schema of the settings has the same (a test compares them).
+ROOT_PATTERN = (
+    r'^[^./:*?\[\]"\\\u0000-\u0020-][^/:*?\[\]"\\\u0000-\u001f]*'
+    r'(/[^./:*?\[\]"\\\u0000-\u0020-][^/:*?\[\]"\\\u0000-\u001f]*)*$'
+)
+
+
 def check_root(text: str) -> str:
     """A root as a person types it, as the settings would have it. Raises Invalid."""
     root = text.replace("\\", "/").removeprefix("./").rstrip("/")
-    if root in ("", "."):
+    if text in ("", ".", "./"):
         return ""
-    if root.startswith("/") or any(c in root for c in ':*?[]"\n') or ".." in root.split("/"):
+    if len(root) > 200 or root.endswith("\n") or not re.match(ROOT_PATTERN, root):
         raise Invalid(
             f"the root {text!r} is no folder below the top of the repository",
             hint="Write it as seen from there: services/chat/prompts-repo",
         )
     return root
+
+
+def no_such_root(root: str) -> UsageError:
+    """The error for a root that is not there."""
+    return UsageError(
+        f"{root} is to have the prompts (root in {SETTINGS}), and there is no such folder",
+        hint=f"Name one that is there, or make it: gitprompt init {root}",
+    )
 
 
 def version_paths(name: str, version: str) -> tuple[str, ...]:

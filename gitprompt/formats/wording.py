@@ -119,7 +119,8 @@ def _sentence(failure: ValidationError, where: tuple[str | int, ...]) -> tuple[s
         case "pattern":
             schema: Any = failure.schema
             form = schema.get("$comment") or schema.get("description") or rule
-            return f"{at}: {short(value)} is not of the form {form}", ""
+            shown = short(value) or "''"
+            return f"{at}: {shown} is not of the form {form}", ""
         case "minLength" | "minItems":
             return f"{at} is empty" if rule == 1 else f"{at} has less than {rule}", ""
         case "maxLength" | "maxItems" | "maxProperties":

@@ -38,15 +38,20 @@ class Origin(NamedTuple):
 
 def parse_origin(text: str) -> Origin:
     """An origin as an operator writes it: the URL or path of a repository. Raises SetupError."""
-    if text.startswith("-") or "::" in text or not text.isprintable():
-        raise SetupError(
-            "the origin is no URL or path of a repository",
-            hint="For example: --origin https://github.com/acme/prompts.git",
-        )
+    if text.startswith("-") or _HELPER.match(text) or not text.isprintable():
+        raise _no_origin("is no URL or path of a repository")
     if "://" not in text:
         is_ssh = re.match(r"[^/]+:", text) is not None and not os.path.exists(text)
         return Origin(text if is_ssh else os.path.abspath(text))
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError as error:
+        raise _no_origin(f"is no URL: {error}") from None
+    if parts.scheme != "file" and not host:
+        raise _no_origin("names no host")
+    if not parts.path.strip("/"):
+        raise _no_origin("names no repository, only where one would be")
     if parts.scheme not in ("http", "https") or parts.username is None:
         return Origin(text)
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -59,6 +64,16 @@ def parse_origin(text: str) -> Origin:
             "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",
             "GIT_CONFIG_VALUE_0": header,
         },
+    )
+
+
+_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # as ext::, which would run a command
+
+
+def _no_origin(why: str) -> SetupError:
+    """The origin is not shown: there may be a password in it."""
+    return SetupError(
+        f"the origin {why}", hint="For example: --origin https://github.com/acme/prompts.git"
     )
 
 

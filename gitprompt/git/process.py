@@ -99,12 +99,27 @@ def git(
 
 
 def failure(args: Sequence[str], stderr: bytes) -> GitError:
-    """The error for a git command that failed, worded by its last line, without credentials."""
+    """The error for a git command that failed, in its own words, without credentials."""
     message = _CREDENTIALS.sub(r"\1", stderr.decode("utf-8", "replace")).strip()
-    last = message.splitlines()[-1] if message else "no message"
     words = [arg for at, arg in enumerate(args) if at == 0 or args[at - 1] != "-c"]
     command = next((arg for arg in words if not arg.startswith("-")), "")
-    return GitError(f"git {command}: {last}", stderr=message, hint=_hint(message))
+    return GitError(f"git {command}: {_reason(message)}", stderr=message, hint=_hint(message))
+
+
+def _reason(said: str) -> str:
+    """Why git failed: what it marks as that, wherever it stands among its advice; for a transport that
+    failed, as ssh, what that has said before. Else its last line."""
+    lines = [line for line in map(str.strip, said.splitlines()) if line]
+    marked = [at for at, line in enumerate(lines) if line.startswith(("fatal: ", "error: "))]
+    if not marked:
+        return lines[-1] if lines else "no message"
+    if marked[0] and lines[marked[0]] == _TRANSPORT_FAILED:
+        marked.insert(0, marked[0] - 1)
+    return "; ".join(dict.fromkeys(lines[at] for at in marked[-_REASONS:]))
+
+
+_TRANSPORT_FAILED = "fatal: Could not read from remote repository."
+_REASONS = 4  # more of git's complaints than this tell nobody more
 
 
 def _hint(said: str) -> str:

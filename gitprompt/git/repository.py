@@ -14,6 +14,10 @@ from gitprompt.git.process import LOCATION, environment, git
 from gitprompt.git.refs import Refs, list_refs
 
 
+class NoRepository(SetupError):
+    """There is none where one was looked for."""
+
+
 class Repository:
     """`git_dir` has HEAD, `common_dir` the refs and objects (the same but in linked work trees).
     `work_tree` is None for a bare repository. `root` is the folder that has the prompts where the
@@ -126,9 +130,9 @@ def _not_usable(path: str, error: GitError) -> SetupError:
     if "objectformat" in error.stderr.lower():
         return SetupError(f"{path} uses an object format that this git does not know")
     if "not a git repository" in error.stderr:
-        return SetupError(
+        return NoRepository(
             f"{os.path.abspath(path)} is not inside a Git repository",
-            hint="Make one: gitprompt init. Or ask a server, without a clone: --server URL",
+            hint="Make one: gitprompt init.",
         )
     return error
 

@@ -8,6 +8,7 @@ its own, the one that descends from the other counts.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -77,6 +78,23 @@ class Resolved(NamedTuple):
     path: str
 
 
+def _settings_of_root(path: str) -> Settings:
+    """The settings in a file, for where they say that the prompts are; what else is wrong in them does
+    not matter to that."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(formats.MAX_BYTES + 1)
+    except OSError:
+        return Settings()
+    settings, problems = checks.read_settings(data)
+    if problems and re.search(rb"^[\"']?root\b", data, re.MULTILINE):
+        first = problems[0]
+        raise Invalid(
+            f"{os.path.relpath(path)}:{first.line}:{first.column}: {first.message}", hint=first.hint
+        )
+    return settings
+
+
 class Clone:
     """One clone, read at one moment."""
 
@@ -92,15 +110,11 @@ class Clone:
     @cached_property
     def root(self) -> str:
         """The folder that has prompts/ and evals/, as the settings of the work tree say, committed
-        or not; without a work tree those at HEAD."""
+        or not; without a work tree those at HEAD. Raises Invalid if they name one that is none."""
         top = self.repository.work_tree
         settings = self.settings
         if top is not None:
-            try:
-                with open(os.path.join(top, SETTINGS), "rb") as file:
-                    settings = checks.read_settings(file.read(formats.MAX_BYTES + 1))[0]
-            except OSError:
-                settings = Settings()
+            settings = _settings_of_root(os.path.join(top, SETTINGS))
         return settings.root or self.repository.root
 
     @property
@@ -108,6 +122,11 @@ class Clone:
         """The same on the disk; empty without a work tree."""
         top = self.repository.work_tree
         return os.path.join(top, *self.root.split("/")).rstrip("/") if top is not None else ""
+
+    @property
+    def is_root_missing(self) -> bool:
+        """Whether the settings name a folder that is not in the work tree."""
+        return bool(self.root and self.folder) and not os.path.isdir(self.folder)
 
     @cached_property
     def tags(self) -> dict[str, dict[str, str]]:

@@ -239,6 +239,11 @@ def _driver(settings: ServerSettings, in_place: Repository | None) -> Driver:
             raise SetupError(
                 "--origin and --repo exclude each other", hint="Leave one of them out."
             )
+        if settings.fetch:
+            raise SetupError(
+                "--fetch is for a clone that is served with --repo",
+                hint="A mirror is fetched anyway: leave it out.",
+            )
         return Mirror(settings.origin, workspace=DEFAULT_WORKSPACE)
     if not settings.fetch:
         return drivers.make(settings.driver)

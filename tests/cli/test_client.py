@@ -142,7 +142,7 @@ def test_a_proxy_of_the_environment_is_not_used(
     assert Client(server.url, server.key()).get("/v1/prompts/count") == {"count": 0}
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://127.0.0.1:x", "http://", "prompts"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://127.0.0.1:x", "http://"])
 def test_a_server_that_is_not_there_says_so_without_the_key(url: str) -> None:
     with pytest.raises(SetupError, match=f"^{url.rstrip('/')} does not answer") as caught:
         Client(url, KEY).get("/v1/prompts")

@@ -7,7 +7,7 @@ import pytest
 
 from gitprompt.cli.committed import including, inputs_of
 from gitprompt.cli.examination import Input, Request
-from gitprompt.errors import NotFound
+from gitprompt.errors import NotFound, UsageError
 from tests.world import WELCOME, Clone
 
 SHARING = 'messages: [{role: user, content: "{{> tone}}"}]\n'
@@ -48,8 +48,29 @@ def test_all_of_a_commit_is_read_or_what_is_asked_for(sharing: Clone) -> None:
     assert paths(Request(rev="HEAD")) == everything
     assert paths(Request(("prompts/welcome.yaml",), rev="HEAD")) == ["prompts/welcome.yaml"]
     assert paths(Request(("prompts/_fragments",), rev="HEAD")) == everything[:2]
+    assert paths(Request(("welcome",), rev="HEAD")) == ["prompts/welcome.yaml"]
     with pytest.raises(NotFound, match="nowhere is not a commit"):
         inputs_of(Request(rev="nowhere"))
+
+
+def test_what_is_not_there_is_no_success(sharing: Clone) -> None:
+    sharing.write("prompts/welcome.yaml", "staged")
+    sharing.git("add", "-A")
+    for where in (Request(rev="HEAD"), Request(staged=True)):
+        for path in ("nope", "prompts/nope.yaml", "../elsewhere"):
+            with pytest.raises(UsageError, match=f"^{path} is not in (HEAD|the index)$"):
+                inputs_of(where._replace(paths=("prompts/welcome.yaml", path)))
+    assert paths(Request(("prompts/sharing.yaml",), staged=True)) == []  # it is, and unchanged
+
+
+def test_the_folder_that_has_the_prompts_must_be_there(sharing: Clone) -> None:
+    sharing.write("gitprompt.yaml", "root: nowhere\n")
+    sharing.git("add", "-A")
+    with pytest.raises(UsageError, match="nowhere is to have the prompts"):
+        inputs_of(Request(staged=True))
+    sharing.git("commit", "-q", "-m", "Move", "--no-verify")
+    with pytest.raises(UsageError, match="nowhere is to have the prompts"):
+        inputs_of(Request(rev="HEAD"))
 
 
 def test_a_link_is_no_document(sharing: Clone) -> None:

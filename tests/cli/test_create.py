@@ -39,6 +39,23 @@ def test_new_writes_a_valid_skeleton_once(cli: Cli, clone: Clone) -> None:
     assert (bad.code, "reads as a version" in bad.err) == (1, True)
 
 
+def test_a_path_says_where_a_prompt_is_to_be_or_is_refused(cli: Cli, clone: Clone) -> None:
+    assert cli("new", "prompts/by/path.yaml").out == "✓ prompts/by/path.yaml\n"
+    inner = clone.path / "prompts" / "by"
+    assert cli("new", "beside.yaml", cwd=inner).out == "✓ beside.yaml\n"
+    for path, folder in (
+        ("q.yaml", clone.path),
+        ("./q", clone.path),
+        ("../../q.yaml", inner),
+        (f"{clone.path}/q.yaml", inner),
+    ):
+        said = cli("new", path, cwd=folder)
+        assert (said.code, f"{path} is not below" in said.err) == (2, True)
+    clone.write("gitprompt.yaml", "root: nowhere\n")
+    assert "nowhere is to have the prompts" in cli("new", "next").err
+    assert not (clone.path / "nowhere").exists()
+
+
 def test_init_in_a_folder_of_a_prompt_repository_is_refused(cli: Cli, published: Clone) -> None:
     said = cli("init", "team")
     assert (said.code, "the prompts of this repository are in ., not in team" in said.err) == (
@@ -55,6 +72,7 @@ def test_init_in_a_folder_of_a_larger_repository_makes_it_the_root(cli: Cli, clo
     assert 'root: "services/chat"\n' in (clone.path / "gitprompt.yaml").read_text()
     assert cli("validate").out == "3 files: 0 errors, 0 warnings\n"
     assert cli("init", "services/chat").out.endswith("Everything was there already.\n")
+    assert "say so in gitprompt.yaml: take its root away" in cli("init", ".").err
 
 
 def test_init_adds_the_data_folder_to_a_gitignore_that_is_there(cli: Cli, clone: Clone) -> None:

@@ -80,5 +80,7 @@ def test_odd_arguments_are_usage_and_not_bugs(cli: Cli, tmp_path: Path, clone: C
     assert cli("keys", "list", "--data", str(tmp_path / "none")).code == 1
     assert not (tmp_path / "none").exists()
     key = ["--api-key", "pm_x"]
-    assert "does not answer" in cli("status", "--server", "foo", *key).err
+    assert "does not answer" in cli("status", "--server", "http://127.0.0.1:9", *key).err
+    named = cli("list", "--server", "foo", *key)
+    assert (named.code, "too: http://foo\n" in named.err) == (2, True)
     assert cli("doctor", "--data", str(tmp_path / "none")).code == 1

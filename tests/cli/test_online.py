@@ -63,6 +63,32 @@ def test_a_file_is_published_as_what_it_deserves(
     assert cli("publish", file.name, *at).out.startswith(f"✓ {prompt}-other · 0.1.0 · ")
 
 
+def test_many_files_are_published_or_none_is(
+    cli: Cli, at: tuple[str, ...], prompt: str, folder: Path
+) -> None:
+    one, two = fresh("one"), fresh("two")
+    for name in (one, two):
+        (folder / f"{name}.yaml").write_text(FIRST)
+    files = [f"{name}.yaml" for name in (one, two, prompt)]
+    assert f"{prompt} has not changed since 1.1.0" in cli("publish", *files, *at).err
+    assert "404 Prompt not found" in cli("versions", one, *at).err
+    said = cli("publish", *files[:2], "--json", *at)
+    assert [item["name"] for item in json.loads(said.out)] == [one, two]
+    again = cli("publish", files[0], "--version", "1.0.0", *at)
+    assert again.err.startswith(f"error: {files[0]}: 409 Prompt already exists: Versions are")
+    assert again.err.endswith("  Nothing was published.\n")
+
+
+def test_what_only_a_clone_can_do_is_not_left_out_silently(
+    cli: Cli, at: tuple[str, ...], prompt: str, folder: Path
+) -> None:
+    for option in (["--sign"], ["--push"], ["-m", "x"], ["--remote", "origin"]):
+        assert cli("publish", f"{prompt}.yaml", *option, *at).code == 2
+    assert "gitprompt publish FILE… --server" in cli("publish", *at).err
+    (folder / "notes.txt").write_text("hi")
+    assert "notes.txt is no file of a prompt" in cli("publish", "notes.txt", *at).err
+
+
 def test_fragments_beside_a_file_are_written_out(
     cli: Cli, at: tuple[str, ...], folder: Path
 ) -> None:
@@ -97,6 +123,8 @@ def test_what_is_not_valid_is_told_with_its_line_and_not_sent(
 def test_it_is_read_as_in_a_clone(cli: Cli, at: tuple[str, ...], prompt: str) -> None:
     listed = [line.split("\t")[0] for line in cli("versions", prompt, *at).out.splitlines()]
     assert listed == ["1.1.0", "1.0.0"]
+    facts = json.loads(cli("versions", prompt, "--json", *at).out)[0]
+    assert [facts[key] for key in ("tag", "blob", "path")] == [None] * 3
     assert cli("versions", f"{prompt}.yaml", *at).out == cli("versions", prompt, *at).out
     assert cli("render", f"{prompt}@1.0.0", "--var", "name=Ada", *at).out == "[user]\nHi Ada\n"
     assert "name: " + prompt in cli("show", prompt, *at).out
@@ -133,7 +161,10 @@ def test_labels_are_moved_explained_and_taken_back(
     assert "1 are there already" in (
         cli("label", "set", "--prefix", prompt, "--from", "staging", "live", *at).out
     )
-    assert cli("label", "rm", prompt, "live", *at).out == f"✓ {prompt} live: removed\n"
+    removed = cli("label", "rm", prompt, "live", "-m", "Over", *at)
+    assert removed.out == f"✓ {prompt} live: removed\n"
+    assert "1.0.0 → none" in cli("label", "log", prompt, "live", *at).out.splitlines()[0]
+    assert json.loads(cli("label", "log", prompt, "live", "--json", *at).out)[0]["reason"] == "Over"
     assert "has no label never" in cli("label", "log", prompt, "never", *at).err
     assert cli("label", "set", prompt, "staging", "1.0.0", "--sign", *at).code == 2
 

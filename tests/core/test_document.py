@@ -10,8 +10,30 @@ import pytest
 import yaml
 
 from gitprompt import checks, formats
-from gitprompt.core.document import place, served
+from gitprompt.checks import schema
+from gitprompt.core.document import ROOT_PATTERN, check_root, place, served
+from gitprompt.errors import Invalid
 from tests.world import SEED
+
+
+def test_the_settings_and_the_options_know_one_root() -> None:
+    assert schema.load("settings")["properties"]["root"]["pattern"] == ROOT_PATTERN
+
+
+@pytest.mark.parametrize(
+    "text", ["/x", "../x", "a/../b", "a//b", "a\n", 'a"b', " a", ".git", "a" * 201]
+)
+def test_what_is_no_folder_below_the_top_is_no_root(text: str) -> None:
+    with pytest.raises(Invalid, match="no folder below the top"):
+        check_root(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "root"),
+    [("", ""), (".", ""), ("./", ""), ("services/chat/", "services/chat"), (".\\a\\b c", "a/b c")],
+)
+def test_a_root_is_written_in_the_ways_of_people(text: str, root: str) -> None:
+    assert check_root(text) == root
 
 
 @pytest.mark.parametrize("suffix", ["json", "yaml"])

@@ -42,6 +42,19 @@ def text(server: Server, query: str = "") -> str:
     return content
 
 
+def test_doctor_tells_whether_the_origin_answers(
+    forge: Clone, mirror: Server, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    env = {"GITPROMPT_ORIGIN": str(forge.path)}
+    assert f"ok   origin {forge.path}\n" in forge.gitprompt(
+        "doctor", "--data", str(folder), env=env
+    )
+    forge.path.rename(tmp_path / "moved")
+    with pytest.raises(Refused, match=f"!!   origin {forge.path}: git ls-remote: .*{forge.path}"):
+        Clone(tmp_path).gitprompt("doctor", "--data", str(folder))
+
+
 def test_what_is_at_the_origin_is_served_and_follows_it(
     published: Clone, forge: Clone, mirror: Server
 ) -> None:

@@ -24,6 +24,8 @@ ONE, TWO = "1" * 40, "2" * 40
         ("git@example.com:team/a.git", "git@example.com:team/a.git"),
         ("ssh://git@example.com/a.git", "ssh://git@example.com/a.git"),
         ("/srv/a.git", "/srv/a.git"),
+        ("file:///srv/a.git", "file:///srv/a.git"),
+        ("https://[::1]:3000/a.git", "https://[::1]:3000/a.git"),
     ],
 )
 def test_what_has_no_password_is_taken_as_it_is(text: str, url: str) -> None:
@@ -50,6 +52,23 @@ def test_a_password_is_a_setting_of_git_and_not_of_the_url() -> None:
 def test_what_would_be_an_option_or_a_command_is_refused(text: str) -> None:
     with pytest.raises(SetupError, match="the origin is no URL or path"):
         origin.parse_origin(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("http://", "names no host"),
+        ("ssh://", "names no host"),
+        ("https://ann:secret@/a.git", "names no host"),
+        ("https://example.com/", "names no repository"),
+        ("file://", "names no repository"),
+        ("https://[::1/a.git", "is no URL"),
+    ],
+)
+def test_an_unfinished_url_is_told_and_never_shown(text: str, why: str) -> None:
+    with pytest.raises(SetupError, match=f"the origin {why}") as raised:
+        origin.parse_origin(text)
+    assert "secret" not in raised.value.message
 
 
 def test_a_push_is_told_old_and_new_values() -> None:

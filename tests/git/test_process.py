@@ -37,6 +37,36 @@ def test_an_old_or_missing_git_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         process.require_git.cache_clear()
 
 
+_NO_ACCESS = """\
+git@forge: Permission denied (publickey).
+fatal: Could not read from remote repository.
+
+Please make sure you have the correct access rights
+and the repository exists.
+"""
+_LOCKED = """\
+fatal: Unable to create '/r/packed-refs.lock': File exists.
+
+Another git process seems to be running in this repository, e.g.
+remove the file manually to continue.
+"""
+_ADVISED = " ! [rejected] a -> a\nerror: failed to push\nhint: See the note\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (_NO_ACCESS, "; ".join(_NO_ACCESS.splitlines()[:2])),
+        (_LOCKED, _LOCKED.splitlines()[0]),
+        (_ADVISED, "error: failed to push"),
+        ("something else\nat last\n", "at last"),
+        ("", "no message"),
+    ],
+)
+def test_the_reason_is_what_git_marks_as_one(said: str, reason: str) -> None:
+    assert process.failure(["fetch"], said.encode()).message == f"git fetch: {reason}"
+
+
 def test_credentials_are_not_in_errors(clone: Clone) -> None:
     with pytest.raises(GitError) as caught:
         Repository.open(str(clone.path)).git("fetch", "http://x:pm_secret@127.0.0.1:9/none.git")

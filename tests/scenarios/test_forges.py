@@ -94,5 +94,7 @@ def test_a_tag_that_was_moved_at_the_forge_is_not_taken(
 def test_following_needs_a_clone(tmp_path: Path, published: Clone) -> None:
     with pytest.raises(Refused, match="--fetch is for a clone that is served with --repo"):
         Server(tmp_path / "data", "--fetch").start()
+    with pytest.raises(Refused, match="A mirror is fetched anyway"):
+        Server(tmp_path / "data", "--fetch", "--origin", str(published.path)).start()
     with pytest.raises(Refused, match="there is no remote"):
         Server(tmp_path / "data", "--repo", str(published.path), "--fetch").start()

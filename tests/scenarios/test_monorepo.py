@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.cli.commands import Cli
 from tests.world import SEED, WELCOME, Clone, Refused, Server, run
 
 ROOT = "services/chat/my prompts"
@@ -74,10 +76,23 @@ def test_a_path_that_is_no_prompts_is_told_as_what_it_is(monorepo: Clone) -> Non
         at(monorepo, ROOT, "publish", "prompts/nope.yaml")
     with pytest.raises(Refused, match=r"evals/quality\.yaml is no prompt .* below prompts/"):
         at(monorepo, ROOT, "publish", "evals/quality.yaml")
+
+
+def test_a_root_that_is_wrong_or_missing_is_told_by_each_command(monorepo: Clone, cli: Cli) -> None:
+    everywhere = partial(cli, cwd=monorepo.path)
+    for root in ("services/chat/", "/x", "../x", "42", ".", '""', "a//b"):
+        monorepo.write("gitprompt.yaml", f"root: {root}\n")
+        for command in (["list"], ["status"], ["publish", "welcome"], ["new", "x"], ["show", "x"]):
+            said = everywhere(*command)
+            assert (said.code, "gitprompt.yaml:1:7: root: " in said.err) == (1, True)
     monorepo.write("gitprompt.yaml", "root: nowhere\n")
-    with pytest.raises(Refused, match="nowhere is to have the prompts") as refused:
-        monorepo.gitprompt("validate")
-    assert refused.value.code == 2
+    for command, code in ((["validate"], 2), (["publish", "welcome"], 2), (["status"], 0)):
+        said = everywhere(*command)
+        assert (said.code, "nowhere is to have the prompts" in said.err) == (code, True)
+    monorepo.write("gitprompt.yaml", f"{SETTINGS}labels: 7\n")
+    assert "labels: expected object" in everywhere("list").err
+    monorepo.write("gitprompt.yaml", "labels: 7\n")
+    assert everywhere("list").code == 0  # what is wrong says nothing of where the prompts are
 
 
 def test_the_server_reads_and_writes_below_the_root(monorepo: Clone, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from gitprompt.core.publication import LabelMove
+from gitprompt.errors import BadRequest
 from gitprompt.server.api.prompts import ONE
 from gitprompt.server.context import Context
-from gitprompt.server.http.endpoints import PAGING, Call, Endpoint
+from gitprompt.server.http.endpoints import PAGING, Call, Endpoint, Parameter
 from gitprompt.server.http.shapes import Body, LongText, Seconds
 from gitprompt.server.http.wire import envelope, parse_page
 
@@ -55,6 +56,7 @@ class Move(msgspec.Struct, kw_only=True):
     commit: str
 
 
+MAX_REASON = 1_000  # characters of one that stands in a URL
 ALL = f"{ONE}/labels"
 LABEL = f"{ALL}/{{label}}"
 
@@ -119,7 +121,11 @@ async def move(context: Context, call: Call) -> MovedLabel:
 
 
 async def remove(context: Context, call: Call) -> None:
-    await context.publishing.remove_label(call.author, call.path["name"], call.path["label"])
+    reason = call.params.get("reason", "")
+    if len(reason) > MAX_REASON or "\0" in reason:
+        raise BadRequest(f"reason is text of at most {MAX_REASON:,} characters")
+    name, label = call.path["name"], call.path["label"]
+    await context.publishing.remove_label(call.author, name, label, reason=reason)
 
 
 def _label(name: str, label: str, version: str, created_at: int) -> dict[str, Any]:
@@ -164,5 +170,11 @@ ENDPOINTS = (
     Endpoint(
         method="DELETE", path=LABEL, scope="write", status=204, handler=remove,
         summary="Remove a label: a tombstone commit", errors=(404, 409),
+        query=(
+            Parameter(
+                "reason", "Why; it stays in the history.",
+                {"type": "string", "maxLength": MAX_REASON, "pattern": "^[^\\u0000]*$"},
+            ),
+        ),
     ),
 )  # fmt: skip
