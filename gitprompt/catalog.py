@@ -16,12 +16,14 @@ from gitprompt.core.diff import Change, compare
 from gitprompt.core.document import served
 from gitprompt.core.names import is_name
 from gitprompt.core.publication import LabelMove
+from gitprompt.core.template import MAX_OUTPUT, Budget
 from gitprompt.core.variables import render
 from gitprompt.core.versions import is_version
 from gitprompt.errors import BadRequest, NotFound
 from gitprompt.store.index.reader import IndexReader, PromptSummary, StoredVersion
 
 _MAX_DOCUMENTS = 2_000
+_MAX_DOCUMENT_BYTES = 16_000_000  # as JSON; decoded they are some times that
 
 
 class Comparison(NamedTuple):
@@ -31,9 +33,11 @@ class Comparison(NamedTuple):
 
 
 class Catalog:
-    def __init__(self, index: IndexReader) -> None:
+    def __init__(self, index: IndexReader, *, max_render_bytes: int = MAX_OUTPUT) -> None:
         self._index = index
-        self._documents: OrderedDict[tuple[str, ...], dict[str, Any]] = OrderedDict()
+        self._max_render_bytes = max_render_bytes
+        self._size = 0
+        self._documents: OrderedDict[tuple[str, ...], tuple[dict[str, Any], int]] = OrderedDict()
 
     # one prompt
 
@@ -79,7 +83,8 @@ class Catalog:
         """A version's document as clients get it, decoded once. Raises NotFound if Git has lost it."""
         version = stored.version
         key = version.name, version.version, version.blob, version.fragments
-        document = self._documents.get(key)
+        kept = self._documents.get(key)
+        document = kept[0] if kept else None
         if document is None:
             if stored.document is None:
                 raise NotFound(
@@ -88,10 +93,15 @@ class Catalog:
                 )
             value = msgspec.json.decode(stored.document)
             document = served(value, name=version.name, version=version.version)
-            self._documents[key] = document
-            if len(self._documents) > _MAX_DOCUMENTS:
-                self._documents.popitem(last=False)
+            self._keep(key, document, len(stored.document))
         return document
+
+    def _keep(self, key: tuple[str, ...], document: dict[str, Any], size: int) -> None:
+        self._documents[key] = document, size
+        self._size += size
+        while len(self._documents) > _MAX_DOCUMENTS or self._size > _MAX_DOCUMENT_BYTES:
+            _, (_, dropped) = self._documents.popitem(last=False)
+            self._size -= dropped
 
     def rendered(
         self,
@@ -102,7 +112,9 @@ class Catalog:
         """The document with its messages filled in. Raises BadRequest for variables or placeholders
         that are missing, and what `render` raises."""
         document = self.document(stored)
-        return {**document, "messages": render(document, variables, placeholders)}
+        budget = Budget(self._max_render_bytes)
+        messages = render(document, variables, placeholders, budget=budget)
+        return {**document, "messages": messages}
 
     def diff(self, workspace: str, name: str, old: str, new: str) -> Comparison:
         """What differs between two versions, each given by its number or by a label."""

@@ -71,6 +71,9 @@ class ServerSettings:
     max_body_bytes: int = _setting(
         10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest body of any other request."
     )
+    max_render_bytes: int = _setting(
+        2_000_000, "GITPROMPT_MAX_RENDER_BYTES", "Largest document that is rendered."
+    )
     rate_limit: int = _setting(
         0, "GITPROMPT_RATE_LIMIT", "Requests a minute for each key; 0 is no limit."
     )
@@ -204,7 +207,7 @@ def server_settings(
     refuse_postgres(settings.database_url)
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
-    for name in ("rate_limit", "keep_days", "max_body_bytes", "max_push_bytes"):
+    for name in ("rate_limit", "keep_days", "max_body_bytes", "max_push_bytes", "max_render_bytes"):
         if not 0 <= getattr(settings, name) < 1 << 62:
             raise UsageError(f"{name.replace('_', ' ')} must be 0 or more")
     if not 0.01 <= settings.poll_seconds <= 86_400:

@@ -8,7 +8,7 @@ each other; `examine` runs them, and finds line and column only for what they re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from gitprompt import formats
@@ -67,6 +67,9 @@ CHECKS: tuple[Check, ...] = (
 SEVERITIES: dict[str, Severity] = {"syntax": "error", "unread-file": "warning"}
 for _check in CHECKS:
     SEVERITIES.update(_check.CODES)
+
+
+MAX_FINDINGS = 100  # errors of one document that anybody reads, and as many warnings
 
 
 # No setting relaxes these: a document with one of the first could not be served.
@@ -129,10 +132,8 @@ def judge(
 ) -> list[Finding]:
     """The findings about a document that was read already, in order of line. One that is published
     may have the shape that was valid then, and what came `LATER` is a warning."""
-    findings = [
-        _placed(subject, problem, severity)
-        for problem, severity in _problems(subject, severities, is_published)
-    ]
+    problems = list(_worth_reading(_problems(subject, severities, is_published)))
+    findings = _placed(subject, problems) if problems else []
     if len(findings) > 1:
         findings.sort(key=lambda finding: (finding.line, finding.column))
     return findings
@@ -159,19 +160,48 @@ def _problems(
                 yield problem, severity
 
 
-def _placed(subject: Subject, problem: Problem, severity: Severity) -> Finding:
-    message, offset, fragment = problem.message, problem.offset, ""
-    if offset is not None and problem.code not in inclusion.CODES:
-        offset, fragment = subject.inclusion.origin(problem.where, offset)
-    if fragment:
-        message += f" (in the fragment {fragment})"
-    if problem.place:
-        line, column = problem.place
-    elif subject.kind == "fragment":
-        line, column = formats.position(fragments.text_of(subject.data)[:offset])
+def _worth_reading(
+    problems: Iterable[tuple[Problem, Severity]],
+) -> Iterator[tuple[Problem, Severity]]:
+    """The first hundred errors and the first hundred of the rest. The last says if there are more."""
+    kept: dict[bool, list[tuple[Problem, Severity]]] = {True: [], False: []}
+    more = {True: 0, False: 0}
+    for problem, severity in problems:
+        is_error = severity == "error"
+        if len(kept[is_error]) < MAX_FINDINGS:
+            kept[is_error].append((problem, severity))
+        else:
+            more[is_error] += 1
+    for is_error, count in more.items():
+        if count:
+            last, severity = kept[is_error][-1]
+            message = f"{last.message}; and {count:,} more {'errors' if is_error else 'warnings'}"
+            kept[is_error][-1] = last._replace(message=message), severity
+    yield from kept[True]
+    yield from kept[False]
+
+
+def _placed(subject: Subject, problems: Sequence[tuple[Problem, Severity]]) -> list[Finding]:
+    """The findings of a document, with line and column. The file is read once more, for all of them."""
+    said: list[tuple[str, int | None]] = []
+    for problem, _ in problems:
+        message, offset = problem.message, problem.offset
+        if offset is not None and problem.code not in inclusion.CODES:
+            offset, fragment = subject.inclusion.origin(problem.where, offset)
+            message += f" (in the fragment {fragment})" if fragment else ""
+        said.append((message, offset))
+    if subject.kind == "fragment":
+        text = fragments.text_of(subject.data)
+        places = [formats.position(text[:offset]) for _, offset in said]
     else:
-        line, column = formats.locate(subject.data, problem.where, offset=offset)
-    return Finding(problem.code, severity, message, problem.hint, subject.path, line, column)
+        spots = [(problem.where, at) for (problem, _), (_, at) in zip(problems, said, strict=True)]
+        needed = any(problem.place is None for problem, _ in problems)
+        places = formats.locate_all(subject.data, spots) if needed else [(0, 0)] * len(spots)
+    return [
+        Finding(problem.code, severity, message, problem.hint, subject.path,
+                *(problem.place or place))
+        for (problem, severity), (message, _), place in zip(problems, said, places, strict=True)
+    ]  # fmt: skip
 
 
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from gitprompt.checks.subject import Problem, Subject
 from gitprompt.core.messages import texts
 from gitprompt.core.model import Severity
+from gitprompt.core.template import Budget
 from gitprompt.core.variables import render
 from gitprompt.errors import GitpromptError
 
@@ -18,17 +19,20 @@ NEEDS_SHAPE = True
 
 def find(subject: Subject) -> Iterator[Problem]:
     tests = subject.document.get("tests") if subject.kind == "prompt" else None
+    budget = Budget()  # for all of them: a thousand tests of a large prompt are no small matter
     for index, test in enumerate(tests if isinstance(tests, list) else ()):
         if isinstance(test, Mapping):
-            yield from _failures(subject.document, test, index)
+            yield from _failures(subject.document, test, index, budget)
 
 
 def _failures(
-    document: Mapping[str, Any], test: Mapping[str, Any], index: int
+    document: Mapping[str, Any], test: Mapping[str, Any], index: int, budget: Budget
 ) -> Iterator[Problem]:
     title = f"test {test.get('name') or index + 1}"
     try:
-        messages = render(document, _mapping(test, "variables"), _mapping(test, "placeholders"))
+        messages = render(
+            document, _mapping(test, "variables"), _mapping(test, "placeholders"), budget=budget
+        )
     except GitpromptError as error:
         yield Problem(
             "test", f"{title}: {error.message}", "Give the test what it needs.", ("tests", index)

@@ -4,20 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from gitprompt.checks.subject import Problem, Subject
 from gitprompt.core.document import KEYS
 from gitprompt.core.model import Severity
+from gitprompt.core.names import nearest
 
 CODES: dict[str, Severity] = {"misspelt-key": "warning"}
 NEEDS_SHAPE = False
+_MOST = 100  # keys that are looked at: nobody has as many of their own
 _CLOSE = 0.8  # several slips in a long key
 
 
 def find(subject: Subject) -> Iterator[Problem]:
     if subject.kind != "prompt" or type(subject.document) is not dict:
         return
-    for key in subject.document.keys() - KEYS:
+    for key in islice(subject.document.keys() - KEYS, _MOST):
         if type(key) is str and not key.startswith("x-"):
             meant = _meant(key[:64])
             if meant is not None and meant not in subject.document:
@@ -37,9 +40,7 @@ def _meant(key: str) -> str | None:
     for other in sorted(KEYS):
         if _is_one_slip(folded, other):
             return other
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(folded, KEYS, n=1, cutoff=_CLOSE)), None)
+    return nearest(folded, KEYS, cutoff=_CLOSE)
 
 
 def _is_one_slip(written: str, meant: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from gitprompt.checks.subject import Problem, Subject
 from gitprompt.core.messages import Where, is_placeholder, templates
 from gitprompt.core.model import Severity
+from gitprompt.core.names import nearest
 from gitprompt.core.template import TemplateError, compile_template, mentioned
 from gitprompt.core.variables import declared, has_type, is_variable_name, used
 
@@ -19,6 +20,7 @@ CODES: dict[str, Severity] = {
     "variable-default": "error",
 }
 NEEDS_SHAPE = True
+_HINTS = 5  # names for which a similar one is looked for
 
 
 def find(subject: Subject) -> Iterator[Problem]:
@@ -26,14 +28,17 @@ def find(subject: Subject) -> Iterator[Problem]:
         return
     names = declared(subject.document)
     used_names: set[str] = set()
+    resembling = 0
     for name, where, offset in used(subject.document):
         if not is_variable_name(name):
             yield _misnamed(name, where, offset)
         if names is not None and name not in names and name not in used_names:
+            resembling += 1
+            meant = _resembling(name, names) if resembling <= _HINTS else ""
             yield Problem(
                 "undeclared-variable",
                 f"'{name}' is used but not declared in 'variables'",
-                f"Declare it: variables: {{{name}: {{type: string}}}}{_resembling(name, names)}.",
+                f"Declare it: variables: {{{name}: {{type: string}}}}{meant}.",
                 where,
                 offset,
             )
@@ -89,7 +94,5 @@ def _in_items(subject: Subject) -> set[str]:
 
 
 def _resembling(name: str, names: Mapping[str, Any]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, names, n=1)
-    return f", or did you mean '{close[0]}'?" if close else ""
+    close = nearest(name, names)
+    return f", or did you mean '{close}'?" if close else ""

@@ -12,7 +12,8 @@ from gitprompt.core.model import Severity
 
 CODES: dict[str, Severity] = {"whitespace": "warning"}
 NEEDS_SHAPE = True
-_TRAILING = re.compile(r"[ \t]+(?=\n|\Z)|\t|\r")
+# A run is tried once, from its beginning, and not from each of its characters.
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+(?=\n|\Z)|\t|\r")
 
 
 def find(subject: Subject) -> Iterator[Problem]:

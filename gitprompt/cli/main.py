@@ -11,6 +11,7 @@ import click
 
 from gitprompt import __version__
 from gitprompt.cli.output import Group
+from gitprompt.core.names import nearest
 
 # command → module:function, in the order in which a newcomer meets them
 COMMANDS: Mapping[str, str] = {
@@ -76,10 +77,8 @@ class LazyGroup(Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
+            close = nearest(args[0], COMMANDS)
+            hint = f" Did you mean '{close}'?" if close else ""
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 

@@ -16,8 +16,7 @@ patch  wording, description, tags, metadata, tests and deprecation
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gitprompt.core.messages import is_placeholder, role_of
@@ -33,7 +32,7 @@ _WORDING = frozenset({"description", "tags", "metadata", "deprecated", "tests"})
 _STRUCTURE = frozenset({"name", "version", "messages", "variables"})
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 _CONTEXT = 3  # lines around a change
-_MAX_TOKENS = 2_000  # per side; SequenceMatcher is quadratic
+_MAX_TOKENS = 5_000  # per side: the time grows with the square, in steps of 64
 
 
 class Change(NamedTuple):
@@ -66,8 +65,8 @@ def segments(before: str, after: str) -> list[Segment]:
     if max(len(old), len(new)) > _MAX_TOKENS:
         return [("delete", before), ("insert", after)]
     result: list[Segment] = []
-    for op, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if op == "equal":
+    for i1, i2, j1, j2, is_equal in _blocks(old, new):
+        if is_equal:
             result.append(("equal", "".join(old[i1:i2])))
             continue
         if i1 < i2:
@@ -75,6 +74,40 @@ def segments(before: str, after: str) -> list[Segment]:
         if j1 < j2:
             result.append(("insert", "".join(new[j1:j2])))
     return result
+
+
+class _Block(NamedTuple):
+    """old[i1:i2] became new[j1:j2]."""
+
+    i1: int
+    i2: int
+    j1: int
+    j2: int
+    is_equal: bool
+
+    def first(self, count: int) -> _Block:
+        """The first of the lines of an equal block."""
+        length = min(self.i2 - self.i1, count)
+        return self._replace(i2=self.i1 + length, j2=self.j1 + length)
+
+    def last(self, count: int) -> _Block:
+        length = min(self.i2 - self.i1, count)
+        return self._replace(i1=self.i2 - length, j1=self.j2 - length)
+
+
+def _blocks(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[_Block]:
+    """What is equal and what is not, in turn, by the longest common subsequence, as git has it."""
+    from rapidfuzz.distance import Indel
+
+    blocks: list[_Block] = []
+    for op in Indel.opcodes(old, new):
+        spans = op.src_start, op.src_end, op.dest_start, op.dest_end
+        block = _Block(*spans, op.tag == "equal")
+        if blocks and blocks[-1].is_equal == block.is_equal:
+            block = _Block(blocks[-1].i1, block.i2, blocks[-1].j1, block.j2, block.is_equal)
+            blocks.pop()
+        blocks.append(block)
+    return blocks
 
 
 class Hunk(NamedTuple):
@@ -90,21 +123,36 @@ def hunks(before: str, after: str) -> list[Hunk]:
     old, new = before.split("\n"), after.split("\n")
     if max(len(old), len(new)) > _MAX_TOKENS:
         return [Hunk(1, ((before, after),))]
-    groups = SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_CONTEXT)
     return [
         Hunk(
-            group[0][3] + 1,
-            tuple(("\n".join(old[i1:i2]), "\n".join(new[j1:j2])) for _, i1, i2, j1, j2 in group),
+            group[0].j1 + 1,
+            tuple(("\n".join(old[b.i1 : b.i2]), "\n".join(new[b.j1 : b.j2])) for b in group),
         )
-        for group in groups
+        for group in _with_context(_blocks(old, new))
     ]
+
+
+def _with_context(blocks: Sequence[_Block]) -> list[list[_Block]]:
+    """Blocks that differ, with a few lines around them; those that are near each other together."""
+    groups: list[list[_Block]] = []
+    for at, block in enumerate(blocks):
+        if block.is_equal:
+            continue
+        gap = blocks[at - 1] if at else None
+        if groups and gap is not None and gap.i2 - gap.i1 <= 2 * _CONTEXT:
+            groups[-1][-1] = gap
+            groups[-1].append(block)
+        else:
+            groups.append([gap.last(_CONTEXT), block] if gap is not None else [block])
+        if at + 1 < len(blocks):
+            groups[-1].append(blocks[at + 1].first(_CONTEXT))
+    return groups
 
 
 def _messages(before: Document, after: Document) -> Iterator[Change]:
     old, new = before["messages"], after["messages"]
-    matcher = SequenceMatcher(None, [_key(m) for m in old], [_key(m) for m in new], autojunk=False)
-    for op, i1, i2, j1, j2 in matcher.get_opcodes():
-        if op == "equal":
+    for i1, i2, j1, j2, is_equal in _blocks([*map(_key, old)], [*map(_key, new)]):
+        if is_equal:
             continue
         paired = min(i2 - i1, j2 - j1)
         for offset in range(paired):

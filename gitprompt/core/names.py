@@ -8,7 +8,9 @@ A name becomes part of a ref (`refs/tags/prompts/<name>/<version>`), of a path
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 from gitprompt.core.versions import reads_as_version
 from gitprompt.errors import Invalid
@@ -78,6 +80,20 @@ def is_name(name: str) -> bool:
     except Invalid:
         return False
     return True
+
+
+def nearest(word: str, words: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The one of some words that somebody has probably meant, for a hint. It costs a few milliseconds,
+    however many and long they are: long ones are not slips of each other, and the first are enough."""
+    from difflib import get_close_matches
+
+    some = (other for other in words if abs(len(other) - len(word)) <= _SLIP <= _LONG - len(other))
+    close = get_close_matches(word[:_LONG], islice(some, 100), n=1, cutoff=cutoff)
+    return close[0] if close else None
+
+
+_SLIP = 8  # characters more or less: a folder that was left out
+_LONG = 48
 
 
 def fold(name: str) -> str:

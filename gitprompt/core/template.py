@@ -13,15 +13,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from time import monotonic
 from typing import Any, NamedTuple
 
 ENGINE = "mustache-1"
 MAX_DEPTH = 64
-MAX_STEPS = 200_000  # of one render: sections nested in sections multiply
-MAX_OUTPUT = 4_000_000  # characters
+MAX_STEPS = 100_000  # of one document: sections nested in sections multiply
+MAX_OUTPUT = 2_000_000  # bytes of one document
+MAX_SECONDS = 1.0
 
 _STANDALONE = frozenset("#^/!>=")
 _KEY = re.compile(r"[^\s{}\"':,\[\]()]+\Z")
+_MAX_FIELDS = 32  # a.b.c has three: each look-up walks them all
 _END_OF_LINE = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 
 Escape = Callable[[str], str]
@@ -36,6 +39,17 @@ class TemplateError(ValueError):
         self.offset = offset
         self.hint = hint
         self.looks_like_json = braces
+
+
+class Budget:
+    """What the templates of one document may take together, however many there are."""
+
+    __slots__ = ("deadline", "max_output", "room", "steps")
+
+    def __init__(self, max_output: int = MAX_OUTPUT) -> None:
+        self.max_output = self.room = max_output
+        self.steps = MAX_STEPS
+        self.deadline = monotonic() + MAX_SECONDS
 
 
 class Tag(NamedTuple):
@@ -61,10 +75,15 @@ class Template(NamedTuple):
         *,
         partials: Mapping[str, str] | None = None,
         escape: Escape | None = None,
+        budget: Budget | None = None,
     ) -> str:
-        """The text for `context`; a name that is not there is the empty string."""
+        """The text for `context`; a name that is not there is the empty string. Takes what it needs
+        from the budget, and raises TemplateError if that is too little."""
         out: list[str] = []
-        _Renderer(partials or {}, escape, out.append).nodes(self.nodes, [context])
+        renderer = _Renderer(partials or {}, escape, out.append, budget or Budget())
+        renderer.nodes(self.nodes, [context])
+        if budget is not None:
+            budget.room, budget.steps = renderer.room, renderer.steps
         return "".join(out)
 
     @property
@@ -74,15 +93,26 @@ class Template(NamedTuple):
         return (tag for tag in _walk(self.nodes) if tag.kind == ">")
 
 
-@lru_cache(maxsize=2048)
 def compile_template(text: str) -> Template:
-    """Compile `text` or raise TemplateError. The last 2048 are kept."""
+    """Compile `text` or raise TemplateError. The last ones are kept: many short ones, and a few that
+    are long, so that they are no more than some megabytes together."""
+    return _compile(text) if len(text) <= _SHORT else _compile_long(text)
+
+
+_SHORT = 4_000  # characters
+
+
+@lru_cache(maxsize=2048)
+def _compile(text: str) -> Template:
     if "{{" not in text:
         return Template((text,) if text else (), ())
     flat = _flat(text)
     if flat is not None:
         return flat
     return Template(_Parser(text).parse())
+
+
+_compile_long = lru_cache(maxsize=64)(_compile.__wrapped__)
 
 
 def _flat(text: str) -> Template | None:
@@ -112,23 +142,24 @@ _SIMPLE = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
 
 
 class _Parser:
-    """One pass from left to right; `stack` has the sections that are still open."""
+    """One pass from left to right; `after` is where the last tag has ended, `stack` has the sections that
+    are still open."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.open, self.close = "{{", "}}"
+        self.after = 0
         self.stack: list[tuple[Tag, list[Tag | str]]] = []
         self.nodes: list[Tag | str] = []
 
     def parse(self) -> tuple[Tag | str, ...]:
-        position = 0
-        while (start := self.text.find(self.open, position)) >= 0:
+        while (start := self.text.find(self.open, self.after)) >= 0:
             kind, key, end = self._tag(start)
             line_start, line_end = self._standalone(kind, start, end)
-            self._literal(position, line_start)
+            self._literal(self.after, line_start)
             self._add(kind, key, start, indent=self.text[line_start:start])
-            position = line_end
-        self._literal(position, len(self.text))
+            self.after = line_end
+        self._literal(self.after, len(self.text))
         if self.stack:
             tag = self.stack[-1][0]
             raise TemplateError(
@@ -164,11 +195,16 @@ class _Parser:
         """Where the literal text before the tag stops, and where the text after it goes on."""
         if kind not in _STANDALONE or not kind:
             return start, end
-        line_start = self.text.rfind("\n", 0, start) + 1
-        after = _END_OF_LINE.match(self.text, end)
-        if after is None or self.text[line_start:start].strip(" \t"):
+        # A tag that ended on this line is no white space: nobody looks further back than to it.
+        line_start = self.text.rfind("\n", self.after, start) + 1
+        if not line_start:
+            line_start = self.after
+            if line_start and self.text[line_start - 1] != "\n":
+                return start, end
+        if self.text[line_start:start].strip(" \t"):
             return start, end
-        return line_start, after.end()
+        after = _END_OF_LINE.match(self.text, end)
+        return (line_start, after.end()) if after else (start, end)
 
     def _literal(self, start: int, end: int) -> None:
         if start < end:
@@ -182,6 +218,8 @@ class _Parser:
             return
         if not _KEY.match(key):
             raise _key_error(key, offset, self.open, self.close)
+        if key.count(".") > _MAX_FIELDS:
+            raise TemplateError(f"'{key[:_SHOWN]}' has more than {_MAX_FIELDS} fields", offset)
         if kind == "/":
             self._close(key, offset)
         elif kind in ("#", "^"):
@@ -215,6 +253,7 @@ class _Parser:
 
 
 def _key_error(key: str, offset: int, opening: str, closing: str) -> TemplateError:
+    key = key[:_SHOWN]
     braces = _looks_like_json(key)
     if braces:
         hint = (
@@ -236,31 +275,39 @@ def _key_error(key: str, offset: int, opening: str, closing: str) -> TemplateErr
     return TemplateError(what, offset, hint=hint, braces=braces)
 
 
+_SHOWN = 200  # characters of what is no name, in a message
+
+
 def _looks_like_json(text: str) -> bool:
     return text.lstrip()[:1] in {'"', "'", "{", "["} or '":' in text
 
 
 class _Renderer:
     def __init__(
-        self, partials: Mapping[str, str], escape: Escape | None, write: Callable[[str], None]
+        self,
+        partials: Mapping[str, str],
+        escape: Escape | None,
+        write: Callable[[str], None],
+        budget: Budget,
     ) -> None:
         self.partials = partials
         self.escape = escape
         self._write = write
+        self._budget = budget
         self.depth = 0
-        self.steps = MAX_STEPS
-        self.room = MAX_OUTPUT
+        self.steps = budget.steps
+        self.room = budget.room
 
     def write(self, text: str) -> None:
-        self.room -= len(text)
+        self.room -= len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         if self.room < 0:
-            raise TemplateError(f"the text would have more than {MAX_OUTPUT} characters", 0)
+            raise _over(f"has more than {self._budget.max_output:,} bytes")
         self._write(text)
 
     def nodes(self, nodes: Sequence[Tag | str], stack: list[Any]) -> None:
         self.steps -= len(nodes)
         if self.steps < 0:
-            raise TemplateError(f"rendering takes more than {MAX_STEPS} steps", 0)
+            raise _over(f"takes more than {MAX_STEPS:,} steps")
         for node in nodes:
             if isinstance(node, str):
                 self.write(node)
@@ -284,6 +331,8 @@ class _Renderer:
             return
         for item in value if isinstance(value, list | tuple) else (value,):
             self.steps -= 1
+            if monotonic() > self._budget.deadline:
+                raise _over(f"takes more than {MAX_SECONDS:g} s")
             stack.append(item)
             self.nodes(tag.children, stack)
             stack.pop()
@@ -297,6 +346,14 @@ class _Renderer:
             raise TemplateError(f"partial '{tag.key}' includes itself without end", tag.offset)
         self.nodes(compile_template(text).nodes, stack)
         self.depth -= 1
+
+
+def _over(what: str) -> TemplateError:
+    return TemplateError(
+        f"the rendered document {what}, the most there may be",
+        0,
+        hint="Give shorter values, or nest fewer sections.",
+    )
 
 
 def _look_up(key: str, stack: list[Any]) -> Any:

@@ -16,7 +16,13 @@ from typing import Any
 from gitprompt.core.document import pointer
 from gitprompt.core.messages import Where, filled, templates
 from gitprompt.core.model import Document
-from gitprompt.core.template import TemplateError, compile_template, free_names, structured_names
+from gitprompt.core.template import (
+    Budget,
+    TemplateError,
+    compile_template,
+    free_names,
+    structured_names,
+)
 from gitprompt.errors import BadRequest, Invalid
 
 _SCALARS = ("string", "number", "boolean")
@@ -197,15 +203,21 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def render(
-    document: Document, given: Mapping[str, Any], placeholders: Mapping[str, Any] | None = None
+    document: Document,
+    given: Mapping[str, Any],
+    placeholders: Mapping[str, Any] | None = None,
+    *,
+    budget: Budget | None = None,
 ) -> list[dict[str, Any]]:
     """The messages of a document with `given` filled in; assistant and tool messages stay verbatim.
-    `placeholders` has lists of messages by name. Raises BadRequest and Invalid."""
+    `placeholders` has lists of messages by name. Raises BadRequest and Invalid, that also for a
+    document that is over its budget."""
     values = bind(document, given)
+    budget = budget or Budget()
 
     def fill(where: Where, text: str) -> str:
         try:
-            return compile_template(text).render(values)
+            return compile_template(text).render(values, budget=budget)
         except TemplateError as error:
             place = pointer(where[:2] if len(where) == 3 else where)
             raise Invalid(f"{place}: {error.message}", hint=error.hint) from None

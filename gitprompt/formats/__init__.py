@@ -8,6 +8,7 @@ of libyaml is walked here, never its composer, which recurses in C and dies of 3
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gitprompt.formats.json_text import compact, may_repeat_a_key, read_json
@@ -60,10 +61,16 @@ def is_json(data: bytes) -> bool:
 
 
 def locate(data: bytes, path: Path, *, offset: int | None = None) -> tuple[int, int]:
-    """Line and column of the value at `path`; see `places.locate`, imported when it is needed."""
+    """Line and column of the value at `path`; see `locate_all`."""
+    return locate_all(data, [(path, offset)])[0]
+
+
+def locate_all(data: bytes, spots: Sequence[tuple[Path, int | None]]) -> list[tuple[int, int]]:
+    """Line and column of values and of characters in them; see `places.locate_all`, imported when it
+    is needed."""
     from gitprompt.formats import places
 
-    return places.locate(data, path, offset=offset)
+    return places.locate_all(data, spots)
 
 
 def replace_scalar(data: bytes, path: Path, value: str) -> bytes:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.formats.text import FormatError, Path, decode, position
@@ -23,20 +24,24 @@ class Place(NamedTuple):
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
-def locate(data: bytes, path: Path, *, offset: int | None = None) -> tuple[int, int]:
-    """Line and column of the value at `path`, or of its nearest parent that exists.
+def locate_all(data: bytes, spots: Sequence[tuple[Path, int | None]]) -> list[tuple[int, int]]:
+    """Line and column of the value at each path, or of its nearest parent that exists. With it goes a
+    number of characters into a string value, or None.
 
-    `offset` counts characters into a string value. A missing document is (0, 0). The file is
-    parsed once more: places are only asked for when there is something to report.
+    A missing document is (0, 0). The file is parsed once more: places are only asked for when there
+    is something to report.
     """
     try:
         text = decode(data)
-        place, depth = find(_PAIR.sub(r"\\u0041\\u0041", text), path)
+        places = find(_PAIR.sub(r"\\u0041\\u0041", text), [path for path, _ in spots])
     except FormatError:
-        return 0, 0
-    if depth < len(path) or offset is None:
-        return place.line, place.column
-    return _inside(text, place, offset)
+        return [(0, 0)] * len(spots)
+    return [
+        (place.line, place.column)
+        if depth < len(path) or offset is None
+        else _inside(text, place, offset)
+        for (place, depth), (path, offset) in zip(places, spots, strict=True)
+    ]
 
 
 def replace_scalar(data: bytes, path: Path, value: str) -> bytes:
@@ -45,7 +50,7 @@ def replace_scalar(data: bytes, path: Path, value: str) -> bytes:
     Raises FormatError if there is no such scalar.
     """
     text = data.decode("utf-8-sig")
-    place, depth = find(text, path)
+    ((place, depth),) = find(text, [path])
     match = _SCALAR.match(text, place.at)
     if depth < len(path) or match is None:
         raise FormatError(f"there is no {'.'.join(map(str, path))} to rewrite")
@@ -57,13 +62,43 @@ def replace_scalar(data: bytes, path: Path, value: str) -> bytes:
 _SCALAR = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|[^\s,}#\]]+")
 
 
-def find(text: str, path: Path) -> tuple[Place, int]:
-    """The place of the deepest prefix of `path` that exists, and that prefix's length.
+class _Node:
+    """A part of the paths that are looked for: what is below it, by key, and where it is."""
+
+    __slots__ = ("below", "place")
+
+    def __init__(self) -> None:
+        self.below: dict[str | int, _Node] = {}
+        self.place: Place | None = None
+
+
+def find(text: str, paths: Sequence[Path]) -> list[tuple[Place, int]]:
+    """For each path the place of its deepest prefix that exists, and that prefix's length, in one
+    pass over the text.
 
     For a key of a mapping it is the place of its value, or of the key if the value is empty.
     """
-    best, best_depth = Place(1, 1, 0, ""), 0
-    stack: list[list[Any]] = []  # [is mapping, pending key or next index, depth that matches]
+    top = _Node()
+    for path in paths:
+        node = top
+        for key in path:
+            node = node.below.setdefault(key, _Node())
+    _walk(text, top)
+    return [_deepest(top, path) for path in paths]
+
+
+def _deepest(node: _Node, path: Path) -> tuple[Place, int]:
+    best, depth = node.place or Place(1, 1, 0, ""), 0
+    for at, key in enumerate(path, start=1):
+        node = node.below[key]
+        if node.place is not None:
+            best, depth = node.place, at
+    return best, depth
+
+
+def _walk(text: str, top: _Node) -> None:
+    """Note where each node is. Of a key that is there twice the first counts."""
+    stack: list[list[Any]] = []  # [is mapping, pending key or next index, node]
     for event in events(text):
         kind = type(event).__name__
         if kind in ("MappingEndEvent", "SequenceEndEvent"):
@@ -71,26 +106,21 @@ def find(text: str, path: Path) -> tuple[Place, int]:
             continue
         if kind not in ("ScalarEvent", "AliasEvent", "MappingStartEvent", "SequenceStartEvent"):
             continue
-        matched: int | None = 0
+        node: _Node | None = top
         if stack:
-            top = stack[-1]
-            if top[0] and top[1] is None:
-                top[1] = getattr(event, "value", "")
+            parent = stack[-1]
+            if parent[0] and parent[1] is None:
+                parent[1] = getattr(event, "value", "")
                 continue
-            matches = top[2] is not None and top[2] < len(path) and path[top[2]] == top[1]
-            matched = top[2] + 1 if matches else None
-            top[1] = None if top[0] else top[1] + 1
-        if matched is not None and matched >= best_depth:
+            node = parent[2].below.get(parent[1]) if parent[2] is not None else None
+            parent[1] = None if parent[0] else parent[1] + 1
+        if node is not None and node.place is None:
             mark = event.start_mark
             style = getattr(event, "style", "") or ""
-            best = Place(mark.line + 1, mark.column + 1, mark.index, style)
-            best_depth = matched
-            if matched == len(path):
-                return best, best_depth
+            node.place = Place(mark.line + 1, mark.column + 1, mark.index, style)
         if kind in ("MappingStartEvent", "SequenceStartEvent"):
             is_mapping = kind == "MappingStartEvent"
-            stack.append([is_mapping, None if is_mapping else 0, matched])
-    return best, best_depth
+            stack.append([is_mapping, None if is_mapping else 0, node])
 
 
 _LINE_END = re.compile(r"\r\n|[\n\r]")
@@ -99,13 +129,17 @@ _LINE_END = re.compile(r"\r\n|[\n\r]")
 def _inside(text: str, place: Place, offset: int) -> tuple[int, int]:
     """Line and column of a character of a scalar; folded text is placed at its beginning."""
     if place.style == "|":
-        body = _LINE_END.split(text[text.find("\n", place.at) + 1 :])
-        first = next((line for line in body if line.strip()), "")
-        indent = len(first) - len(first.lstrip(" "))
+        indent: int | None = None
         rest, line = offset, 0
-        while line < len(body) and rest > max(len(body[line]) - indent, 0):
-            rest -= max(len(body[line]) - indent, 0) + 1
+        for content in _lines(text, text.find("\n", place.at) + 1):
+            if indent is None and content.strip():
+                indent = len(content) - len(content.lstrip(" "))
+            width = max(len(content) - (indent or 0), 0)
+            if rest <= width:
+                break
+            rest -= width + 1
             line += 1
+        indent = indent or 0
         return place.line + 1 + line, indent + rest + 1
     if place.style == ">":
         return place.line, place.column
@@ -114,6 +148,14 @@ def _inside(text: str, place: Place, offset: int) -> tuple[int, int]:
     else:
         index = place.at + len(place.style) + offset
     return position(text[:index])
+
+
+def _lines(text: str, start: int) -> Iterator[str]:
+    """The lines from a place on, one by one: what is asked for is mostly among the first."""
+    for match in _LINE_END.finditer(text, start):
+        yield text[start : match.start()]
+        start = match.end()
+    yield text[start:]
 
 
 def _skip_escaped(text: str, index: int, count: int) -> int:

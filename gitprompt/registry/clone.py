@@ -24,7 +24,7 @@ from gitprompt.core.document import (
     stem,
 )
 from gitprompt.core.labels import label_ref, split_label_ref
-from gitprompt.core.names import check_name
+from gitprompt.core.names import check_name, nearest
 from gitprompt.core.publication import LabelHistory, Rejection, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import (
@@ -313,10 +313,8 @@ class Clone:
                 f"{selector.name} is not published yet",
                 hint=f"Read the work tree with {selector.name}@. or run: gitprompt publish {selector.name}",
             )
-        from difflib import get_close_matches
-
-        close = get_close_matches(selector.name, self.names(), n=1)
-        hint = f"Did you mean {close[0]}?" if close else "`gitprompt list` shows what there is."
+        close = nearest(selector.name, self.names())
+        hint = f"Did you mean {close}?" if close else "`gitprompt list` shows what there is."
         return NotFound(f"Prompt {selector.name} not found", hint=hint)
 
     def _working_copy(self, selector: Selector) -> Resolved:

@@ -159,7 +159,7 @@ def sidecar(
                     clock=clock,
                     ingest=Ingest(database, clock),
                     suites=suites,
-                    catalog=Catalog(reader),
+                    catalog=Catalog(reader, max_render_bytes=settings.max_render_bytes),
                     publishing=Publishing(
                         transactions=Transactions(
                             workspaces=workspaces, database=database, driver=driver, kept=kept

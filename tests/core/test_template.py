@@ -112,8 +112,8 @@ TEMPLATE = st.recursive(TEXT, _block, max_leaves=12)
 @given(TEMPLATE, st.dictionaries(KEY, VALUE))
 def test_the_outcome_is_that_of_pystache(text: str, context: dict[str, Any]) -> None:
     # pystache writes a list as Python does, and a tag next to a brace its own way.
-    # It keeps blanks after a standalone tag at the end of the text, which are no line of their own.
-    if "{{{" in text or "}}}" in text or re.search(r"\}\}[ \t]+\Z", text):
+    # It keeps blanks after a standalone tag, which are no line of their own.
+    if "{{{" in text or "}}}" in text or re.search(r"\}\}[ \t]+(\n|\Z)", text):
         return
     scalars = {k: v for k, v in context.items() if not isinstance(v, list)}
     renderer = pystache.Renderer(escape=lambda u: u)
@@ -141,5 +141,5 @@ def test_sections_that_multiply_are_stopped() -> None:
     nested = "{{#a}}" * 30 + "x" + "{{/a}}" * 30
     with pytest.raises(TemplateError, match="steps"):
         compile_template(nested).render({"a": [1, 1]})
-    with pytest.raises(TemplateError, match="characters"):
+    with pytest.raises(TemplateError, match="more than 2,000,000 bytes"):
         compile_template("{{#a}}{{b}}{{/a}}").render({"a": [1] * 1000, "b": "x" * 10_000})

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from gitprompt.core.names import nearest
 from gitprompt.errors import BadRequest, GitpromptError, MethodNotAllowed, UnsupportedMediaType
 from gitprompt.server.http.bodies import is_json, read_json, unpacked
 from gitprompt.server.http.endpoints import Call, Endpoint, Handler, Reader, actor_of, respond
@@ -131,13 +132,11 @@ def _check_names(call: Call, names: frozenset[str]) -> None:
     if call.variables and "variables" not in names:
         unknown += [f"variables[{name}]" for name in call.variables]
     if unknown:
-        from difflib import get_close_matches
-
-        close = get_close_matches(unknown[0][:64], names, n=1)
+        close = nearest(unknown[0], names)
         known = f"It has: {', '.join(sorted(names))}." if names else "It has none."
         raise BadRequest(
             f"There is no query parameter {', '.join(unknown)[:200]} here",
-            hint=f"Did you mean {close[0]}?" if close else known,
+            hint=f"Did you mean {close}?" if close else known,
         )
 
 
