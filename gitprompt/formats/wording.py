@@ -8,9 +8,10 @@ the value's own type are looked into, and one fault at a time. jsonschema takes 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitprompt.core.document import pointer
@@ -31,10 +32,11 @@ class Fault(NamedTuple):
 
 
 def faults(schema: Mapping[str, Any], value: Any, *, limit: int) -> list[Fault]:
-    """The first faults of a value, which is not valid."""
+    """The first faults of a value, which is not valid: those that are found in a fraction of a second."""
     found: list[Fault] = []
     mistyped: set[tuple[str | int, ...]] = set()
-    for failure in islice(_validator(schema).iter_errors(value), limit):
+    patience = _Patience(found)
+    for failure in islice(_validator(schema, patience).iter_errors(value), limit):
         where = tuple(failure.absolute_path)
         if failure.validator in ("type", "anyOf"):
             if where in mistyped:
@@ -43,19 +45,43 @@ def faults(schema: Mapping[str, Any], value: Any, *, limit: int) -> list[Fault]:
         if failure.validator in ("additionalProperties", "propertyNames"):
             where = (*where, *_first_unknown(failure))
         found.append(Fault(*_sentence(failure, where), where))
-    return found
+    return found or [_FAR_AWAY]
 
 
-def _validator(schema: Mapping[str, Any]) -> Any:
+_FAR_AWAY = Fault("the document is not valid, far from its beginning", "Validate it in parts.", ())
+
+
+class _Patience:
+    """Ends the search for faults: soon after the first was found, else after half a second."""
+
+    def __init__(self, found: Sequence[Fault]) -> None:
+        self._found = found
+        self._begin = monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        return monotonic() - self._begin > (0.05 if self._found else 0.5)
+
+
+def _validator(schema: Mapping[str, Any], patience: _Patience) -> Any:
     import jsonschema
 
-    if str(schema.get("$schema", "")).startswith("http://json-schema.org/draft-07/"):
-        return jsonschema.Draft7Validator(schema)
-    definitions = schema.get("$defs", {})
-    kind = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-        jsonschema.Draft202012Validator, {"anyOf": partial(_any_of, definitions)}
-    )
-    return kind(schema)
+    kind: Any = jsonschema.Draft7Validator
+    rules: dict[str, Any] = {"items": partial(_items, patience)}
+    if not str(schema.get("$schema", "")).startswith("http://json-schema.org/draft-07/"):
+        kind = jsonschema.Draft202012Validator
+        rules["anyOf"] = partial(_any_of, schema.get("$defs", {}))
+    return jsonschema.validators.extend(kind, rules)(schema)  # type: ignore[no-untyped-call]
+
+
+def _items(
+    patience: _Patience, validator: Any, items: Any, value: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    """As JSON Schema has it, but for tuples, which no schema of ours uses."""
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        if patience.is_over:
+            return
+        yield from validator.descend(item, items, path=index)
 
 
 def _any_of(
