@@ -68,6 +68,23 @@ class ServerSettings:
         "Seconds between looks at the refs; a poke does not wait for it.",
     )
     max_push_bytes: int = _setting(1_000_000_000, "GITPROMPT_MAX_PUSH_BYTES", "Largest push.")
+    max_push_refs: int = _setting(50_000, "GITPROMPT_MAX_PUSH_REFS", "Most refs of a push.")
+    max_push_files: int = _setting(
+        100_000,
+        "GITPROMPT_MAX_PUSH_FILES",
+        "Most files below prompts/ and evals/ that a push may change.",
+    )
+    max_push_documents: int = _setting(
+        256_000_000, "GITPROMPT_MAX_PUSH_DOCUMENTS", "Most bytes of the documents of a push."
+    )
+    max_push_seconds: float = _setting(
+        60.0, "GITPROMPT_MAX_PUSH_SECONDS", "Seconds that judging a push may take."
+    )
+    git_memory: int = _setting(
+        2_000_000_000,
+        "GITPROMPT_GIT_MEMORY",
+        "Address space of a process that handles a push or fetch.",
+    )
     max_body_bytes: int = _setting(
         10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest body of any other request."
     )
@@ -207,9 +224,14 @@ def server_settings(
     refuse_postgres(settings.database_url)
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
-    for name in ("rate_limit", "keep_days", "max_body_bytes", "max_push_bytes", "max_render_bytes"):
+    for name in ("rate_limit", "keep_days", "max_body_bytes", "max_push_bytes", "max_render_bytes",
+                 "max_push_refs", "max_push_files", "max_push_documents"):  # fmt: skip
         if not 0 <= getattr(settings, name) < 1 << 62:
             raise UsageError(f"{name.replace('_', ' ')} must be 0 or more")
+    if not 1 <= settings.max_push_seconds <= 3_600:
+        raise UsageError("max push seconds must be between 1 and 3600")
+    if not 256_000_000 <= settings.git_memory < 1 << 62:
+        raise UsageError("git memory must be 256000000 or more")
     if not 0.01 <= settings.poll_seconds <= 86_400:
         raise UsageError("poll seconds must be between 0.01 and 86400")
     return settings

@@ -8,10 +8,13 @@ what every write gets (`transaction`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from gitprompt import hosting, log
 from gitprompt.clock import Clock
+from gitprompt.core.names import is_name
+from gitprompt.core.versions import TAG_PREFIX, is_version, split_tag_ref
 from gitprompt.drivers import Driver
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
@@ -22,6 +25,30 @@ from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.tables.audit import Actor
 from gitprompt.workspaces import Workspaces
+
+
+class Case(Protocol):
+    """A push that is judged where it can be killed; see `server.git.judges`."""
+
+    def judge(
+        self,
+        repository: Repository,
+        updates: Sequence[RefUpdate],
+        *,
+        scopes: frozenset[str],
+        pins: Mapping[str, str],
+    ) -> list[str]: ...
+
+    def give_up(self) -> None: ...
+
+
+class Judges(Protocol):
+    """Who judges pushes."""
+
+    def case(self, workspace: str) -> Case: ...
+
+    def warm(self) -> None:
+        """Have a judge ready: somebody is about to push."""
 
 
 class Pushes:
@@ -35,7 +62,9 @@ class Pushes:
         database: Database,
         driver: Driver,
         clock: Clock,
+        judges: Judges,
     ) -> None:
+        self.judges = judges
         self.workspaces = workspaces
         self.index = index
         self.database = database
@@ -43,16 +72,26 @@ class Pushes:
         self.clock = clock
         self.with_head: set[str] = set()
 
-    def begin(self, source: Source, actor: Actor, scopes: frozenset[str]) -> Push:
-        return Push(self, source, actor, scopes)
+    def begin(
+        self, source: Source, actor: Actor, scopes: frozenset[str], *, may_still: Callable[[], bool]
+    ) -> Push:
+        """`may_still` says whether the key that pushes is still one that may."""
+        return Push(self, source, actor, scopes, may_still)
 
 
 class Push:
     """One push, from the question of its pre-receive hook to its answer."""
 
     def __init__(
-        self, pushes: Pushes, source: Source, actor: Actor, scopes: frozenset[str]
+        self,
+        pushes: Pushes,
+        source: Source,
+        actor: Actor,
+        scopes: frozenset[str],
+        may_still: Callable[[], bool],
     ) -> None:
+        self._case = pushes.judges.case(source.workspace)
+        self._may_still = may_still
         self._all = pushes
         self._source = source
         self._scopes = scopes
@@ -69,18 +108,31 @@ class Push:
         if any(update.new == ZERO and update.ref.startswith("refs/heads/") for update in updates):
             default = self._source.repository.refs().head[0]
             self._successor = push_rules.successor(quarantined, default, updates)
-        refusals = push_rules.judge(
-            quarantined, updates, scopes=self._scopes, pinned=self._pinned_tag
+        refusal = self._case.judge(
+            quarantined, updates, scopes=self._scopes, pins=self._pins(updates)
         )
-        if refusals:
-            return push_rules.report(refusals)
+        if refusal:
+            return refusal
+        if not self._may_still():
+            return ["gitprompt: the key of this push was revoked meanwhile"]
         self._ledger.begin(updates, self._namespace)
         refwrites.at_origin(self._all.driver, workspace, quarantined, updates)
         return []
 
-    def _pinned_tag(self, name: str, version: str) -> str | None:
-        pin = self._all.database.pin(self._source.workspace, name, version)
-        return pin.version.tag if pin else None
+    def give_up(self) -> None:
+        """Judge it no more: its author is gone, or the server stops."""
+        self._case.give_up()
+
+    def _pins(self, updates: Sequence[RefUpdate]) -> dict[str, str]:
+        """The tag object that each version of the push was first seen with, by ref."""
+        pins: dict[str, str] = {}
+        for update in updates:
+            name, version = split_tag_ref(update.ref)
+            if update.ref.startswith(TAG_PREFIX) and is_name(name) and is_version(version):
+                pin = self._all.database.pin(self._source.workspace, name, version)
+                if pin is not None:
+                    pins[update.ref] = pin.version.tag
+        return pins
 
     async def serve(self) -> None:
         """Sync what git has moved, and settle what was written down. A failure here is not the

@@ -25,10 +25,12 @@ _WINDOW = 400  # requests; at 160 bytes each this is less than a pipe's 64 KiB
 REGULAR = ("100644", "100755", "100664")  # modes of files; the last in old histories
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # every git knows it
 _MAX_BLOB = (1 << 20) + 1  # more of a blob is never looked at
+_MAX_OTHER = 32 << 20  # nor of a tree, which then has half a million entries, a commit or a tag
 
 
 class Object(NamedTuple):
-    """`kind` is commit, tag, tree or blob. Of a blob over 1 MiB only the beginning is here."""
+    """`kind` is commit, tag, tree or blob. Of a blob over 1 MiB, and of
+    anything else over 32, only the beginning is here."""
 
     oid: str
     kind: str
@@ -163,7 +165,8 @@ class ObjectReader:
                 raise EOFError from None
             return None
         if size > _MAX_BLOB:
-            return Object(oid, kind, self._beginning(size, _MAX_BLOB if kind == "blob" else size))
+            kept = _MAX_BLOB if kind == "blob" else min(size, _MAX_OTHER)
+            return Object(oid, kind, self._beginning(size, kept))
         data = self._stdout.read(size + 1)
         if len(data) <= size:
             raise EOFError

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from gitprompt.errors import GitError, SetupError
+from gitprompt.errors import GitError, PayloadTooLarge, SetupError
 
 MINIMUM = (2, 39)
 
@@ -96,6 +96,36 @@ def git(
         require_git()
         raise failure(args, completed.stderr)
     return completed.stdout
+
+
+def git_fields(
+    args: Sequence[str], *, cwd: str, env: Mapping[str, str], most: int, what: str
+) -> list[bytes]:
+    """Like `git`, for an answer of fields that end in NULs. Git is ended, and PayloadTooLarge raised,
+    once there are more than `most`."""
+    parts: list[bytes] = []
+    count = 0
+    with subprocess.Popen(
+        [git_path(), *args],
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while part := process.stdout.read(1 << 16):
+            parts.append(part)
+            count += part.count(b"\0")
+            if count > most:
+                process.kill()
+                raise PayloadTooLarge(f"there are more than {most:,} {what}")
+        said = process.stderr.read()
+    if process.returncode:
+        require_git()
+        raise failure(args, said)
+    return b"".join(parts).split(b"\0")
 
 
 def failure(args: Sequence[str], stderr: bytes) -> GitError:

@@ -10,7 +10,7 @@ from functools import cached_property
 from gitprompt.errors import GitError, SetupError
 from gitprompt.git import peek
 from gitprompt.git.objects import ObjectReader
-from gitprompt.git.process import LOCATION, environment, git
+from gitprompt.git.process import LOCATION, environment, git, git_fields
 from gitprompt.git.refs import Refs, list_refs
 
 
@@ -85,6 +85,11 @@ class Repository:
         """Run git here; see `process.git`."""
         cwd = self.work_tree or self.git_dir
         return git(args, cwd=cwd, env=self._env, stdin=stdin, accept=accept)
+
+    def fields(self, *args: str, most: int, what: str) -> list[bytes]:
+        """What git answers, ended by NULs. Raises PayloadTooLarge once there are more than `most`."""
+        cwd = self.work_tree or self.git_dir
+        return git_fields(args, cwd=cwd, env=self._env, most=most, what=what)
 
     def line(self, *args: str) -> str:
         """The first line of git's answer; empty if it fails with 1 (as `git config` does)."""

@@ -29,7 +29,7 @@ from gitprompt.core.publication import Rejection, Version
 from gitprompt.core.settings import NAMESPACES, Settings
 from gitprompt.core.twins import Spellings, Taken
 from gitprompt.core.versions import TAG_PREFIX, is_version, split_tag_ref, tag_ref
-from gitprompt.errors import Invalid
+from gitprompt.errors import Invalid, PayloadTooLarge
 from gitprompt.formats import fragments
 from gitprompt.gates import Facts
 from gitprompt.git.objects import EMPTY_TREE, ObjectReader
@@ -42,14 +42,28 @@ from gitprompt.registry.versions import (
     TreeFile,
     base_of,
     fragments_at,
+    load_chunks,
     load_versions,
     source_of,
 )
 
 MAX_REPORTED = 50
+_CHUNK = 200  # versions that are loaded at once
 
 # The tag object that a version was first seen with, or None: (name, version) → object.
 Pinned = Callable[[str, str], str | None]
+
+
+class Bounds(NamedTuple):
+    """What a push may ask its judge to look at: refs, files below prompts/ and evals/ that it changes
+    or that include what it changes, and their bytes."""
+
+    refs: int = 50_000
+    files: int = 100_000
+    size: int = 256_000_000
+
+
+USUAL = Bounds()
 
 
 class Refusal(NamedTuple):
@@ -65,16 +79,19 @@ def judge(
     *,
     scopes: frozenset[str] | None = None,
     pinned: Pinned = lambda _name, _version: None,
+    bounds: Bounds = USUAL,
 ) -> list[Refusal]:
-    """The refusals of a push; empty if all of it may go in.
+    """The refusals of a push; empty if all of it may go in. Raises PayloadTooLarge.
 
     `scopes` are those of the pusher's API key; None means a push that did not come over HTTP,
     whose transport has decided already who may write.
     """
+    if len(updates) > bounds.refs:
+        raise PayloadTooLarge(f"this push has more than {bounds.refs:,} refs")
     refs = repository.refs()
     with repository.reader() as reader:
         settings, _ = load_settings(reader, refs.head[1])
-        push = _Push(repository, reader, refs, settings, updates, scopes, pinned)
+        push = _Push(repository, reader, refs, settings, updates, scopes, pinned, bounds)
         return list(push.refusals())
 
 
@@ -134,7 +151,10 @@ class _Push:
         updates: Sequence[RefUpdate],
         scopes: frozenset[str] | None,
         pinned: Pinned,
+        bounds: Bounds,
     ) -> None:
+        self.bounds = bounds
+        self.size = 0
         self.repository = repository
         self.reader = reader
         self.refs = refs
@@ -224,7 +244,7 @@ class _Push:
                 yield Refusal(update.ref, _immutable(update))
                 continue
             fresh.append((update.ref, update.new))
-        loaded = list(load_versions(self.reader, fresh, self.settings.checks))
+        loaded = list(self._loaded(fresh))
         astray = self._astray([item.version for item in loaded if isinstance(item, Loaded)])
         for item in loaded:
             if isinstance(item, Rejection):
@@ -238,6 +258,22 @@ class _Push:
                     self.tags.add(name, version, item.version.tag)
                 else:
                     yield Refusal(item.ref, (objection,))
+
+    def _loaded(self, fresh: Sequence[tuple[str, str]]) -> Iterator[Loaded | Rejection]:
+        """What the tags publish, without the documents: those of a push may be a gigabyte."""
+        for items in load_chunks(self.reader, fresh, self.settings.checks, size=_CHUNK):
+            for item in items:
+                if isinstance(item, Loaded):
+                    self._count(len(item.document))
+                    item = item._replace(document=b"")
+                yield item
+
+    def _count(self, size: int) -> None:
+        self.size += size
+        if self.size > self.bounds.size:
+            raise PayloadTooLarge(
+                f"the documents of this push have more than {self.bounds.size:,} bytes"
+            )
 
     def _astray(self, versions: Sequence[Version]) -> set[Version]:
         """Those that are part of no branch from which versions may be published, with the branches
@@ -348,17 +384,21 @@ class _Push:
                 "protected",
             )
 
-    def _including(self, commit: str) -> Iterator[TreeFile]:
+    def _including(self, commit: str) -> list[TreeFile]:
         """The documents of a commit that include fragments: a change of those is a change of them."""
         files = [
             file
-            for file in files_below(self.reader, commit, PROMPTS)
+            for file in files_below(self.reader, commit, PROMPTS, most=self.bounds.files)
             if place(file.path)[0] == "prompt"
         ]
-        blobs = list(self.reader.contents(file.oid for file in files))
+        blobs = self.reader.contents(file.oid for file in files)
+        including: list[TreeFile] = []
         for file, blob in zip(files, blobs, strict=True):
-            if blob is not None and fragments.are_in_file(blob.data, file.path):
-                yield file
+            if blob is not None:
+                self._count(len(blob.data))
+                if fragments.are_in_file(blob.data, file.path):
+                    including.append(file)
+        return including
 
     def _changed_files(self, update: RefUpdate, root: str) -> Iterator[tuple[str, str, str]]:
         """(path of ours, mode, blob) of what the push adds, changes, or takes off the branch (blob
@@ -367,11 +407,11 @@ class _Push:
         if old == ZERO or base_of(self.reader, old).root != root:
             old = EMPTY_TREE
         # Not `-M`: a renamed document is checked under its new name.
-        answer = self.repository.git(
+        fields = self.repository.fields(
             "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AMTD", old, update.new,
             "--", *(below(root, path) for path in (PROMPTS, SUITES, SETTINGS)),
+            most=2 * self.bounds.files, what="entries in the list of changed files",
         )  # fmt: skip
-        fields = answer.split(b"\0")
         for raw, path in zip(fields[::2], fields[1::2], strict=False):
             columns = raw.decode().split(" ")
             yield inside(root, path.decode("utf-8", "replace")) or "", columns[1], columns[3]
@@ -388,6 +428,7 @@ class _Push:
         blob = self.reader.get(oid)
         if blob is None:
             return (Finding("ref", "error", "its content is missing", path=path),)
+        self._count(len(blob.data))
         _, findings = checks.examine(
             blob.data, path=path, kind=kind, name=name, version=version,
             severities=self.settings.checks, source=source,

@@ -10,12 +10,16 @@ from gitprompt.core.document import SETTINGS, SUITES, stem
 from gitprompt.core.names import fold
 from gitprompt.core.publication import Rejection, Suite
 from gitprompt.core.settings import Settings
+from gitprompt.errors import PayloadTooLarge
 from gitprompt.git.objects import Object, ObjectReader, parse_tree
 from gitprompt.registry.versions import Severities, TreeFile, base_of, rejection
 
 
-def files_below(reader: ObjectReader, commit: str, folder: str) -> Iterator[TreeFile]:
-    """All files below a folder of ours in a commit, as ls-tree -r lists them."""
+def files_below(
+    reader: ObjectReader, commit: str, folder: str, *, most: int = 100_000
+) -> Iterator[TreeFile]:
+    """All files below a folder of ours in a commit, as ls-tree -r lists them. Raises PayloadTooLarge if
+    there are more files and folders than `most`: a few objects may stand for a million."""
     base = base_of(reader, commit).tree
     todo = [(folder, f"{base}:{folder}")]
     while todo:
@@ -24,6 +28,9 @@ def files_below(reader: ObjectReader, commit: str, folder: str) -> Iterator[Tree
         if tree is None or tree.kind != "tree":
             continue
         for mode, name, oid in parse_tree(tree.data):
+            most -= 1
+            if most < 0:
+                raise PayloadTooLarge(f"there are too many files below {folder}/")
             file = TreeFile(f"{path}/{name.decode('utf-8', 'replace')}", mode, oid)
             if file.mode == "40000":
                 todo.append((file.path, file.oid))
@@ -52,7 +59,12 @@ def load_suites(
     """The suites at a commit, or what is `only` one suite but for case. Of two files for one suite
     the first is taken."""
     paths: dict[str, str] = {}
-    for file in sorted(files_below(reader, commit, SUITES)):
+    try:
+        files = sorted(files_below(reader, commit, SUITES))
+    except PayloadTooLarge as error:
+        yield rejection(SUITES, commit, error.message, "Move what is no suite to another folder.")
+        return
+    for file in files:
         name = stem(file.path, SUITES)
         if name is None or (only is not None and fold(name) != fold(only)):
             continue

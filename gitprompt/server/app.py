@@ -42,12 +42,14 @@ from gitprompt.metrics import OTHER
 from gitprompt.publishing import Publishing
 from gitprompt.pushes import Pushes
 from gitprompt.registry import remotes
+from gitprompt.registry.push_rules import Bounds
 from gitprompt.registry.sync import Progress, Sync
 from gitprompt.server.api import hot_path
 from gitprompt.server.api import sync as sync_rows
 from gitprompt.server.api.hot_path import HotPath
 from gitprompt.server.context import Context
 from gitprompt.server.git import smart_http
+from gitprompt.server.git.judges import Judges
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.entrance import KEY_NAME, LOCALLY, Entrance
 from gitprompt.server.http.limits import Limiter
@@ -118,6 +120,13 @@ def sidecar(
         reader = IndexReader(index.path)
         sync = Sync(index, database, clock)
         kept = Kept()
+        judges = Judges(
+            bounds=Bounds(
+                settings.max_push_refs, settings.max_push_files, settings.max_push_documents
+            ),
+            seconds=settings.max_push_seconds,
+            memory=settings.git_memory,
+        )
         try:
             counting.recall(database)
             hosted = Hosting(settings.data)
@@ -176,6 +185,7 @@ def sidecar(
                         database=database,
                         driver=driver,
                         clock=clock,
+                        judges=judges,
                     ),
                     metrics=metrics,
                     tracing=tracing,
@@ -183,6 +193,7 @@ def sidecar(
             )
             authenticator.write_down_use()
         finally:
+            judges.close()
             sync.close()
             kept.close()
             reader.close()

@@ -13,6 +13,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from typing import IO
 
@@ -62,14 +63,16 @@ class HookChannel:
                 os.close(fd)
         self.ask = self.reply = -1
 
-    async def answer(self, repository: Repository, judge: Judge) -> None:
-        """Answer both hooks of a push: what pre-receive asks is judged, in a thread and before git
-        moves a ref; proc-receive gets what was judged."""
-        verdict = await self._next(partial(_verdict, repository=repository, judge=judge))
+    async def answer(
+        self, repository: Repository, judge: Judge, threads: Executor | None = None
+    ) -> None:
+        """Answer both hooks of a push: what pre-receive asks is judged, in one of the threads and before
+        git moves a ref; proc-receive gets what was judged."""
+        verdict = await self._next(partial(_verdict, repository=repository, judge=judge), threads)
         if verdict is not None:
-            await self._next(partial(_consent, updates=verdict))
+            await self._next(partial(_consent, updates=verdict), threads)
 
-    async def _next(self, answer: Answer) -> list[RefUpdate] | None:
+    async def _next(self, answer: Answer, threads: Executor | None) -> list[RefUpdate] | None:
         """Wait for a hook's question without holding a thread, then answer it in one."""
         loop = asyncio.get_running_loop()
         question = asyncio.Event()
@@ -80,7 +83,7 @@ class HookChannel:
             loop.remove_reader(self.ask)
         # Descriptors of its own: a cancelled push closes ours while the thread still works.
         pipes = os.dup(self.ask), os.dup(self.reply)
-        return await asyncio.shield(asyncio.to_thread(_converse, pipes, answer))
+        return await asyncio.shield(loop.run_in_executor(threads, _converse, pipes, answer))
 
 
 def _moved_up(fd: int) -> int:

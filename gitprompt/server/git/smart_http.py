@@ -13,6 +13,8 @@ import asyncio
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
@@ -42,6 +44,7 @@ _PATH = re.compile(
 OTHER = "/git/other"
 _PROTOCOL = re.compile(r"version=[012]\Z")
 _CHUNK = 1 << 16
+_PUSHES = 64  # that are judged, or wait for a judge
 
 Unpack = Callable[[bytes], Iterable[bytes]]
 _SCOPES = {"git-upload-pack": "read", "git-receive-pack": "write"}
@@ -57,6 +60,7 @@ class GitEndpoint:
     def __init__(self, context: Context, entrance: Entrance) -> None:
         self._context = context
         self._entrance = entrance
+        self._threads = ThreadPoolExecutor(_PUSHES, thread_name_prefix="push")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -67,6 +71,10 @@ class GitEndpoint:
         unpack = _unpacker(headers.get(b"content-encoding", ""))
         protocol = headers.get(b"git-protocol", "")
         is_push = service == "git-receive-pack" and not is_advertisement
+        if service == "git-receive-pack" and is_advertisement:
+            asyncio.get_running_loop().run_in_executor(
+                self._threads, self._context.pushes.judges.warm
+            )
         rpc = await Rpc.start(
             source.repository,
             service.removeprefix("git-"),
@@ -79,9 +87,15 @@ class GitEndpoint:
         if is_advertisement and protocol != "version=2":
             line = f"# service={service}\n"
             answer.prefix = f"{len(line) + 4:04x}{line}0000".encode()
-        push = self._context.pushes.begin(source, actor_of(principal, scope), principal.scopes)
-        judging = asyncio.create_task(_judge(rpc, source, push))
+        push = self._context.pushes.begin(
+            source,
+            actor_of(principal, scope),
+            principal.scopes,
+            may_still=partial(self._context.authenticator.is_known, principal),
+        )
+        judging = asyncio.create_task(self._judge(rpc, source, push))
         feeding = asyncio.create_task(self._feed(rpc, receive, unpack))
+        watching = asyncio.create_task(_watch(feeding, receive, push))
         try:
             while chunk := await rpc.stdout.read(_CHUNK):
                 await answer.write(chunk)
@@ -93,9 +107,10 @@ class GitEndpoint:
                 raise BadRequest(f"git could not answer the request (exit {code})")
             await answer.end()
         finally:
-            for task in (feeding, judging):
+            push.give_up()
+            for task in (watching, feeding, judging):
                 task.cancel()
-            await asyncio.gather(feeding, judging, return_exceptions=True)
+            await asyncio.gather(watching, feeding, judging, return_exceptions=True)
             await rpc.close()
 
     def _parse(self, scope: Scope, headers: dict[bytes, str]) -> tuple[str, str, bool]:
@@ -145,6 +160,11 @@ class GitEndpoint:
             own = await asyncio.to_thread(source.repository.hooks_dir)
         return hosting.composed_hooks(f"{self._context.settings.data}/hooks", own)
 
+    async def _judge(self, rpc: Rpc, source: Source, push: Push) -> None:
+        """Answer the hooks, once they ask."""
+        if rpc.channel is not None:
+            await rpc.channel.answer(source.repository, push.judge, self._threads)
+
     async def _feed(self, rpc: Rpc, receive: Receive, unpack: Unpack) -> None:
         """The request's body to git, unpacked if git has compressed it."""
         limit, size = self._context.settings.max_push_bytes, 0
@@ -169,10 +189,13 @@ class GitEndpoint:
             await rpc.close_stdin()
 
 
-async def _judge(rpc: Rpc, source: Source, push: Push) -> None:
-    """Answer the hooks, once they ask."""
-    if rpc.channel is not None:
-        await rpc.channel.answer(source.repository, push.judge)
+async def _watch(feeding: asyncio.Task[None], receive: Receive, push: Push) -> None:
+    """Give a push up whose author is gone before it is judged. One that is judged goes on: its refs may
+    be moving."""
+    await feeding
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    push.give_up()
 
 
 def _unpacker(encoding: str) -> Unpack:

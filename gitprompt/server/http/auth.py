@@ -92,6 +92,19 @@ class Authenticator:
         self.used[record.id] = now
         return Principal(name, record.scope_set, record.id, record.name, is_master)
 
+    def is_known(self, principal: Principal) -> bool:
+        """Whether the key of a request that began a while ago is still good."""
+        if not principal.key_id:
+            return True  # the local token, which is no key
+        records = self._database.keys
+        if records is None:
+            records = self._database.refresh_keys()
+        now = self._clock()
+        return any(
+            record.id == principal.key_id and (record.expires_at is None or record.expires_at > now)
+            for record in records.values()
+        )
+
     def authenticate_locally(self, headers: Headers) -> Principal:
         """Like `authenticate`, for a request over the Unix socket of the data directory, which
         takes its own token and nothing else."""
