@@ -80,6 +80,9 @@ class ServerSettings:
     max_push_seconds: float = _setting(
         60.0, "GITPROMPT_MAX_PUSH_SECONDS", "Seconds that judging a push may take."
     )
+    max_git_seconds: float = _setting(
+        3_600.0, "GITPROMPT_MAX_GIT_SECONDS", "Seconds that a fetch or push may take in all."
+    )
     git_memory: int = _setting(
         2_000_000_000,
         "GITPROMPT_GIT_MEMORY",
@@ -228,6 +231,8 @@ def server_settings(
                  "max_push_refs", "max_push_files", "max_push_documents"):  # fmt: skip
         if not 0 <= getattr(settings, name) < 1 << 62:
             raise UsageError(f"{name.replace('_', ' ')} must be 0 or more")
+    if not 1 <= settings.max_git_seconds <= 86_400:
+        raise UsageError("max git seconds must be between 1 and 86400")
     if not 1 <= settings.max_push_seconds <= 3_600:
         raise UsageError("max push seconds must be between 1 and 3600")
     if not 256_000_000 <= settings.git_memory < 1 << 62:

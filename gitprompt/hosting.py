@@ -69,6 +69,7 @@ class Hosting:
     def __init__(self, data: str) -> None:
         self.root = os.path.join(data, "repos")
         self.hooks = os.path.join(data, "hooks")
+        self._nothing: Repository | None = None
 
     def path(self, workspace: str) -> str:
         return os.path.join(self.root, f"{check_workspace(workspace)}.git")
@@ -91,7 +92,15 @@ class Hosting:
 
     def create(self, workspace: str) -> Repository:
         """The repository of a workspace, made if absent. Idempotent; half-made ones are finished."""
-        path = self.path(workspace)
+        return self._create(self.path(workspace))
+
+    def nothing(self) -> Repository:
+        """A repository that stays empty: what is told of a workspace that nobody has written to."""
+        if self._nothing is None:
+            self._nothing = self._create(os.path.join(os.path.dirname(self.root), "nothing.git"))
+        return self._nothing
+
+    def _create(self, path: str) -> Repository:
         try:
             os.makedirs(self.root, exist_ok=True)
             _check_owner(path)
@@ -179,9 +188,12 @@ def pack_refs(repository: Repository) -> None:
     repository.git("pack-refs", "--all")
 
 
+_PACKING = 3_600.0  # seconds
+
+
 def pack_objects(repository: Repository) -> None:
     """Pack the objects of a repository that we own, if git finds that there are many."""
-    repository.git("gc", "--auto", "--quiet")
+    repository.git("gc", "--auto", "--quiet", seconds=_PACKING)
 
 
 def follow_first_branch(repository: Repository) -> None:

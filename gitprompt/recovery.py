@@ -32,6 +32,7 @@ FORMAT = 1
 UNFINISHED = "restoring"  # a file that is there while a folder is being replaced
 _MANIFEST, _DATABASE, _SALT = "manifest.json", "telemetry.db", "salt.json"
 _MAX_SMALL = 1 << 20  # bytes of a manifest or an encrypted salt
+_BUNDLING = 3_600.0  # seconds for the bundle of one repository
 _PARTS = (
     "telemetry.db", "telemetry.db-wal", "telemetry.db-shm", "index.db", "index.db-wal",
     "index.db-shm", "repos", "hooks", "keys.generation",
@@ -71,7 +72,7 @@ def back_up(data: str, target: str, *, passphrase: str | None, progress: Progres
             heads[workspace] = repository.line("symbolic-ref", "--quiet", "HEAD")
             if repository.git("for-each-ref", "--count=1"):
                 bundle = os.path.join(work, f"{workspace}.bundle")
-                repository.git("bundle", "create", "--quiet", bundle, "--all")
+                repository.git("bundle", "create", "--quiet", bundle, "--all", seconds=_BUNDLING)
                 members.append((bundle, f"repos/{workspace}.bundle"))
         progress("repositories", len(workspaces), len(workspaces))
         if passphrase is not None:

@@ -118,6 +118,11 @@ class Workspaces:
             source = self._sources[workspace] = Source(workspace, repository, owned=True)
         return source
 
+    async def nothing(self, workspace: str) -> Source:
+        """A workspace that is not there yet, as it will be at first."""
+        repository = await asyncio.to_thread(self._hosting.nothing)
+        return Source(workspace, repository, owned=False)
+
     # keeping up
 
     async def reconcile(self, workspace: str) -> Outcome:

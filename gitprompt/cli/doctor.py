@@ -185,6 +185,7 @@ def _origin(hosted: hosting.Hosting, workspace: str) -> Iterator[Diagnosis]:
 def _fsck(hosted: hosting.Hosting, workspace: str) -> None:
     repository = hosted.open(workspace)
     try:
+        repository.patience = None
         repository.git("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
     except GitpromptError as error:
         raise SetupError(

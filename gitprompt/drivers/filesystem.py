@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 
-from gitprompt.errors import Conflict
+from gitprompt.errors import Conflict, SetupError
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
+
+_HEAD = re.compile(rb"(?:ref: refs/[^\0\n]+|[0-9a-f]{40})\n?\Z")
 
 
 class Filesystem:
@@ -28,4 +32,15 @@ class Filesystem:
                 raise Conflict(f"{update.ref} was changed by somebody else meanwhile")
 
     def check(self, workspace: str, repository: Repository) -> None:
-        repository.git("rev-parse", "--git-dir")  # git itself says whether it is one
+        """No process is started for a look at the health: what reads and writes do first must work."""
+        try:
+            with open(f"{repository.git_dir}/HEAD", "rb") as file:
+                head = file.read(100)
+            is_usable = _HEAD.match(head) and os.access(f"{repository.common_dir}/objects", os.W_OK)
+        except OSError as error:
+            raise SetupError(f"{repository.git_dir} cannot be read: {error.strerror}") from error
+        if not is_usable:
+            raise SetupError(
+                f"{repository.git_dir} is damaged: its HEAD names no branch, or nobody may write objects",
+                hint="Restore it from a backup; for HEAD: git symbolic-ref HEAD refs/heads/main",
+            )

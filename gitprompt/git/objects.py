@@ -19,7 +19,7 @@ from itertools import islice
 from typing import IO, NamedTuple, Self
 
 from gitprompt.errors import GitError
-from gitprompt.git.process import git_path, require_git
+from gitprompt.git.process import git_path, not_started, require_git
 
 _WINDOW = 400  # requests; at 160 bytes each this is less than a pipe's 64 KiB
 REGULAR = ("100644", "100755", "100664")  # modes of files; the last in old histories
@@ -55,15 +55,18 @@ class ObjectReader:
         self._start()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [git_path(), "cat-file", "--batch-command", "--buffer"],
-            cwd=self._git_dir,
-            env=self._env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=1 << 17,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [git_path(), "cat-file", "--batch-command", "--buffer"],
+                cwd=self._git_dir,
+                env=self._env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=1 << 17,
+            )
+        except OSError as error:
+            raise not_started(error) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin: IO[bytes] = self._process.stdin

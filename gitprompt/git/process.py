@@ -80,22 +80,36 @@ def git(
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     accept: Sequence[int] = (0,),
+    seconds: float | None = None,
 ) -> bytes:
     """Standard output of `git <args>`. Raises GitError, with what git printed, for an exit code
-    that is not in `accept`. `env` is the whole environment; by default, an inherited one."""
-    completed = subprocess.run(
-        [git_path(), *args],
-        cwd=cwd,
-        env=dict(env) if env is not None else environment(inherit=True),
-        input=stdin or None,
-        stdin=None if stdin else subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    that is not in `accept`, and if git cannot be started or takes longer than `seconds`. `env` is the
+    whole environment; by default, an inherited one."""
+    try:
+        completed = subprocess.run(
+            [git_path(), *args],
+            cwd=cwd,
+            env=dict(env) if env is not None else environment(inherit=True),
+            input=stdin or None,
+            stdin=None if stdin else subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=seconds,
+        )
+    except OSError as error:
+        raise not_started(error) from error
+    except subprocess.TimeoutExpired as error:
+        raise GitError(f"git {_command(args)} did not end within {seconds:g} s") from error
     if completed.returncode not in accept:
         require_git()
         raise failure(args, completed.stderr)
     return completed.stdout
+
+
+def not_started(error: OSError) -> GitError:
+    """The error for a git that is not there any more, or for which there is no room."""
+    where = f": {error.filename}" if error.filename else ""
+    return GitError(f"git cannot be started: {error.strerror}{where}")
 
 
 def git_fields(
@@ -105,14 +119,18 @@ def git_fields(
     once there are more than `most`."""
     parts: list[bytes] = []
     count = 0
-    with subprocess.Popen(
-        [git_path(), *args],
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    try:
+        started = subprocess.Popen(
+            [git_path(), *args],
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        raise not_started(error) from error
+    with started as process:
         assert process.stdout is not None
         assert process.stderr is not None
         while part := process.stdout.read(1 << 16):
@@ -131,9 +149,14 @@ def git_fields(
 def failure(args: Sequence[str], stderr: bytes) -> GitError:
     """The error for a git command that failed, in its own words, without credentials."""
     message = _CREDENTIALS.sub(r"\1", stderr.decode("utf-8", "replace")).strip()
+    return GitError(
+        f"git {_command(args)}: {_reason(message)}", stderr=message, hint=_hint(message)
+    )
+
+
+def _command(args: Sequence[str]) -> str:
     words = [arg for at, arg in enumerate(args) if at == 0 or args[at - 1] != "-c"]
-    command = next((arg for arg in words if not arg.startswith("-")), "")
-    return GitError(f"git {command}: {_reason(message)}", stderr=message, hint=_hint(message))
+    return next((arg for arg in words if not arg.startswith("-")), "")
 
 
 def _reason(said: str) -> str:

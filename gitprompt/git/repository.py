@@ -13,6 +13,8 @@ from gitprompt.git.objects import ObjectReader
 from gitprompt.git.process import LOCATION, environment, git, git_fields
 from gitprompt.git.refs import Refs, list_refs
 
+_PATIENCE = 120.0
+
 
 class NoRepository(SetupError):
     """There is none where one was looked for."""
@@ -30,6 +32,7 @@ class Repository:
         self.common_dir = common_dir
         self.work_tree = work_tree
         self.root = ""
+        self.patience: float | None = None  # seconds for one git command; None: a person waits
         self.labels_of: str | None = None  # the remote whose labels stand in for absent ones
         self._env = dict(env)
 
@@ -41,7 +44,9 @@ class Repository:
     @classmethod
     def open(cls, path: str) -> Repository:
         """The repository at `path`, whatever the environment says; raises SetupError."""
-        return cls._opened(path, environment(inherit=False))
+        repository = cls._opened(path, environment(inherit=False))
+        repository.patience = _PATIENCE
+        return repository
 
     @classmethod
     def _opened(cls, path: str, env: Mapping[str, str]) -> Repository:
@@ -74,17 +79,24 @@ class Repository:
         """The same repository, seeing also the objects of a push that is not accepted yet."""
         there = Repository(self.git_dir, self.common_dir, self.work_tree, {**self._env, **extra})
         there.labels_of = self.labels_of
-        there.root = self.root
+        there.root, there.patience = self.root, self.patience
         return there
 
     @property
     def environment(self) -> dict[str, str]:
         return dict(self._env)
 
-    def git(self, *args: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
-        """Run git here; see `process.git`."""
+    def git(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        accept: Sequence[int] = (0,),
+        seconds: float | None = None,
+    ) -> bytes:
+        """Run git here, for so long or as long as its user waits; see `process.git`."""
         cwd = self.work_tree or self.git_dir
-        return git(args, cwd=cwd, env=self._env, stdin=stdin, accept=accept)
+        patience = None if self.patience is None else seconds or self.patience
+        return git(args, cwd=cwd, env=self._env, stdin=stdin, accept=accept, seconds=patience)
 
     def fields(self, *args: str, most: int, what: str) -> list[bytes]:
         """What git answers, ended by NULs. Raises PayloadTooLarge once there are more than `most`."""

@@ -40,10 +40,17 @@ class HookChannel:
     """`ask` is read and `reply` written here; the hook has the other ends."""
 
     def __init__(self) -> None:
-        ask, hook_ask = os.pipe()
-        hook_reply, reply = os.pipe()
-        self.ask, self.reply = ask, reply
-        self.theirs = tuple(_moved_up(fd) for fd in (hook_ask, hook_reply))
+        self.ask = self.reply = -1
+        self.theirs: tuple[int, ...] = ()
+        try:
+            self.ask, hook_ask = os.pipe()
+            self.theirs = (_moved_up(hook_ask),)
+            hook_reply, self.reply = os.pipe()
+            self.theirs = (*self.theirs, _moved_up(hook_reply))
+        except OSError:
+            self.release()
+            self.close()
+            raise
 
     @property
     def environment(self) -> dict[str, str]:
@@ -54,7 +61,8 @@ class HookChannel:
 
     def release(self) -> None:
         """Close the hook's ends in this process, so that we see when the hook is gone."""
-        for fd in self.theirs:
+        theirs, self.theirs = self.theirs, ()
+        for fd in theirs:
             os.close(fd)
 
     def close(self) -> None:
@@ -87,9 +95,10 @@ class HookChannel:
 
 
 def _moved_up(fd: int) -> int:
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD, _FIRST_FD)
-    os.close(fd)
-    return moved
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD, _FIRST_FD)
+    finally:
+        os.close(fd)
 
 
 def _converse(pipes: tuple[int, int], answer: Answer) -> list[RefUpdate] | None:

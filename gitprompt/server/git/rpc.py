@@ -9,11 +9,15 @@ import subprocess
 from contextlib import suppress
 from typing import IO, Self
 
+from gitprompt.errors import Unavailable
 from gitprompt.git.process import git_path
 from gitprompt.git.repository import Repository
 from gitprompt.server.git.hook_channel import HookChannel
 
-_GRACE = 5.0  # seconds for git to end by itself
+_GRACE = 1.0  # seconds for git to end by itself
+# In the shell's own process: what it limits, and then is, needs no other.
+_WITHIN = ("/bin/sh", "-c", 'ulimit -v "$0" && exec "$@"')
+NOT_FOUND = (126, 127)  # how a shell ends that cannot start its command
 
 
 class Rpc:
@@ -41,9 +45,13 @@ class Rpc:
         protocol: str,
         max_bytes: int,
         hooks: str | None,
+        memory: int,
     ) -> Self:
-        """`hooks` is the folder of a push's hooks; None if there will be no push."""
-        command = [git_path(), "-c", f"receive.maxInputSize={max_bytes}"]
+        """`hooks` is the folder of a push's hooks; None if there will be no push. `memory` is the address
+        space, in bytes, that git may take. Raises Unavailable if it cannot be started."""
+        # A pack is looked at through windows: its size is not what git's memory is bounded by.
+        command = [git_path(), "-c", f"receive.maxInputSize={max_bytes}",
+                   "-c", "core.packedGitWindowSize=32m", "-c", "core.packedGitLimit=512m"]  # fmt: skip
         if hooks is not None:
             # With the second, git moves no ref unless the hook proc-receive says so.
             command += ["-c", f"core.hooksPath={hooks}", "-c", "receive.procReceiveRefs=refs"]
@@ -53,21 +61,28 @@ class Rpc:
         env = repository.environment
         if protocol:
             env["GIT_PROTOCOL"] = protocol
-        channel = HookChannel() if hooks is not None else None
-        if channel is not None:
-            env.update(channel.environment)
-        # A thread and the standard library: uvloop forks, which is slow in a large process.
-        process = await asyncio.to_thread(
-            subprocess.Popen,
-            [*command, repository.git_dir],
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=channel.theirs if channel else (),
-        )
-        if channel is not None:
-            channel.release()
+        channel: HookChannel | None = None
+        try:
+            if hooks is not None:
+                channel = HookChannel()
+                env.update(channel.environment)
+            # A thread and the standard library: uvloop forks, which is slow in a large process.
+            process = await asyncio.to_thread(
+                subprocess.Popen,
+                [*_WITHIN, str(memory // 1024), *command, repository.git_dir],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                pass_fds=channel.theirs if channel else (),
+            )
+        except OSError as error:
+            if channel is not None:
+                channel.close()
+            raise Unavailable(f"git cannot be started: {error.strerror}") from error
+        finally:
+            if channel is not None:
+                channel.release()
         return cls(process, *await _pipes(process), channel)
 
     async def write(self, data: bytes) -> None:

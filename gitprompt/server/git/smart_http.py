@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
@@ -26,12 +27,14 @@ from gitprompt.errors import (
     NotFound,
     PayloadTooLarge,
     Unauthorized,
+    Unavailable,
     UnsupportedMediaType,
 )
 from gitprompt.pushes import Push
 from gitprompt.registry.sync import Source
 from gitprompt.server.context import Context
-from gitprompt.server.git.rpc import Rpc
+from gitprompt.server.git.bounds import Patience, Places
+from gitprompt.server.git.rpc import NOT_FOUND, Rpc
 from gitprompt.server.http.auth import Principal
 from gitprompt.server.http.endpoints import actor_of
 from gitprompt.server.http.entrance import Entrance
@@ -56,18 +59,42 @@ def template(path: str) -> str:
     return f"/git/{{workspace}}.git/{match[2]}" if match else OTHER
 
 
+class _Exchange(NamedTuple):
+    """One request, and what it asks of git."""
+
+    source: Source
+    service: str
+    principal: Principal
+    is_advertisement: bool
+    headers: dict[bytes, str]
+    patience: Patience
+
+
 class GitEndpoint:
     def __init__(self, context: Context, entrance: Entrance) -> None:
         self._context = context
         self._entrance = entrance
         self._threads = ThreadPoolExecutor(_PUSHES, thread_name_prefix="push")
+        self._places = Places()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         rid = request_id(headers.get(b"x-request-id", "").encode("latin-1"))
         workspace, service, is_advertisement = self._parse(scope, headers)
         principal = await self._admit(scope, workspace, _SCOPES[service])
-        source = await self._source(workspace, service)
+        seconds = self._context.settings.max_git_seconds
+        async with self._places.taken(principal.key_id), Patience(seconds) as patience:
+            makes = service == "git-receive-pack" and not is_advertisement
+            source = await self._source(workspace, principal, makes=makes)
+            exchange = _Exchange(source, service, principal, is_advertisement, headers, patience)
+            await self._answer(
+                exchange, scope, receive, _Answer(send, rid, service, is_advertisement)
+            )
+
+    async def _answer(
+        self, exchange: _Exchange, scope: Scope, receive: Receive, answer: _Answer
+    ) -> None:
+        source, service, principal, is_advertisement, headers, patience = exchange
         unpack = _unpacker(headers.get(b"content-encoding", ""))
         protocol = headers.get(b"git-protocol", "")
         is_push = service == "git-receive-pack" and not is_advertisement
@@ -82,8 +109,8 @@ class GitEndpoint:
             protocol=protocol if _PROTOCOL.match(protocol) else "",
             max_bytes=self._context.settings.max_push_bytes,
             hooks=await self._hooks(source) if is_push else None,
+            memory=self._context.settings.git_memory,
         )
-        answer = _Answer(send, rid, service, is_advertisement)
         if is_advertisement and protocol != "version=2":
             line = f"# service={service}\n"
             answer.prefix = f"{len(line) + 4:04x}{line}0000".encode()
@@ -94,15 +121,18 @@ class GitEndpoint:
             may_still=partial(self._context.authenticator.is_known, principal),
         )
         judging = asyncio.create_task(self._judge(rpc, source, push))
-        feeding = asyncio.create_task(self._feed(rpc, receive, unpack))
+        feeding = asyncio.create_task(self._feed(rpc, receive, unpack, patience))
         watching = asyncio.create_task(_watch(feeding, receive, push))
         try:
             while chunk := await rpc.stdout.read(_CHUNK):
                 await answer.write(chunk)
+                patience.moved()
             await feeding
             code = await rpc.wait()
             if is_push:
                 await push.serve()
+            if code in NOT_FOUND and not answer.started:
+                raise Unavailable("git cannot be started")
             if code and not answer.started:
                 raise BadRequest(f"git could not answer the request (exit {code})")
             await answer.end()
@@ -144,13 +174,17 @@ class GitEndpoint:
             )
             raise
 
-    async def _source(self, workspace: str, service: str) -> Source:
-        source = self._context.workspaces.source(workspace)
-        if source is None:
-            if service != "git-receive-pack":
-                raise NotFound(f"Workspace {workspace} not found")
-            source = await self._context.workspaces.create(workspace)
-        return source
+    async def _source(self, workspace: str, principal: Principal, *, makes: bool) -> Source:
+        """The repository; for a key that may write, one that is not there yet is empty until it does."""
+        workspaces = self._context.workspaces
+        source = workspaces.source(workspace)
+        if source is not None:
+            return source
+        if "write" not in principal.scopes:
+            raise NotFound(f"Workspace {workspace} not found")
+        if makes:
+            return await workspaces.create(workspace)
+        return await workspaces.nothing(workspace)
 
     async def _hooks(self, source: Source) -> str:
         """The hooks that judge a push: those of the repository run, and ours as well, from a folder
@@ -165,7 +199,7 @@ class GitEndpoint:
         if rpc.channel is not None:
             await rpc.channel.answer(source.repository, push.judge, self._threads)
 
-    async def _feed(self, rpc: Rpc, receive: Receive, unpack: Unpack) -> None:
+    async def _feed(self, rpc: Rpc, receive: Receive, unpack: Unpack, patience: Patience) -> None:
         """The request's body to git, unpacked if git has compressed it."""
         limit, size = self._context.settings.max_push_bytes, 0
         try:
@@ -180,6 +214,7 @@ class GitEndpoint:
                         rpc.terminate()
                         raise PayloadTooLarge(f"the push is larger than {limit} bytes")
                     await rpc.write(part)
+                    patience.moved()
                 if not message.get("more_body"):
                     return
         except zlib.error:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -33,6 +35,7 @@ class DeepHealth(msgspec.Struct, kw_only=True):
 
 PATH = "/health"
 _TIMEOUT = 2.0  # seconds, for each check by itself
+_KEPT = 1.0  # seconds
 
 
 ENDPOINTS = (
@@ -51,27 +54,53 @@ async def shallow(request: Request) -> Response:
     return Json({"status": "ok"})
 
 
-async def deep(context: Context, request: Request) -> Response:
+class Deep:
+    """GET /health/deep. However many ask, one look is taken at a time, and told for a second."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._threads = ThreadPoolExecutor(3, thread_name_prefix="health")
+        self._told: tuple[float, dict[str, Any]] | None = None
+        self._looking: asyncio.Future[dict[str, Any]] | None = None
+
+    async def __call__(self, request: Request) -> Response:
+        if self._told is not None and time.monotonic() - self._told[0] < _KEPT:
+            body = self._told[1]
+        else:
+            if self._looking is None:
+                self._looking = asyncio.ensure_future(self._look())
+            body = await asyncio.shield(self._looking)
+        return Json(body, status_code=200 if body["status"] == "ok" else 503)
+
+    async def _look(self) -> dict[str, Any]:
+        try:
+            body = await _state(self._context, self._threads)
+            self._told = time.monotonic(), body
+            return body
+        finally:
+            self._looking = None
+
+
+async def _state(context: Context, threads: ThreadPoolExecutor) -> dict[str, Any]:
     results = await asyncio.gather(
-        _checked(context.database.ping),
+        _checked(threads, context.database.ping),
         _on_this_thread(context.index.ping),  # the one that may use it
-        _checked(partial(_check_driver, context)),
-        _checked(partial(_check_sync, context)),
+        _checked(threads, partial(_check_driver, context)),
+        _checked(threads, partial(_check_sync, context)),
     )
     checks = dict(zip(("sqlite", "index", "driver", "sync"), results, strict=True))
     healthy = all(result == "ok" for result in checks.values())
-    body = {
+    return {
         "status": "ok" if healthy else "degraded",
         "checks": checks,
         "dbType": "sqlite",
         "dbConnected": checks["sqlite"] == "ok",
         "driverType": context.driver.name,
     }
-    return Json(body, status_code=200 if healthy else 503)
 
 
 def routes(context: Context) -> list[Route]:
-    return [Route(PATH, shallow), Route("/health/deep", partial(deep, context))]
+    return [Route(PATH, shallow), Route("/health/deep", Deep(context).__call__)]
 
 
 def _check_driver(context: Context) -> None:
@@ -92,9 +121,10 @@ async def _on_this_thread(check: Callable[[], None]) -> str:
     return _told(check)
 
 
-async def _checked(check: Callable[[], None]) -> str:
+async def _checked(threads: ThreadPoolExecutor, check: Callable[[], None]) -> str:
+    looking = asyncio.get_running_loop().run_in_executor(threads, _told, check)
     try:
-        return await asyncio.wait_for(asyncio.to_thread(_told, check), _TIMEOUT)
+        return await asyncio.wait_for(looking, _TIMEOUT)
     except TimeoutError:
         return f"no answer within {_TIMEOUT:g} seconds"
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from gitprompt.config import ServerSettings
-from gitprompt.errors import NotFound
+from gitprompt.errors import GitError, NotFound
 from gitprompt.server.api import sync
 from gitprompt.server.api.sync import SyncState, state_of
 from gitprompt.server.app import sidecar
@@ -156,7 +156,7 @@ def test_a_failed_sync_is_an_error_and_stays_in_the_state(
 ) -> None:
     synced(context, space)
     hosted.path.rename(tmp_path / "away")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(GitError, match=r"cannot be started: No such file or directory: .*/repos/"):
         synced(context, space)
     state = asyncio.run(sync.read(context, call(space)))
     assert "No such file" in state["last_error"]

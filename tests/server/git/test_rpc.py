@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import hashlib
 import os
 import signal
+import subprocess
+import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import uvloop
 
+from gitprompt.errors import Unavailable
 from gitprompt.git.repository import Repository
 from gitprompt.server.git.rpc import Rpc
 from tests.server.git.requests import packet, push_of
@@ -36,6 +41,7 @@ def told(
     protocol: str = "",
     max_bytes: int = 1_000_000,
     hooks: str | None = None,
+    memory: int = 2_000_000_000,
 ) -> bytes:
     """What a story gets out of a process, which is closed at its end."""
 
@@ -47,6 +53,7 @@ def told(
             protocol=protocol,
             max_bytes=max_bytes,
             hooks=hooks,
+            memory=memory,
         )
         try:
             return await story(rpc)
@@ -121,8 +128,9 @@ def test_closing_ends_a_process_that_waits_and_leaves_no_descriptor(published: C
 
     async def ended() -> int:
         rpc = await Rpc.start(
-            repository, RECEIVE, advertise=False, protocol="", max_bytes=9, hooks="/nowhere"
-        )
+            repository, RECEIVE, advertise=False, protocol="", max_bytes=9, hooks="/nowhere",
+            memory=2_000_000_000,
+        )  # fmt: skip
         await rpc.close()
         return await rpc.wait()
 
@@ -177,3 +185,62 @@ def test_a_pack_that_is_too_large_is_not_unpacked(
     said = told(bare, RECEIVE, sending(body), hooks=str(tmp_path), max_bytes=50)
     assert b"unpack unpack-objects abnormal exit" in said
     assert bare.git("count-objects").startswith("0 objects")
+
+
+def bomb(copies: int) -> bytes:
+    """A push of a pack of some hundred bytes, whose only blob is `copies` times 64 KB."""
+
+    def size(number: int) -> bytes:
+        return bytes([number & 127 | 128]) + size(number >> 7) if number > 127 else bytes([number])
+
+    def head(kind: int, number: int) -> bytes:
+        more = number > 15
+        return bytes([kind << 4 | number & 15 | more << 7]) + (size(number >> 4) if more else b"")
+
+    base = b"x" * 0xFFFF
+    delta = size(len(base)) + size(len(base) * copies) + b"\xb0\xff\xff" * copies
+    name = hashlib.sha1(b"blob %d\0%b" % (len(base), base)).digest()
+    pack = b"PACK" + (2).to_bytes(4, "big") * 2 + head(3, len(base)) + zlib.compress(base)
+    pack += head(7, len(delta)) + name + zlib.compress(delta, 9)
+    command = f"{'0' * 40} {'1' * 40} refs/heads/x\0report-status\n".encode()
+    line = b"%04x%b" % (len(command) + 4, command)
+    return line + b"0000" + pack + hashlib.sha1(pack).digest()
+
+
+def test_git_takes_no_more_memory_than_it_may_whatever_a_pack_says(
+    bare: Clone, tmp_path: Path
+) -> None:
+    body = bomb(12_000)  # 786 MB
+    assert len(body) < 2_000
+    said = told(bare, RECEIVE, sending(body), hooks=str(tmp_path), memory=600_000_000)
+    assert b"unpack unpack-objects abnormal exit" in said
+
+
+def test_a_git_that_is_gone_is_503_and_leaves_no_descriptor(
+    bare: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    async def nothing(_rpc: Rpc) -> bytes:
+        return b""
+
+    told(bare, RECEIVE, nothing, hooks=str(tmp_path))
+    before = descriptors()
+
+    def refused(*_args: object, **_more: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    repository = Repository(str(bare.path), str(bare.path), None, dict(os.environ))
+
+    async def started() -> None:
+        await Rpc.start(
+            repository, RECEIVE, advertise=False, protocol="", max_bytes=9, hooks=str(tmp_path),
+            memory=600_000_000,
+        )  # fmt: skip
+
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="git cannot be started: Too many open files"):
+            asyncio.run(started())
+    assert descriptors() == before

@@ -142,11 +142,16 @@ def test_a_push_larger_than_the_limit_is_refused_however_small_it_was_sent(
 def test_the_first_push_makes_a_workspace_and_asking_to_fetch_does_not(
     application: Sidecar, space: str
 ) -> None:
-    refused = asked(application, "GET", f"{space}.git/info/refs?service=git-upload-pack")
+    reader = key_of(application, scopes="read")
+    path = f"{space}.git/info/refs?service=git-upload-pack"
+    refused = asked(application, "GET", path, key=reader)
     assert (refused.status_code, refused.json()["error"]) == (404, f"Workspace {space} not found")
     assert not repository_of(application, space).exists()
-    answer = asked(application, "GET", f"{space}.git/info/refs?service=git-receive-pack")
-    assert answer.status_code == 200
+    for service in ("git-receive-pack", "git-upload-pack"):
+        answer = asked(application, "GET", f"{space}.git/info/refs?service={service}")
+        assert (answer.status_code, b"refs/" in answer.content) == (200, False)
+        assert not repository_of(application, space).exists()
+    pushed(application, space, b"0000")
     assert repository_of(application, space).is_dir()
 
 

@@ -29,6 +29,11 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture(autouse=True)
+def _without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_KEPT", 0.0)
+
+
 @pytest.fixture
 def application(data: Path) -> Iterator[Sidecar]:
     with sidecar(ServerSettings(data=str(data))) as running:
@@ -82,6 +87,39 @@ def test_one_bad_workspace_among_good_ones_degrades(application: Sidecar, data: 
     asyncio.run(application.context.workspaces.create("team"))
     assert asked(application).status_code == 200
     shutil.rmtree(data / "repos" / "team.git")
+    assert asked(application).json()["checks"]["driver"] == "error"
+
+
+def test_however_many_ask_one_look_is_taken_and_told_for_a_second(
+    application: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_KEPT", 60.0)
+    looks: list[str] = []
+    driver = application.context.driver
+    monkeypatch.setattr(driver, "check", lambda name, _repository: looks.append(name))
+
+    async def story() -> list[int]:
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+            answers = await asyncio.gather(*(client.get("/health/deep") for _ in range(40)))
+            answers.append(await client.get("/health/deep"))
+            return [answer.status_code for answer in answers]
+
+    assert set(asyncio.run(story())) == {200}
+    assert looks == ["default"]
+
+
+def test_a_repository_without_a_head_or_that_nobody_may_write_is_told(
+    application: Sidecar, data: Path
+) -> None:
+    head = data / "repos" / "default.git" / "HEAD"
+    before = head.read_text()
+    for text in ("", "rubbish\n", "ref: somewhere\n"):
+        head.write_text(text)
+        assert asked(application).json()["checks"]["driver"] == "error"
+    head.write_text(before)
+    assert asked(application).json()["checks"]["driver"] == "ok"
+    shutil.rmtree(data / "repos" / "default.git" / "objects")
     assert asked(application).json()["checks"]["driver"] == "error"
 
 
