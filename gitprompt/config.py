@@ -68,6 +68,11 @@ class ServerSettings:
         "Seconds between looks at the refs; a poke does not wait for it.",
     )
     max_push_bytes: int = _setting(1_000_000_000, "GITPROMPT_MAX_PUSH_BYTES", "Largest push.")
+    max_connections: int = _setting(
+        1_000,
+        "GITPROMPT_MAX_CONNECTIONS",
+        "Most connections from one address; trusted proxies may have more.",
+    )
     max_push_refs: int = _setting(50_000, "GITPROMPT_MAX_PUSH_REFS", "Most refs of a push.")
     max_push_files: int = _setting(
         100_000,
@@ -90,6 +95,11 @@ class ServerSettings:
     )
     max_body_bytes: int = _setting(
         10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest body of any other request."
+    )
+    max_held_bytes: int = _setting(
+        512_000_000,
+        "GITPROMPT_MAX_HELD_BYTES",
+        "Memory that the bodies of all requests in flight may take, four bytes for each of theirs.",
     )
     max_render_bytes: int = _setting(
         2_000_000, "GITPROMPT_MAX_RENDER_BYTES", "Largest document that is rendered."
@@ -231,6 +241,8 @@ def server_settings(
                  "max_push_refs", "max_push_files", "max_push_documents"):  # fmt: skip
         if not 0 <= getattr(settings, name) < 1 << 62:
             raise UsageError(f"{name.replace('_', ' ')} must be 0 or more")
+    if not 1 <= settings.max_connections <= 1_000_000:
+        raise UsageError("max connections must be between 1 and 1000000")
     if not 1 <= settings.max_git_seconds <= 86_400:
         raise UsageError("max git seconds must be between 1 and 86400")
     if not 1 <= settings.max_push_seconds <= 3_600:

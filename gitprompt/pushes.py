@@ -27,7 +27,7 @@ from gitprompt.store.tables.audit import Actor
 from gitprompt.workspaces import Workspaces
 
 
-class Case(Protocol):
+class HeardPush(Protocol):
     """A push that is judged where it can be killed; see `server.git.judges`."""
 
     def judge(
@@ -42,10 +42,10 @@ class Case(Protocol):
     def give_up(self) -> None: ...
 
 
-class Judges(Protocol):
+class PushJudge(Protocol):
     """Who judges pushes."""
 
-    def case(self, workspace: str) -> Case: ...
+    def case(self, workspace: str) -> HeardPush: ...
 
     def warm(self) -> None:
         """Have a judge ready: somebody is about to push."""
@@ -62,7 +62,7 @@ class Pushes:
         database: Database,
         driver: Driver,
         clock: Clock,
-        judges: Judges,
+        judges: PushJudge,
     ) -> None:
         self.judges = judges
         self.workspaces = workspaces

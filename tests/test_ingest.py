@@ -99,7 +99,7 @@ class Desk:
     @property
     def audit(self) -> list[AuditRow]:
         """Oldest first."""
-        page, _ = self.database.read_now(Page(audit.LISTING, self.by.workspace, Window(100)))
+        page, *_ = self.database.read_now(Page(audit.LISTING, self.by.workspace, Window(100)))
         return [AuditRow(*row[1:]) for row in reversed(page)]
 
 

@@ -37,7 +37,7 @@ class Book:
 
     def rows(self, workspace: str = "default") -> list[AuditRow]:
         """Oldest first."""
-        page, _ = self.database.read_now(Page(audit.LISTING, workspace, Window(100)))
+        page, *_ = self.database.read_now(Page(audit.LISTING, workspace, Window(100)))
         return [AuditRow(*row[1:]) for row in reversed(page)]
 
     def begin(self, *updates: RefUpdate) -> None:

@@ -88,7 +88,7 @@ class Desk:
     @property
     def outcomes(self) -> list[str]:
         """Of what was written down, oldest first."""
-        page, _ = self.context.database.read_now(Page(audit.LISTING, self.workspace, Window(100)))
+        page, *_ = self.context.database.read_now(Page(audit.LISTING, self.workspace, Window(100)))
         return [AuditRow(*row[1:]).outcome for row in reversed(page)]
 
     @property

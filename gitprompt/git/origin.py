@@ -116,8 +116,5 @@ def push_arguments(updates: Sequence[RefUpdate]) -> tuple[list[str], list[str]]:
 
 def words(error: GitError) -> list[str]:
     """The lines that a remote has said to a push."""
-    return [
-        line.removeprefix("remote: ").rstrip()
-        for line in error.stderr.splitlines()
-        if line.startswith("remote: ")
-    ]
+    said = (line for line in error.stderr.splitlines() if line.startswith("remote: "))
+    return [line.removeprefix("remote: ").rstrip() for line in said]

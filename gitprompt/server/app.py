@@ -50,6 +50,7 @@ from gitprompt.server.api.hot_path import HotPath
 from gitprompt.server.context import Context
 from gitprompt.server.git import smart_http
 from gitprompt.server.git.judges import Judges
+from gitprompt.server.held import Held
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.entrance import KEY_NAME, LOCALLY, Entrance
 from gitprompt.server.http.limits import Limiter
@@ -168,6 +169,7 @@ def sidecar(
                     clock=clock,
                     ingest=Ingest(database, clock),
                     suites=suites,
+                    held=Held(settings.max_held_bytes),
                     catalog=Catalog(reader, max_render_bytes=settings.max_render_bytes),
                     publishing=Publishing(
                         transactions=Transactions(
@@ -336,7 +338,10 @@ class Sidecar:
                 size += len(message.get("body", b""))
             return send(message)
 
-        await self._http(scope, receive, watched)
+        try:
+            await self._http(scope, receive, watched)
+        finally:
+            self.context.held.let_go(scope)
         seconds = perf_counter() - begin
         method = scope["method"] if scope["method"] in _METHODS else OTHER
         route = self._template(scope)

@@ -14,6 +14,7 @@ from gitprompt.ingest import Ingest
 from gitprompt.metrics import SidecarMetrics
 from gitprompt.publishing import Publishing
 from gitprompt.pushes import Pushes
+from gitprompt.server.held import Held
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.limits import Limiter
 from gitprompt.store.database import Database
@@ -38,6 +39,7 @@ class Context:
     clock: Clock
     ingest: Ingest
     suites: Suites
+    held: Held
     catalog: Catalog
     publishing: Publishing
     pushes: Pushes

@@ -9,24 +9,27 @@ import gc
 import os
 import signal
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
+from ipaddress import ip_address
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gitprompt import log
 from gitprompt.config import ServerSettings
-from gitprompt.errors import BadRequest, SetupError
+from gitprompt.errors import SetupError
 from gitprompt.metrics.http import join_address
 from gitprompt.registry.sync import Progress
 from gitprompt.server import local
 from gitprompt.server.app import sidecar
-from gitprompt.server.http.wire import error_response, request_id
+from gitprompt.server.http.proxies import parse_proxies
 from gitprompt.server.ops.metering import metrics_address
+from gitprompt.server.protocol import Doorman, Protocol, sweep
 
 # libuv accepts one connection a round of its loop for each descriptor that listens. A round takes
 # milliseconds under load, so that the last of 64 clients that come at once would wait for 64 rounds.
@@ -59,40 +62,6 @@ def _cannot_listen(host: str, port: int, option: str, error: OSError) -> SetupEr
     return SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}")
 
 
-class _Protocol(HttpToolsProtocol):
-    """HTTP as uvicorn speaks it, with two repairs: what it refuses itself has our envelope, and an
-    answer to HTTP/1.0, which has no chunks, ends where the connection does."""
-
-    def send_400_response(self, msg: str) -> None:
-        status, headers, body = error_response(BadRequest(msg), request_id(b""), {})
-        head = b"".join(b"%b: %b\r\n" % header for header in headers)
-        self.transport.write(
-            b"HTTP/1.1 %d Bad Request\r\n%bconnection: close\r\n\r\n%b" % (status, head, body)
-        )
-        self.transport.close()
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        if self.scope["http_version"] == "1.0" and self.cycle is not None:
-            self.cycle.chunked_encoding = False
-            self.cycle.expected_content_length = _UntilTheEnd()
-
-
-class _UntilTheEnd(int):
-    """A length that any body has."""
-
-    def __lt__(self, _sent: object) -> bool:
-        return False
-
-    def __sub__(self, _sent: object) -> _UntilTheEnd:
-        return self
-
-    def __ne__(self, _left: object) -> bool:
-        return False
-
-    __hash__ = int.__hash__
-
-
 class _GracefulServer(uvicorn.Server):
     """Listens on the Unix socket of the data directory too; ends with exit code 0 when it is told to
     stop, where uvicorn would raise the signal once more."""
@@ -108,6 +77,7 @@ class _GracefulServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._sweeping = asyncio.create_task(sweep(self.server_state.connections))
         if self._door is not None:
             await self._open(self._door)
         self._is_up = True
@@ -152,11 +122,21 @@ def settle_memory() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _config(application: ASGIApp) -> uvicorn.Config:
+def _doorman(settings: ServerSettings) -> Doorman:
+    """Proxies speak for many; they may have as many connections as they like."""
+    proxies = parse_proxies(settings.trusted_proxies)
+
+    def is_exempt(address: str) -> bool:
+        return any(ip_address(address.partition("%")[0]) in network for network in proxies)
+
+    return Doorman(settings.max_connections, is_exempt, Counter())
+
+
+def _config(application: ASGIApp, doorman: Doorman) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         loop="uvloop",
-        http=_Protocol,
+        http=partial(Protocol, doorman=doorman),  # type: ignore[arg-type]
         interface="asgi3",
         lifespan="on",
         log_config=None,
@@ -190,7 +170,10 @@ def serve(
             settings = replace(settings, metrics_addr=address)
         with sidecar(settings, progress=progress) as application:
             door = stack.enter_context(local.listening(settings.data))
-            server = _GracefulServer(_config(application), _config(application.locally), door)
+            doorman = _doorman(settings)
+            server = _GracefulServer(
+                _config(application, doorman), _config(application.locally, doorman), door
+            )
             with server.capture_signals():  # whoever reads that it is ready may tell it to stop
                 ready(f"http://{join_address(settings.host, settings.port)}", settings)
                 settle_memory()

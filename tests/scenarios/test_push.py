@@ -373,8 +373,10 @@ def test_a_wrong_key_and_an_unknown_workspace(server: Server, published: Clone) 
     assert "Authentication failed" in published.refusal(
         "push", f"http://x:pm_no@{host}/git/default.git", "main"
     )
+    reader = f"http://x:{server.key('read', '*')}@{host}/git/nowhere.git"
+    assert "not found" in published.refusal("ls-remote", reader)
     nowhere = f"http://x:{server.key('read,write', '*')}@{host}/git/nowhere.git"
-    assert "not found" in published.refusal("ls-remote", nowhere)
+    assert published.git("ls-remote", nowhere) == ""  # as it will be when it is made
     published.git("push", nowhere, "main")  # the first write makes it
     assert "refs/heads/main" in published.git("ls-remote", nowhere)
 

@@ -92,7 +92,7 @@ def test_every_row_is_there_afterwards(old: Path) -> None:
         (logs.LISTING, "default", 2), (logs.LISTING, "other", 1), (traces.LISTING, "default", 1),
         (runs.LISTING, "other", 1), (results.LISTING, "default", 1), (audit.LISTING, "other", 1),
     ):  # fmt: skip
-        rows, total = database.read_now(Page(listing, workspace, window))
+        rows, total, _ = database.read_now(Page(listing, workspace, window))
         assert (len(rows), total) == (number, number), listing.table
     stored = database.read_now(OneTrace("default", "T-1"))
     assert stored is not None
@@ -107,7 +107,7 @@ def test_ids_stay_and_new_ones_follow_them(old: Path) -> None:
     assert database.write_now(new_log()).id == 4
     database.write_now(SuiteNames("default", ["r"], 9))
     assert database.read_now(NumberedSuites("default"))["r"].id == 5
-    rows, _ = database.read_now(Page(logs.LISTING, "default", Window(10)))
+    rows, *_ = database.read_now(Page(logs.LISTING, "default", Window(10)))
     assert [row[0] for row in rows] == [4, 3, 1]
     database.close()
 

@@ -1,82 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process in which pushes are judged, one after another: what strangers sent is read, parsed and
-checked where it can be killed, and holds neither the server's interpreter nor its memory.
-
-A question is a line of JSON on standard input, the answer one on standard output.
-"""
+"""The server's hold on a process that judges: it is asked, waited for, and killed with all that it started."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
+import signal
+import subprocess
 import sys
+import threading
+from contextlib import suppress
 from typing import Any
 
-from gitprompt.core.versions import tag_ref
-from gitprompt.errors import GitpromptError
-from gitprompt.git.refs import RefUpdate
-from gitprompt.git.repository import Repository
-from gitprompt.registry import push_rules
-from gitprompt.registry.push_rules import Bounds
+from gitprompt.errors import Unavailable
+from gitprompt.git.process import environment
+
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[2].split('\\n');"
+    "from gitprompt.server.git.judging import main; main()"
+)
 
 
-def question(
-    repository: Repository,
-    updates: list[RefUpdate],
-    *,
-    scopes: frozenset[str],
-    pins: dict[str, str],
-    bounds: Bounds,
-) -> bytes:
-    """What is asked of a push. `pins` has the object of each pinned tag of it, by ref."""
-    place = (repository.git_dir, repository.common_dir, repository.work_tree)
-    return _line(
-        {
-            "place": place,
-            "env": repository.environment,
-            "root": repository.root,
-            "labels_of": repository.labels_of,
-            "updates": updates,
-            "scopes": sorted(scopes),
-            "pins": pins,
-            "bounds": bounds,
-        }
-    )
+class JudgeProcess:
+    """One process. Its group has the git processes that it starts."""
 
-
-def _line(value: Any) -> bytes:
-    return json.dumps(value).encode("ascii") + b"\n"
-
-
-def _answer(asked: dict[str, Any]) -> dict[str, Any]:
-    """The lines that the author reads of a refusal, or what went wrong."""
-    git_dir, common_dir, work_tree = asked["place"]
-    repository = Repository(git_dir, common_dir, work_tree, asked["env"])
-    repository.root, repository.labels_of = asked["root"], asked["labels_of"]
-    updates = [RefUpdate(*update) for update in asked["updates"]]
-    pins = asked["pins"]
-    try:
-        refusals = push_rules.judge(
-            repository,
-            updates,
-            scopes=frozenset(asked["scopes"]),
-            pinned=lambda name, version: pins.get(tag_ref(name, version)),
-            bounds=Bounds(*asked["bounds"]),
+    def __init__(self, memory: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(memory), "\n".join(sys.path)],
+            env=environment(inherit=False),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
-    except GitpromptError as error:
-        return {"failed": error.message}
-    except MemoryError:
-        return {"failed": "judging this push takes more memory than there may be"}
-    return {"lines": push_rules.report(refusals)}
 
+    @property
+    def is_gone(self) -> bool:
+        return self._process.poll() is not None
 
-def main() -> None:
-    memory = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))  # of the git processes, too
-    questions = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not answer
-    for line in questions:
-        answers.write(_line(_answer(json.loads(line))))
-        answers.flush()
+    def ask(self, asked: bytes, seconds: float) -> dict[str, Any]:
+        """The answer. Raises Unavailable after so many seconds, or if it was killed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self.kill()
+
+        timer = threading.Timer(seconds, stop)
+        timer.daemon = True
+        timer.start()
+        line = b""
+        try:
+            with suppress(BrokenPipeError):
+                self._process.stdin.write(asked)
+                self._process.stdin.flush()
+                line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+        if not line.endswith(b"\n"):
+            self.kill()
+            if late.is_set():
+                raise Unavailable(f"judging this push takes more than {seconds:g} s")
+            raise Unavailable("this push could not be judged: it was given up, or takes too much")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()

@@ -70,8 +70,9 @@ class List(NamedTuple):
         workspace = call.principal.workspace
         narrowed = [*base, *conditions(self.filters, call.params)]
         window = Window(page.limit, page.offset, page.cursor[0] if page.cursor else None)
-        rows, total = await database.read(Page(self.listing, workspace, window, narrowed))
-        return envelope(page, total, [convert(row) for row in rows], lambda: [rows[-1][0]])
+        rows, total, is_cut = await database.read(Page(self.listing, workspace, window, narrowed))
+        items = [convert(row) for row in rows]
+        return envelope(page, total, items, lambda: [rows[-1][0]], is_cut=is_cut)
 
 
 def conditions(filters: Sequence[Filter], params: Mapping[str, str]) -> list[Condition]:

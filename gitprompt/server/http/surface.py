@@ -90,7 +90,7 @@ class Resource:
         if endpoint.body is None:
             answer = await row.answer(self._context, call)
         elif endpoint.kind is None:
-            raw = await read_body(scope, receive, self._max_bytes)
+            raw = await read_body(scope, receive, self._max_bytes, self._context.held)
             row, body = self._decoded(rows, scope, raw)
             answer = await row.answer(self._context, call._replace(body=body))
         else:
@@ -116,7 +116,8 @@ class Resource:
         """Store telemetry, in turn; what is refused is counted."""
         body = None
         try:
-            raw = await read_body(scope, receive, self._max_bytes)  # slow senders hold no turn
+            # Slow senders hold no turn.
+            raw = await read_body(scope, receive, self._max_bytes, self._context.held)
             async with self._turns:
                 row, body = self._decoded(rows, scope, raw)
                 return row, await row.answer(self._context, call._replace(body=body))

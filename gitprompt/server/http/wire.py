@@ -8,7 +8,7 @@ import binascii
 import itertools
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gitprompt.errors import BadRequest, GitpromptError, Invalid
+from gitprompt.server.held import Held
 
 encode = msgspec.json.Encoder().encode
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
@@ -160,9 +161,15 @@ def _decode_cursor(text: str, shape: Sequence[type]) -> list[Any]:
 
 
 def envelope(
-    page: PageRequest, total: int, items: Sequence[Any], last: Callable[[], Sequence[Any]]
+    page: PageRequest,
+    total: int,
+    items: Sequence[Any],
+    last: Callable[[], Sequence[Any]],
+    *,
+    is_cut: bool = False,
 ) -> dict[str, Any]:
-    """A page. `last` gives the cursor parts of its last row, asked only for a keyset page."""
+    """A page. `last` gives the cursor parts of its last row, asked only for a keyset page, and for one
+    that ends early (`is_cut`), since its rows are large."""
     body: dict[str, Any] = {
         "items": items,
         "total": total,
@@ -170,8 +177,8 @@ def envelope(
         "limit": page.limit,
         "totalPages": -(-total // page.limit),
     }
-    if page.cursor is not None:
-        full = len(items) == page.limit
+    if page.cursor is not None or is_cut:
+        full = len(items) == page.limit or is_cut
         body["nextCursor"] = base64.urlsafe_b64encode(encode(last())).decode() if full else None
     return body
 
@@ -210,14 +217,23 @@ async def send_bytes(send: Send, status: int, headers: RawHeaders, body: bytes) 
     await send({"type": "http.response.body", "body": body})
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body; raises PayloadTooLarge before more than `limit` bytes are held."""
+async def read_body(scope: Scope, receive: Receive, limit: int, held: Held) -> bytes:
+    """The whole body; raises PayloadTooLarge before more than `limit` bytes are held, and Unavailable if
+    others hold too much."""
+    parts: list[bytes] = []
+    async for part in body_parts(scope, receive, limit):
+        held.take(scope, len(part))
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def body_parts(scope: Scope, receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises PayloadTooLarge once it has more than `limit` bytes."""
     from gitprompt.errors import PayloadTooLarge
 
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value) > limit):
             raise PayloadTooLarge(f"the body is larger than {limit} bytes")
-    parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
@@ -227,6 +243,6 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         size += len(part)
         if size > limit:
             raise PayloadTooLarge(f"the body is larger than {limit} bytes")
-        parts.append(part)
+        yield part
         if not message.get("more_body"):
-            return b"".join(parts)
+            return

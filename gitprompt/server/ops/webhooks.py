@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 from starlette.requests import Request
@@ -22,7 +22,7 @@ from gitprompt.config import ServerSettings
 from gitprompt.errors import NotFound, Unauthorized, Unavailable
 from gitprompt.server.context import Context
 from gitprompt.server.http.endpoints import Endpoint
-from gitprompt.server.http.wire import Json, read_body
+from gitprompt.server.http.wire import Json, body_parts
 
 
 class Webhook(msgspec.Struct, kw_only=True):
@@ -33,23 +33,49 @@ class Webhook(msgspec.Struct, kw_only=True):
 MAX_BYTES = 25_000_000
 
 
-def _hmac_sha256(secret: bytes, body: bytes) -> str:
-    return hmac.digest(secret, body, hashlib.sha256).hex()
+class _Signer(Protocol):
+    """Makes the signature of a body that comes in pieces, none of which is kept."""
+
+    def update(self, part: bytes, /) -> None: ...
+
+    def signature(self) -> str: ...
 
 
-def _prefixed(secret: bytes, body: bytes) -> str:
-    return "sha256=" + _hmac_sha256(secret, body)
+class _Hmac:
+    prefix = ""
+
+    def __init__(self, secret: bytes) -> None:
+        self._hash = hmac.new(secret, digestmod=hashlib.sha256)
+
+    def update(self, part: bytes, /) -> None:
+        self._hash.update(part)
+
+    def signature(self) -> str:
+        return self.prefix + self._hash.hexdigest()
 
 
-def _token(secret: bytes, body: bytes) -> str:
-    return secret.decode("utf-8", "replace")
+class _PrefixedHmac(_Hmac):
+    prefix = "sha256="
+
+
+class _Token:
+    """The secret itself, whatever the body is."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret.decode("utf-8", "replace")
+
+    def update(self, part: bytes, /) -> None:
+        """It signs nothing."""
+
+    def signature(self) -> str:
+        return self._secret
 
 
 class Dialect(NamedTuple):
     """How a forge signs: the header, what must be in it, and where it names the event."""
 
     signature: str
-    expected: Callable[[bytes, bytes], str]
+    signer: Callable[[bytes], _Signer]
     event: str
     pokes: frozenset[str]
     secret: Callable[[ServerSettings], str]
@@ -59,23 +85,23 @@ _PUSHES = frozenset({"push", "create", "delete"})
 
 DIALECTS: Mapping[str, Dialect] = {
     "github": Dialect(
-        "x-hub-signature-256", _prefixed, "x-github-event", _PUSHES,
+        "x-hub-signature-256", _PrefixedHmac, "x-github-event", _PUSHES,
         lambda s: s.github_webhook_secret,
     ),
     "gitlab": Dialect(
-        "x-gitlab-token", _token, "x-gitlab-event", frozenset({"Push Hook", "Tag Push Hook"}),
+        "x-gitlab-token", _Token, "x-gitlab-event", frozenset({"Push Hook", "Tag Push Hook"}),
         lambda s: s.gitlab_webhook_secret,
     ),
     "gitea": Dialect(
-        "x-gitea-signature", _hmac_sha256, "x-gitea-event", _PUSHES,
+        "x-gitea-signature", _Hmac, "x-gitea-event", _PUSHES,
         lambda s: s.gitea_webhook_secret,
     ),
     "bitbucket": Dialect(
-        "x-hub-signature", _prefixed, "x-event-key", frozenset({"repo:push", "repo:refs_changed"}),
+        "x-hub-signature", _PrefixedHmac, "x-event-key", frozenset({"repo:push", "repo:refs_changed"}),
         lambda s: s.bitbucket_webhook_secret,
     ),
     "generic": Dialect(
-        "x-gitprompt-signature", _prefixed, "", frozenset(), lambda s: s.generic_webhook_secret
+        "x-gitprompt-signature", _PrefixedHmac, "", frozenset(), lambda s: s.generic_webhook_secret
     ),
 }  # fmt: skip
 
@@ -101,8 +127,11 @@ class Webhooks:
             raise NotFound("Webhook not found")
         configured = dialect.secret(self._context.settings)
         secrets, signature = _expected(dialect, configured, request)
-        body = await read_body(request.scope, request.receive, MAX_BYTES)
-        _verify(dialect, secrets, signature, body)
+        signers = [dialect.signer(secret.encode()) for secret in secrets]
+        async for part in body_parts(request.scope, request.receive, MAX_BYTES):
+            for signer in signers:
+                signer.update(part)
+        _verify(signers, signature)
         event = request.headers.get(dialect.event, "") if dialect.event else ""
         if dialect.pokes and event not in dialect.pokes:
             return Json({"message": "Event ignored", "event": event})
@@ -127,13 +156,11 @@ def _expected(dialect: Dialect, configured: str, request: Request) -> tuple[list
     return secrets, signature
 
 
-def _verify(dialect: Dialect, secrets: list[str], given: str, body: bytes) -> None:
+def _verify(signers: Sequence[_Signer], given: str) -> None:
     """Any of the configured secrets may have signed, so that one can be rotated."""
     matches = [
-        hmac.compare_digest(
-            dialect.expected(secret.encode(), body).encode(), given.encode("utf-8", "replace")
-        )
-        for secret in secrets
+        hmac.compare_digest(signer.signature().encode(), given.encode("utf-8", "replace"))
+        for signer in signers
     ]
     if not any(matches):
         raise Unauthorized("Invalid signature")

@@ -107,6 +107,17 @@ class Listing(NamedTuple):
     kind: str | None = None
 
 
+MAX_PAGE = 16_000_000  # characters of a page, and a row
+
+
+class PageRows(NamedTuple):
+    """The rows of a page, how many there are in all, and whether it ends early, being large."""
+
+    rows: list[Row]
+    total: int
+    is_cut: bool
+
+
 class Page(NamedTuple):
     """The (id, *columns) of a part of a workspace's rows that meet all conditions, newest first, and
     how many meet them."""
@@ -116,7 +127,7 @@ class Page(NamedTuple):
     window: Window
     conditions: Sequence[Condition] = ()
 
-    def answer(self, db: Connection) -> tuple[list[Row], int]:
+    def answer(self, db: Connection) -> PageRows:
         table, columns, kind = self.listing
         conditions = [Condition("workspace", self.workspace), *self.conditions]
         if kind is not None and not self.conditions:
@@ -131,7 +142,14 @@ class Page(NamedTuple):
             sql += f" AND id < {bound.bind(self.window.before)}"
         sql += f" ORDER BY id DESC LIMIT {bound.bind(self.window.limit)}"
         sql += f" OFFSET {bound.bind(self.window.offset)}"
-        return db.query(sql, bound.values), total
+        rows: list[Row] = []
+        size = 0
+        for row in db.stream(sql, bound.values):
+            if size > MAX_PAGE:
+                return PageRows(rows, total, True)
+            rows.append(row)
+            size += sum(len(value) for value in row if isinstance(value, str))
+        return PageRows(rows, total, False)
 
 
 # How many rows a workspace has

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitprompt.errors import BadRequest, Conflict, Invalid, PayloadTooLarge
+from gitprompt.server.held import Held
 from gitprompt.server.http.wire import (
     PageRequest,
     envelope,
@@ -92,7 +93,7 @@ def read(chunks: list[bytes], *, limit: int, length: str = "") -> bytes:
         return messages.pop(0)
 
     headers = [(b"content-length", length.encode())] if length else []
-    return asyncio.run(read_body({"headers": headers}, receive, limit))
+    return asyncio.run(read_body({"headers": headers}, receive, limit, Held(1_000)))
 
 
 def test_a_body_is_never_held_beyond_its_limit() -> None:

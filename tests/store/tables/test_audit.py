@@ -23,13 +23,13 @@ def expected(number: int, workspace: str = "default") -> Expected:
 
 
 def outcomes(database: Database) -> list[str]:
-    rows, _ = database.read_now(Page(audit.LISTING, "default", Window(50)))
+    rows, *_ = database.read_now(Page(audit.LISTING, "default", Window(50)))
     return [audit.AuditRow(*row[1:]).outcome for row in rows][::-1]
 
 
 def test_a_row_says_who_did_what_and_from_where(database: Database) -> None:
     number = database.write_now(ADA.did("label:move", 9, prompt_name="a", target_id="live"))
-    rows, total = database.read_now(Page(audit.LISTING, "default", Window(50)))
+    rows, total, _ = database.read_now(Page(audit.LISTING, "default", Window(50)))
     assert total == 1
     assert rows == [
         (number, "default", "label:move", "a", None, "ada", "10.0.0.1", "live", 9, "done")
@@ -70,5 +70,5 @@ def test_rows_are_narrowed_by_column_and_time(database: Database) -> None:
     for at in (5, 6, 7):
         database.write_now(ADA.did("push", at))
     since = [Condition("timestamp", 6, ">="), Condition("timestamp", 7, "<")]
-    rows, total = database.read_now(Page(audit.LISTING, "default", Window(50), since))
+    rows, total, _ = database.read_now(Page(audit.LISTING, "default", Window(50), since))
     assert (total, [row[8] for row in rows]) == (1, [6])

@@ -89,15 +89,15 @@ def test_a_list_is_narrowed_and_goes_on_before_a_row(database: Database) -> None
     for number in range(6):
         database.write_now(new_log(model="even" if number % 2 == 0 else "odd"))
     even = [Condition("model", "even")]
-    rows, total = database.read_now(Page(logs.LISTING, "default", Window(2), even))
+    rows, total, _ = database.read_now(Page(logs.LISTING, "default", Window(2), even))
     assert (total, [row[0] for row in rows]) == (3, [5, 3])
-    rows, _ = database.read_now(Page(logs.LISTING, "default", Window(2, 0, 3), even))
+    rows, *_ = database.read_now(Page(logs.LISTING, "default", Window(2, 0, 3), even))
     assert [row[0] for row in rows] == [1]
 
 
 def test_what_a_log_says_comes_back(database: Database) -> None:
     metadata = json.dumps({"note": "Grüße\n"})
     database.write_now(new_log(metadata=metadata, cost_usd=0.1, error_code="E"))
-    ((_, *columns),), _ = database.read_now(Page(logs.LISTING, "default", Window(1)))
+    ((_, *columns),), *_ = database.read_now(Page(logs.LISTING, "default", Window(1)))
     row = logs.LogRow(*columns)
     assert (row.metadata, row.cost_usd, row.error_code) == (metadata, 0.1, "E")

@@ -102,7 +102,7 @@ def test_a_suite_goes_with_its_results_and_their_scores(database: Database) -> N
 def test_results_are_listed_of_one_suite_newest_first(database: Database) -> None:
     suite, other = number(database), number(database, "other")
     stored = [database.write_now(result(one)).id for one in (suite, other, suite)]
-    rows, total = database.read_now(
+    rows, total, _ = database.read_now(
         Page(results.LISTING, "default", Window(9), [Condition("suite", suite)])
     )
     assert (total, [row[0] for row in rows]) == (2, [stored[2], stored[0]])

@@ -10,10 +10,10 @@ import sys
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry.push_rules import Bounds
-from gitprompt.server.git.judge_process import question
+from gitprompt.server.git.judging import question
 from tests.world import Clone
 
-PROGRAM = "from gitprompt.server.git.judge_process import main; main()"
+PROGRAM = "from gitprompt.server.git.judging import main; main()"
 
 
 def test_questions_are_answered_in_their_order_and_nothing_else_is_said(published: Clone) -> None:
