@@ -162,21 +162,14 @@ def versions(name: str, as_json: bool) -> None:
     if as_json:
         write_json([{**_facts(v), "labels": labels.get(v.version, [])} for v in published])
         return
+    titles = ("version", "created (UTC)", "author", "labels", "commit")
     rows = [
-        (
-            v.version,
-            when(v.created_at),
-            v.author,
-            " ".join(labels.get(v.version, [])),
-            (v.commit or v.blob)[:10],
-        )
+        (v.version, when(v.created_at), v.author, " ".join(labels.get(v.version, [])),
+         (v.commit or v.blob)[:10])
         for v in published
-    ]
-    write_table(
-        ("version", "created (UTC)", "author", "labels", "commit"),
-        rows,
-        empty=f"{name} is not published yet: gitprompt publish {name}",
-    )
+    ]  # fmt: skip
+    empty = f"{name} is not published yet: gitprompt publish {name}"
+    write_table(titles, rows, empty=empty)
 
 
 def _facts(version: Version) -> dict[str, Any]:
