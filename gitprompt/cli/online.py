@@ -228,8 +228,7 @@ def _checked(path: str) -> tuple[dict[str, Any], str]:
             hint="gitprompt publish FILE… --server URL",
         )
     try:
-        with open(path, "rb") as file:
-            data = file.read(formats.MAX_BYTES + 1)
+        data = formats.read_file(path)
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error
     name = check_name(_name_of(path))
@@ -255,8 +254,7 @@ def _fragments_beside(path: str) -> str:
 def _name_of(path: str) -> str:
     """What a file says, else what its path says below prompts/, else how it is called."""
     try:
-        with open(path, "rb") as file:
-            value = formats.read(file.read(formats.MAX_BYTES + 1), path)
+        value = formats.read(formats.read_file(path), path)
         if isinstance(value, dict) and isinstance(value.get("name"), str):
             return str(value["name"])
     except formats.FormatError:

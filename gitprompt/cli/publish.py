@@ -305,8 +305,7 @@ def _plan(
 def _checked(found: Clone, name: str, path: str) -> tuple[dict[str, Any], list[str]]:
     """The working copy, which must have no error-level finding, and the paths of its fragments."""
     source = fragments.of_work_tree(found.folder)
-    with open(os.path.join(found.repository.work_tree or "", path), "rb") as file:
-        data = file.read(formats.MAX_BYTES + 1)
+    data = formats.read_file(os.path.join(found.repository.work_tree or "", path))
     document, findings = checks.examine(
         data,
         path=found.shown(path),

@@ -362,8 +362,7 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def _read(path: str) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        data = file.read(_MAX_FILE + 1)
+    data = formats.read_file(path, _MAX_FILE + 1)
     try:
         value = formats.read(data, path)
     except formats.FormatError as error:

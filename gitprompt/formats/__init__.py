@@ -19,6 +19,7 @@ from gitprompt.formats.text import (
     Path,
     decode,
     position,
+    read_file,
     refuse_conflict_markers,
 )
 from gitprompt.formats.yaml_text import read_yaml
@@ -35,6 +36,7 @@ __all__ = [
     "may_repeat_a_key",
     "position",
     "read",
+    "read_file",
     "refuse_conflict_markers",
     "replace_scalar",
 ]

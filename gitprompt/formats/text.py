@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,6 +49,19 @@ def decode(data: bytes) -> str:
         line, column = position(text[: text.index("\0")])
         raise FormatError("the file contains a NUL character", line, column)
     return text
+
+
+def read_file(path: str, most: int = MAX_BYTES + 1) -> bytes:
+    """The first bytes of a file: one more than may be, so that too many are seen. Raises OSError, also
+    for a pipe or device, which would be waited for without end."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", path)
+        return file.read(most)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 _MARKERS = r"(?sm)^<{7} .*?^={7}$.*?^>{7} "

@@ -82,8 +82,7 @@ def _settings_of_root(path: str) -> Settings:
     """The settings in a file, for where they say that the prompts are; what else is wrong in them does
     not matter to that."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(formats.MAX_BYTES + 1)
+        data = formats.read_file(path)
     except OSError:
         return Settings()
     settings, problems = checks.read_settings(data)
@@ -169,8 +168,8 @@ class Clone:
         """Whether a file of the work tree surely is what was published, without reading it as one."""
         if base.version.fragments:
             return False
-        with open(os.path.join(self.repository.work_tree or "", path), "rb") as file:
-            return blob_oid(file.read(formats.MAX_BYTES + 1)) == base.version.blob
+        data = formats.read_file(os.path.join(self.repository.work_tree or "", path))
+        return blob_oid(data) == base.version.blob
 
     @cached_property
     def label_refs(self) -> dict[str, str]:
@@ -322,8 +321,7 @@ class Clone:
         for path in prompt_paths(selector.name):
             full = os.path.join(top, path)
             if top and os.path.isfile(full) and not os.path.islink(full):
-                with open(full, "rb") as file:
-                    data = file.read(formats.MAX_BYTES + 1)
+                data = formats.read_file(full)
                 document, findings = checks.examine(
                     data,
                     path=path,

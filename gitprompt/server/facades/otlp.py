@@ -173,11 +173,13 @@ def _traces(value: Any, read_id: _ReadId) -> tuple[list[OtlpTrace], list[str]]:
         for span, metadata in _spans(value):
             try:
                 trace_id, sent = _span(span, metadata, read_id)
-            except (TypeError, ValueError, AttributeError, GitpromptError) as error:
+            except (TypeError, ValueError, OverflowError, AttributeError, GitpromptError) as error:
                 rejected.append(str(error))
                 continue
             by_trace.setdefault(trace_id, []).append((metadata, sent))
-    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        TypeError, ValueError, OverflowError, KeyError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
         raise BadRequest(f"not an OTLP export: {error}") from None
     return [_trace(trace_id, spans) for trace_id, spans in by_trace.items()], rejected
 
