@@ -4,6 +4,9 @@ documents at once. docs/adr/0004 has the profile."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -26,3 +29,20 @@ def read(data: bytes, path: str) -> Any:
         if flat and b"\0" not in data and not formats.may_repeat_a_key(data, encoded):
             return value
     return formats.read(data, path)
+
+
+_MANY = 500  # documents; a few are not worth a pause of the collector
+
+
+@contextmanager
+def undisturbed(count: int) -> Iterator[None]:
+    """Without the garbage collector, while so many are read: nothing that is loaded makes cycles, and
+    looking for them would take a third of the time."""
+    pauses = count >= _MANY and gc.isenabled()
+    if pauses:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if pauses:
+            gc.enable()

@@ -18,7 +18,7 @@ from gitprompt.core.document import digest
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Suite, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import check_version
-from gitprompt.errors import Conflict, GitpromptError, Invalid
+from gitprompt.errors import Conflict, GitError, GitpromptError, Invalid
 from gitprompt.formats import compact, fragments
 from gitprompt.git.objects import ObjectReader
 from gitprompt.git.refs import RefUpdate
@@ -123,6 +123,8 @@ def admit_label(
         reader, ref, commit, namespace=settings.namespace, versions=versions, known=before
     )
     if isinstance(outcome, Rejection):
+        if reader.get(commit) is None:
+            raise GitError("the move could not be written", hint="Is the disk full?")
         raise _invalid(outcome)
     if outcome.version != version:
         raise Invalid(f"the move would be read as one to {outcome.version or 'nothing'}")

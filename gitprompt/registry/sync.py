@@ -8,7 +8,6 @@ where two refs cannot both be served, the pinned one wins, then the older, then 
 
 from __future__ import annotations
 
-import gc
 import json
 import threading
 from collections import Counter
@@ -45,7 +44,6 @@ from gitprompt.store.tables.pins import AnyPin, NewPins
 
 PIN_REF = "refs/gitprompt/pins"
 _PIN_TRIES = 5
-_MANY = 500  # tags; a few are not worth a pause of the collector
 _HELD = 32_000_000  # bytes of documents that a sync loads before it writes
 _CHUNK = 2_000  # versions that are loaded at once, and to one durable commit of pins
 
@@ -107,7 +105,7 @@ class Sync:
                     return Outcome()
                 settings, broken = load_settings(reader, refs.head[1])
                 steps = plan(refs, known, self._pins(workspace), settings)
-                with _undisturbed(len(steps.fresh)):
+                with fast_json.undisturbed(len(steps.fresh)):
                     loaded = _ahead(_load(reader, steps.fresh, settings, progress))
                     with self._index.transaction():
                         application = _Application(
@@ -139,30 +137,36 @@ class Sync:
         """The refs of a workspace as the last reconciliation saw them."""
         return self._seen.get(workspace)
 
+    @property
+    def index_is_gone(self) -> bool:
+        """Whether the index's file was deleted, or another is in its place."""
+        return self._index.is_gone
+
+    def renew_if_damaged(self) -> str:
+        """Begin with an empty index if the file is damaged or gone, and say why; no sync runs meanwhile.
+        Every workspace is to be reconciled then."""
+        with self._all_locks():
+            problem = self._index.problem()
+            if problem:
+                self._index.renew()
+                self._seen.clear()
+            return problem
+
     def checkpoint(self) -> None:
         """Bring the index's journal into its file; not part of a sync, which need not wait."""
         self._index.checkpoint()
 
     def close(self) -> None:
         """Wait for what runs, and end the git processes that were kept."""
-        with ExitStack() as all_locks:
-            for lock in list(self._locks.values()):
-                all_locks.enter_context(lock)
+        with self._all_locks():
             self._kept.close()
 
-
-@contextmanager
-def _undisturbed(count: int) -> Iterator[None]:
-    """Without the garbage collector: nothing that is loaded makes cycles, and looking for them
-    would take a third of the time."""
-    pauses = count >= _MANY and gc.isenabled()
-    if pauses:
-        gc.disable()
-    try:
-        yield
-    finally:
-        if pauses:
-            gc.enable()
+    @contextmanager
+    def _all_locks(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for _, lock in sorted(self._locks.items()):
+                stack.enter_context(lock)
+            yield
 
 
 def _load(
@@ -255,8 +259,6 @@ class _Application:
     def _reject(self, rejection: Rejection) -> None:
         self.rejected += 1
         self.index.reject(self.workspace, rejection)
-
-    # version tags
 
     def _add(self, fresh: Sequence[tuple[str, str]], loaded: Chunks) -> None:
         contested = self._contested(fresh)
@@ -414,8 +416,6 @@ class _Application:
                 if attempt + 1 == _PIN_TRIES:
                     raise
 
-    # labels
-
     def _labels(self, steps: Plan) -> int:
         for item in steps.misnamed:
             self._reject(item)
@@ -479,8 +479,6 @@ class _Application:
         return load_label(
             self.reader, ref, tip, namespace=namespace, versions=versions, known=known
         )
-
-    # suites
 
     def _suites(self, head: str | None) -> str | None:
         """Read the suites again where their tree changed; returns the tree they are from."""

@@ -47,6 +47,7 @@ from gitprompt.registry.sync import Progress, Sync
 from gitprompt.server.api import hot_path
 from gitprompt.server.api import sync as sync_rows
 from gitprompt.server.api.hot_path import HotPath
+from gitprompt.server.border import translated
 from gitprompt.server.context import Context
 from gitprompt.server.git import smart_http
 from gitprompt.server.git.judges import Judges
@@ -60,12 +61,14 @@ from gitprompt.server.http.turns import Turns
 from gitprompt.server.http.wire import Envelope, error_response, header_of, request_id, send_bytes
 from gitprompt.server.ops import docs, health, prometheus, webhooks
 from gitprompt.server.ops.housekeeping import keep_house
+from gitprompt.server.ops.mending import Mender
 from gitprompt.server.ops.metering import make_metrics, metrics_address
 from gitprompt.server.surfaces import ENDPOINTS, SURFACES
 from gitprompt.store.database import Database, in_folder
 from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
+from gitprompt.store.sqlite_file import Corrupt
 from gitprompt.suites import Suites
 from gitprompt.transaction import Transactions
 from gitprompt.workspaces import Workspaces
@@ -191,7 +194,8 @@ def sidecar(
                     ),
                     metrics=metrics,
                     tracing=tracing,
-                )
+                ),
+                Mender(sync, reader, workspaces),
             )
             authenticator.write_down_use()
         finally:
@@ -268,7 +272,8 @@ def _driver(settings: ServerSettings, in_place: Repository | None) -> Driver:
 class Sidecar:
     """The ASGI application. Prompts and Git come first; everything else goes through Starlette."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, mender: Mender) -> None:
+        self._mender = mender
         self.context = context
         self._entrance = Entrance(context.authenticator, context.limiter)
         self._git = smart_http.GitEndpoint(context, self._entrance)
@@ -379,13 +384,26 @@ class Sidecar:
         except HTTPException as error:
             await _send_error(scope, send, _ours(error))
         except GitpromptError as error:
+            self._mend_after(error)
             with suppress(RuntimeError):  # too late if a push is being answered already
                 await _send_error(scope, send, error)
-        except Exception:  # the last line of defence: log it, and say only that it was us
+        except Exception as error:  # the last line of defence: log it, and say only that it was us
+            known = translated(error)
+            if known is not None:
+                log.error("failed", path=path, error=f"{type(error).__name__}: {error}")
+                self._mend_after(known)
+                with suppress(RuntimeError):
+                    await _send_error(scope, send, known)
+                return
+            self._mender.look()  # a damaged index tells nonsense before it tells that it is damaged
             rid = request_id(header_of(scope, b"x-request-id"))
             log.error("internal error", exc_info=True, path=path, request_id=rid.decode())
             with suppress(Exception):
                 await _send_error(scope, send, GitpromptError("Internal error"), rid)
+
+    def _mend_after(self, error: GitpromptError) -> None:
+        if isinstance(error, Corrupt):
+            self._mender.look()
 
     def _may_be_here(self, scope: Scope) -> bool:
         """If the metrics have an address of their own, they are there alone."""
@@ -433,6 +451,7 @@ class Sidecar:
         self._tasks = [
             asyncio.create_task(context.workspaces.poll(context.settings.poll_seconds)),
             asyncio.create_task(keep_house(context)),
+            asyncio.create_task(self._mender.watch()),
         ]
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -97,12 +97,14 @@ class Database:
     async def read(self, query: Query[Result]) -> Result:
         """Ask in a thread of its own: a long query must not keep requests waiting."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: query.answer(self._connection()))
+        return await loop.run_in_executor(
+            self._readers, lambda: _answered(query, self._connection())
+        )
 
     def read_now(self, query: Query[Result]) -> Result:
         """Ask something short in this thread."""
         with self._read_lock:
-            return query.answer(self._reader)
+            return _answered(query, self._reader)
 
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
@@ -152,3 +154,14 @@ class Database:
         while pins := self.read_now(PinsAfter(workspace, name, version, chunk)):
             yield pins
             name, version = pins[-1].version.name, pins[-1].version.version
+
+
+def _answered(query: Query[Result], connection: Connection) -> Result:
+    """The answer; what the engine refuses comes out in our words."""
+    try:
+        return query.answer(connection)
+    except Exception as error:
+        known = connection.explained(error)
+        if known is error:
+            raise
+        raise known from error

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ class DeepHealth(msgspec.Struct, kw_only=True):
 PATH = "/health"
 _TIMEOUT = 2.0  # seconds, for each check by itself
 _KEPT = 1.0  # seconds
+_SPACE = 16_000_000  # bytes
 
 
 ENDPOINTS = (
@@ -87,8 +89,9 @@ async def _state(context: Context, threads: ThreadPoolExecutor) -> dict[str, Any
         _on_this_thread(context.index.ping),  # the one that may use it
         _checked(threads, partial(_check_driver, context)),
         _checked(threads, partial(_check_sync, context)),
+        _checked(threads, partial(_check_space, context.settings.data)),
     )
-    checks = dict(zip(("sqlite", "index", "driver", "sync"), results, strict=True))
+    checks = dict(zip(("sqlite", "index", "driver", "sync", "space"), results, strict=True))
     healthy = all(result == "ok" for result in checks.values())
     return {
         "status": "ok" if healthy else "degraded",
@@ -108,6 +111,13 @@ def _check_driver(context: Context) -> None:
         source = context.workspaces.source(name)
         if source is not None:
             context.driver.check(name, source.repository)
+
+
+def _check_space(folder: str) -> None:
+    """A write needs room for its objects, its row and their journals."""
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < _SPACE:
+        raise RuntimeError(f"the disk of {folder} is full")
 
 
 def _check_sync(context: Context) -> None:

@@ -55,6 +55,11 @@ class IndexReader:
     def close(self) -> None:
         self._db.close()
 
+    def renew(self) -> None:
+        """Read the file that is there now: another has taken the place of the one that was opened."""
+        self._db.close()
+        self._db = sqlite_file.connect(self.path, "index", durability="NORMAL")
+
     def size(self) -> int:
         """Bytes that the index takes."""
         return sqlite_file.size_of(self.path)

@@ -22,25 +22,31 @@ from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Suite
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import newest, precedence, tag_ref
 from gitprompt.errors import SetupError
-from gitprompt.store import sqlite_file
+from gitprompt.store import integrity, sqlite_file
 
 VERSION_COLUMNS = "name, version, tag, commit_oid, blob, created_at, author, path, fragments"
 
 
 def open_index(path: str) -> IndexWriter:
     """Open the index; a damaged or newer file is thrown away, since it can be built again."""
+    if integrity.problem(path):
+        _remove(path)
     try:
         return IndexWriter(path)
     except SetupError as error:
         if not os.path.exists(path) or not os.access(os.path.dirname(path) or ".", os.W_OK):
             raise
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.unlink(path + suffix)
+        _remove(path)
         try:
             return IndexWriter(path)
         except SetupError:
             raise error from None
+
+
+def _remove(path: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            os.unlink(path + suffix)
 
 
 class WorkspaceRow(NamedTuple):
@@ -69,10 +75,34 @@ class IndexWriter:
     def __init__(self, path: str) -> None:
         self.path = path
         self.lock = threading.RLock()
+        self._open()
+
+    def _open(self) -> None:
+        path = self.path
         # A row has a document of a kilobyte or more: large pages write 100,000 a third faster.
         self._db = sqlite_file.connect(path, "index", durability="NORMAL", page_size=16_384)
         # A commit must not wait until a large journal is copied: `checkpoint` does that later.
         self._db.pragma("wal_autocheckpoint", 0)
+        self._inode = os.stat(path).st_ino
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was deleted, or another is in its place."""
+        try:
+            return os.stat(self.path).st_ino != self._inode
+        except OSError:
+            return True
+
+    def problem(self) -> str:
+        """What is wrong with the file; empty if nothing is. Reads all of it."""
+        return "its file is gone" if self.is_gone else integrity.problem(self.path)
+
+    def renew(self) -> None:
+        """Begin with an empty index in a new file."""
+        with self.lock:
+            self._db.close()
+            _remove(self.path)
+            self._open()
 
     def checkpoint(self) -> None:
         """Bring the journal into the file."""

@@ -21,7 +21,7 @@ from gitprompt.git.repository import Repository
 from gitprompt.server.app import Sidecar, sidecar
 from gitprompt.server.ops import health
 
-GOOD = {"sqlite": "ok", "index": "ok", "driver": "ok", "sync": "ok"}
+GOOD = {"sqlite": "ok", "index": "ok", "driver": "ok", "sync": "ok", "space": "ok"}
 
 
 @pytest.fixture
@@ -121,6 +121,11 @@ def test_a_repository_without_a_head_or_that_nobody_may_write_is_told(
     assert asked(application).json()["checks"]["driver"] == "ok"
     shutil.rmtree(data / "repos" / "default.git" / "objects")
     assert asked(application).json()["checks"]["driver"] == "error"
+
+
+def test_a_full_disk_is_told(application: Sidecar, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_SPACE", 1 << 62)
+    assert asked(application).json()["checks"] == {**GOOD, "space": "error"}
 
 
 def test_a_broken_index_is_told(application: Sidecar, data: Path) -> None:
