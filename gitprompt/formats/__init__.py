@@ -68,8 +68,7 @@ def locate(data: bytes, path: Path, *, offset: int | None = None) -> tuple[int, 
 
 
 def locate_all(data: bytes, spots: Sequence[tuple[Path, int | None]]) -> list[tuple[int, int]]:
-    """Line and column of values and of characters in them; see `places.locate_all`, imported when it
-    is needed."""
+    """Line and column of values and of characters in them; see `places`, imported when needed."""
     from gitprompt.formats import places
 
     return places.locate_all(data, spots)

@@ -47,7 +47,6 @@ from gitprompt.registry.sync import Progress, Sync
 from gitprompt.server.api import hot_path
 from gitprompt.server.api import sync as sync_rows
 from gitprompt.server.api.hot_path import HotPath
-from gitprompt.server.border import translated
 from gitprompt.server.context import Context
 from gitprompt.server.git import smart_http
 from gitprompt.server.git.judges import Judges
@@ -60,6 +59,7 @@ from gitprompt.server.http.surface import ENVELOPE, routes
 from gitprompt.server.http.turns import Turns
 from gitprompt.server.http.wire import Envelope, error_response, header_of, request_id, send_bytes
 from gitprompt.server.ops import docs, health, prometheus, webhooks
+from gitprompt.server.ops.border import translated
 from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.mending import Mender
 from gitprompt.server.ops.metering import make_metrics, metrics_address

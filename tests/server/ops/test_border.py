@@ -10,7 +10,7 @@ import pygit2
 import pytest
 
 from gitprompt.errors import GitError, Unavailable
-from gitprompt.server.border import translated
+from gitprompt.server.ops.border import translated
 from gitprompt.store.sqlite_file import Corrupt
 
 
