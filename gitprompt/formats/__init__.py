@@ -63,7 +63,6 @@ def is_json(data: bytes) -> bool:
 
 
 def locate(data: bytes, path: Path, *, offset: int | None = None) -> tuple[int, int]:
-    """Line and column of the value at `path`; see `locate_all`."""
     return locate_all(data, [(path, offset)])[0]
 
 
