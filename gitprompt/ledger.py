@@ -14,7 +14,7 @@ from gitprompt.clock import Clock
 from gitprompt.core.labels import split_label_ref
 from gitprompt.core.versions import TAG_PREFIX, split_tag_ref
 from gitprompt.errors import GitpromptError, Invalid
-from gitprompt.git.refs import ROOTS, ZERO, Refs, RefUpdate
+from gitprompt.git.refs import ROOTS, ZERO, Refs, RefUpdate, text_of_ref
 from gitprompt.git.repository import Repository
 from gitprompt.registry.sync import Source
 from gitprompt.store.database import Database
@@ -82,10 +82,10 @@ def _entry(actor: Actor, update: RefUpdate, namespace: str, now: int) -> AuditRo
         try:
             name, label = split_label_ref(update.ref, namespace=namespace)
         except Invalid:
-            return actor.did("push", now, target_id=update.ref)
+            return actor.did("push", now, target_id=text_of_ref(update.ref))
         kind = "create" if update.old == ZERO else "move"
         return actor.did(f"label:{kind}", now, prompt_name=name, target_id=label)
-    return actor.did("push", now, target_id=update.ref)
+    return actor.did("push", now, target_id=text_of_ref(update.ref))
 
 
 def settle_pending(database: Database, sources: Callable[[str], Source | None]) -> None:

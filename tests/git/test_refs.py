@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitprompt.errors import Conflict
 from gitprompt.git.ref_updates import update_refs
-from gitprompt.git.refs import ZERO, Refs, RefUpdate, list_refs
+from gitprompt.git.refs import ZERO, Refs, RefUpdate, list_refs, ref_of_text, text_of_ref
 from gitprompt.git.repository import Repository
 from tests.world import Clone
 
@@ -155,3 +157,11 @@ def test_strange_ref_names_on_disk_do_not_stop_a_listing(published: Clone) -> No
     refs = list_refs(str(published.path / ".git"), str(published.path / ".git"))
     assert isinstance(refs, Refs)
     assert refs.get("refs/tags/prompts/welcome/1.0.0")
+
+
+@given(st.binary(max_size=30).filter(lambda data: b"\\" not in data))
+def test_any_ref_is_text_and_back(data: bytes) -> None:
+    ref = data.decode("utf-8", "surrogateescape")
+    text = text_of_ref(ref)
+    text.encode()
+    assert ref_of_text(text) == ref

@@ -610,3 +610,20 @@ def test_the_default_branch_is_renamed_in_one_push_by_an_admin(
         assert repository.git("symbolic-ref", "HEAD") == "refs/heads/main"
     finally:
         server.stop()
+
+
+def test_a_branch_in_latin_1_is_judged_written_down_and_told(
+    server: Server, space: str, remote: str, tmp_path: Path
+) -> None:
+    clone = Clone.init(tmp_path / "latin")
+    clone.commit("First", welcome=WELCOME)
+    branch = os.fsdecode(b"br\xe9sil")
+    clone.git("branch", "-m", branch)
+    clone.git("push", remote, branch)
+    clone.commit("Broken", welcome="messages: 1\n")
+    assert "messages: expected array" in clone.refusal("push", remote, branch)
+    rows = server.request(
+        "/v1/audit-logs", headers={"X-Workspace-Id": space}, key=server.key("admin", "*")
+    )
+    (pushed,) = [row for row in rows.json()["items"] if row["action"] == "push"]
+    assert (pushed["target_id"], pushed["outcome"]) == (r"refs/heads/br\xe9sil", "done")

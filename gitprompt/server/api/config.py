@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GET /v1/config: the effective settings, secrets masked."""
+"""GET /v1/config: the effective settings, secrets masked. Whoever administers one workspace sees the
+bounds that hold for its requests, and nothing of the machine or of others."""
 
 from __future__ import annotations
 
@@ -16,16 +17,23 @@ async def config(context: Context, call: Call) -> dict[str, Any]:
     return {
         field.name: _shown(getattr(settings, field.name), secret=field.metadata["secret"])
         for field in fields(settings)
+        if call.principal.is_master or field.name.startswith(_BOUNDS)
     }
+
+
+_BOUNDS = ("max_", "rate_limit", "keep_days")
 
 
 def _shown(value: Any, *, secret: bool) -> Any:
     if secret:
         return "***" if value else ""
-    return _PASSWORD.sub("//***@", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _TOKEN.sub(r"\1***", _PASSWORD.sub("//***@", value))
 
 
-_PASSWORD = re.compile(r"(?<=:)//[^/@]*@")
+_PASSWORD = re.compile(r"(?<=:)//\S*@")  # to the last @: a password may have one, or a slash
+_TOKEN = re.compile(r"([?&;][^=&;\s]*=)[^&;\s]*")
 
 
 ENDPOINTS = (

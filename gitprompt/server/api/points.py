@@ -22,7 +22,7 @@ from gitprompt.store.tables.rows import Condition
 
 
 class NewPoint(Body):
-    name: Annotated[str, Meta(pattern="^[a-zA-Z_:][a-zA-Z0-9_:.]{0,199}$")]
+    name: Annotated[str, Meta(pattern="^[a-zA-Z_:][a-zA-Z0-9_:.]{0,199}$(?!\n)")]
     value: Annotated[float, Meta(ge=-1e300, le=1e300)]
     type: Literal["gauge", "counter"] = "gauge"
     labels: Annotated[dict[str, Text], Meta(max_length=20)] | None = None

@@ -126,7 +126,7 @@ def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
             "in": "header",
             "required": False,
             "description": "The workspace; `default` if absent.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,128}$"},
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,128}$(?!\n)"},
         }
 
 

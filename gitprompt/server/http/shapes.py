@@ -21,7 +21,7 @@ TraceId = Annotated[
     str,
     Meta(
         pattern="^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-        "|[0-9a-fA-F]{32})$",
+        "|[0-9a-fA-F]{32})$(?!\n)",
         description="A UUID, or 32 hexadecimal digits.",
     ),
 ]

@@ -100,7 +100,7 @@ def parse_flag(params: Mapping[str, str], name: str, *, default: bool) -> bool:
 
 
 # Its JSON Schema, whose patterns know no case.
-FLAG = {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01])$"}
+FLAG = {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01])$(?!\n)"}
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 

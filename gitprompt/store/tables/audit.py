@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from gitprompt.git.refs import ref_of_text, text_of_ref
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import rows
 from gitprompt.store.tables.rows import Listing
@@ -82,7 +83,9 @@ def insert(db: Connection, entries: Sequence[AuditRow]) -> Sequence[int]:
 
 def _begin(db: Connection, items: Sequence[Expected]) -> Sequence[int]:
     """Write pending rows; returns their ids."""
-    rows_of = [(*item.entry._replace(outcome="pending"), item.ref, item.oid) for item in items]
+    rows_of = [
+        (*item.entry._replace(outcome="pending"), text_of_ref(item.ref), item.oid) for item in items
+    ]
     return _insert(db, f"{COLUMNS}, ref, oid", [item.entry for item in items], rows_of)
 
 
@@ -145,7 +148,9 @@ class Pending(NamedTuple):
         pending = db.query(
             f"SELECT id, ref, oid, {COLUMNS} FROM audit WHERE outcome = 'pending' ORDER BY id"
         )
-        return [(row[0], Expected(AuditRow(*row[3:]), row[1], row[2])) for row in pending]
+        return [
+            (row[0], Expected(AuditRow(*row[3:]), ref_of_text(row[1]), row[2])) for row in pending
+        ]
 
 
 def _has(db: Connection, entry: AuditRow) -> bool:
