@@ -6,6 +6,7 @@ Everything is read from the index; Git, the network and telemetry are never aske
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from gitprompt.core.versions import is_version
 from gitprompt.errors import BadRequest, NotFound
 from gitprompt.store.index.reader import IndexReader, PromptSummary, StoredVersion
 
+_SMALL = 32_000  # bytes of two documents that are compared at once
 _MAX_DOCUMENTS = 2_000
 _MAX_DOCUMENT_BYTES = 16_000_000  # as JSON; decoded they are some times that
 
@@ -116,15 +118,19 @@ class Catalog:
         messages = render(document, variables, placeholders, budget=budget)
         return {**document, "messages": messages}
 
-    def diff(self, workspace: str, name: str, old: str, new: str) -> Comparison:
-        """What differs between two versions, each given by its number or by a label."""
+    async def diff(self, workspace: str, name: str, old: str, new: str) -> Comparison:
+        """What differs between two versions, each given by its number or by a label. Large ones are
+        compared in a thread."""
         before, after = (
             self.find(workspace, name, version=selector)
             if is_version(selector)
             else self.find(workspace, name, label=selector)
             for selector in (old, new)
         )
-        return Comparison(before, after, compare(self.document(before), self.document(after)))
+        documents = self.document(before), self.document(after)
+        if len(before.document or b"") + len(after.document or b"") < _SMALL:
+            return Comparison(before, after, compare(*documents))
+        return Comparison(before, after, await asyncio.to_thread(compare, *documents))
 
     # lists: the rows of a page, and how many there are
 

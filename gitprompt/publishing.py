@@ -122,7 +122,7 @@ class Publishing:
                 except GitpromptError as error:
                     outcomes[at] = error
 
-        await asyncio.to_thread(check_each) if len(documents) > 1 else check_each()
+        check_each() if admission.is_small(documents) else await asyncio.to_thread(check_each)
         if len(outcomes) < len(documents):
             source = await self._workspaces.create(workspace)
             async with self._transactions.alone(source):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def test_rendering_leaves_the_document_as_it_is(catalog: Catalog) -> None:
 
 
 def test_a_comparison_takes_versions_and_labels(catalog: Catalog) -> None:
-    comparison = catalog.diff(WORKSPACE, "welcome", "production", "1.1.0")
+    comparison = asyncio.run(catalog.diff(WORKSPACE, "welcome", "production", "1.1.0"))
     assert (comparison.old.version.version, comparison.new.version.version) == ("1.0.0", "1.1.0")
     assert [change.area for change in comparison.changes] == ["messages"]
 

@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,21 @@ def test_the_reference_of_the_format_has_every_key() -> None:
                 "variables.NAME.default", "response_format.json_schema.schema", "criteria.min_score",
                 "labels.protected", "model_config.temperature"):  # fmt: skip
         assert f"| `{key}` |" in page, key
+
+
+def test_every_limit_is_as_the_page_says_and_has_its_test() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    rows = re.findall(
+        r"^\| [^|]+ \| ([\d.]+) \| `([\w.]+)` \| `([^:`]+)::(\w+)` \|$", page, re.MULTILINE
+    )
+    assert len(rows) == page.partition("## Limits")[2].partition("\n\nChecks,")[0].count("\n|") - 2
+    defaults = {f.metadata["env"]: f.default for f in fields(config.ServerSettings)}
+    for value, where, path, name in rows:
+        actual = defaults.get(where)
+        if actual is None:
+            module, _, constant = where.rpartition(".")
+            actual = getattr(import_module(module), constant)
+        assert float(value) == actual, where
+        assert f"def {name}(" in (ROOT / path).read_text(), name
+    bounded = {env for env in defaults if "_MAX_" in env} | {"GITPROMPT_GIT_MEMORY"}
+    assert bounded <= {where for _, where, _, _ in rows}

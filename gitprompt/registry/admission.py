@@ -32,6 +32,14 @@ def settings_at(reader: ObjectReader, head: str | None) -> Settings:
     return load_settings(reader, head)[0]
 
 
+def is_small(documents: Sequence[Any]) -> bool:
+    """Whether checking what was sent is a matter of few milliseconds."""
+    return len(documents) == 1 and len(repr(documents[0])) < _SMALL
+
+
+_SMALL = 16_000  # characters
+
+
 def check_sent(document: Any, severities: Severities, *, has_fragments: bool) -> None:
     """Raise Invalid for a document that cannot be published as it was sent. `has_fragments`: those that
     it includes may be in the repository, and it is read again with them."""

@@ -12,6 +12,7 @@ import pytest
 
 from gitprompt import checks
 from gitprompt.checks import secrets
+from gitprompt.core import template
 from gitprompt.core.diff import compare, hunks, segments
 from gitprompt.core.names import nearest
 from gitprompt.core.template import TemplateError, compile_template
@@ -118,3 +119,10 @@ def test_a_hint_looks_at_few_names_and_long_ones_are_none() -> None:
 def test_every_expression_of_the_library_is_one_of_a_linear_engine() -> None:
     for detector in secrets.detectors():
         assert all(type(form).__module__.startswith("re2") for form in detector.expressions)
+
+
+def test_rendering_ends_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "MAX_SECONDS", -1.0)
+    document = {"messages": [{"role": "user", "content": "{{#a}}x{{/a}}"}]}
+    with pytest.raises(Invalid, match="takes more than -1 s"):
+        render(document, {"a": "[1]"})

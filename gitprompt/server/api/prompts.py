@@ -281,7 +281,7 @@ async def diff(context: Context, call: Call) -> dict[str, Any]:
     old, new = call.params.get("from"), call.params.get("to")
     if not old or not new:
         raise BadRequest("Give both from and to: versions or labels")
-    comparison = context.catalog.diff(call.principal.workspace, call.path["name"], old, new)
+    comparison = await context.catalog.diff(call.principal.workspace, call.path["name"], old, new)
     changes = comparison.changes
     return {
         "name": call.path["name"],

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -176,3 +177,40 @@ def test_the_answer_does_not_wait_for_the_sync(application: Sidecar) -> None:
     status, at_work = asyncio.run(story())
     assert status == 200
     assert at_work > 0
+
+
+def test_a_body_is_hashed_as_it_comes(application: Sidecar) -> None:
+    piece = b"x" * 100_000
+
+    def told(count: int) -> tuple[int, int]:
+        """The status, and the bytes that were held at most, of a body of so many pieces."""
+        digest = hmac.new(b"new", digestmod=hashlib.sha256)
+        for _ in range(count):
+            digest.update(piece)
+        scope = {
+            "type": "http", "method": "POST", "path": "/webhooks/github", "raw_path": b"",
+            "query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": "",
+            "server": ("t", 80), "client": ("127.0.0.1", 1),
+            "headers": [(b"x-hub-signature-256", f"sha256={digest.hexdigest()}".encode()),
+                        (b"x-github-event", b"ping")],
+        }  # fmt: skip
+        left = count
+        answers: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            nonlocal left
+            left -= 1
+            return {"type": "http.request", "body": bytes(piece), "more_body": left > 0}
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+
+        tracemalloc.start()
+        asyncio.run(application(scope, receive, send))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return answers[0]["status"], peak
+
+    status, peak = told(200)
+    assert (status, peak < 3_000_000) == (200, True)
+    assert told(251)[0] == 413
