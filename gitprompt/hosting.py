@@ -23,6 +23,7 @@ from typing import IO
 from gitprompt import resources
 from gitprompt.errors import BadRequest, NotFound, SetupError
 from gitprompt.git.process import environment, git
+from gitprompt.git.refs import ref_of_text
 from gitprompt.git.repository import Repository
 
 WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
@@ -206,8 +207,8 @@ def follow_first_branch(repository: Repository) -> None:
     branch, tip = refs.head
     if branch and tip and refs.get(branch) == tip:
         current = repository.line("symbolic-ref", "HEAD")
-        if current != branch:
-            repository.git("symbolic-ref", "HEAD", branch)
+        if current != ref_of_text(branch):
+            repository.git("symbolic-ref", "HEAD", ref_of_text(branch))
 
 
 # Hooks

@@ -16,7 +16,7 @@ from gitprompt.clock import Clock
 from gitprompt.core.names import is_name
 from gitprompt.core.versions import TAG_PREFIX, is_version, split_tag_ref
 from gitprompt.drivers import Driver
-from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.refs import ZERO, RefUpdate, ref_of_text
 from gitprompt.git.repository import Repository
 from gitprompt.ledger import PushLedger
 from gitprompt.registry import push_rules, refwrites
@@ -107,6 +107,7 @@ class Push:
         workspace = self._source.workspace
         if any(update.new == ZERO and update.ref.startswith("refs/heads/") for update in updates):
             default = self._source.repository.refs().head[0]
+            default = ref_of_text(default) if default is not None else None
             self._successor = push_rules.successor(quarantined, default, updates)
         refusal = self._case.judge(
             quarantined, updates, scopes=self._scopes, pins=self._pins(updates)

@@ -39,12 +39,13 @@ class RefUpdate(NamedTuple):
 
 
 def text_of_ref(ref: str) -> str:
-    """A ref as text that any database takes: what is no UTF-8 of it is written \\xe9, and git has no
-    backslash in a name."""
+    """A ref as `Refs` has it, and any database takes it: what is no UTF-8 of it is written \\xe9, since git
+    has no backslash in a name."""
     return ref.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def ref_of_text(text: str) -> str:
+    """The same as git is given it."""
     return re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), text)
 
 

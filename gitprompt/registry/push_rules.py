@@ -33,7 +33,7 @@ from gitprompt.errors import Invalid, PayloadTooLarge
 from gitprompt.formats import fragments
 from gitprompt.gates import Facts
 from gitprompt.git.objects import EMPTY_TREE, ObjectReader
-from gitprompt.git.refs import ZERO, Refs, RefUpdate
+from gitprompt.git.refs import ZERO, Refs, RefUpdate, text_of_ref
 from gitprompt.git.repository import Repository
 from gitprompt.registry import moves
 from gitprompt.registry.tip import files_below, load_settings
@@ -86,6 +86,7 @@ def judge(
     `scopes` are those of the pusher's API key; None means a push that did not come over HTTP,
     whose transport has decided already who may write.
     """
+    updates = [update._replace(ref=text_of_ref(update.ref)) for update in updates]
     if len(updates) > bounds.refs:
         raise PayloadTooLarge(f"this push has more than {bounds.refs:,} refs")
     refs = repository.refs()
