@@ -613,8 +613,9 @@ def test_the_default_branch_is_renamed_in_one_push_by_an_admin(
 
 
 def test_a_branch_in_latin_1_is_judged_written_down_and_told(
-    server: Server, space: str, remote: str, tmp_path: Path
+    server: Server, space: str, tmp_path: Path
 ) -> None:
+    remote = server.remote(workspace=space)
     clone = Clone.init(tmp_path / "latin")
     clone.commit("First", welcome=WELCOME)
     branch = os.fsdecode(b"br\xe9sil")
