@@ -57,7 +57,7 @@ def test_health_needs_no_key(server: Server) -> None:
     assert deep.status_code == 200
     assert deep.json() == {
         "status": "ok",
-        "checks": {"sqlite": "ok", "index": "ok", "driver": "ok", "sync": "ok"},
+        "checks": dict.fromkeys(("sqlite", "index", "driver", "sync", "space"), "ok"),
         "dbType": "sqlite",
         "dbConnected": True,
         "driverType": "filesystem",

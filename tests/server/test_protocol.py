@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 
 import pytest
 import uvicorn
+import uvloop
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
@@ -55,7 +56,7 @@ class Door:
         self._thread.join()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        uvloop.run(self._serve())  # as `serve` does
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -77,7 +78,8 @@ class Door:
         server.close()
         for connection in list(self.state.connections):
             connection.transport.abort()
-        await asyncio.sleep(0)
+        while self.state.connections or self.state.tasks:
+            await asyncio.sleep(0.01)
 
     def connected(self) -> closing[socket.socket]:
         return closing(socket.create_connection(("127.0.0.1", self.port), timeout=10))

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import apsw
 import httpx
 import pytest
 
@@ -130,6 +131,10 @@ def test_a_full_disk_is_told(application: Sidecar, monkeypatch: pytest.MonkeyPat
 
 def test_a_broken_index_is_told(application: Sidecar, data: Path) -> None:
     path = data / "index.db"
+    journal = apsw.Connection(str(path))
+    journal.set_busy_timeout(5_000)
+    journal.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)  # or it would be read from there
+    journal.close()
     path.write_bytes(b"\xff" * path.stat().st_size)
     answer = asked(application)
     assert answer.status_code == 503
