@@ -19,6 +19,7 @@ def find(subject: Subject) -> Iterator[Problem]:
         yield Problem(
             "changed-after-publish",
             f"{subject.name} {published.version} is published, and this text differs from it",
-            "Raise the version: `gitprompt publish --bump auto` does, or edit the field.",
+            "Write the next version into the file, or take the field out: then"
+            f" `gitprompt publish {subject.name}` counts.",
             ("version",),
         )

@@ -20,7 +20,7 @@ from gitprompt.core.document import (
     no_such_root,
     prompt_paths,
 )
-from gitprompt.core.names import check_name
+from gitprompt.core.names import check_name, is_kept_for_fragments
 from gitprompt.errors import Conflict, GitError, SetupError, UsageError
 from gitprompt.git import peek
 from gitprompt.git.process import git
@@ -211,6 +211,8 @@ def _folder_of_prompts() -> str:
     """The folder that has prompts/, where there may be no repository yet."""
     try:
         clone = registry()
+        if clone.repository.work_tree is None:
+            raise UsageError("this repository is bare", hint="Run it in a clone.")
         if clone.is_root_missing:
             raise no_such_root(clone.root)
         return clone.folder or "."
@@ -228,7 +230,13 @@ def _new_name(text: str, top: str) -> str:
             f"{text} is not below {where}, where the prompts of this repository are",
             hint="Say a name, such as support/triage, or a path below that folder.",
         )
-    return check_name(name or text)
+    name = check_name(name or text)
+    if is_kept_for_fragments(name):
+        raise UsageError(
+            f"{name} would lie among the fragments, which are no prompts",
+            hint=f"A fragment is a file {PROMPTS}/{name}.md; for a prompt choose another name.",
+        )
+    return name
 
 
 @click.command()

@@ -116,7 +116,8 @@ def login(url: str, workspace: str | None) -> None:
     key = key.strip()
     if not api_keys.KEY.match(key):
         raise UsageError(
-            "that is not an API key: it begins with pm_", hint="gitprompt keys create makes one."
+            "that is not an API key, which is pm_ and 64 hexadecimal digits",
+            hint="gitprompt keys create makes one.",
         )
     # Refused by the server, it is not stored; a key that may not read is a key all the same.
     Client(url, key, workspace=workspace).probe()

@@ -168,9 +168,7 @@ def _move(
             RefUpdate(update.ref, place.remote_tip or ZERO, update.new)
             for update, (place, _) in zip(updates, moves, strict=True)
         ]
-        remotes.push(repository, remote, theirs, undo=updates)
-        for update in updates:
-            repository.git("update-ref", remotes.tracking_ref(remote, update.ref), update.new)
+        remotes.push_labels(repository, remote, theirs, undo=updates)
     for place, version in moves:
         before = place.current.version if place.current else None
         arrow = f"{before or 'none'} → {version.version if version else 'none'}"
@@ -254,7 +252,11 @@ def set_(
     now = place.current.version if place.current else None
     check_expected(name, text, now, expect)
     if now == target.version and place.is_valid:
-        say(f"{name} {text} is at {target.version} already.")
+        left = RefUpdate(place.ref, place.remote_tip or ZERO, place.local or ZERO)
+        if place.remote and remotes.push_left(place.registry.repository, place.remote, left):
+            done(f"{name} {text}: {target.version} · pushed; it was moved before")
+        else:
+            say(f"{name} {text} is at {target.version} already.")
         return
     _move_one(place, target, reason, sign=sign)
 

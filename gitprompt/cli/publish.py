@@ -111,7 +111,7 @@ def publish(
     if here.is_root_missing:
         raise no_such_root(here.root)
     repository = here.repository
-    names = tuple(map(here.name, names))
+    names = tuple(dict.fromkeys(map(here.name, names)))
     target = remotes.choose_remote(repository, remote) if push else None
     if target:
         _learn(repository, target, names)
@@ -298,7 +298,7 @@ def _plan(
         version = bumped(base, step or "patch")
         _check_reverts_nothing(name, base, version, published)
     version = version or own or FIRST
-    _check_free(name, version, published, differs)
+    _check_free(name, version, published, differs, base)
     return PlannedVersion(name, path, version, own is not None and own != version, step)
 
 
@@ -392,12 +392,14 @@ def _check_reverts_nothing(name: str, base: str, version: str, published: list[s
     )
 
 
-def _check_free(name: str, version: str, published: list[str], differs: bool) -> None:
+def _check_free(
+    name: str, version: str, published: list[str], differs: bool, base: str | None
+) -> None:
     if version in published:
         message = f"{name} {version} is published already"
         if differs:
             raise Conflict(message, hint=f"Run: gitprompt publish {name} --bump auto")
-        raise Unchanged(message, hint="Nothing has changed since.")
+        raise Unchanged(message, hint=f"Nothing has changed since {base}.")
     twins = Taken()
     for number in published:
         twins.add(name, number)

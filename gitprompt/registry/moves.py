@@ -67,6 +67,9 @@ def _bare_problem(tip: Object, name: str, published: Sequence[Version]) -> str:
     return ""
 
 
+_UNPUBLISHED = " is not published"
+
+
 def _move_problem(
     reader: ObjectReader, at: Object, move: MoveRecord, published: Sequence[Version]
 ) -> str:
@@ -76,7 +79,7 @@ def _move_problem(
         (candidate for candidate in published if candidate.version == move.version), None
     )
     if version is None:
-        return f"{move.name} {move.version} is not published"
+        return f"{move.name} {move.version}{_UNPUBLISHED}"
     if blob_of_move(reader, at.oid, move.name) != version.blob or not _has_fragments(
         reader, at.oid, version
     ):
@@ -120,6 +123,9 @@ def push_problem(
             return _pointer_problem(repository, at, old, name, label, published)
         below = commit_at(reader, commit.parents[0]) if commit.parents else None
         problem = _step_problem(commit, move, below) or _move_problem(reader, at, move, published)
+        if problem.endswith(_UNPUBLISHED):
+            first = f"Publish it there first: gitprompt publish {name} --push"
+            return problem, f"{first}; then: {by_hand}"
         if problem:
             return problem, by_hand
         if below is None:

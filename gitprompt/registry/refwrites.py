@@ -45,6 +45,11 @@ def identity(repository: Repository) -> Signature:
     match = re.match(r"(.*) <(.*)> (\d+) [-+]\d{4}\Z", text)
     if match is None:
         raise SetupError(f"git gave an identity that cannot be read: {text}")
+    if not (match[1].strip(" <>") and match[2].strip(" <>")):
+        raise SetupError(
+            f"git says that you are {match[1]!r} <{match[2]}>: a name and an address are needed",
+            hint='Run: git config --global user.name "…" and user.email "…"',
+        )
     return Signature(match[1], match[2], int(match[3]))
 
 

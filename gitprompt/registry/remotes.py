@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from gitprompt.core.versions import TAG_PREFIX, tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
 from gitprompt.git import origin
-from gitprompt.git.refs import RefUpdate
+from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry.refwrites import move_refs
 
@@ -135,20 +135,40 @@ def unpushed_labels(repository: Repository, namespace: str) -> set[tuple[str, st
     remote = default_remote(repository)
     if remote is None:
         return set()
-    lines = os.fsdecode(
-        repository.git(
-            "for-each-ref", "--format=%(objectname) %(refname)", namespace,
-            f"refs/remotes/{remote}/labels",
-        )
-    )  # fmt: skip
-    oids = {ref: oid for oid, _, ref in (line.partition(" ") for line in lines.splitlines())}
-    moved = (ref for ref in oids if ref.startswith(f"{namespace}/"))
+    where = (namespace, f"refs/remotes/{remote}/labels")
+    lines = repository.git("for-each-ref", "--format=%(objectname) %(refname)", *where)
+    oids = {ref: oid for oid, ref in map(str.split, os.fsdecode(lines).splitlines())}
     pairs = (
         ref.removeprefix(f"{namespace}/").partition("@")
-        for ref in moved
-        if oids.get(tracking_ref(remote, ref)) != oids[ref]
+        for ref, oid in oids.items()
+        if ref.startswith(f"{namespace}/")
+        if not _has(repository, oids.get(tracking_ref(remote, ref)), oid)
     )
     return {(name, label) for name, _, label in pairs}
+
+
+def _has(repository: Repository, there: str | None, here: str) -> bool:
+    """Whether what the remote has is what is here, or has gone on from it."""
+    return there == here or (
+        there is not None and repository.line("merge-base", here, there) == here
+    )
+
+
+def push_labels(
+    repository: Repository, remote: str, updates: Sequence[RefUpdate], *, undo: Sequence[RefUpdate]
+) -> None:
+    """Push labels, and remember that the remote has them; see `push`."""
+    push(repository, remote, updates, undo=undo)
+    for update in updates:
+        repository.git("update-ref", tracking_ref(remote, update.ref), update.new)
+
+
+def push_left(repository: Repository, remote: str, update: RefUpdate) -> bool:
+    """Push a label that was only moved here; False if there is nothing that the remote lacks."""
+    if update.new in (ZERO, update.old):
+        return False
+    push_labels(repository, remote, [update], undo=())
+    return True
 
 
 def default_remote(repository: Repository) -> str | None:
@@ -232,6 +252,7 @@ def push(
 _REJECTED = re.compile(
     r"^ ! \[(?:remote )?rejected\]|returned error: 4\d\d|Authentication failed", re.MULTILINE
 )
+_RACED = re.compile(r"cannot lock ref '([^']+)': (?:is at \S+ but|reference already exists)")
 
 
 def _look_again(
@@ -266,6 +287,7 @@ def refused(error: GitError, remote: str) -> GitError | Conflict:
     behind = re.findall(
         r"-> (\S+) \((?:stale info|already exists|non-fast-forward|fetch first)\)", error.stderr
     )
+    behind += _RACED.findall(error.stderr)
     if behind:
         return Conflict(
             f"somebody was faster: the remote has another {', '.join(behind[:3])}"

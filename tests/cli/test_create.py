@@ -51,6 +51,7 @@ def test_a_path_says_where_a_prompt_is_to_be_or_is_refused(cli: Cli, clone: Clon
     ):
         said = cli("new", path, cwd=folder)
         assert (said.code, f"{path} is not below" in said.err) == (2, True)
+    assert "no prompts" in cli("new", "_fragments/x").err
     clone.write("gitprompt.yaml", "root: nowhere\n")
     assert "nowhere is to have the prompts" in cli("new", "next").err
     assert not (clone.path / "nowhere").exists()

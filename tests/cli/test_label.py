@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import Cli
 from tests.world import WELCOME, Clone, Server, run
 
@@ -62,6 +64,53 @@ def test_a_fresh_clone_learns_the_labels_before_it_moves_one(
     assert "git fetch" in cli("label", "log", "welcome", "production", cwd=fresh).err
     said = cli("label", "set", "welcome", "production", "1.0.0", cwd=fresh)
     assert "1.1.0 → 1.0.0" in said.out, said
+
+
+def test_a_move_that_was_not_pushed_is_pushed_by_saying_it_again(
+    cli: Cli, server: Server, story: Clone
+) -> None:
+    remote = server.remote(workspace="again")
+    story.git("remote", "add", "origin", remote)
+    story.push_all("origin")
+    assert cli("label", "set", "welcome", "beta", "1.0.0").code == 0
+    assert "refs/labels/welcome@beta" not in story.git("ls-remote", remote)
+    said = cli("label", "set", "welcome", "beta", "1.0.0", "--push")
+    assert said.out == "✓ welcome beta: 1.0.0 · pushed; it was moved before\n"
+    assert story.git("rev-parse", "refs/labels/welcome@beta") in story.git("ls-remote", remote)
+    assert "is at 1.0.0 already" in cli("label", "set", "welcome", "beta", "1.0.0", "--push").out
+
+
+def test_the_remote_that_lacks_the_version_is_told_how_it_gets_it(
+    cli: Cli, server: Server, story: Clone
+) -> None:
+    story.git("remote", "add", "origin", server.remote(workspace="lacking"))
+    story.git("push", "-q", "origin", "main")
+    said = cli("label", "set", "welcome", "beta", "1.1.0", "--push")
+    assert "welcome 1.1.0 is not published" in said.err
+    assert "gitprompt publish welcome --push; then: " in said.err
+
+
+def test_who_is_behind_has_nothing_left_to_push(
+    cli: Cli, server: Server, story: Clone, tmp_path: Path
+) -> None:
+    remote = server.remote(workspace="behind")
+    story.git("remote", "add", "origin", remote)
+    story.push_all("origin", "refs/labels/*:refs/labels/*")
+    run("git", "clone", "-q", remote, "other", cwd=tmp_path)
+    other = tmp_path / "other"
+    assert cli("hooks", "install", cwd=other).code == 0
+    run("git", "fetch", "-q", cwd=other)
+    assert cli("label", "set", "welcome", "production", "1.0.0", "--push", cwd=other).code == 0
+    story.git("fetch", "-q", "origin", "refs/labels/*:refs/remotes/origin/labels/*")
+    assert "labels not pushed" not in cli("status").out
+
+
+def test_an_identity_of_nothing_is_told_and_not_a_bug(
+    cli: Cli, story: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "<>")
+    said = cli("label", "set", "welcome", "beta", "1.0.0")
+    assert (said.code, "a name and an address are needed" in said.err) == (1, True)
 
 
 # Promotion
