@@ -165,10 +165,9 @@ def push_labels(
 
 def push_left(repository: Repository, remote: str, update: RefUpdate) -> bool:
     """Push a label that was only moved here; False if there is nothing that the remote lacks."""
-    if update.new in (ZERO, update.old):
-        return False
-    push_labels(repository, remote, [update], undo=())
-    return True
+    if is_left := update.new not in (ZERO, update.old):
+        push_labels(repository, remote, [update], undo=())
+    return is_left
 
 
 def default_remote(repository: Repository) -> str | None:
