@@ -123,7 +123,7 @@ def _passphrase(file: str | None, *, confirm: bool) -> str:
         text = click.prompt("Passphrase for the salt", hide_input=True, confirmation_prompt=confirm)
     else:
         raise UsageError(
-            "the salt, by which keys are checked, goes into a backup only encrypted",
+            "the salt, by which keys are checked, is in a backup only encrypted",
             hint="Give --passphrase-file FILE, or leave it out: --without-salt",
         )
     if not text:

@@ -110,6 +110,9 @@ def publish(
         return
     if here.is_root_missing:
         raise no_such_root(here.root)
+    if here.broken_settings is not None:
+        first = here.broken_settings.findings[0]
+        raise Invalid(f"{SETTINGS}:{first.line}:{first.column}: {first.message}", hint=first.hint)
     repository = here.repository
     names = tuple(dict.fromkeys(map(here.name, names)))
     target = remotes.choose_remote(repository, remote) if push else None

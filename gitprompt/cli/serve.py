@@ -14,7 +14,7 @@ from gitprompt import config, hosting
 from gitprompt.cli.output import done, json_option, say, write_json
 from gitprompt.cli.remote import connect, connect_locally, server_options
 from gitprompt.config import ServerSettings, server_settings
-from gitprompt.errors import GitpromptError, NotFound
+from gitprompt.errors import GitpromptError, NotFound, SetupError
 from gitprompt.registry.sync import Progress
 
 
@@ -117,6 +117,12 @@ def sync(
     folder = config.data_folder(data)
     if client is None:
         client = connect_locally(folder, workspace)
+        holder = hosting.is_held(folder) or ""
+        if client is None and " at http" in holder:
+            raise SetupError(
+                f"{folder} is served by {holder}, which cannot be asked without a key",
+                hint="Its local token may have been revoked. Ask with a key: --server URL",
+            )
     state = client.post("/v1/sync") if client else _sync_here(folder, repo)
     if as_json:
         write_json(state)

@@ -128,7 +128,12 @@ def add_label(
     body = {"name": label, **({"version_tag": version} if version else {})}
     with require(server, api_key, workspace) as client:
         name = Online(client).name(name)
-        answer = client.post(prompt_path(name, "labels"), body)
+        try:
+            answer = client.post(prompt_path(name, "labels"), body)
+        except ServerRefused as error:
+            if error.answered == 409:
+                error.hint = f"Move it: gitprompt label set {name} {label} VERSION --server URL"
+            raise
     if as_json:
         write_json(answer)
     else:
@@ -192,7 +197,7 @@ def import_(
     if as_json:
         write_json(counts)
     else:
-        done(", ".join(f"{number} {what}" for what, number in counts.items()))
+        (say if counts["failed"] else done)(", ".join(f"{n} {what}" for what, n in counts.items()))
     if counts["failed"]:
         raise click.exceptions.Exit(1)
 
@@ -269,7 +274,10 @@ def _import_batch(client: Any, batch: Sequence[_Sent]) -> Iterator[str]:
         elif answer["status"] == 409 and _is_same(client, item.document):
             yield "there already"
         else:
-            say(f"{item.path}: {refusal(answer)}", err=True)
+            why = refusal(answer)
+            if "version: is required" in why:
+                why += "; gitprompt publish FILE --server URL counts versions"
+            say(f"{item.path}: {why}", err=True)
             yield "failed"
 
 

@@ -68,8 +68,8 @@ def check_root(text: str) -> str:
 def no_such_root(root: str) -> UsageError:
     """The error for a root that is not there."""
     return UsageError(
-        f"{root} is to have the prompts (root in {SETTINGS}), and there is no such folder",
-        hint=f"Name one that is there, or make it: gitprompt init {root}",
+        f"{root} is to have the prompts, and there is no such folder",
+        hint=f"Look at root in {SETTINGS}, and at --root; or make it: gitprompt init {root}",
     )
 
 

@@ -102,9 +102,18 @@ class Clone:
 
     @cached_property
     def settings(self) -> Settings:
-        """Those that are committed at HEAD."""
+        """Those that are committed at HEAD; the defaults if they are not valid."""
+        return self._committed[0]
+
+    @property
+    def broken_settings(self) -> Rejection | None:
+        """What is wrong with them."""
+        return self._committed[1]
+
+    @cached_property
+    def _committed(self) -> tuple[Settings, Rejection | None]:
         with self.repository.reader() as reader:
-            return load_settings(reader, self.repository.refs().head[1])[0]
+            return load_settings(reader, self.repository.refs().head[1])
 
     @cached_property
     def root(self) -> str:

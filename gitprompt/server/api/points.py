@@ -140,7 +140,7 @@ ENDPOINTS = (
         summary="Calls, errors, tokens, cost, latency and score by prompt version",
         answer=Summary,
         query=(
-            Parameter("window", "In whole hours.", {"type": "string", "enum": list(WINDOWS)}),
+            Parameter("window", "How far back.", {"type": "string", "enum": list(WINDOWS)}),
             Parameter("prompt_name", "Of this prompt."),
         ),
     ),

@@ -8,7 +8,7 @@ judge killed, with every git process that it has started.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from gitprompt.errors import GitpromptError, Unavailable
@@ -18,6 +18,7 @@ from gitprompt.registry.push_rules import Bounds
 from gitprompt.server.git.judge_process import JudgeProcess
 from gitprompt.server.git.judging import question
 
+_LOOK = 0.1  # seconds between two looks of who waits at whether its author is gone
 _AT_ONCE = 4  # judges that work: each may take a core
 
 
@@ -46,12 +47,12 @@ class Judges:
         return Case(self, workspace)
 
     @contextmanager
-    def taken(self, workspace: str) -> Iterator[JudgeProcess]:
+    def taken(self, workspace: str, is_given_up: Callable[[], bool]) -> Iterator[JudgeProcess]:
         """A judge, for one push of a workspace at a time, and few of all: a workspace to which many are
-        sent waits for itself."""
+        sent waits for itself, but not for those that are given up."""
         with self._lock:
             turn = self._turns.setdefault(workspace, threading.Lock())
-        with turn, self._room, self._judge() as judge:
+        with _held(turn, is_given_up), _held(self._room, is_given_up), self._judge() as judge:
             yield judge
 
     @contextmanager
@@ -88,6 +89,19 @@ class Judges:
             judge.kill()
 
 
+@contextmanager
+def _held(
+    place: threading.Lock | threading.Semaphore, is_given_up: Callable[[], bool]
+) -> Iterator[None]:
+    while not place.acquire(timeout=_LOOK):
+        if is_given_up():
+            raise Unavailable("the push was given up")
+    try:
+        yield
+    finally:
+        place.release()
+
+
 class Case:
     """One push. It may be given up from another thread, before a judge hears it or meanwhile."""
 
@@ -110,7 +124,7 @@ class Case:
         raises GitpromptError if it takes too much, or was given up."""
         bounds, seconds = self._judges.bounds, self._judges.seconds
         asked = question(repository, list(updates), scopes=scopes, pins=dict(pins), bounds=bounds)
-        with self._judges.taken(self._workspace) as judge:
+        with self._judges.taken(self._workspace, lambda: self._is_given_up) as judge:
             self._begin(judge)
             try:
                 answer = judge.ask(asked, seconds)

@@ -158,6 +158,9 @@ def test_a_push_that_is_given_up_is_judged_no_more(
         assert soon(mark.exists)
         second = threads.submit(heard_with, waiting, published, head)
         waiting.give_up()  # before anybody hears it
+        with pytest.raises(Unavailable, match="given up"):
+            second.result(timeout=10)
+        assert not first.done()
         case.give_up()
         for push in (first, second):
             with pytest.raises(Unavailable, match="given up"):
