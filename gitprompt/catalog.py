@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,11 +19,12 @@ from gitprompt.core.document import served
 from gitprompt.core.names import is_name
 from gitprompt.core.publication import LabelMove
 from gitprompt.core.template import MAX_OUTPUT, Budget
-from gitprompt.core.variables import render
+from gitprompt.core.variables import is_plain, render
 from gitprompt.core.versions import is_version
 from gitprompt.errors import BadRequest, NotFound
 from gitprompt.store.index.reader import IndexReader, PromptSummary, StoredVersion
 
+_THREADS = 2  # that render what has sections: others have the rest
 _SMALL = 32_000  # bytes of two documents that are compared at once
 _MAX_DOCUMENTS = 2_000
 _MAX_DOCUMENT_BYTES = 16_000_000  # as JSON; decoded they are some times that
@@ -39,6 +41,7 @@ class Catalog:
         self._index = index
         self._max_render_bytes = max_render_bytes
         self._size = 0
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="render")
         self._documents: OrderedDict[tuple[str, ...], tuple[dict[str, Any], int]] = OrderedDict()
 
     # one prompt
@@ -105,18 +108,26 @@ class Catalog:
             _, (_, dropped) = self._documents.popitem(last=False)
             self._size -= dropped
 
-    def rendered(
+    async def rendered(
         self,
         stored: StoredVersion,
         variables: Mapping[str, Any],
         placeholders: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The document with its messages filled in. Raises BadRequest for variables or placeholders
-        that are missing, and what `render` raises."""
+        """The document with its messages filled in, in a thread if it may take long. Raises BadRequest
+        for variables or placeholders that are missing, and what `render` raises."""
         document = self.document(stored)
-        budget = Budget(self._max_render_bytes)
-        messages = render(document, variables, placeholders, budget=budget)
-        return {**document, "messages": messages}
+
+        def filled() -> dict[str, Any]:
+            budget = Budget(self._max_render_bytes)
+            return {
+                **document,
+                "messages": render(document, variables, placeholders, budget=budget),
+            }
+
+        if is_plain(document):
+            return filled()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, filled)
 
     async def diff(self, workspace: str, name: str, old: str, new: str) -> Comparison:
         """What differs between two versions, each given by its number or by a label. Large ones are

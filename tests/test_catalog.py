@@ -71,12 +71,12 @@ def test_two_selectors_are_one_too_many(catalog: Catalog) -> None:
 
 def test_rendering_leaves_the_document_as_it_is(catalog: Catalog) -> None:
     stored = catalog.find(WORKSPACE, "welcome")
-    rendered = catalog.rendered(stored, {"name": "Ada"})
+    rendered = asyncio.run(catalog.rendered(stored, {"name": "Ada"}))
     assert rendered["messages"][0]["content"] == "Hi Ada!"
     assert catalog.document(stored)["messages"][0]["content"] == "Hi {{name}}!"
     assert catalog.document(stored) is catalog.document(stored)  # decoded once
     with pytest.raises(BadRequest):
-        catalog.rendered(stored, {})
+        asyncio.run(catalog.rendered(stored, {}))
 
 
 def test_a_comparison_takes_versions_and_labels(catalog: Catalog) -> None:

@@ -202,6 +202,18 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
+def is_plain(document: Document) -> bool:
+    """Whether rendering is a matter of microseconds: no template has a section."""
+    try:
+        return all(
+            compile_template(text).flat is not None
+            for _, text in templates(document["messages"])
+            if "{{" in text
+        )
+    except TemplateError:
+        return True  # rendering it says so at once
+
+
 def render(
     document: Document,
     given: Mapping[str, Any],
