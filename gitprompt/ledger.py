@@ -117,7 +117,6 @@ def _stands(repository: Repository, ref: str, oid: str) -> bool:
         tip = repository.line("rev-parse", "--verify", "--quiet", ref)
         if tip == oid or oid == ZERO:
             return tip == oid or not tip
-        base = repository.line("merge-base", oid, tip) if tip else ""
+        return bool(tip) and repository.descends(tip, oid)
     except GitpromptError:
         return False
-    return base == oid

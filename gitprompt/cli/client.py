@@ -163,23 +163,25 @@ def _is_text(text: str) -> bool:
 
 def refusal(answer: Mapping[str, Any]) -> str:
     """Why the server refused one item of many, in a line: status, error, and what is to be done."""
+    why = "; ".join(_fields(answer) or [str(answer.get("hint") or "")])
+    return printable(f"{answer['status']} {answer['error']}" + (f": {why}" if why else ""))
+
+
+def _fields(answer: Mapping[str, Any]) -> list[str]:
+    """What the server says of each field."""
     details = answer.get("details")
     fields = details.get("fields") if isinstance(details, dict) else None
-    why = "; ".join(map(str, fields or [answer.get("hint") or ""]))
-    return printable(f"{answer['status']} {answer['error']}" + (f": {why}" if why else ""))
+    return [str(field) for field in fields] if isinstance(fields, list) else []
 
 
 def _refused(url: str, status: int, answer: Any) -> ServerRefused:
     """The error for a refusal, in the server's words: each a line at most, whoever it is."""
     body = answer if isinstance(answer, dict) else {}
-    details = body.get("details")
-    fields = details.get("fields") if isinstance(details, dict) else None
     error = ServerRefused(
         printable(f"{url}: {status} {body.get('error') or ''}").rstrip(),
         hint=printable(str(body.get("hint") or "")),
     )
-    if isinstance(fields, list):
-        more = [str(field) for field in fields if field != body.get("error")]
-        error.hint = "\n  ".join(map(printable, more)) or error.hint
+    more = [field for field in _fields(body) if field != body.get("error")]
+    error.hint = "\n  ".join(map(printable, more)) or error.hint
     error.answered = status
     return error

@@ -38,8 +38,9 @@ def server_id(url: str) -> str:
         if "://" not in url:
             hint = f"Write its scheme, too: http://{printable(url)}"
         raise UsageError(f"{url!r} is not the URL of a server", hint=hint)
-    if re.search(r"/(?:git/[^/]+\.git|v1)/*\Z", parts.path):
-        root = url[: re.search(r"/(?:git|v1)\b[^:]*\Z", url).start()]  # type: ignore[union-attr]
+    below = re.search(r"/(?:git/[^/]+\.git|v1)/*\Z", url)
+    if below is not None:
+        root = url[: below.start()]
         raise UsageError(f"{url!r} is below the server", hint=f"Name the server itself: {root}")
     if parts.username or parts.password:
         raise UsageError("the URL of a server has no user or password", hint="Leave them out.")

@@ -36,7 +36,7 @@ from gitprompt.formats import fragments
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
-from gitprompt.registry.clone import Clone, Selector
+from gitprompt.registry.clone import Clone, Selector, not_valid
 from gitprompt.registry.versions import Loaded
 
 
@@ -111,8 +111,7 @@ def publish(
     if here.is_root_missing:
         raise no_such_root(here.root)
     if here.broken_settings is not None:
-        first = here.broken_settings.findings[0]
-        raise Invalid(f"{SETTINGS}:{first.line}:{first.column}: {first.message}", hint=first.hint)
+        raise not_valid(SETTINGS, here.broken_settings.findings)
     repository = here.repository
     names = tuple(dict.fromkeys(map(here.name, names)))
     target = remotes.choose_remote(repository, remote) if push else None

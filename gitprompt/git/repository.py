@@ -107,6 +107,10 @@ class Repository:
         """The first line of git's answer; empty if it fails with 1 (as `git config` does)."""
         return os.fsdecode(self.git(*args, accept=(0, 1))).partition("\n")[0].strip()
 
+    def descends(self, new: str, old: str) -> bool:
+        """Whether a commit has another one in its history, or is it."""
+        return self.line("merge-base", old, new) == old
+
     @property
     def is_shallow(self) -> bool:
         """Whether the history ends somewhere because nobody has fetched the rest."""

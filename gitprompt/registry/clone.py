@@ -24,6 +24,7 @@ from gitprompt.core.document import (
     stem,
 )
 from gitprompt.core.labels import label_ref, split_label_ref
+from gitprompt.core.model import Finding
 from gitprompt.core.names import check_name, nearest
 from gitprompt.core.publication import LabelHistory, Rejection, Version
 from gitprompt.core.settings import Settings
@@ -87,11 +88,14 @@ def _settings_of_root(path: str) -> Settings:
         return Settings()
     settings, problems = checks.read_settings(data)
     if problems and re.search(rb"^[\"']?root\b", data, re.MULTILINE):
-        first = problems[0]
-        raise Invalid(
-            f"{os.path.relpath(path)}:{first.line}:{first.column}: {first.message}", hint=first.hint
-        )
+        raise not_valid(os.path.relpath(path), problems)
     return settings
+
+
+def not_valid(shown: str, problems: Sequence[Finding]) -> Invalid:
+    """The error for a file that has findings: the first of them."""
+    first = problems[0]
+    return Invalid(f"{shown}:{first.line}:{first.column}: {first.message}", hint=first.hint)
 
 
 class Clone:
@@ -195,13 +199,9 @@ class Clone:
                 continue
             local = f"{namespace}/{rest}"
             here = merged.get(local)
-            if here is None or (here != oid and self._descends(here, oid)):
+            if here is None or (here != oid and self.repository.descends(oid, here)):
                 merged[local] = oid
         return merged
-
-    def _descends(self, old: str, new: str) -> bool:
-        base = self.repository.line("merge-base", old, new)
-        return base == old
 
     def versions(self, name: str) -> list[Version]:
         """The valid versions of a prompt, newest precedence first."""
@@ -340,11 +340,7 @@ class Clone:
                 )
                 problems = checks.errors(findings)
                 if problems:
-                    first = problems[0]
-                    raise Invalid(
-                        f"{self.shown(below(self.root, path))}:{first.line}:{first.column}: {first.message}",
-                        hint=first.hint,
-                    )
+                    raise not_valid(self.shown(below(self.root, path)), problems)
                 return Resolved(selector, None, document, below(self.root, path))
         raise NotFound(f"{self.shown(self.path_of(selector.name))} is not in the work tree")
 

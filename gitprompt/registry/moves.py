@@ -165,7 +165,7 @@ def _pointer_problem(
     if old is not None:
         if recorded(parse_commit(old.data), name, label) is not None:
             return "the label has a history, and this value does not continue it", by_hand
-        if repository.line("merge-base", old.oid, at.oid) != old.oid:
+        if not repository.descends(at.oid, old.oid):
             return (
                 "the new value does not descend from the old one: a label never goes back",
                 f"A rollback is one more move: gitprompt label rollback {name} {label} --push",

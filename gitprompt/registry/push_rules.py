@@ -348,7 +348,7 @@ class _Push:
             return False
         if update.new == ZERO:
             return True
-        return self.repository.line("merge-base", update.old, update.new) != update.old
+        return not self.repository.descends(update.new, update.old)
 
     # the default branch
 
@@ -449,7 +449,7 @@ def successor(
         update.ref
         for update in updates
         if update.ref.startswith("refs/heads/") and update.new != ZERO
-        if repository.line("merge-base", gone.old, update.new) == gone.old
+        if repository.descends(update.new, gone.old)
     ]
     return heirs[0] if len(heirs) == 1 else None
 

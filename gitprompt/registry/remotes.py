@@ -149,9 +149,7 @@ def unpushed_labels(repository: Repository, namespace: str) -> set[tuple[str, st
 
 def _has(repository: Repository, there: str | None, here: str) -> bool:
     """Whether what the remote has is what is here, or has gone on from it."""
-    return there == here or (
-        there is not None and repository.line("merge-base", here, there) == here
-    )
+    return there == here or (there is not None and repository.descends(there, here))
 
 
 def push_labels(
