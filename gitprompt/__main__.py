@@ -16,8 +16,8 @@ def main() -> None:
     # `config`, which else reads the environment, takes 5 ms to import.
     if arguments[:1] == ["validate"] and is_plain and not os.environ.get("GITPROMPT_ROOT"):  # noqa: TID251
         gc.disable()  # a short life that makes no cycles: 5 ms less
-        from gitprompt.cli.examination import Request
-        from gitprompt.cli.validation import validate
+        from gitprompt.cli.checking.examination import Request
+        from gitprompt.cli.checking.validation import validate
 
         code = guarded(lambda: validate(Request(paths=tuple(arguments[1:]))))
         sys.stderr.flush()

@@ -36,13 +36,8 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
     if configured:
         return configured.encode()
     path = os.path.join(data, "salt")
-    number = 0 if database is None or os.path.exists(path) else len(database.read_now(Keys(None)))
-    if number:
-        raise SaltGone(
-            f"{path} is gone, and the {number} API keys that are there need it",
-            hint="Set API_KEY_SALT, or restore the file from a backup. If it is lost: gitprompt keys"
-            " list, and revoke each of them.",
-        )
+    if database is not None:
+        check_salt(path, len(database.read_now(Keys(None))))
     try:
         os.makedirs(data, exist_ok=True)
         if not os.path.exists(path):
@@ -64,6 +59,17 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
     if len(value) < 16:
         raise SetupError(f"the salt {path} is too short", hint="Restore it: keys depend on it.")
     return value
+
+
+def check_salt(path: str, number: int) -> None:
+    """Raise SaltGone if the file is not there, and this number of keys is."""
+    if number and not os.path.exists(path):
+        folder = os.path.dirname(path)
+        raise SaltGone(
+            f"{path} is gone, and the {number} API keys that are there need it",
+            hint="Set API_KEY_SALT, or restore the file from a backup. If it is lost: gitprompt keys"
+            f" list --data {folder}, and revoke each of them.",
+        )
 
 
 def hashed(salt: bytes, key: str) -> str:

@@ -20,7 +20,7 @@ from gitprompt.core.document import (
     no_such_root,
     prompt_paths,
 )
-from gitprompt.core.names import check_name, is_kept_for_fragments
+from gitprompt.core.names import check_name, fold, is_kept_for_fragments
 from gitprompt.errors import Conflict, GitError, SetupError, UsageError
 from gitprompt.git import peek
 from gitprompt.git.process import git
@@ -239,6 +239,21 @@ def _new_name(text: str, top: str) -> str:
     return name
 
 
+def _case_twin(path: str, top: str) -> str | None:
+    """What is there already that a path, or a folder of it, differs from only in case."""
+    for part in path.split("/"):
+        try:
+            there = os.listdir(top)
+        except OSError:
+            return None
+        if part not in there:
+            stem = fold(part).removesuffix(".yaml")
+            twins = {stem + suffix for suffix in ("", *SUFFIXES)} if "." in part else {stem}
+            return next((os.path.join(top, one) for one in there if fold(one) in twins), None)
+        top = os.path.join(top, part)
+    return None
+
+
 @click.command()
 @click.argument("name")
 @root_option
@@ -255,6 +270,12 @@ def new(name: str) -> None:
         if os.path.lexists(os.path.join(top, path)):
             shown = os.path.relpath(os.path.join(top, path))
             raise Conflict(f"{shown} exists already", hint="Edit it, or choose another name.")
+    twin = _case_twin(f"{PROMPTS}/{name}.yaml", top)
+    if twin is not None:
+        raise Conflict(
+            f"'{name}' differs only in case from what is at {os.path.relpath(twin)}",
+            hint="Write it as it is written there, or choose another name.",
+        )
     path = f"prompts/{name}.yaml"
     up = "../" * path.count("/")
     for schema, text in _schemas().items():

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ _BROKEN = (
     "messages:\n  - role: user\n    content: Hello {{nmae}}\nvariables:\n  name: {type: string}\n"
 )
 _FIRST_VERSION = "1.0.0"
+_PORT = 3000
 
 
 class DemoFailed(GitpromptError):
@@ -41,12 +43,15 @@ class DemoFailed(GitpromptError):
     "--check", is_flag=True, help="Verify each step over HTTP on a free port and exit 0 or 1."
 )
 @click.option(
-    "--port", type=int, default=3000, show_default=True, help="Port of the demo's server."
+    "--port",
+    type=int,
+    metavar="N",
+    help="Port of the demo's server.  [default: 3000, or a free one if that is taken]",
 )
 @click.option(
     "--dir", "folder", metavar="DIR", help="Keep everything here.  [default: a temporary folder]"
 )
-def demo(check: bool, port: int, folder: str | None) -> int:
+def demo(check: bool, port: int | None, folder: str | None) -> int:
     """The whole story: serve, push over HTTP, label, read, refuse, roll back.
 
     It goes on serving until ^C, and prints lines to paste.
@@ -59,10 +64,12 @@ def demo(check: bool, port: int, folder: str | None) -> int:
     keep = folder is not None
     if folder is not None and os.path.isdir(folder) and os.listdir(folder):
         raise SetupError(f"{folder} is not empty", hint="Choose a new folder.")
+    if port is None:
+        port = 0 if check or _is_taken(_PORT) else _PORT
     place = os.path.abspath(folder) if folder else tempfile.mkdtemp(prefix="gitprompt-demo-")
     signal.signal(signal.SIGTERM, _told_to_stop)
     try:
-        with Story(place, port=0 if check else port) as story:
+        with Story(place, port=port) as story:
             story.tell()
             if not check:
                 story.tell_what_next()
@@ -71,6 +78,13 @@ def demo(check: bool, port: int, folder: str | None) -> int:
         if not keep:
             shutil.rmtree(place, ignore_errors=True)
     return 0
+
+
+def _is_taken(port: int) -> bool:
+    """Whether something listens on a port of this machine already."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _told_to_stop(_signal: int, _frame: object) -> None:

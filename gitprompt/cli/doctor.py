@@ -13,6 +13,7 @@ from typing import NamedTuple
 import click
 
 from gitprompt import config, hosting
+from gitprompt import keys as api_keys
 from gitprompt.cli.output import Styled, json_option, say, write_json
 from gitprompt.drivers.mirror import MARK
 from gitprompt.errors import GitpromptError, SetupError
@@ -132,6 +133,9 @@ def _data(folder: str) -> Iterator[Diagnosis]:
         else:
             yield Diagnosis("salt")
     database = os.path.join(folder, "telemetry.db")
+    if not os.path.exists(salt) and not config.variable("API_KEY_SALT"):
+        number = integrity.number_of_keys(database)
+        yield _try("salt", partial(api_keys.check_salt, salt, number))
     yield Diagnosis(
         "telemetry.db",
         integrity.problem(database),

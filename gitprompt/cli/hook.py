@@ -22,8 +22,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _pre_commit(arguments: Sequence[str]) -> int:
     """What is staged must be valid; warnings are shown and do not stop a commit."""
-    from gitprompt.cli.examination import Request
-    from gitprompt.cli.validation import examine, write_text
+    from gitprompt.cli.checking.examination import Request
+    from gitprompt.cli.checking.validation import examine, write_text
 
     report = examine(Request(staged=True))
     if report.findings:

@@ -12,7 +12,7 @@ import click
 from gitprompt import clock, config, hosting
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import Group, done, json_option, say, when, write_json, write_table
-from gitprompt.cli.remote import KEY_HELP, Function, require
+from gitprompt.cli.remote import KEY_HELP, Function, again, require
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
 from gitprompt.server import local
@@ -152,7 +152,7 @@ def list_(data: str | None, server: str | None, api_key: str | None, as_json: bo
     write_table(
         ("id", "name", "workspace", "scopes", "created (UTC)", "expires (UTC)"),
         rows,
-        empty="No keys yet: gitprompt keys create",
+        empty="No keys yet: " + again("gitprompt keys create", data=data, server=server),
     )
 
 
@@ -174,7 +174,8 @@ def revoke(data: str | None, key_id: str, server: str | None, api_key: str | Non
     is_number = key_id.isascii() and key_id.isdigit() and int(key_id) < 1 << 62
     if not is_number and key_id != "local":
         raise UsageError(
-            f"'{key_id}' is neither a number nor 'local'", hint="gitprompt keys list has them."
+            f"'{key_id}' is neither a number nor 'local'",
+            hint=again("gitprompt keys list", data=data, server=server) + " has them.",
         )
     if server is not None:
         if not is_number:

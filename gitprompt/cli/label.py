@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from gitprompt.cli import completion
+from gitprompt.cli.label_places import LabelPlace, open_place, place_of
 from gitprompt.cli.output import (
     Group,
     done,
@@ -20,21 +21,17 @@ from gitprompt.cli.output import (
     write_table,
 )  # fmt: skip
 from gitprompt.cli.read import meet_remotes, reading, registry
-from gitprompt.cli.remote import Function, place_options
+from gitprompt.cli.remote import Function, again, place_options
 from gitprompt.core.labels import (
     check_expected,
     check_label,
     label_ref,
-    parse_move,
-    split_label_ref,
 )
 from gitprompt.core.printable import readable
-from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Version
+from gitprompt.core.publication import LabelHistory, Version
 from gitprompt.core.versions import check_version, is_version, reads_as_version
-from gitprompt.errors import Conflict, Invalid, NotFound, UsageError
-from gitprompt.git.objects import parse_commit
+from gitprompt.errors import Conflict, NotFound, UsageError
 from gitprompt.git.refs import ZERO, RefUpdate
-from gitprompt.git.repository import Repository
 from gitprompt.registry import refwrites, remotes
 from gitprompt.registry.clone import FETCH_LABELS, Clone, Selector
 
@@ -69,84 +66,6 @@ def label() -> None:
     """
 
 
-class LabelPlace(NamedTuple):
-    """A label as it is now: here (`local`), at the remote, and what counts of the two."""
-
-    registry: Clone
-    name: str
-    label: str
-    ref: str
-    current: LabelHistory | None
-    is_valid: bool
-    local: str | None
-    remote: str | None
-    remote_tip: str | None
-
-
-def _open(name: str, text: str, *, push: bool, remote: str | None) -> LabelPlace:
-    check_label(text)
-    clone = registry()
-    name = clone.name(name)
-    repository = clone.repository
-    namespace = clone.settings.namespace
-    ref = label_ref(name, text, namespace=namespace)
-    target = remotes.choose_remote(repository, remote) if push else None
-    tip = None
-    if target is not None:
-        remotes.configure_fetch(repository, target)
-        tip = remotes.fetch_label(repository, target, ref)
-    else:
-        meet_remotes(repository)
-    return _place(clone, name, text, target, tip)
-
-
-def _place(clone: Clone, name: str, text: str, target: str | None, tip: str | None) -> LabelPlace:
-    """`target` is the remote to push to, where the label is at `tip`."""
-    namespace = clone.settings.namespace
-    ref = label_ref(name, text, namespace=namespace)
-    local = clone.repository.refs().get(ref)
-    if target is not None:
-        base = _base(clone.repository, ref, local, tip)
-    else:
-        base = clone.label_refs.get(ref)
-    current, is_valid = _load(clone, ref, base, namespace) if base else (None, True)
-    return LabelPlace(clone, name, text, ref, current, is_valid, local, target, tip)
-
-
-def _base(repository: Repository, ref: str, local: str | None, remote: str | None) -> str | None:
-    """The value to build on; two histories that have parted cannot be built on."""
-    if local is None or remote is None or local == remote:
-        return remote or local
-    common = repository.line("merge-base", local, remote)
-    if common == local:
-        return remote
-    if common == remote:
-        return local
-    raise Conflict(
-        f"{ref} was moved here and at the remote, and the two histories have parted",
-        hint=f"Look at both with git log; to give up the local move: git update-ref -d {ref}",
-    )
-
-
-def _load(found: Clone, ref: str, tip: str, namespace: str) -> tuple[LabelHistory, bool]:
-    """The label at a commit, and whether what it says is valid.
-
-    An invalid one is repaired by a new move on top, and its history stays.
-    """
-    with found.repository.reader() as reader:
-        label = found.read_label(reader, ref, tip)
-        if not isinstance(label, Rejection):
-            return label, True
-        commit = reader.get(f"{tip}^{{commit}}")
-    if commit is None or commit.kind != "commit":
-        first = label.findings[0]
-        raise Invalid(f"{ref}: {first.message}", hint="Give the ref up: git update-ref -d " + ref)
-    name, text = split_label_ref(ref, namespace=namespace)
-    move = parse_move(parse_commit(commit.data).message)
-    version = move.version if move and (move.name, move.label) == (name, text) else None
-    return LabelHistory(name, text, tip, (LabelMove(commit.oid, version, None, "", "", 0),)), False
-
-
 def _move(
     moves: Sequence[tuple[LabelPlace, Version | None]], reason: str, *, sign: bool, later: str
 ) -> None:
@@ -170,16 +89,26 @@ def _move(
         ]
         remotes.push_labels(repository, remote, theirs, undo=updates)
     for place, version in moves:
-        before = place.current.version if place.current else None
-        arrow = f"{before or 'none'} → {version.version if version else 'none'}"
+        arrow = f"{place.now or 'none'} → {version.version if version else 'none'}"
         done(f"{place.name} {place.label}: {arrow}")
     if remote is None and repository.remotes():
         say(f"Not pushed yet: {later}")
 
 
+def _push_left(places: Sequence[LabelPlace]) -> int:
+    """Push what was only moved here; how many of the labels that were."""
+    left = [(place, update) for place in places if (update := place.left)]
+    if left:
+        first = left[0][0]
+        updates = [update for _, update in left]
+        remotes.push_labels(first.registry.repository, first.remote or "", updates, undo=())
+    for place, _ in left:
+        done(f"{place.name} {place.label}: {place.now} · pushed; it was moved before")
+    return len(left)
+
+
 def _move_one(place: LabelPlace, version: Version | None, reason: str, *, sign: bool) -> None:
-    repository = place.registry.repository
-    remote = remotes.default_remote(repository) or "REMOTE"
+    remote = remotes.default_remote(place.registry.repository) or "REMOTE"
     _move([(place, version)], reason, sign=sign, later=f"git push {remote} {place.ref}")
 
 
@@ -246,16 +175,12 @@ def set_(
     if online is not None:
         online.set_label(name, text, version, expect, reason)
         return
-    place = _open(name, text, push=push, remote=remote)
+    place = open_place(name, text, push=push, remote=remote)
     name = place.name
     target = _published(place, _version_of(place, version))
-    now = place.current.version if place.current else None
-    check_expected(name, text, now, expect)
-    if now == target.version and place.is_valid:
-        left = RefUpdate(place.ref, place.remote_tip or ZERO, place.local or ZERO)
-        if place.remote and remotes.push_left(place.registry.repository, place.remote, left):
-            done(f"{name} {text}: {target.version} · pushed; it was moved before")
-        else:
+    check_expected(name, text, place.now, expect)
+    if place.now == target.version and place.is_valid:
+        if not _push_left([place]):
             say(f"{name} {text} is at {target.version} already.")
         return
     _move_one(place, target, reason, sign=sign)
@@ -281,7 +206,7 @@ def _version_of(place: LabelPlace, text: str) -> str:
         namespace = other.settings.namespace
         ref = label_ref(place.name, text, namespace=namespace)
         tip = remotes.fetch_label(other.repository, place.remote, ref)
-        history = _place(other, place.name, text, place.remote, tip).current
+        history = place_of(other, place.name, text, place.remote, tip).current
     else:
         history = other.label(place.name, text)
     if history is None or history.version is None:
@@ -305,26 +230,24 @@ def _promote(
     else:
         meet_remotes(repository)
     moves: list[tuple[LabelPlace, Version | None]] = []
-    behind = 0
+    there: list[LabelPlace] = []
     names = [name for name in _names_with(clone, source) if name.startswith(prefix)]
     with progress("reading", len(names)) as advance:
         for name in names:
             ref, other = (label_ref(name, label, namespace=namespace) for label in (text, source))
-            at = _place(clone, name, source, target, tips.get(other)).current
-            place = _place(clone, name, text, target, tips.get(ref))
-            now = place.current.version if place.current else None
+            at = place_of(clone, name, source, target, tips.get(other)).current
+            place = place_of(clone, name, text, target, tips.get(ref))
             if at is not None and at.version is not None:
-                if at.version == now and place.is_valid:
-                    behind += 1
+                if at.version == place.now and place.is_valid:
+                    there.append(place)
                 else:
                     moves.append((place, _published(place, at.version)))
             advance(1)
+    left = _push_left(there)
     if not moves:
-        say(
-            f"Nothing to move: {behind} are there already."
-            if behind
-            else f"No prompt has {source}."
-        )
+        behind = f"Nothing to move: {len(there)} are there already."
+        if not left:
+            say(behind if there else f"No prompt has {source}.")
         return
     again = f"--prefix {prefix}" if prefix else "--all"
     later = f"gitprompt label set {again} --from {source} {text} --push"
@@ -360,7 +283,7 @@ def rollback(
         version, now = _before(name, text, online.label(name, text), to)
         online.move_label(name, text, version, now, reason or f"Roll back from {now or 'none'}")
         return
-    place = _open(name, text, push=push, remote=remote)
+    place = open_place(name, text, push=push, remote=remote)
     version, now = _before(place.name, text, place.current, to)
     target = _published(place, version)
     _move_one(place, target, reason or f"Roll back from {now or 'none'}", sign=sign)
@@ -371,7 +294,7 @@ def _before(
 ) -> tuple[str, str | None]:
     """The version to go back to, and the one that the label is at."""
     if current is None:
-        raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
+        raise NotFound(f"{name} has no label {text}", hint=again(f"gitprompt label list {name}"))
     moves = current.moves
     if to is None:
         _refuse_to_undo(current)
@@ -392,7 +315,8 @@ def _refuse_to_undo(label: LabelHistory) -> None:
         f"{label.name} {label.label} went back to {newest.version} already:"
         f" {newest.actor}, {when(newest.created_at)} UTC"
         + (f", {newest.reason!r}" * bool(newest.reason)),
-        hint=f"Say where it should go: gitprompt label rollback {label.name} {label.label} --to V",
+        hint="Say where it should go: "
+        + again(f"gitprompt label rollback {label.name} {label.label} --to V"),
     )
 
 
@@ -412,10 +336,10 @@ def rm(name: str, text: str, reason: str, sign: bool, push: bool, remote: str | 
         name = online.name(name)
         online.remove_label(name, text, reason)
         return
-    place = _open(name, text, push=push, remote=remote)
+    place = open_place(name, text, push=push, remote=remote)
     name = place.name
     if place.current is None or place.current.version is None:
-        raise NotFound(f"{name} has no label {text}", hint="gitprompt label list")
+        raise NotFound(f"{name} has no label {text}", hint=again(f"gitprompt label list {name}"))
     _move_one(place, None, reason, sign=sign)
 
 
@@ -482,7 +406,8 @@ def log(name: str, text: str, as_json: bool) -> None:
     name = clone.name(name)
     history = clone.label(name, text)
     if history is None:
-        hint = FETCH_LABELS if isinstance(clone, Clone) else f"gitprompt label list {name}"
+        listed = again(f"gitprompt label list {name}")
+        hint = FETCH_LABELS if isinstance(clone, Clone) else listed
         raise NotFound(f"{name} has no label {text} here", hint=hint)
     if as_json:
         write_json([move._asdict() for move in history.moves])

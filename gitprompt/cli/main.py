@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "trace": "telemetry:trace",
     "span": "telemetry:span",
     "run": "telemetry:run",
-    "eval": "telemetry:eval_group",
+    "eval": "evaluations:eval_group",
     "import": "served:import_",
     "export": "served:export",
     "backup": "maintenance:backup",

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitprompt import checks, formats
+from gitprompt.cli.checking.validation import text_of
 from gitprompt.cli.client import ServerRefused, prompt_path, refusal
 from gitprompt.cli.output import done, say, write_json
-from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
 from gitprompt.core.document import FRAGMENTS, PROMPTS, SUFFIXES, digest, place
 from gitprompt.core.labels import check_expected, check_label

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 import click
 
 from gitprompt import prices as tables
+from gitprompt.cli.checking.validation import text_of
 from gitprompt.cli.output import Group, done, json_option, say, write_json, write_lines, write_table
-from gitprompt.cli.validation import text_of
 from gitprompt.core.prices import PriceTable
 
 _OLD_DAYS = 180

@@ -13,10 +13,10 @@ import click
 
 from gitprompt import checks, formats
 from gitprompt.cli import completion
+from gitprompt.cli.checking.validation import text_of
 from gitprompt.cli.output import done, json_option, progress, say, write_json, write_lines
 from gitprompt.cli.read import meet_remotes, reading
 from gitprompt.cli.remote import place_options
-from gitprompt.cli.validation import text_of
 from gitprompt.core.diff import compare, deserved_bump
 from gitprompt.core.document import PROMPTS, SETTINGS, below, digest, fragment_path, no_such_root
 from gitprompt.core.printable import readable
@@ -435,7 +435,11 @@ def _push(
 ) -> list[RefUpdate]:
     """Push what is tagged here and missing there, of some prompts or all: what was made now, and
     what an earlier run has left. With it goes the branch; a detached HEAD, as in CI, has none."""
-    missing = _missing(repository, remote, names)
+    try:
+        missing = _missing(repository, remote, names)
+    except Conflict:
+        refwrites.take_back(repository, made)
+        raise
     if not missing:
         return []
     branch = repository.line("symbolic-ref", "--quiet", "HEAD")

@@ -4,6 +4,7 @@ options, then the environment, then gitprompt.toml."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -98,6 +99,14 @@ def whereabouts() -> Whereabouts:
     context = click.get_current_context(silent=True)
     said = context.meta.get(_PLACE) if context is not None else None
     return said if isinstance(said, Whereabouts) else Whereabouts()
+
+
+def again(command: str, **said: str | None) -> str:
+    """A command to paste next: with the server, the workspace and the folder that were said of this
+    one, or of those in `said`."""
+    place = said or whereabouts()._replace(api_key=None)._asdict()
+    options = (f" --{name} {shlex.quote(value)}" for name, value in place.items() if value)
+    return command + "".join(options)
 
 
 def client_of_place() -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt log, trace, span, run and eval: telemetry on a server, from a shell or a script."""
+"""gitprompt log, trace, span and run: telemetry on a server, from a shell or a script."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Options = dict[str, Any]
 
 
-def _metadata_option(function: Function) -> Function:
+def metadata_option(function: Function) -> Function:
     return click.option(
         "--metadata", metavar="JSON", help="An object of up to 50 keys, nested freely."
     )(function)
 
 
-def _client(options: Options) -> Any:
+def connected(options: Options) -> Any:
     return require(options.pop("server"), options.pop("api_key"), options.pop("workspace"))
 
 
-def _body(options: Options, **more: Any) -> dict[str, Any]:
+def body_of(options: Options, **more: Any) -> dict[str, Any]:
     """What was given, as a request's body; JSON options are read here."""
     body = {**options, **more}
     for key in ("metadata", "input", "output", "criteria"):
@@ -49,7 +49,7 @@ def _read_json(option: str, text: str) -> Any:
     return value
 
 
-def _show(value: Mapping[str, Any], as_json: bool, said: str) -> None:
+def tell(value: Mapping[str, Any], as_json: bool, said: str) -> None:
     if as_json:
         write_json(value)
     else:
@@ -72,7 +72,7 @@ def _show(value: Mapping[str, Any], as_json: bool, said: str) -> None:
 @click.option("--log-id", metavar="ID", help="Yours; makes a retry harmless.")
 @click.option("--trace", "trace_id", metavar="ID", help="The trace that the call was part of.")
 @click.option("--span", "span_id", metavar="ID", help="Its span in that trace.")
-@_metadata_option
+@metadata_option
 @server_options
 @json_option
 def log(as_json: bool, **options: Any) -> None:
@@ -82,9 +82,9 @@ def log(as_json: bool, **options: Any) -> None:
     Example:
       gitprompt log --prompt welcome --version 1.0.0 --model gpt-4o --tokens-in 120 --latency-ms 900
     """
-    with _client(options) as client:
-        answer = client.post("/v1/logs", _body(options))
-    _show(answer, as_json, f"log {answer['id']} is stored")
+    with connected(options) as client:
+        answer = client.post("/v1/logs", body_of(options))
+    tell(answer, as_json, f"log {answer['id']} is stored")
 
 
 # traces and spans
@@ -104,7 +104,7 @@ def trace() -> None:
 @click.option("--id", "trace_id", metavar="UUID", help="Your own; without it the server makes one.")
 @click.option("--prompt", "prompt_name", metavar="NAME", help="Which prompt started it.")
 @click.option("--version", "version_tag", metavar="V", help="Which version.")
-@_metadata_option
+@metadata_option
 @server_options
 @json_option
 def create_trace(as_json: bool, **options: Any) -> None:
@@ -114,8 +114,8 @@ def create_trace(as_json: bool, **options: Any) -> None:
     Example:
       TRACE=$(gitprompt trace create --prompt welcome --version 1.0.0)
     """
-    with _client(options) as client:
-        answer = client.post("/v1/traces", _body(options))
+    with connected(options) as client:
+        answer = client.post("/v1/traces", body_of(options))
     if as_json:
         write_json(answer)
     else:
@@ -133,7 +133,7 @@ def show_trace(trace_id: str, as_json: bool, **options: Any) -> None:
     Example:
       gitprompt trace show 550e8400-e29b-41d4-a716-446655440000
     """
-    with _client(options) as client:
+    with connected(options) as client:
         answer = client.get(path_of("v1", "traces", trace_id))
     if as_json:
         write_json(answer)
@@ -159,7 +159,7 @@ def list_traces(prompt_name: str | None, limit: int, as_json: bool, **options: A
       gitprompt trace list --prompt welcome
     """
     narrowed = {"prompt_name": prompt_name} if prompt_name else {}
-    with _client(options) as client:
+    with connected(options) as client:
         answer = client.get("/v1/traces", limit=limit, **narrowed)
     if as_json:
         write_json(answer["items"])
@@ -190,7 +190,7 @@ def span() -> None:
 @click.option("--status", type=click.Choice(["unset", "ok", "error", "running"]))
 @click.option("--start", "start_time", type=int, metavar="MS", help="Your own clock.")
 @click.option("--end", "end_time", type=int, metavar="MS", help="Your own clock.")
-@_metadata_option
+@metadata_option
 @server_options
 @json_option
 def add_span(trace_id: str, as_json: bool, **options: Any) -> None:
@@ -200,9 +200,9 @@ def add_span(trace_id: str, as_json: bool, **options: Any) -> None:
     Example:
       gitprompt span add $TRACE --name llm-call --start 1000 --end 2500 --metadata '{"model": "gpt-4o"}'
     """
-    with _client(options) as client:
-        answer = client.post(path_of("v1", "traces", trace_id, "spans"), _body(options))
-    _show(answer, as_json, f"span {answer['span_id']} is stored")
+    with connected(options) as client:
+        answer = client.post(path_of("v1", "traces", trace_id, "spans"), body_of(options))
+    tell(answer, as_json, f"span {answer['span_id']} is stored")
 
 
 # runs
@@ -223,7 +223,7 @@ def run() -> None:
 @click.option("--id", "run_id", metavar="ID", help="Your own; without it the server makes one.")
 @click.option("--trace", "trace_id", metavar="ID", help="The trace of what it did.")
 @click.option("--input", metavar="JSON", help="What went in.")
-@_metadata_option
+@metadata_option
 @server_options
 @json_option
 def create_run(as_json: bool, **options: Any) -> None:
@@ -233,8 +233,8 @@ def create_run(as_json: bool, **options: Any) -> None:
     Example:
       RUN=$(gitprompt run create --workflow headline-generator --input '{"topic": "AI"}')
     """
-    with _client(options) as client:
-        answer = client.post("/v1/runs", _body(options))
+    with connected(options) as client:
+        answer = client.post("/v1/runs", body_of(options))
     if as_json:
         write_json(answer)
     else:
@@ -245,7 +245,7 @@ def create_run(as_json: bool, **options: Any) -> None:
 @click.argument("run_id")
 @click.option("--status", type=click.Choice(["running", "completed", "failed"]))
 @click.option("--output", metavar="JSON", help="What came out.")
-@_metadata_option
+@metadata_option
 @server_options
 @json_option
 def update_run(run_id: str, as_json: bool, **options: Any) -> None:
@@ -255,9 +255,9 @@ def update_run(run_id: str, as_json: bool, **options: Any) -> None:
     Example:
       gitprompt run update $RUN --status completed --output '{"headline": "It works"}'
     """
-    with _client(options) as client:
-        answer = client.send("PATCH", path_of("v1", "runs", run_id), body=_body(options))
-    _show(answer, as_json, answer.get("message") or f"run {run_id} is updated")
+    with connected(options) as client:
+        answer = client.send("PATCH", path_of("v1", "runs", run_id), body=body_of(options))
+    tell(answer, as_json, answer.get("message") or f"run {run_id} is updated")
 
 
 @run.command("show")
@@ -270,77 +270,5 @@ def show_run(run_id: str, **options: Any) -> None:
     Example:
       gitprompt run show $RUN
     """
-    with _client(options) as client:
+    with connected(options) as client:
         write_json(client.get(path_of("v1", "runs", run_id)))
-
-
-# evaluations
-
-
-@click.group("eval", cls=Group)
-def eval_group() -> None:
-    """Create suites and store results.
-
-    \b
-    Example:
-      gitprompt eval result accuracy-check --score 0.95
-    """
-
-
-@eval_group.command("create")
-@click.argument("name")
-@click.option("--prompt", "prompt_name", required=True, metavar="NAME", help="What it scores.")
-@click.option("--version", "version_tag", metavar="V", help="Which version; any if absent.")
-@click.option("--description", help="What it checks.")
-@click.option("--criteria", metavar="JSON", help='Such as {"min_score": 0.8}.')
-@server_options
-@json_option
-def create_eval(name: str, as_json: bool, **options: Any) -> None:
-    """Create a suite: a file evals/NAME.yaml in Git.
-
-    \b
-    Example:
-      gitprompt eval create accuracy-check --prompt welcome --criteria '{"min_score": 0.8}'
-    """
-    with _client(options) as client:
-        answer = client.post("/v1/evaluations", _body(options, name=name))
-    _show(answer, as_json, f"suite {name} is number {answer['id']}")
-
-
-@eval_group.command("list")
-@server_options
-@json_option
-def list_evals(as_json: bool, **options: Any) -> None:
-    """List the suites.
-
-    \b
-    Example:
-      gitprompt eval list
-    """
-    with _client(options) as client:
-        suites = list(client.everything("/v1/evaluations"))
-    if as_json:
-        write_json(suites)
-        return
-    rows = [(str(s["id"]), s["name"], s["prompt_name"], s["version_tag"] or "any") for s in suites]
-    write_table(("id", "suite", "prompt", "version"), rows, empty="No suites yet.")
-
-
-@eval_group.command("result")
-@click.argument("suite")
-@click.option("--score", type=float, metavar="X", help="0 or more.")
-@click.option("--run", "run_id", metavar="ID", help="The run that was scored.")
-@click.option("--id", "result_id", metavar="ID", help="Yours; makes a retry harmless.")
-@_metadata_option
-@server_options
-@json_option
-def eval_result(suite: str, as_json: bool, **options: Any) -> None:
-    """Store the result of an evaluation; SUITE is a name or a number.
-
-    \b
-    Example:
-      gitprompt eval result accuracy-check --run run_7a3fe2c --score 0.95
-    """
-    with _client(options) as client:
-        answer = client.post(path_of("v1", "evaluations", suite, "results"), _body(options))
-    _show(answer, as_json, f"result {answer['id']} is stored")

@@ -6,10 +6,10 @@ from __future__ import annotations
 import click
 
 from gitprompt.checks import SEVERITIES
-from gitprompt.cli.examination import Request
+from gitprompt.cli.checking.examination import Request
+from gitprompt.cli.checking.reports import STYLES
+from gitprompt.cli.checking.validation import validate
 from gitprompt.cli.remote import ROOT_HELP, ROOT_VARIABLE
-from gitprompt.cli.reports import STYLES
-from gitprompt.cli.validation import validate
 from gitprompt.core.document import check_root
 from gitprompt.errors import UsageError
 

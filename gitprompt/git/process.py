@@ -175,12 +175,17 @@ _TRANSPORT_FAILED = "fatal: Could not read from remote repository."
 _REASONS = 4  # more of git's complaints than this tell nobody more
 
 
+# What git says where a remote wants to know who asks, and nothing or the wrong thing answers.
+SIGN_IN = ("Authentication failed", "could not read Username", "could not read Password")
+
+
 def _hint(said: str) -> str:
     if "dubious ownership" in said:
         return "Run: git config --global --add safe.directory <path>"
-    if "Authentication failed" in said or "could not read Password" in said:
+    if any(phrase in said for phrase in SIGN_IN):
         return (
-            "The password is an API key: gitprompt keys create makes one; see git help credentials."
+            "git could not sign in. At a gitprompt server the password is an API key, from gitprompt"
+            " keys create; git asks git config credential.helper for it (git help credentials)."
         )
     if "error: 403" in said:
         return "This key lacks a scope: read to fetch, write to push, both to move labels."

@@ -53,6 +53,11 @@ def identity(repository: Repository) -> Signature:
     return Signature(match[1], match[2], int(match[3]))
 
 
+def take_back(repository: Repository, updates: Sequence[RefUpdate]) -> None:
+    """Undo moves that nobody else has seen."""
+    move_refs(repository, [_back(update) for update in updates], message="gitprompt: undo")
+
+
 def move_refs(
     repository: Repository,
     updates: Sequence[RefUpdate],
@@ -125,7 +130,7 @@ def _signed_tags(repository: Repository, releases: Sequence[Release]) -> list[Re
         for release in releases:
             tags.append(_signed_tag(repository, release))
     except BaseException:
-        move_refs(repository, [_back(update) for update in tags], message="gitprompt: undo")
+        take_back(repository, tags)
         raise
     return tags
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from gitprompt.core.versions import TAG_PREFIX, tag_ref
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
 from gitprompt.git import origin
-from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.process import SIGN_IN
+from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.registry.refwrites import move_refs
+from gitprompt.registry.refwrites import take_back
 
 _TAGS = f"{TAG_PREFIX}*:{TAG_PREFIX}*"
 
@@ -161,13 +162,6 @@ def push_labels(
         repository.git("update-ref", tracking_ref(remote, update.ref), update.new)
 
 
-def push_left(repository: Repository, remote: str, update: RefUpdate) -> bool:
-    """Push a label that was only moved here; False if there is nothing that the remote lacks."""
-    if is_left := update.new not in (ZERO, update.old):
-        push_labels(repository, remote, [update], undo=())
-    return is_left
-
-
 def default_remote(repository: Repository) -> str | None:
     """The remote that is meant where none is named: origin, or the only one."""
     remotes = repository.remotes()
@@ -241,8 +235,7 @@ def push(
         if not _REJECTED.search(error.stderr):
             _look_again(repository, remote, updates, error)
             return
-        back = [RefUpdate(update.ref, update.new, update.old) for update in undo]
-        move_refs(repository, back, message="gitprompt: push refused")
+        take_back(repository, undo)
         raise refused(error, remote) from error
 
 
@@ -262,7 +255,9 @@ def _look_again(
         listed = ""
     if all(f"{update.new}\t{update.ref}" in listed for update in updates):
         return
-    error.hint = "What was made here stays. Once the remote answers, say the same once more."
+    is_nameless = any(phrase in error.stderr for phrase in SIGN_IN)
+    mend = error.hint if is_nameless else "Once the remote answers, say the same once more."
+    error.hint = f"What was made here stays. {mend}"
     raise error
 
 

@@ -93,3 +93,12 @@ def test_init_leaves_the_hooks_of_other_repositories_alone(
     assert (outcome.code, list((tmp_path / "shared").iterdir())) == (0, [])
     assert "warning: no hooks were installed: core.hooksPath is" in outcome.err
     assert "git config --local core.hooksPath" in outcome.err
+
+
+def test_new_writes_no_twin_of_what_is_there(cli: Cli, clone: Clone) -> None:
+    assert cli("new", "support/triage").code == 0
+    for name, there in (("support/Triage", "support/triage.yaml"), ("Support/chat", "support")):
+        said = cli("new", name)
+        assert (said.code, f"only in case from what is at prompts/{there}" in said.err) == (1, True)
+        assert not (clone.path / f"prompts/{name}.yaml").exists()
+    assert cli("new", "support/chat").code == 0

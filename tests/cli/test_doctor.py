@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import Cli
 from tests.world import Clone
 
@@ -39,3 +41,20 @@ def test_a_moved_tag_is_told_by_doctor_and_sync(cli: Cli, published: Clone, tmp_
     said = cli("doctor", *place)
     assert "it was moved" in said.out
     assert "git update-ref refs/tags/prompts/welcome/1.0.0" in said.out
+
+
+def test_a_salt_that_is_gone_is_found_where_keys_need_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    assert cli("keys", "create", "--data", str(data)).code == 0
+    (data / "salt").unlink()
+    said = cli("doctor", "--data", str(data))
+    assert (said.code, "is gone, and the 1 API keys that are there need it" in said.out) == (
+        1,
+        True,
+    )
+    assert f"gitprompt keys list --data {data}" in said.out
+    assert not (data / "salt").exists()
+    monkeypatch.setenv("API_KEY_SALT", "a salt of the environment")
+    assert "is gone" not in cli("doctor", "--data", str(data)).out

@@ -20,3 +20,10 @@ def test_keys_are_alone_on_standard_output(cli: Cli, tmp_path: Path) -> None:
     assert cli("keys", "create", "--data", data, "--workspace", "a/b").code == 1
     assert cli("keys", "create", "--data", data, "--expires-in-days", "0").code == 1
     assert cli("keys", "revoke", "--data", data, "9").code == 1
+
+
+def test_a_hint_says_the_folder_that_was_said(cli: Cli, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    assert cli("keys", "create", "--data", data).code == 0
+    said = cli("keys", "revoke", "laptop", "--data", data)
+    assert (said.code, f"gitprompt keys list --data {data} has them." in said.err) == (2, True)

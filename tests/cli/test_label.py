@@ -161,6 +161,21 @@ def test_twelve_labels_are_promoted_with_one_push(
     assert "Nothing to move: 12 are there already." in again.out
 
 
+def test_a_promotion_pushes_what_was_only_promoted_here(
+    cli: Cli, server: Server, clone: Clone
+) -> None:
+    names = many(cli, clone, 3)
+    clone.git("remote", "add", "origin", server.remote(workspace="promoted"))
+    clone.push_all("origin", "refs/labels/*:refs/labels/*")
+    assert cli("label", "set", "--all", "--from", "staging", "production").code == 0
+    said = cli("label", "set", "--all", "--from", "staging", "production", "--push")
+    for name in names:
+        assert f"{name} production: 1.1.0 · pushed; it was moved before" in said.out
+    there = clone.git("ls-remote", "origin")
+    for name in names:
+        assert clone.git("rev-parse", f"refs/labels/{name}@production") in there
+
+
 def test_a_promotion_of_which_one_is_refused_moves_nothing(
     cli: Cli, server: Server, clone: Clone
 ) -> None:
@@ -182,3 +197,15 @@ def test_many_labels_need_to_be_told_from_where(cli: Cli, story: Clone) -> None:
         assert outcome.code == 2, words
         assert "gitprompt label set" in outcome.err
     assert "No prompt has canary." in cli("label", "set", "--all", "--from", "canary", "x").out
+
+
+def test_a_hint_says_the_server_that_was_said(cli: Cli, server: Server, story: Clone) -> None:
+    story.git("remote", "add", "origin", server.remote(workspace="hints"))
+    story.push_all("origin", "refs/labels/*:refs/labels/*")
+    at = ("--server", server.url, "--api-key", server.key(workspace="hints"))
+    said = cli("label", "log", "welcome", "nope", *at)
+    assert f"gitprompt label list welcome --server {server.url}\n" in said.err
+    assert cli("label", "rollback", "welcome", "production", *at).code == 0
+    said = cli("label", "rollback", "welcome", "production", *at)
+    assert f"gitprompt label rollback welcome production --to V --server {server.url}\n" in said.err
+    assert "pm_" not in said.err

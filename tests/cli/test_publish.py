@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from tests.cli.commands import Cli
-from tests.world import WELCOME, Clone, run
+from tests.world import WELCOME, Clone, Server, run
 
 
 def test_publish_takes_the_version_that_the_change_deserves(cli: Cli, clone: Clone) -> None:
@@ -66,3 +66,33 @@ def test_publish_signs(cli: Cli, published: Clone, tmp_path: Path) -> None:
     )
     assert cli("label", "set", "welcome", "production", "1.0.1", "--sign").code == 0
     assert "gpgsig" in published.git("cat-file", "commit", "refs/labels/welcome@production")
+
+
+def test_a_publish_that_meets_another_tag_there_leaves_nothing_here(
+    cli: Cli, clone: Clone, tmp_path: Path
+) -> None:
+    run("git", "init", "-q", "--bare", "hub.git", cwd=tmp_path)
+    clone.git("remote", "add", "origin", str(tmp_path / "hub.git"))
+    clone.commit("1", welcome=WELCOME)
+    assert cli("publish", "welcome", "--push").code == 0
+    clone.git("tag", "-d", "prompts/welcome/1.0.0")
+    clone.git("tag", "-a", "-m", "mine", "prompts/welcome/1.0.0")
+    clone.commit("2", welcome=WELCOME.replace("Hello", "Hi"))
+    said = cli("publish", "welcome", "--version", "1.1.0", "--push")
+    assert (said.code, "origin has another welcome 1.0.0" in said.err) == (1, True)
+    assert "prompts/welcome/1.1.0" not in clone.git("tag")
+
+
+def test_who_is_asked_for_a_name_and_has_none_is_told_where_it_comes_from(
+    cli: Cli, server: Server, published: Clone
+) -> None:
+    url = f"{server.url}/git/nameless.git"
+    published.git("remote", "add", "origin", url)
+    for words in (
+        ("publish", "welcome", "--push"),
+        ("label", "set", "welcome", "a", "1.0.0", "--push"),
+    ):
+        said = cli(*words)
+        assert (said.code, "git could not sign in" in said.err) == (1, True), said
+        assert "credential.helper" in said.err
+        assert "Once the remote answers" not in said.err

@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from tests.cli.commands import Cli
-from tests.server.client import Client, fresh, publish
+from tests.server.client import Client, fresh
 from tests.world import Server
 
 
@@ -117,25 +117,3 @@ def test_a_run_is_updated_only_in_what_was_given(cli: Cli, client: Client) -> No
     run = client.get(f"/v1/runs/{run_id}")
     assert (run["status"], run["input"], run["output"]) == ("completed", {"topic": "AI"}, {"h": 1})
     assert json.loads(cli("run", "show", run_id).out) == run
-
-
-def test_a_suite_is_scored_by_its_name_and_by_its_number(cli: Cli, client: Client) -> None:
-    prompt, suite = fresh("scored"), fresh("suite")
-    publish(client, prompt)
-    outcome = cli("eval", "create", suite, "--prompt", prompt, "--criteria", '{"min_score": 0.8}')
-    number = client.get(f"/v1/evaluations/{suite}")["id"]
-    assert outcome.out == f"✓ suite {suite} is number {number}\n"
-    for key in (suite, str(number)):
-        assert cli("eval", "result", key, "--score", "0").code == 0
-    results = client.get(f"/v1/evaluations/{suite}/results")["items"]
-    assert [result["score"] for result in results] == [0, 0]
-
-
-def test_suites_are_listed_with_any_for_a_version_that_is_open(cli: Cli, client: Client) -> None:
-    prompt, bound, unbound = fresh("p"), fresh("bound"), fresh("unbound")
-    publish(client, prompt)
-    for name, more in ((bound, {"version_tag": "1.0.0"}), (unbound, {})):
-        client.post("/v1/evaluations", {"name": name, "prompt_name": prompt, **more})
-    rows = [row.split("\t")[1:] for row in cli("eval", "list").out.splitlines()]
-    assert [bound, prompt, "1.0.0"] in rows
-    assert [unbound, prompt, "any"] in rows

@@ -67,7 +67,7 @@ AUDIT = List(
     (
         Filter("action", "With this action, such as label:move."),
         Filter("prompt_name", "About this prompt."),
-        Filter("outcome", "done, pending or failed."),
+        Filter("outcome", "How it ended.", choices=("done", "pending", "failed")),
         Filter("since", "Unix seconds; then or later.", column="timestamp", operator=">="),
         Filter("until", "Unix seconds; before.", column="timestamp", operator="<"),
     ),

@@ -74,7 +74,7 @@ LOGS = List(
         Filter("prompt_name", "Of this prompt."),
         Filter("version_tag", "Of this version."),
         Filter("model", "Of this model."),
-        Filter("status", "ok or error."),
+        Filter("status", "How the call went.", choices=("ok", "error")),
         SINCE,
         UNTIL,
     ),

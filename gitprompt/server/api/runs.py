@@ -71,7 +71,7 @@ RUNS = List(
     runs.LISTING,
     (
         Filter("workflow_name", "Of this workflow."),
-        Filter("status", "running, completed or failed."),
+        Filter("status", "How far it is.", choices=("running", "completed", "failed")),
         Filter("trace_id", "With this trace."),
         SINCE,
         UNTIL,

@@ -16,12 +16,13 @@ from gitprompt.store.tables.rows import Condition, Listing, Page, Window
 
 class Filter(NamedTuple):
     """A query parameter that narrows a list: by a column, which has its name unless another is
-    said. One that compares is a time."""
+    said. One that compares is a time; one with `choices` must be one of them."""
 
     name: str
     about: str
     column: str | None = None
     operator: Literal["=", "<", ">="] = "="
+    choices: tuple[str, ...] = ()
 
     @property
     def is_time(self) -> bool:
@@ -29,11 +30,17 @@ class Filter(NamedTuple):
 
     @property
     def parameter(self) -> Parameter:
-        schema = {"type": "integer", "minimum": 0} if self.is_time else {"type": "string"}
+        schema: dict[str, Any] = {"type": "string"}
+        if self.is_time:
+            schema = {"type": "integer", "minimum": 0}
+        elif self.choices:
+            schema["enum"] = list(self.choices)
         return Parameter(self.name, self.about, schema)
 
     def condition(self, text: str) -> Condition:
-        """Raises Invalid for a time that is not one."""
+        """Raises Invalid for a time that is not one, and for what is not among the choices."""
+        if self.choices and text not in self.choices:
+            raise Invalid(f"{self.name}: must be {' or '.join(self.choices)}")
         value: str | int = text.replace("\0", "\ufffd")
         if self.is_time:
             if not re.fullmatch(r"[0-9]{1,15}", text):
@@ -76,5 +83,5 @@ class List(NamedTuple):
 
 
 def conditions(filters: Sequence[Filter], params: Mapping[str, str]) -> list[Condition]:
-    """The conditions that a query asks for; raises Invalid for a time that is not one."""
+    """The conditions that a query asks for; raises Invalid as `Filter.condition`."""
     return [one.condition(params[one.name]) for one in filters if params.get(one.name)]

@@ -50,3 +50,10 @@ def test_every_mutation_is_in_the_audit_log(server: Server, client: Client, tmp_
     clone.git("push", "-q", server.remote(), f"refs/tags/prompts/{pushed}/1.0.0")
     (row,) = client.get("/v1/audit-logs", prompt_name=pushed)["items"]
     assert (row["action"], row["version_tag"], row["outcome"]) == ("create_prompt", "1.0.0", "done")
+
+
+def test_a_word_that_no_row_can_have_is_refused(client: Client) -> None:
+    for path in ("audit-logs?outcome=x", "logs?status=x", "runs?status=x"):
+        status, message = client.refused("GET", f"/v1/{path}")
+        assert (status, ": must be " in message) == (422, True), (path, message)
+    assert "items" in client.get("/v1/audit-logs?outcome=done")

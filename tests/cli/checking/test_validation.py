@@ -54,6 +54,18 @@ def test_validate_finds_two_files_for_one_prompt_and_case_twins(cli: Cli, clone:
     assert "differs only in case from prompts/B.yaml" in said
 
 
+def test_validate_finds_folders_that_are_one_where_case_makes_no_difference(
+    cli: Cli, clone: Clone
+) -> None:
+    for path in ("prompts/Chat/a.yaml", "prompts/chat/b.yaml", "prompts/chat/c.yaml"):
+        clone.write(path, json.dumps({"messages": [{"role": "user", "content": "x"}]}))
+    said = cli("validate")
+    assert (said.code, said.out.count("the folder chat differs only in case from that of")) == (
+        1,
+        2,
+    )
+
+
 def test_validate_of_nothing_explains_itself(cli: Cli, clone: Clone) -> None:
     said = cli("validate")
     assert (said.code, "gitprompt init" in said.err) == (2, True)
@@ -122,7 +134,7 @@ def test_the_fast_path_of_validate_imports_little(clone: Clone) -> None:
     assert modules & forbidden == set()
     assert ours == {
         "gitprompt", "gitprompt.__main__", "gitprompt.errors", "gitprompt.resources",
-        "gitprompt.cli", "gitprompt.cli.examination", "gitprompt.cli.outcome", "gitprompt.cli.validation",
+        "gitprompt.cli", "gitprompt.cli.checking", "gitprompt.cli.checking.examination", "gitprompt.cli.outcome", "gitprompt.cli.checking.validation",
         "gitprompt.checks", "gitprompt.checks.identity", "gitprompt.checks.inclusion", "gitprompt.checks.json_schemas",
         "gitprompt.formats.fragments",
             "gitprompt.checks.languages", "gitprompt.checks.messages", "gitprompt.checks.samples",

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from gitprompt import __version__
 from gitprompt.checks import SEVERITIES
-from gitprompt.cli.examination import Report
+from gitprompt.cli.checking.examination import Report
 from gitprompt.core.model import Finding
 from gitprompt.core.printable import printable_json, printable_lines
 

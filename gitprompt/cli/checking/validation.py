@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gitprompt import checks, formats
 from gitprompt.checks.subject import Publication
-from gitprompt.cli.examination import Input, Report, Request
+from gitprompt.cli.checking.examination import Input, Report, Request
 from gitprompt.cli.outcome import use_color
 from gitprompt.core.document import (
     FRAGMENTS,
@@ -47,7 +47,7 @@ def validate(request: Request) -> int:
     if request.style == "text":
         write_text(report)
     else:
-        from gitprompt.cli.reports import write
+        from gitprompt.cli.checking.reports import write
 
         write(report, request.style)
     failed = report.count("error") or (request.strict and report.count("warning"))
@@ -60,7 +60,7 @@ def examine(request: Request) -> Report:
     start = first if os.path.isdir(first) else os.path.dirname(first) or "."
     top = peek.top_level(start) or os.getcwd()
     if request.staged or request.rev is not None:
-        from gitprompt.cli.committed import inputs_of
+        from gitprompt.cli.checking.committed import inputs_of
 
         inputs, unread, settings, source = inputs_of(request)
     else:
@@ -108,7 +108,7 @@ def _work_tree(paths: Sequence[str], tree: WorkTree) -> Iterator[Input]:
     inputs = list(_named(paths, tree))
     yield from inputs
     if any(fragment_name(item.inside) for item in inputs):
-        from gitprompt.cli.committed import including
+        from gitprompt.cli.checking.committed import including
 
         others = _below(os.path.join(tree.folder, PROMPTS))
         yield from including(inputs, (_input(path, tree) for path in others))
@@ -222,14 +222,21 @@ def _settings(top: str) -> Settings:
 
 
 def _clashes(inputs: Sequence[Input]) -> Iterator[Finding]:
-    """Two files of one prompt or suite, or names that differ only in case."""
+    """Two files of one prompt or suite, or names or folders that differ only in case: where the disk
+    makes no difference, the one takes the place of the other."""
     owners: dict[tuple[str, str], tuple[str, str]] = {}
+    folders: dict[tuple[str, str], tuple[str, str]] = {}
     for item in inputs:
         kind, name, version = place(item.inside)
         if kind is None or kind == "settings" or version is not None:
             continue
         owner, path = owners.setdefault((kind, fold(name)), (name, item.shown))
         if path == item.shown:
+            folder = name.rpartition("/")[0]
+            other, path = folders.setdefault((kind, fold(folder)), (folder, item.shown))
+            if other != folder:
+                what = f"the folder {folder} differs only in case from that of {path}"
+                yield Finding("name", "error", what, "Move it there.", item.shown)
             continue
         what = f"differs only in case from {path}" if owner != name else f"is {path} again"
         yield Finding("name", "error", f"this {kind} {what}", "Keep one of them.", item.shown)
@@ -238,7 +245,7 @@ def _clashes(inputs: Sequence[Input]) -> Iterator[Finding]:
 def _all(inputs: Sequence[Input], around: Surroundings) -> Iterable[Finding]:
     if len(inputs) < PARALLEL_FROM or not hasattr(os, "fork"):
         return [finding for item in inputs for finding in _one(item, around)]
-    from gitprompt.cli.parallel import spread
+    from gitprompt.cli.checking.parallel import spread
 
     return spread(inputs, lambda item: _one(item, around))
 

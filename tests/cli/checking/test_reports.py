@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gitprompt.checks import SEVERITIES
-from gitprompt.cli.examination import Report
-from gitprompt.cli.reports import write
+from gitprompt.cli.checking.examination import Report
+from gitprompt.cli.checking.reports import write
 from gitprompt.core.model import Finding
 
 ERROR = Finding("template", "error", "never closed", "Add }}", "prompts/a.yaml", 3, 17)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from gitprompt.cli.committed import including, inputs_of
-from gitprompt.cli.examination import Input, Request
+from gitprompt.cli.checking.committed import including, inputs_of
+from gitprompt.cli.checking.examination import Input, Request
 from gitprompt.errors import NotFound, UsageError
 from tests.world import WELCOME, Clone
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from gitprompt import checks
-from gitprompt.cli.examination import Input, Request
+from gitprompt.cli.checking.examination import Input, Request
 from gitprompt.core.document import (
     PROMPTS,
     SETTINGS,
