@@ -48,8 +48,9 @@ def _command(
 def _help(command: click.Command, path: str, parent: click.Context | None) -> str:
     name = path.rpartition(" ")[2]
     context = click.Context(
-        command, info_name=name, parent=parent, max_content_width=100, terminal_width=100
-    )
+        command, info_name=name, parent=parent, max_content_width=100, terminal_width=100,
+        help_option_names=["-h", "--help"],
+    )  # fmt: skip
     return "\n".join(line.rstrip() for line in command.get_help(context).rstrip().splitlines())
 
 
