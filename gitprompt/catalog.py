@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -21,10 +20,12 @@ from gitprompt.core.publication import LabelMove
 from gitprompt.core.template import MAX_OUTPUT, Budget
 from gitprompt.core.variables import is_plain, render
 from gitprompt.core.versions import is_version
-from gitprompt.errors import BadRequest, NotFound
+from gitprompt.errors import BadRequest, Invalid, NotFound
 from gitprompt.store.index.reader import IndexReader, PromptSummary, StoredVersion
 
-_THREADS = 2  # that render what has sections: others have the rest
+# Of a prompt with sections, what is rendered at once: some two milliseconds.
+_MOMENT_STEPS = 4_000
+_MOMENT_BYTES = 250_000
 _SMALL = 32_000  # bytes of two documents that are compared at once
 _MAX_DOCUMENTS = 2_000
 _MAX_DOCUMENT_BYTES = 16_000_000  # as JSON; decoded they are some times that
@@ -36,12 +37,28 @@ class Comparison(NamedTuple):
     changes: Sequence[Change]
 
 
+class Renderer(Protocol):
+    """Renders what takes its time where that holds nobody; see `server.work.requests`."""
+
+    async def render(
+        self,
+        workspace: str,
+        document: Mapping[str, Any],
+        given: Mapping[str, Any],
+        placeholders: Mapping[str, Any] | None,
+        *,
+        max_bytes: int,
+    ) -> list[dict[str, Any]]: ...
+
+
 class Catalog:
-    def __init__(self, index: IndexReader, *, max_render_bytes: int = MAX_OUTPUT) -> None:
+    def __init__(
+        self, index: IndexReader, renderer: Renderer, *, max_render_bytes: int = MAX_OUTPUT
+    ) -> None:
         self._index = index
+        self._renderer = renderer
         self._max_render_bytes = max_render_bytes
         self._size = 0
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="render")
         self._documents: OrderedDict[tuple[str, ...], tuple[dict[str, Any], int]] = OrderedDict()
 
     # one prompt
@@ -110,24 +127,27 @@ class Catalog:
 
     async def rendered(
         self,
+        workspace: str,
         stored: StoredVersion,
         variables: Mapping[str, Any],
         placeholders: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The document with its messages filled in, in a thread if it may take long. Raises BadRequest
-        for variables or placeholders that are missing, and what `render` raises."""
+        """The document with its messages filled in; what takes more than a moment is done elsewhere, and
+        from the beginning. Raises BadRequest for variables or placeholders that are missing, and what
+        `render` raises."""
         document = self.document(stored)
-
-        def filled() -> dict[str, Any]:
-            budget = Budget(self._max_render_bytes)
-            return {
-                **document,
-                "messages": render(document, variables, placeholders, budget=budget),
-            }
-
-        if is_plain(document):
-            return filled()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, filled)
+        budget = Budget(self._max_render_bytes)
+        if not is_plain(document):
+            budget = Budget(min(_MOMENT_BYTES, self._max_render_bytes), steps=_MOMENT_STEPS)
+        try:
+            messages = render(document, variables, placeholders, budget=budget)
+        except Invalid:
+            if not budget.is_spent or is_plain(document):
+                raise
+            messages = await self._renderer.render(
+                workspace, document, variables, placeholders, max_bytes=self._max_render_bytes
+            )
+        return {**document, "messages": messages}
 
     async def diff(self, workspace: str, name: str, old: str, new: str) -> Comparison:
         """What differs between two versions, each given by its number or by a label. Large ones are

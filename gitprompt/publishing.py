@@ -8,15 +8,13 @@ served (`transaction`).
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import EllipsisType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from gitprompt import gates, suites
 from gitprompt.clock import Clock
-from gitprompt.core.document import SETTINGS
 from gitprompt.core.labels import MoveRecord, check_label, label_ref
 from gitprompt.core.model import Finding
 from gitprompt.core.names import is_name
@@ -32,6 +30,7 @@ from gitprompt.registry import admission, commits
 from gitprompt.registry.commits import Draft, SuiteChange, suite_file
 from gitprompt.registry.refwrites import label_commit
 from gitprompt.registry.sync import Source
+from gitprompt.registry.versions import Severities
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader, StoredVersion
 from gitprompt.store.tables.audit import Actor
@@ -76,6 +75,19 @@ class LabelMoved(NamedTuple):
     commit: str
 
 
+class Checker(Protocol):
+    """Checks large documents where that holds nobody; see `server.work.requests`."""
+
+    async def check(
+        self,
+        workspace: str,
+        documents: Sequence[Any],
+        severities: Severities,
+        *,
+        has_fragments: bool,
+    ) -> Mapping[int, GitpromptError]: ...
+
+
 class Publishing:
     def __init__(
         self,
@@ -86,7 +98,9 @@ class Publishing:
         database: Database,
         suites: Suites,
         clock: Clock,
+        checker: Checker,
     ) -> None:
+        self._checker = checker
         self._transactions = transactions
         self._workspaces = workspaces
         self._index = index
@@ -114,15 +128,14 @@ class Publishing:
         severities = self._index.settings(workspace).checks
         outcomes: dict[int, Published | GitpromptError] = {}
         is_new = self._workspaces.source(workspace) is None
-
-        def check_each() -> None:
-            for at, document in enumerate(documents):
-                try:
-                    admission.check_sent(document, severities, has_fragments=not is_new)
-                except GitpromptError as error:
-                    outcomes[at] = error
-
-        check_each() if admission.is_small(documents) else await asyncio.to_thread(check_each)
+        if admission.is_small(documents):
+            outcomes.update(admission.check_all(documents, severities, has_fragments=not is_new))
+        else:
+            outcomes.update(
+                await self._checker.check(
+                    workspace, documents, severities, has_fragments=not is_new
+                )
+            )
         if len(outcomes) < len(documents):
             source = await self._workspaces.create(workspace)
             async with self._transactions.alone(source):
@@ -199,7 +212,7 @@ class Publishing:
                     publication = commits.publication(
                         writer, draft, author, f"{name} {version}\n\n{of_key}"
                     )
-                    _check_branch(settings, ground.branch, publication)
+                    admission.admit_branch(settings, ground.branch, is_on_it=publication.on_branch)
                 except GitpromptError as error:
                     made[at] = error
                     continue
@@ -464,26 +477,6 @@ def _newer(
         return newest
     version = Version(draft.name, draft.version, "", publication.commit, "", 0, "", "")
     return version, publication.document
-
-
-def _check_branch(
-    settings: Settings, branch: str | None, publication: commits.PublicationCommit
-) -> None:
-    """Raise Forbidden for a version that is not on a branch from which versions are published."""
-    if not settings.publish_from:
-        return
-    if not publication.on_branch:
-        hint = (
-            "This one would be beside the branch: it is older than the newest version, or the"
-            " branch has another text. Commit it there, and push its tag."
-        )
-    elif branch is None or not settings.publishes_from(branch):
-        hint = f"The default branch is none of them (publish_from in {SETTINGS})."
-    else:
-        return
-    raise Forbidden(
-        f"Versions are published from {', '.join(settings.publish_from)} here", hint=hint
-    )
 
 
 def _refuse(objection: Finding | None) -> None:

@@ -10,15 +10,23 @@ from pathlib import Path
 import pytest
 
 from gitprompt.catalog import Catalog
-from gitprompt.errors import BadRequest, NotFound
+from gitprompt.errors import BadRequest, Invalid, NotFound
 from gitprompt.git.repository import Repository
 from gitprompt.registry.sync import Source, Sync
+from gitprompt.server.work.requests import Requests
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
 from tests.world import WELCOME, Clone
 
 WORKSPACE = "default"
+LONG = """\
+messages:
+  - {role: user, content: "{{#items}}{{.}} {{/items}}{{#deep}}{{#items}}{{#items}}{{/items}}{{/items}}{{/deep}}"}
+variables:
+  items: {type: array}
+  deep: {type: boolean, default: false}
+"""
 
 
 @pytest.fixture
@@ -27,12 +35,16 @@ def catalog(published: Clone, tmp_path: Path) -> Iterator[Catalog]:
     published.commit("Change", welcome=WELCOME.replace("Hello", "Hi"))
     published.tag("welcome", "1.1.0")
     published.git("update-ref", "refs/labels/welcome@production", "prompts/welcome/1.0.0^{}")
+    published.commit("Long", long=LONG)
+    published.tag("long", "1.0.0")
     database = Database(str(tmp_path / "telemetry.db"))
     index = open_index(str(tmp_path / "index.db"))
     sync = Sync(index, database, lambda: 1_700_000_000)
     sync.reconcile(Source(WORKSPACE, Repository.open(str(published.path)), owned=False))
     reader = IndexReader(index.path)
-    yield Catalog(reader)
+    requests = Requests(memory=2_000_000_000)
+    yield Catalog(reader, requests)
+    requests.close()
     sync.close()
     reader.close()
     index.close()
@@ -71,12 +83,12 @@ def test_two_selectors_are_one_too_many(catalog: Catalog) -> None:
 
 def test_rendering_leaves_the_document_as_it_is(catalog: Catalog) -> None:
     stored = catalog.find(WORKSPACE, "welcome")
-    rendered = asyncio.run(catalog.rendered(stored, {"name": "Ada"}))
+    rendered = asyncio.run(catalog.rendered(WORKSPACE, stored, {"name": "Ada"}))
     assert rendered["messages"][0]["content"] == "Hi Ada!"
     assert catalog.document(stored)["messages"][0]["content"] == "Hi {{name}}!"
     assert catalog.document(stored) is catalog.document(stored)  # decoded once
     with pytest.raises(BadRequest):
-        asyncio.run(catalog.rendered(stored, {}))
+        asyncio.run(catalog.rendered(WORKSPACE, stored, {}))
 
 
 def test_a_comparison_takes_versions_and_labels(catalog: Catalog) -> None:
@@ -87,7 +99,7 @@ def test_a_comparison_takes_versions_and_labels(catalog: Catalog) -> None:
 
 def test_lists_come_in_pages_with_their_total(catalog: Catalog) -> None:
     rows, total = catalog.prompts(WORKSPACE, limit=9)
-    assert ([row.name for row in rows], total) == (["welcome"], catalog.count(WORKSPACE))
+    assert ([row.name for row in rows], total) == (["long", "welcome"], catalog.count(WORKSPACE))
     page, total = catalog.versions(WORKSPACE, "welcome", limit=1)
     assert (len(page), total) == (1, 2)
     assert catalog.labels(WORKSPACE, "welcome", limit=9)[1] == 1
@@ -96,3 +108,28 @@ def test_lists_come_in_pages_with_their_total(catalog: Catalog) -> None:
     assert [move.version for _, move in moves] == ["1.0.0"]
     with pytest.raises(NotFound):
         catalog.history(WORKSPACE, "welcome", "staging", limit=9)
+
+
+def test_what_takes_more_than_a_moment_is_rendered_elsewhere_and_the_same(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = catalog.find(WORKSPACE, "long")
+
+    def text(number: int) -> str:
+        given = {"items": [str(at) for at in range(number)]}
+        rendered = asyncio.run(catalog.rendered(WORKSPACE, stored, given))
+        return str(rendered["messages"][0]["content"])
+
+    for number in (10, 10_000):
+        assert text(number) == "".join(f"{at} " for at in range(number))
+    monkeypatch.setattr(Requests, "render", None)
+    assert text(10)
+    with pytest.raises(TypeError):
+        text(10_000)
+
+
+def test_what_is_over_every_budget_is_refused_in_the_same_words(catalog: Catalog) -> None:
+    stored = catalog.find(WORKSPACE, "long")
+    given = {"items": ["x"] * 1_000, "deep": True}
+    with pytest.raises(Invalid, match=r"takes more than 100,000 steps"):
+        asyncio.run(catalog.rendered(WORKSPACE, stored, given))

@@ -46,10 +46,14 @@ class Budget:
 
     __slots__ = ("deadline", "max_output", "room", "steps")
 
-    def __init__(self, max_output: int = MAX_OUTPUT) -> None:
+    def __init__(self, max_output: int = MAX_OUTPUT, *, steps: int = MAX_STEPS) -> None:
         self.max_output = self.room = max_output
-        self.steps = MAX_STEPS
+        self.steps = steps
         self.deadline = monotonic() + MAX_SECONDS
+
+    @property
+    def is_spent(self) -> bool:
+        return self.steps < 0 or self.room < 0
 
 
 class Tag(NamedTuple):
@@ -81,9 +85,11 @@ class Template(NamedTuple):
         from the budget, and raises TemplateError if that is too little."""
         out: list[str] = []
         renderer = _Renderer(partials or {}, escape, out.append, budget or Budget())
-        renderer.nodes(self.nodes, [context])
-        if budget is not None:
-            budget.room, budget.steps = renderer.room, renderer.steps
+        try:
+            renderer.nodes(self.nodes, [context])
+        finally:
+            if budget is not None:
+                budget.room, budget.steps = renderer.room, renderer.steps
         return "".join(out)
 
     @property

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitprompt import checks
-from gitprompt.core.document import digest
+from gitprompt.core.document import SETTINGS, digest
 from gitprompt.core.publication import LabelHistory, LabelMove, Rejection, Suite, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import check_version
-from gitprompt.errors import Conflict, GitError, GitpromptError, Invalid
+from gitprompt.errors import Conflict, Forbidden, GitError, GitpromptError, Invalid
 from gitprompt.formats import compact, fragments
 from gitprompt.git.objects import ObjectReader
 from gitprompt.git.refs import RefUpdate
@@ -38,6 +38,19 @@ def is_small(documents: Sequence[Any]) -> bool:
 
 
 _SMALL = 16_000  # characters
+
+
+def check_all(
+    documents: Sequence[Any], severities: Severities, *, has_fragments: bool
+) -> dict[int, GitpromptError]:
+    """Which of the documents cannot be published as they were sent, by their places, and why."""
+    refused: dict[int, GitpromptError] = {}
+    for at, document in enumerate(documents):
+        try:
+            check_sent(document, severities, has_fragments=has_fragments)
+        except GitpromptError as error:
+            refused[at] = error
+    return refused
 
 
 def check_sent(document: Any, severities: Severities, *, has_fragments: bool) -> None:
@@ -110,6 +123,25 @@ def refused_versions(
                 hint=f"Choose another version, or change or remove {path} with a commit first.",
             )
     return refused
+
+
+def admit_branch(settings: Settings, branch: str | None, *, is_on_it: bool) -> None:
+    """Raise Forbidden for a version that is not on a branch from which versions are published. `is_on_it`:
+    its commit is on the default branch, and not beside it."""
+    if not settings.publish_from:
+        return
+    if not is_on_it:
+        hint = (
+            "This one would be beside the branch: it is older than the newest version, or the"
+            " branch has another text. Commit it there, and push its tag."
+        )
+    elif branch is None or not settings.publishes_from(branch):
+        hint = f"The default branch is none of them (publish_from in {SETTINGS})."
+    else:
+        return
+    raise Forbidden(
+        f"Versions are published from {', '.join(settings.publish_from)} here", hint=hint
+    )
 
 
 def admit_label(

@@ -50,7 +50,6 @@ from gitprompt.server.api.hot_path import HotPath
 from gitprompt.server.context import Context
 from gitprompt.server.git import smart_http
 from gitprompt.server.git.judges import Judges
-from gitprompt.server.held import Held
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.entrance import KEY_NAME, LOCALLY, Entrance
 from gitprompt.server.http.limits import Limiter
@@ -64,6 +63,8 @@ from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.mending import Mender
 from gitprompt.server.ops.metering import make_metrics, metrics_address
 from gitprompt.server.surfaces import ENDPOINTS, SURFACES
+from gitprompt.server.work.held import Held
+from gitprompt.server.work.requests import Requests
 from gitprompt.store.database import Database, in_folder
 from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
@@ -124,6 +125,7 @@ def sidecar(
         reader = IndexReader(index.path)
         sync = Sync(index, database, clock)
         kept = Kept()
+        requests = Requests(memory=settings.git_memory)
         judges = Judges(
             bounds=Bounds(
                 settings.max_push_refs, settings.max_push_files, settings.max_push_documents
@@ -173,7 +175,7 @@ def sidecar(
                     ingest=Ingest(database, clock),
                     suites=suites,
                     held=Held(settings.max_held_bytes),
-                    catalog=Catalog(reader, max_render_bytes=settings.max_render_bytes),
+                    catalog=Catalog(reader, requests, max_render_bytes=settings.max_render_bytes),
                     publishing=Publishing(
                         transactions=Transactions(
                             workspaces=workspaces, database=database, driver=driver, kept=kept
@@ -183,6 +185,7 @@ def sidecar(
                         database=database,
                         suites=suites,
                         clock=clock,
+                        checker=requests,
                     ),
                     pushes=Pushes(
                         workspaces=workspaces,
@@ -199,6 +202,7 @@ def sidecar(
             )
             authenticator.write_down_use()
         finally:
+            requests.close()
             judges.close()
             sync.close()
             kept.close()

@@ -14,9 +14,9 @@ from gitprompt.ingest import Ingest
 from gitprompt.metrics import SidecarMetrics
 from gitprompt.publishing import Publishing
 from gitprompt.pushes import Pushes
-from gitprompt.server.held import Held
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.limits import Limiter
+from gitprompt.server.work.held import Held
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.suites import Suites

@@ -207,7 +207,7 @@ async def one(context: Context, call: Call) -> Tagged:
     )
     inputs = None
     if parse_flag(params, "render", default=True):
-        content = await context.catalog.rendered(version, call.variables)
+        content = await context.catalog.rendered(call.principal.workspace, version, call.variables)
         inputs = sorted(call.variables.items())
     else:
         content = context.catalog.document(version)
@@ -222,7 +222,9 @@ async def render(context: Context, call: Call) -> dict[str, Any]:
     workspace, name, body = call.principal.workspace, call.path["name"], call.body
     try:
         version = context.catalog.find(workspace, name, version=body.version, label=body.label)
-        content = await context.catalog.rendered(version, body.variables, body.placeholders)
+        content = await context.catalog.rendered(
+            call.principal.workspace, version, body.variables, body.placeholders
+        )
     except GitpromptError as error:
         count_refusal(context, workspace, name, error)
         raise

@@ -1,16 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process in which pushes are judged, one after another: what strangers sent is read, parsed and
-checked where it can be killed, and holds neither the server's interpreter nor its memory.
-
-A question is a line of JSON on standard input, the answer one on standard output.
-"""
+"""What a worker process is asked of a push, and how it answers (`work/child`)."""
 
 from __future__ import annotations
 
 import json
-import os
-import resource
-import sys
 from typing import Any
 
 from gitprompt.core.versions import tag_ref
@@ -46,11 +39,15 @@ def question(
 
 
 def _line(value: Any) -> bytes:
-    return json.dumps(value).encode("ascii") + b"\n"
+    return json.dumps(value).encode("ascii")
+
+
+def answer(asked: bytes) -> bytes:
+    """The lines that the author reads of a refusal, or what went wrong."""
+    return _line(_answer(json.loads(asked)))
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
-    """The lines that the author reads of a refusal, or what went wrong."""
     git_dir, common_dir, work_tree = asked["place"]
     repository = Repository(git_dir, common_dir, work_tree, asked["env"])
     repository.root, repository.labels_of = asked["root"], asked["labels_of"]
@@ -69,14 +66,3 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         return {"failed": "judging this push takes more memory than there may be"}
     return {"lines": push_rules.report(refusals)}
-
-
-def main() -> None:
-    memory = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))  # of the git processes, too
-    questions = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not answer
-    for line in questions:
-        answers.write(_line(_answer(json.loads(line))))
-        answers.flush()

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gitprompt.errors import BadRequest, GitpromptError, Invalid
-from gitprompt.server.held import Held
+from gitprompt.server.work.held import Held
 
 encode = msgspec.json.Encoder().encode
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")

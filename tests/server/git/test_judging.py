@@ -13,7 +13,7 @@ from gitprompt.registry.push_rules import Bounds
 from gitprompt.server.git.judging import question
 from tests.world import Clone
 
-PROGRAM = "from gitprompt.server.git.judging import main; main()"
+PROGRAM = "from gitprompt.server.work.child import main; main()"
 
 
 def test_questions_are_answered_in_their_order_and_nothing_else_is_said(published: Clone) -> None:
@@ -34,10 +34,10 @@ def test_questions_are_answered_in_their_order_and_nothing_else_is_said(publishe
             ("refs/heads/c", 0),
         )
     ]
-    assert all(line.count(b"\n") == 1 and line.isascii() for line in asked)
+    assert all(line.count(b"\n") == 0 and line.isascii() for line in asked)
     said = subprocess.run(
         [sys.executable, "-c", PROGRAM, "2000000000"],
-        input=b"".join(asked),
+        input=b"".join(b"judge %s\n" % line for line in asked),
         stdout=subprocess.PIPE,
         check=True,
     )

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitprompt.errors import BadRequest, Conflict, Invalid, PayloadTooLarge
-from gitprompt.server.held import Held
 from gitprompt.server.http.wire import (
     PageRequest,
     envelope,
@@ -22,6 +21,7 @@ from gitprompt.server.http.wire import (
     read_body,
     request_id,
 )
+from gitprompt.server.work.held import Held
 
 
 def test_variables_are_apart_from_other_parameters() -> None:

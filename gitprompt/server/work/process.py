@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server's hold on a process that judges: it is asked, waited for, and killed with all that it started."""
+"""The server's hold on a process that works: it is asked, waited for, and killed with all that it started."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import Any
 
 from gitprompt.errors import Unavailable
 from gitprompt.git.process import environment
 
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[2].split('\\n');"
-    "from gitprompt.server.git.judging import main; main()"
+    "from gitprompt.server.work.child import main; main()"
 )
 
 
-class JudgeProcess:
+class WorkerProcess:
     """One process. Its group has the git processes that it starts."""
 
     def __init__(self, memory: int) -> None:
@@ -37,8 +35,9 @@ class JudgeProcess:
     def is_gone(self) -> bool:
         return self._process.poll() is not None
 
-    def ask(self, asked: bytes, seconds: float) -> dict[str, Any]:
-        """The answer. Raises Unavailable after so many seconds, or if it was killed."""
+    def ask(self, task: str, asked: bytes, seconds: float, *, what: str) -> bytes:
+        """The answer to a question, both JSON in one line. Raises Unavailable after so many seconds, or if
+        it was killed; `what` it does is then told."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         late = threading.Event()
@@ -52,8 +51,8 @@ class JudgeProcess:
         timer.start()
         line = b""
         try:
-            with suppress(BrokenPipeError):
-                self._process.stdin.write(asked)
+            with suppress(BrokenPipeError, ValueError):  # of a pipe that `kill` has closed
+                self._process.stdin.write(b"%s %s\n" % (task.encode(), asked))
                 self._process.stdin.flush()
                 line = self._process.stdout.readline()
         finally:
@@ -61,10 +60,9 @@ class JudgeProcess:
         if not line.endswith(b"\n"):
             self.kill()
             if late.is_set():
-                raise Unavailable(f"judging this push takes more than {seconds:g} s")
-            raise Unavailable("this push could not be judged: it was given up, or takes too much")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+                raise Unavailable(f"{what} takes more than {seconds:g} s")
+            raise Unavailable(f"{what} was given up, or takes too much")
+        return line
 
     def kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):

@@ -17,7 +17,7 @@ from gitprompt.clock import now
 from gitprompt.config import ServerSettings
 from gitprompt.errors import Unavailable
 from gitprompt.server.app import Sidecar, sidecar
-from gitprompt.server.held import Held
+from gitprompt.server.work.held import Held
 
 
 def test_who_finds_no_room_is_told_to_come_again_and_room_comes_back() -> None:
