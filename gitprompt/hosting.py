@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import IO
 
@@ -353,21 +353,62 @@ def make_data_folder(data: str) -> None:
     _replace(os.path.join(data, ".gitignore"), "*\n")
 
 
+class Hold:
+    """A data directory that is held. Somebody may delete the file of the lock all the same."""
+
+    def __init__(self, path: str, file: IO[str], note: str) -> None:
+        self._path, self._file, self._note = path, file, note
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the file was deleted, or another is in its place: a second server could start."""
+        try:
+            return os.stat(self._path).st_ino != os.fstat(self._file.fileno()).st_ino
+        except OSError:
+            return True
+
+    def retake(self) -> bool:
+        """Hold the directory by a new file. False if another process has it already."""
+        import fcntl
+
+        file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115 - held open
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._file.close()
+        self._file = file
+        self.sign()
+        return True
+
+    def sign(self) -> None:
+        """Say in the file who holds it."""
+        self._file.truncate(0)
+        self._file.write(f"{self._note}\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
 @contextmanager
-def hold(data: str, note: str) -> Iterator[None]:
+def hold(data: str, note: str) -> Iterator[Hold]:
     """Hold a data directory: two servers on one would both write. Raises SetupError, naming the
     holder. The kernel lets go of the lock when the process dies, however it dies."""
     import fcntl
 
+    path = os.path.join(data, "lock")
     try:
         make_data_folder(data)
-        file = open(os.path.join(data, "lock"), "a+", encoding="utf-8")  # noqa: SIM115 - held open
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - held open
     except OSError as error:
         raise SetupError(
             f"{data} cannot be written: {error.strerror}",
             hint="Choose another folder with --data, or repair its permissions.",
         ) from error
-    with file:
+    held = Hold(path, file, note)
+    with closing(held):
         for wait in (*_GLANCES, None):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -376,10 +417,8 @@ def hold(data: str, note: str) -> Iterator[None]:
                 if wait is None:
                     raise _in_use(data, file) from None
                 time.sleep(wait)
-        file.truncate(0)
-        file.write(f"{note}\n")
-        file.flush()
-        yield
+        held.sign()
+        yield held
 
 
 def _in_use(data: str, file: IO[str]) -> SetupError:

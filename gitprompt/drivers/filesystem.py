@@ -32,7 +32,8 @@ class Filesystem:
                 raise Conflict(f"{update.ref} was changed by somebody else meanwhile")
 
     def check(self, workspace: str, repository: Repository) -> None:
-        """No process is started for a look at the health: what reads and writes do first must work."""
+        """No process is started for a look at the health: what reads and writes do first must work, and
+        what HEAD names must be readable."""
         try:
             with open(f"{repository.git_dir}/HEAD", "rb") as file:
                 head = file.read(100)
@@ -44,3 +45,6 @@ class Filesystem:
                 f"{repository.git_dir} is damaged: its HEAD names no branch, or nobody may write objects",
                 hint="Restore it from a backup; for HEAD: git symbolic-ref HEAD refs/heads/main",
             )
+        from gitprompt.git.writer import check_tip
+
+        check_tip(repository)

@@ -16,10 +16,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
+from time import monotonic
 from typing import IO, NamedTuple, Self
 
 from gitprompt.errors import GitError
 from gitprompt.git.process import git_path, not_started, require_git
+from gitprompt.git.watch import watch
 
 _WINDOW = 400  # requests; at 160 bytes each this is less than a pipe's 64 KiB
 REGULAR = ("100644", "100755", "100664")  # modes of files; the last in old histories
@@ -48,11 +50,19 @@ class ObjectReader:
     again when it does not find something.
     """
 
-    def __init__(self, git_dir: str, env: Mapping[str, str], *, root: str = "") -> None:
+    def __init__(
+        self, git_dir: str, env: Mapping[str, str], *, root: str = "", patience: float | None = None
+    ) -> None:
+        """`patience` is the seconds that one answer may take; None: a person waits, and may end it."""
         self.root = root
+        self.patience = patience
+        self.waiting_since: float | None = None
+        self._is_late = False
         self._git_dir = git_dir
         self._env = dict(env)
         self._start()
+        if patience is not None:
+            watch(self)
 
     def _start(self) -> None:
         try:
@@ -77,6 +87,10 @@ class ObjectReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def end(self) -> None:
+        self._is_late = True
+        self._process.kill()
 
     def close(self) -> None:
         for pipe in (self._stdin, self._stdout):
@@ -104,10 +118,12 @@ class ObjectReader:
             if len(waiting) <= _WINDOW:
                 self._request(command, waiting, islice(iterator, _WINDOW))
             for _ in range(min(len(waiting), _WINDOW)):
+                self.waiting_since = monotonic()
                 try:
                     item = answer()
                 except EOFError:
                     item = self._revive(command, waiting)
+                self.waiting_since = None
                 waiting.popleft()
                 yield item
 
@@ -124,8 +140,12 @@ class ObjectReader:
     def _revive(self, command: str, waiting: deque[str]) -> Object | None:
         """Git dies of a corrupt object: ask a new process, and take a second death for "none".
 
-        Raises GitError if git cannot read the repository at all.
+        Raises GitError if git cannot read the repository at all, or does not answer.
         """
+        if self._is_late:
+            self.waiting_since, self._is_late = None, False
+            self._restart()
+            raise GitError(f"git does not answer for {self._git_dir}", hint="Is its disk there?")
         self._restart()
         self._request(command, deque(), (waiting[0],))
         try:

@@ -117,7 +117,7 @@ class Repository:
         return os.path.exists(os.path.join(self.common_dir, "shallow"))
 
     def reader(self) -> ObjectReader:
-        return ObjectReader(self.git_dir, self._env, root=self.root)
+        return ObjectReader(self.git_dir, self._env, root=self.root, patience=self.patience)
 
     def refs(self, before: Refs | None = None) -> Refs:
         return list_refs(self.git_dir, self.common_dir, before=before, remote=self.labels_of)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gitprompt.errors import Conflict, GitError
+from gitprompt.errors import Conflict, GitError, SetupError
 from gitprompt.git.objects import EMPTY_TREE, Signature
 
 if TYPE_CHECKING:
@@ -64,6 +64,22 @@ def _memory_class() -> type[Any]:
             """All there is is here."""
 
     return Memory
+
+
+def check_tip(repository: Repository) -> None:
+    """Raise SetupError if the commit that HEAD names, or its tree, cannot be read: a pack is damaged, or
+    an object is gone. A repository without commits is fine."""
+    import pygit2
+
+    try:
+        there = pygit2.Repository(repository.git_dir)
+        if not there.head_is_unborn:
+            there.head.peel(pygit2.Tree)
+    except (pygit2.GitError, KeyError, ValueError, OSError) as error:
+        raise SetupError(
+            f"{repository.git_dir} is damaged: what HEAD names cannot be read ({error})",
+            hint=f"Fetch the objects from a clone: git -C {repository.git_dir} fetch CLONE",
+        ) from error
 
 
 class ObjectWriter:

@@ -59,6 +59,7 @@ from gitprompt.server.http.turns import Turns
 from gitprompt.server.http.wire import Envelope, error_response, header_of, request_id, send_bytes
 from gitprompt.server.ops import docs, health, prometheus, webhooks
 from gitprompt.server.ops.border import translated
+from gitprompt.server.ops.guarding import Guard
 from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.mending import Mender
 from gitprompt.server.ops.metering import make_metrics, metrics_address
@@ -101,7 +102,7 @@ def sidecar(
     tracing = _tracing(settings)
     os.umask(0o077)
     url = f"http://{settings.host}:{settings.port}"
-    with hosting.hold(settings.data, f"process {os.getpid()} at {url}"):
+    with hosting.hold(settings.data, f"process {os.getpid()} at {url}") as hold:
         if os.path.exists(os.path.join(settings.data, recovery.UNFINISHED)):
             raise SetupError(
                 f"a restore of {settings.data} was cut short",
@@ -199,6 +200,7 @@ def sidecar(
                     tracing=tracing,
                 ),
                 Mender(sync, reader, workspaces),
+                Guard(hold, database),
             )
             authenticator.write_down_use()
         finally:
@@ -276,8 +278,8 @@ def _driver(settings: ServerSettings, in_place: Repository | None) -> Driver:
 class Sidecar:
     """The ASGI application. Prompts and Git come first; everything else goes through Starlette."""
 
-    def __init__(self, context: Context, mender: Mender) -> None:
-        self._mender = mender
+    def __init__(self, context: Context, mender: Mender, guard: Guard) -> None:
+        self._mender, self._guard = mender, guard
         self.context = context
         self._entrance = Entrance(context.authenticator, context.limiter)
         self._git = smart_http.GitEndpoint(context, self._entrance)
@@ -456,6 +458,7 @@ class Sidecar:
             asyncio.create_task(context.workspaces.poll(context.settings.poll_seconds)),
             asyncio.create_task(keep_house(context)),
             asyncio.create_task(self._mender.watch()),
+            asyncio.create_task(self._guard.watch()),
         ]
         await send({"type": "lifespan.startup.complete"})
         await receive()

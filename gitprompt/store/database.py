@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from gitprompt.core.publication import Pin
+from gitprompt.errors import SetupError
 from gitprompt.store.engines import Connection, engine_at
 from gitprompt.store.group_commit import Command, OnCommit, Writer
 from gitprompt.store.tables.keys import KeyInsertion, KeyRecord, KeyRemoval, KeysByHash
@@ -70,8 +71,17 @@ class Database:
                 connection.close()
         self._generation.close()
 
+    def look(self) -> bool:
+        """Whether the database is there; if it was deleted, nothing is written from now on, because nobody
+        would ever read it."""
+        if is_gone := self._engine.is_gone():
+            self.writer.refuse("the database was deleted: stop the server and restore a backup")
+        return not is_gone
+
     def ping(self) -> None:
-        """Raise if the database cannot be read."""
+        """Raise if the database cannot be read, or is gone."""
+        if not self.look():
+            raise SetupError("the database was deleted under the server")
         with self._read_lock:
             self._reader.row("SELECT 1 FROM schema_version")
 

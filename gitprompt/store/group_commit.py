@@ -62,6 +62,7 @@ class Writer:
         self._on_commit = on_commit
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
+        self._refusal = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -98,7 +99,13 @@ class Writer:
         result: Result = self.run(_Function(function))
         return result
 
+    def refuse(self, reason: str) -> None:
+        """Take no more jobs, and say why."""
+        self._refusal = reason
+
     def _put(self, job: Job) -> None:
+        if self._refusal:
+            raise Unavailable(self._refusal, retry_after=60)
         if self._closed:
             raise Unavailable("the server is stopping", retry_after=5)
         if self._queue.qsize() >= MAX_WAITING:

@@ -54,6 +54,22 @@ def test_check_changes_nothing(driver: Driver, repository: Repository) -> None:
     assert dict(repository.refs().items()) == before
 
 
+def test_what_head_names_must_be_readable(driver: Driver, published: Clone) -> None:
+    repository = Repository.open(str(published.path))
+    driver.check("default", repository)
+    published.git("gc", "-q")
+    (pack,) = (published.path / ".git/objects/pack").glob("*.pack")
+    pack.chmod(0o644)
+    pack.write_bytes(pack.read_bytes()[:40])
+    with pytest.raises(SetupError, match="what HEAD names cannot be read") as raised:
+        driver.check("default", repository)
+    assert "fetch CLONE" in raised.value.hint
+
+
+def test_a_repository_without_commits_is_well(driver: Driver, clone: Clone) -> None:
+    driver.check("default", Repository.open(str(clone.path)))
+
+
 def test_an_unknown_driver_names_the_known_ones() -> None:
     with pytest.raises(SetupError, match="there is no driver 'ftp'") as caught:
         drivers.make("ftp")

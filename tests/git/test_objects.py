@@ -3,7 +3,16 @@
 
 from __future__ import annotations
 
-from gitprompt.git.objects import EMPTY_TREE, parse_commit, parse_tag
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from gitprompt.errors import GitError
+from gitprompt.git.objects import EMPTY_TREE, ObjectReader, parse_commit, parse_tag
+from gitprompt.git.process import git_path
 from gitprompt.git.refs import ZERO
 from gitprompt.git.repository import Repository
 from tests.world import Clone
@@ -83,3 +92,32 @@ def test_a_message_cannot_pretend_to_be_a_header() -> None:
         b"tree %b\nauthor J <j@x> 1 +0000\ncommitter J <j@x> 1 +0000\n\n\nencoding latin1\n\xc3\xbc"
     )
     assert parse_commit(data % EMPTY_TREE.encode()).message.endswith("ü")
+
+
+def test_a_git_that_hangs_is_ended_and_told_and_the_next_answers(
+    published: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "git"
+    mark = tmp_path / "well"
+    fake.write_text(
+        f'#!/bin/sh\n[ -e {mark} ] && exec {shutil.which("git")} "$@"\nexec sleep 600\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    git_path.cache_clear()
+    try:
+        reader = ObjectReader(str(published.path / ".git"), os.environ, patience=0.5)
+        with reader:
+            with pytest.raises(GitError, match="git does not answer"):
+                reader.get("HEAD")
+            mark.touch()
+            reader.end()
+            with pytest.raises(GitError, match="git does not answer"):
+                reader.get("HEAD")
+            commit = reader.get("HEAD")
+            assert commit is not None
+            assert commit.kind == "commit"
+            time.sleep(2)
+            assert reader.get("HEAD") is not None, "who is asked nothing has patience for ever"
+    finally:
+        git_path.cache_clear()

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitprompt.errors import Conflict
+from gitprompt.errors import Conflict, GitError
+from gitprompt.git.process import git
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, Refs, RefUpdate, list_refs, ref_of_text, text_of_ref
 from gitprompt.git.repository import Repository
@@ -165,3 +167,51 @@ def test_any_ref_is_text_and_back(data: bytes) -> None:
     text = text_of_ref(ref)
     text.encode()
     assert ref_of_text(text) == ref
+
+
+_NAMES = st.text("abcXYZ019/.-@é\x85\u2028", min_size=1, max_size=12)
+_OIDS = st.sampled_from(["1" * 40, "2" * 40])
+_LINES = st.one_of(
+    st.builds(lambda oid, name: f"{oid} refs/tags/prompts/{name}/1.0.0".encode(), _OIDS, _NAMES),
+    st.builds(lambda oid, name: f"{oid} refs/heads/{name}".encode(), _OIDS, _NAMES),
+    st.builds(lambda oid: f"^{oid}".encode(), _OIDS),
+    st.just(b"# pack-refs with: peeled fully-peeled sorted "),
+    st.binary(max_size=60),
+)
+
+
+@given(st.lists(_LINES, max_size=12), st.sampled_from([b"", b"\n", b"\r\n", b"\0"]))
+def test_packed_refs_of_any_bytes_are_read_to_what_they_say_and_nothing_raises(
+    lines: list[bytes], end: bytes
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/packed-refs", "wb") as file:
+            file.write(b"\n".join(lines) + end)
+        refs = list_refs(folder, folder)
+        for ref, oid in refs.items():
+            raw = ref.encode("utf-8", "surrogateescape")
+            assert len(oid) == 40
+            assert b"\n" not in raw
+            assert ref.startswith("refs/")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(_NAMES, _OIDS), max_size=8))
+def test_packed_refs_are_read_as_git_reads_them(pairs: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        git(["init", "-q", "--bare", folder])
+        target = git(["hash-object", "-w", "-t", "tree", os.devnull], cwd=folder).decode().strip()
+        refs = {f"refs/heads/{name}" for name, _ in pairs}
+        with open(f"{folder}/packed-refs", "w", encoding="utf-8", newline="") as file:
+            file.write("# pack-refs with: peeled fully-peeled sorted \n")
+            file.writelines(f"{target} {ref}\n" for ref in sorted(refs, key=os.fsencode))
+        try:
+            listed = git(["for-each-ref", "--format=%(refname)"], cwd=folder)
+        except GitError:
+            return  # what git takes for broken it does not list at all
+        theirs = {line for line in listed.decode().split("\n") if line}
+        ours = {ref for ref, _ in list_refs(folder, folder).items()}
+        assert theirs <= ours
+        for ref in ours - theirs:  # git leaves out what is no name of a ref; we judge it later
+            with pytest.raises(GitError):
+                git(["check-ref-format", ref])

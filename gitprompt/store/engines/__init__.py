@@ -86,6 +86,9 @@ class Engine(Protocol):
     def size(self) -> int:
         """Bytes that the database takes; it may cost a query."""
 
+    def is_gone(self) -> bool:
+        """Whether what was opened is there no more, though it can still be written: nobody will read it."""
+
     def generation(self) -> Counter:
         """Advanced whenever an API key is made or removed, by whichever process."""
 

@@ -26,9 +26,11 @@ class Sqlite:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._inode: int | None = None
 
     def writer(self, *, progress: Callable[[int, int], None] | None = None) -> SqliteConnection:
         db = sqlite_file.connect(self.path, "sqlite", durability="FULL", progress=progress)
+        self._inode = os.stat(self.path).st_ino
         db.pragma("cache_size", -_CACHE_KIB)
         db.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
         return SqliteConnection(db)
@@ -38,6 +40,12 @@ class Sqlite:
 
     def size(self) -> int:
         return sqlite_file.size_of(self.path)
+
+    def is_gone(self) -> bool:
+        try:
+            return os.stat(self.path).st_ino != self._inode
+        except OSError:
+            return True
 
     def generation(self) -> Generation:
         return Generation(os.path.join(os.path.dirname(self.path), "keys.generation"))

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitprompt.errors import Conflict
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -21,6 +24,12 @@ from tests.world import Clone
 NEW = "1" * 40
 UPDATE = RefUpdate("refs/heads/main", ZERO, NEW)
 MOVE = b"move\nend\n"
+_LINES = st.one_of(
+    st.just(b""),
+    st.just(b"/tmp/objects"),
+    st.builds(lambda ref: b"%s %s %s" % (b"0" * 40, b"1" * 40, ref), st.binary(max_size=20)),
+    st.binary(max_size=40),
+)
 
 
 @pytest.fixture
@@ -237,3 +246,16 @@ def test_a_push_that_is_cut_off_lets_go_of_its_channel(repository: Repository) -
 
     with opened() as channel:
         asyncio.run(story(channel))
+
+
+@given(st.one_of(st.binary(max_size=200), st.lists(_LINES, max_size=6).map(b"\n".join)))
+def test_whatever_a_hook_asks_is_answered_with_ok_or_no(asked: bytes) -> None:
+    judge = Judged()
+    repository = Repository("/nowhere", "/nowhere", None, {})
+    answer = io.BytesIO()
+    updates = hook_channel._verdict(
+        io.BytesIO(asked + b"\nend\n"), answer, repository=repository, judge=judge
+    )
+    said = answer.getvalue().splitlines()
+    assert said[-1] == (b"no" if updates is None else b"ok")
+    assert (updates is None) or judge.updates == updates
