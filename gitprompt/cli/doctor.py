@@ -20,7 +20,7 @@ from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git import peek
 from gitprompt.git.origin import Origin, ask, parse_origin
 from gitprompt.git.process import require_git
-from gitprompt.git.repository import Repository
+from gitprompt.git.repository import Repository, cure_of
 from gitprompt.store import integrity
 from gitprompt.store.index.reader import IndexReader
 
@@ -194,5 +194,5 @@ def _fsck(hosted: hosting.Hosting, workspace: str) -> None:
     except GitpromptError as error:
         raise SetupError(
             error.message,
-            hint=f"Fetch the objects from a clone: git -C {repository.git_dir} fetch CLONE",
+            hint=cure_of(repository.git_dir),
         ) from error

@@ -20,6 +20,14 @@ class NoRepository(SetupError):
     """There is none where one was looked for."""
 
 
+def cure_of(git_dir: str) -> str:
+    """What to do where objects are damaged or gone."""
+    return (
+        "Restore a backup (gitprompt restore), or get the objects from a clone:"
+        f" git -C {git_dir} fetch --refetch CLONE"
+    )
+
+
 class Repository:
     """`git_dir` has HEAD, `common_dir` the refs and objects (the same but in linked work trees).
     `work_tree` is None for a bare repository. `root` is the folder that has the prompts where the

@@ -19,7 +19,7 @@ from gitprompt.git.objects import EMPTY_TREE, Signature
 
 if TYPE_CHECKING:
     from gitprompt.git.refs import RefUpdate
-    from gitprompt.git.repository import Repository
+    from gitprompt.git.repository import Repository, cure_of
 
 
 _LOCK_SECONDS = 5.0
@@ -78,7 +78,7 @@ def check_tip(repository: Repository) -> None:
     except (pygit2.GitError, KeyError, ValueError, OSError) as error:
         raise SetupError(
             f"{repository.git_dir} is damaged: what HEAD names cannot be read ({error})",
-            hint=f"Fetch the objects from a clone: git -C {repository.git_dir} fetch CLONE",
+            hint=cure_of(repository.git_dir),
         ) from error
 
 
@@ -120,11 +120,21 @@ class ObjectWriter:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """libgit2's refusals, such as a folder that cannot be written, as our own error."""
+        """libgit2's refusals, such as a folder that cannot be written, as our own error. An object that is
+        missing or damaged is a KeyError there."""
         try:
             yield
         except self._pygit2.GitError as error:
             raise GitError(f"{self._git.git_dir}: {error}") from error
+        except KeyError as error:
+            raise GitError(
+                f"{self._git.git_dir} is damaged: the object {error} cannot be read",
+                hint=cure_of(self._git.git_dir),
+            ) from error
+
+    def _object(self, oid: str) -> Any:
+        with self._told():
+            return self._repository[oid]
 
     def ref(self, ref: str) -> str | None:
         """What a ref points at now; read in process, from packed refs too."""
@@ -136,24 +146,27 @@ class ObjectWriter:
 
     def commit_of(self, oid: str) -> str:
         """The commit that an object is or peels to."""
-        item: Any = self._repository[oid]
+        item = self._object(oid)
         return str(item.peel(self._pygit2.Commit).id)
 
     def tree_of(self, commit: str) -> str:
-        item: Any = self._repository[commit]
-        return str(item.tree.id)
+        item = self._object(commit)
+        with self._told():
+            return str(item.tree.id)
 
     def entry(self, commit: str, path: str) -> tuple[str, str] | None:
         """Mode in octal and object of a path in a commit, None if there is none."""
-        item: Any = self._repository[commit]
+        item = self._object(commit)
+        with self._told():
+            tree = item.tree
         try:
-            entry = item.tree[path]
+            entry = tree[path]
         except KeyError:
             return None
         return f"{entry.filemode:06o}", str(entry.id)
 
     def read(self, oid: str) -> bytes:
-        item: Any = self._repository[oid]
+        item = self._object(oid)
         return bytes(item.data)
 
     def blob(self, data: bytes) -> str:
@@ -171,7 +184,8 @@ class ObjectWriter:
         `base`; paths must be checked, and those to remove must be there. Raises Conflict if a
         file is in the way of a folder, or a folder in the way of a file."""
         nested: dict[str, list[tuple[str, str]]] = {}
-        builder = self._repository.TreeBuilder(base) if base else self._repository.TreeBuilder()
+        with self._told():
+            builder = self._repository.TreeBuilder(*([base] if base else []))
         for path, blob in files:
             first, slash, rest = path.partition("/")
             if slash:

@@ -63,7 +63,7 @@ def test_what_head_names_must_be_readable(driver: Driver, published: Clone) -> N
     pack.write_bytes(pack.read_bytes()[:40])
     with pytest.raises(SetupError, match="what HEAD names cannot be read") as raised:
         driver.check("default", repository)
-    assert "fetch CLONE" in raised.value.hint
+    assert "fetch --refetch CLONE" in raised.value.hint
 
 
 def test_a_repository_without_commits_is_well(driver: Driver, clone: Clone) -> None:

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
+from gitprompt.errors import GitError
 from gitprompt.git.objects import parse_tag
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -61,3 +66,24 @@ def test_nothing_in_memory_is_no_pack(published: Clone) -> None:
     before = published.git("count-objects", "-v")
     ObjectWriter(Repository.open(str(published.path))).in_memory().store()
     assert published.git("count-objects", "-v") == before
+
+
+def test_an_object_that_is_gone_is_told_as_damage(published: Clone) -> None:
+    repository = Repository.open(str(published.path))
+    head = published.git("rev-parse", "HEAD")
+    tree = published.git("rev-parse", "HEAD^{tree}")
+    for oid in (tree, head):
+        (published.path / f".git/objects/{oid[:2]}/{oid[2:]}").unlink()
+        writer = ObjectWriter(repository, durable=True)
+        acts: list[Callable[[ObjectWriter], object]] = [
+            lambda writer: writer.entry(head, "prompts/welcome.yaml"),
+            lambda writer: writer.tree_of(head),
+            lambda writer: writer.tree([("a", "1" * 40)], base=tree),
+        ]
+        for act in acts:
+            with pytest.raises(GitError) as raised:
+                act(writer)
+            assert str(published.path) in raised.value.message
+    with pytest.raises(GitError, match="is damaged: the object") as raised:
+        writer.commit_of(head)
+    assert "fetch --refetch CLONE" in raised.value.hint
