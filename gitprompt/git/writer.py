@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from gitprompt.errors import Conflict, GitError, SetupError
 from gitprompt.git.objects import EMPTY_TREE, Signature
+from gitprompt.git.repository import cure_of
 
 if TYPE_CHECKING:
     from gitprompt.git.refs import RefUpdate
-    from gitprompt.git.repository import Repository, cure_of
+    from gitprompt.git.repository import Repository
 
 
 _LOCK_SECONDS = 5.0
