@@ -87,7 +87,7 @@ REQUESTS: dict[str, Callable[[httpx.AsyncClient], httpx.Request]] = {
         "GET", f"/v1/prompts/{PROMPT}?label=production&{VARIABLES}{next(_numbers)}"
     ),
     "GET a page of versions, anew": lambda client: client.build_request(
-        "GET", f"/v1/prompts/{PROMPT}/versions?x={next(_numbers)}"
+        "GET", f"/v1/prompts/{PROMPT}/versions?limit={next(_numbers) % 90 + 10}"
     ),
     "POST a log": lambda client: client.build_request("POST", "/v1/logs", json=LOG),
     "POST a trace": lambda client: client.build_request(

@@ -9,7 +9,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -115,12 +114,6 @@ class _GracefulServer(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def share_the_interpreter() -> None:
-    """A thread that works lets go of the interpreter's lock ten times as often as is usual: the event loop
-    asks for it after every look at its sockets, and every reader waits with it."""
-    sys.setswitchinterval(0.0005)
-
-
 def settle_memory() -> None:
     """What is here stays: no collection need look at it again. Requests make hardly a cycle, so that
     looking for some every 700 objects, as is the default, costs a tenth of ingest for nothing."""
@@ -184,7 +177,6 @@ def serve(
             with server.capture_signals():  # whoever reads that it is ready may tell it to stop
                 ready(f"http://{join_address(settings.host, settings.port)}", settings)
                 settle_memory()
-                share_the_interpreter()
                 more = [stack.enter_context(sockets[0].dup()) for _ in range(_ACCEPTS - 1)]
                 server.run(sockets=[*sockets, *more])
         log.info("stopped", pid=os.getpid())
