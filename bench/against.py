@@ -94,6 +94,14 @@ REQUESTS: dict[str, Callable[[httpx.AsyncClient], httpx.Request]] = {
         "POST", "/v1/traces", content=json.dumps({"prompt_name": PROMPT, "version_tag": "1.0.0"}),
         headers={"Content-Type": "application/json"},
     ),
+    "POST a version": lambda client: client.build_request(
+        "POST", "/v1/prompts",
+        json={
+            "name": f"p{next(_numbers)}", "version": "1.0.0",
+            "messages": [{"role": "user", "content": "Hello {{name}}"}],
+            "variables": {"name": {"type": "string"}},
+        },
+    ),
 }  # fmt: skip
 
 
