@@ -13,7 +13,7 @@ from typing import Any
 
 from gitprompt import log
 from gitprompt.clock import Clock
-from gitprompt.core.usage import ModelCall, SpanFacts, Usage
+from gitprompt.core.telemetry.usage import ModelCall, SpanFacts, Usage
 from gitprompt.metrics import OTHER, Calls, Metrics, SidecarMetrics, Status
 from gitprompt.store.database import Database
 from gitprompt.store.group_commit import Job

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.clock import Clock
-from gitprompt.core.usage import of_span
+from gitprompt.core.telemetry.usage import of_span
 from gitprompt.store.database import Database
 from gitprompt.store.tables import rollups, runs
 from gitprompt.store.tables.audit import Actor

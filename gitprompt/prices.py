@@ -9,7 +9,7 @@ from typing import Any
 
 from gitprompt import checks, formats, resources
 from gitprompt.core.model import Finding
-from gitprompt.core.prices import ANY, Price, PriceTable
+from gitprompt.core.telemetry.prices import ANY, Price, PriceTable
 from gitprompt.errors import Invalid, SetupError
 from gitprompt.formats.text import Path
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitprompt.clock import Clock
-from gitprompt.core.usage import HOUR
+from gitprompt.core.telemetry.usage import HOUR
 from gitprompt.store.database import Database
 from gitprompt.store.tables.rollups import StatisticsQuery, VersionStatistics
 

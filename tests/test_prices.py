@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitprompt import prices
-from gitprompt.core.prices import Price, PriceTable
+from gitprompt.core.telemetry.prices import Price, PriceTable
 from gitprompt.errors import Invalid, SetupError
 from tests.conftest import Outcome
 

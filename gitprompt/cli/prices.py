@@ -10,7 +10,7 @@ import click
 from gitprompt import prices as tables
 from gitprompt.cli.checking.validation import text_of
 from gitprompt.cli.output import Group, done, json_option, say, write_json, write_lines, write_table
-from gitprompt.core.prices import PriceTable
+from gitprompt.core.telemetry.prices import PriceTable
 
 _OLD_DAYS = 180
 

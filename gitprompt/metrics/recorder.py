@@ -17,8 +17,8 @@ from typing import Literal
 
 from prometheus_client import Metric
 
-from gitprompt.core.prices import PriceTable
-from gitprompt.core.usage import MAX_COST, MAX_COUNT
+from gitprompt.core.telemetry.prices import PriceTable
+from gitprompt.core.telemetry.usage import MAX_COST, MAX_COUNT
 from gitprompt.metrics import clean
 from gitprompt.metrics.caps import check_buckets
 from gitprompt.metrics.families import APPLICATION, PIPELINE_DURATION, PIPELINES_ACTIVE, Family

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitprompt import metrics as library
-from gitprompt.core.prices import Price, PriceTable
+from gitprompt.core.telemetry.prices import Price, PriceTable
 from gitprompt.metrics import (
     Metrics,
     families,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gitprompt.core.usage import Usage
+from gitprompt.core.telemetry.usage import Usage
 from gitprompt.store.tables import rollups
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.logs import LogInsertion, LogRow

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.types import Scope
 
-from gitprompt.core.usage import facts_of, prompt_of
+from gitprompt.core.telemetry.usage import facts_of, prompt_of
 from gitprompt.errors import BadRequest, Conflict, GitpromptError
 from gitprompt.ingest import SentSpan
 from gitprompt.server.context import Context

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from gitprompt.core.usage import MAX_COST, MAX_COUNT
+from gitprompt.core.telemetry.usage import MAX_COST, MAX_COUNT
 
 # PostgreSQL cannot store a NUL character, so no column of text ever has one.
 Text = Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\u0000]*$")]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.core.usage import ModelCall, Usage
+from gitprompt.core.telemetry.usage import ModelCall, Usage
 from gitprompt.errors import Conflict, GitpromptError
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rollups, rows

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.core.usage import HOUR
+from gitprompt.core.telemetry.usage import HOUR
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rollups, rows

@@ -11,7 +11,15 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.core.usage import HOUR, ModelCall, Usage, bucket_of, nano, of_span, percentile
+from gitprompt.core.telemetry.usage import (
+    HOUR,
+    ModelCall,
+    Usage,
+    bucket_of,
+    nano,
+    of_span,
+    percentile,
+)
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import rows
 from gitprompt.store.tables.rows import Bound

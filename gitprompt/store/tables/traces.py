@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.core.usage import PLAIN, ModelCall, SpanFacts, Usage, facts_of, span_facts
+from gitprompt.core.telemetry.usage import PLAIN, ModelCall, SpanFacts, Usage, facts_of, span_facts
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection, Duplicate
 from gitprompt.store.tables import audit, logs, rollups, rows

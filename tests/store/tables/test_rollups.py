@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitprompt.core.usage import Usage, bucket_of, percentile
+from gitprompt.core.telemetry.usage import Usage, bucket_of, percentile
 from gitprompt.store.engines.sqlite import Sqlite
 from gitprompt.store.tables import logs, rollups, traces
 from gitprompt.store.tables.audit import Actor

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitprompt.core.usage import (
+from gitprompt.core.telemetry.usage import (
     MAX_COST,
     MAX_COUNT,
     PLAIN,
