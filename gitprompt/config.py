@@ -93,6 +93,11 @@ class ServerSettings:
         "GITPROMPT_GIT_MEMORY",
         "Address space of a process that handles a push or fetch.",
     )
+    max_otlp_bytes: int = _setting(
+        20_971_520,
+        "GITPROMPT_MAX_OTLP_BYTES",
+        "Largest OTLP export: exporters do not split theirs.",
+    )
     max_body_bytes: int = _setting(
         10_000_000, "GITPROMPT_MAX_BODY_BYTES", "Largest body of any other request."
     )
@@ -148,6 +153,11 @@ class ServerSettings:
         "",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "OTLP over HTTP: export the sidecar's own spans to <URL>/v1/traces; needs the extra 'otel'.",
+    )
+    otlp_traces_endpoint: str = _setting(
+        "",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "The same for the exact URL of traces; it wins over the endpoint of all signals.",
     )
     forward_traces: str = _setting(
         "no", "GITPROMPT_FORWARD_TRACES", "yes: pass ingested spans on to the OTLP endpoint too."
@@ -225,7 +235,7 @@ def server_settings(
         raise UsageError(f"metrics auth '{settings.metrics_auth}' is not auto, none or token")
     if settings.forward_traces not in ("yes", "no"):
         raise UsageError(f"forward traces '{settings.forward_traces}' is neither yes nor no")
-    if settings.forward_traces == "yes" and not settings.otlp_endpoint:
+    if settings.forward_traces == "yes" and not traces_endpoint(settings):
         raise UsageError("there is nowhere to forward traces to", hint="Give --otlp-endpoint URL.")
     if not 1 <= settings.metrics_run_expiry <= 31_536_000:
         raise UsageError("metrics run expiry must be between 1 and 31536000 seconds")
@@ -237,7 +247,7 @@ def server_settings(
     refuse_postgres(settings.database_url)
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
-    for name in ("rate_limit", "keep_days", "max_body_bytes", "max_push_bytes", "max_render_bytes",
+    for name in ("rate_limit", "keep_days", "max_body_bytes", "max_otlp_bytes", "max_push_bytes", "max_render_bytes",
                  "max_push_refs", "max_push_files", "max_push_documents"):  # fmt: skip
         if not 0 <= getattr(settings, name) < 1 << 62:
             raise UsageError(f"{name.replace('_', ' ')} must be 0 or more")
@@ -283,6 +293,29 @@ def data_folder(given: str | None) -> str:
     if the environment names a database that is not the one in that folder."""
     refuse_postgres(os.environ.get("DATABASE_URL", ""))
     return given or os.environ.get("GITPROMPT_DATA") or "data"
+
+
+def traces_endpoint(settings: ServerSettings) -> str:
+    """The exact URL to which spans are exported, empty: none are. The variables of OpenTelemetry's SDK mean
+    here what they mean everywhere (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). Raises
+    UsageError for a protocol that is not spoken here."""
+    url = settings.otlp_traces_endpoint
+    if not url and settings.otlp_endpoint:
+        url = settings.otlp_endpoint.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
+    is_off = (variable("OTEL_SDK_DISABLED") or "").lower() == "true"
+    if not url or is_off or variable("OTEL_TRACES_EXPORTER") == "none":
+        return ""
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        protocol = variable(name)
+        if protocol and protocol != "http/protobuf":
+            raise UsageError(
+                f"{name} is {protocol}, and spans are exported with http/protobuf only",
+                hint="Set OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf, and an endpoint that"
+                " takes it (port 4318 of a collector).",
+            )
+        if protocol:
+            break
+    return url
 
 
 def variable(name: str) -> str | None:

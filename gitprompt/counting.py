@@ -17,7 +17,7 @@ from gitprompt.core.telemetry.usage import ModelCall, SpanFacts, Usage
 from gitprompt.metrics import OTHER, Calls, Metrics, SidecarMetrics, Status
 from gitprompt.store.database import Database
 from gitprompt.store.group_commit import Job
-from gitprompt.store.tables import runs
+from gitprompt.store.tables import logs, runs
 from gitprompt.store.tables.logs import LogInsertion, RecentModels, StoredLog
 from gitprompt.store.tables.points import NewPoints
 from gitprompt.store.tables.results import RecentSuites, ResultInsertion, StoredResult
@@ -138,7 +138,7 @@ def _count_log(metrics: Metrics, batch: _Batch, item: LogInsertion, stored: Stor
     if not stored.is_new:
         return
     row = item.row
-    call = ModelCall(row.provider, row.model, row.cost_usd, item.usage)
+    call = logs.call_of_log(row.provider, row.model, item.usage)
     if stored.spanned is None:
         batch.call(*call, row.trace_id)
     else:
@@ -153,14 +153,7 @@ def _top_up(metrics: Metrics, counted: ModelCall, more: ModelCall, trace_id: str
     output = max(usage.tokens_out, later.tokens_out)
     cached = max(usage.tokens_cached, later.tokens_cached)
     provider, model = counted.provider, counted.model
-    already = counted.cost_usd
-    if already is None:
-        already = metrics.price(
-            provider, model, _uncached(usage), usage.tokens_out, usage.tokens_cached
-        )
-    costs = more.cost_usd if more.cost_usd is not None else counted.cost_usd
-    if costs is None:
-        costs = metrics.price(provider, model, input, output, cached)
+    already, costs = counted.cost_usd, more.cost_usd
     calls = Calls(
         usage.errors > 0,
         input=input - _uncached(usage),
@@ -182,7 +175,9 @@ def _count_spans(metrics: Metrics, batch: _Batch, item: NewSpans, stored: Stored
     new = stored.item
     batch.events["span", "stored"] += len(new.spans)
     batch.events["span", "duplicate"] += len(item.spans) - len(new.spans)
-    for row, usage, facts in new.spans:
+    for row, usage, facts, ends in new.spans:
+        if ends and row.end_time is None:
+            continue  # it is still open, and comes again
         if usage is not None:
             call = facts.provider, facts.model, facts.cost_usd, usage
             if row.span_id in stored.logged:

@@ -7,14 +7,19 @@ is no second row and no error, other content is a Conflict.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import random
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from gitprompt.clock import Clock
-from gitprompt.core.telemetry.usage import of_span
+from gitprompt.core.telemetry.numbers import NANO
+from gitprompt.core.telemetry.prices import PriceTable, cost_nano
+from gitprompt.core.telemetry.usage import PLAIN, SpanFacts, read_span, usage_of_span
+from gitprompt.errors import Conflict
 from gitprompt.store.database import Database
 from gitprompt.store.tables import rollups, runs
 from gitprompt.store.tables.audit import Actor
@@ -34,7 +39,8 @@ from gitprompt.store.tables.traces import (
 
 
 class SentSpan(NamedTuple):
-    """A span as a client sends it. `document` is its metadata in JSON."""
+    """A span as a client sends it. `document` is its metadata in JSON; `facts` is what it is, None: its
+    metadata says so in our own words, or in those of any dialect."""
 
     span_id: str | None
     parent_id: str | None
@@ -44,6 +50,20 @@ class SentSpan(NamedTuple):
     end_time: int | None
     metadata: Mapping[str, Any] | None
     document: str | None
+    facts: SpanFacts | None = None
+
+
+class ExportedTrace(Protocol):
+    """The spans of one trace in an export, and the prompt version that one of them names."""
+
+    @property
+    def trace_id(self) -> str: ...
+    @property
+    def prompt_name(self) -> str | None: ...
+    @property
+    def version_tag(self) -> str | None: ...
+    @property
+    def spans(self) -> Sequence[SentSpan]: ...
 
 
 _RANDOM = random.Random(os.urandom(32))  # noqa: S311 - ids need be unique, not secret
@@ -62,17 +82,24 @@ def new_span_id() -> str:
 class Ingest:
     """The use cases of telemetry, on one durable database."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, prices: PriceTable | None = None) -> None:
+        """`prices` are for the calls that come without a cost."""
+        self._prices = prices
         self._database = database
         self._clock = clock
 
     async def log(self, actor: Actor, row: LogRow) -> int:
-        """Store the log of a call; returns its id. `row.created_at` is set here."""
+        """Store the log of a call; returns its id. `row.created_at` and its cost are set here."""
         now = self._clock()
-        row = row._replace(created_at=now)
+        cost = cost_nano(
+            self._prices, row.cost_usd, row.provider, row.model, failed=row.status == "error",
+            tokens_in=row.tokens_in or 0, tokens_out=row.tokens_out or 0,
+            tokens_cached=row.tokens_cached or 0,
+        )  # fmt: skip
+        row = row._replace(created_at=now, cost_nano=cost)
         usage = rollups.of_log(
             (row.workspace, row.prompt_name, row.version_tag, now, row.status, row.tokens_in,
-             row.tokens_out, row.tokens_cached, row.cost_usd, row.latency_ms)
+             row.tokens_out, row.tokens_cached, cost, row.latency_ms)
         )  # fmt: skip
         entry = actor.did(
             "log:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
@@ -96,13 +123,6 @@ class Ingest:
         await self._database.write(insertion)
         return trace_id
 
-    async def ensure_trace(
-        self, actor: Actor, trace_id: str, prompt_name: str | None, version_tag: str | None
-    ) -> None:
-        """Store a trace that is not there yet: an exporter sends its spans in several requests."""
-        insertion = self._new_trace(actor, trace_id, prompt_name, version_tag, None)
-        await self._database.write(EnsuredTrace(*insertion))
-
     def _new_trace(
         self,
         actor: Actor,
@@ -122,11 +142,49 @@ class Ingest:
     async def spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> list[str]:
         """Store spans of a trace that exists, all or none; returns their ids."""
         now = self._clock()
-        counted = [_new_span(actor.workspace, span, now) for span in spans]
+        counted = [_new_span(actor.workspace, span, now, self._prices) for span in spans]
         entry = actor.did("span:create", now, target_id=trace_id)
         item = NewSpans(actor.workspace, trace_id, counted, entry)
         await self._database.write(item)
         return [span.row.span_id for span in counted]
+
+    async def export(self, actor: Actor, traces: Sequence[ExportedTrace]) -> list[str]:
+        """Store the traces of an export, which may be there already, with their spans: all of it in one
+        group of the writer. Returns why spans were refused, a sentence each."""
+        named = [
+            self._database.write(
+                EnsuredTrace(
+                    *self._new_trace(
+                        actor, trace.trace_id, trace.prompt_name, trace.version_tag, None
+                    )
+                )
+            )
+            for trace in traces
+        ]
+        stored = [self.spans(actor, trace.trace_id, trace.spans) for trace in traces]
+        outcomes = await asyncio.gather(*named, *stored, return_exceptions=True)
+        refused: list[str] = []
+        for trace, outcome in zip(traces, outcomes[len(named) :], strict=True):
+            if isinstance(outcome, Conflict) and len(trace.spans) > 1:
+                refused += await self._each(actor, trace)
+            elif isinstance(outcome, Conflict):
+                refused.append(outcome.message)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+        failed = next((each for each in outcomes if isinstance(each, Exception)), None)
+        if failed is not None and not isinstance(failed, Conflict):
+            raise failed
+        return refused
+
+    async def _each(self, actor: Actor, trace: ExportedTrace) -> list[str]:
+        """Store the spans of a trace one by one; why some cannot be."""
+        refused = []
+        for span in trace.spans:
+            try:
+                await self.spans(actor, trace.trace_id, [span])
+            except Conflict as error:
+                refused.append(error.message)
+        return refused
 
     async def delete_trace(self, actor: Actor, trace_id: str) -> None:
         entry = actor.did("trace:delete", self._clock(), target_id=trace_id)
@@ -211,7 +269,19 @@ class Ingest:
         return await self._database.write(NewPoints(points, entry))
 
 
-def _new_span(workspace: str, span: SentSpan, now: int) -> CountedSpan:
+def _new_span(workspace: str, span: SentSpan, now: int, prices: PriceTable | None) -> CountedSpan:
+    facts = span.facts if span.facts is not None else read_span(span.metadata)
+    is_open = span.facts is not None and span.end_time is None
+    if is_open:
+        facts = PLAIN  # what it was is told when it has ended
+    cost = None
+    if facts.kind == "llm":
+        cost = cost_nano(
+            prices, facts.cost_usd, facts.provider, facts.model, failed=span.status == "error",
+            tokens_in=facts.tokens_in, tokens_out=facts.tokens_out,
+            tokens_cached=facts.tokens_cached, tokens_written=facts.tokens_written,
+        )  # fmt: skip
+        facts = facts._replace(cost_usd=None if cost is None else cost / NANO)
     row = SpanRow(
         span.span_id or new_span_id(),
         span.parent_id,
@@ -220,9 +290,11 @@ def _new_span(workspace: str, span: SentSpan, now: int) -> CountedSpan:
         span.start_time,
         span.end_time,
         span.document,
+        _written(facts) if facts != PLAIN else _PLAIN,
         now,
     )
-    facts, usage = of_span(
+    usage = usage_of_span(
+        facts,
         workspace=workspace,
         prompt_name=None,
         version_tag=None,
@@ -230,6 +302,17 @@ def _new_span(workspace: str, span: SentSpan, now: int) -> CountedSpan:
         status=span.status,
         start_time=span.start_time,
         end_time=span.end_time,
-        metadata=span.metadata,
+        cost_nano=cost,
     )
-    return CountedSpan(row, usage, facts)
+    return CountedSpan(row, usage, facts, ends=span.facts is not None)
+
+
+def _written(facts: SpanFacts) -> str:
+    """What differs from a plain span, as JSON."""
+    pairs = zip(SpanFacts._fields, facts, PLAIN, strict=True)
+    return json.dumps(
+        {name: value for name, value, plain in pairs if value != plain} | {"kind": facts.kind}
+    )
+
+
+_PLAIN = '{"kind": "other"}'

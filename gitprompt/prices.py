@@ -84,4 +84,5 @@ def _table(document: Mapping[str, Any]) -> PriceTable:
 
 
 def _price(price: Mapping[str, float]) -> Price:
-    return Price(price["input"], price["output"], price.get("cached", price["input"]))
+    into = price["input"]
+    return Price(into, price["output"], price.get("cached", into), price.get("written"))

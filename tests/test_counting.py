@@ -532,7 +532,7 @@ def test_retention_lowers_no_counter(tmp_path: Path) -> None:
         str(tmp_path / "telemetry.db"), on_commit=[Counting(metrics, lambda: 1_000)]
     )
     row = LogRow("default", None, "p", "1", "a", "m", 1, 1, 0, 10, 0.5, None, None, None, "ok",
-                 None, None, None, None, 0)  # fmt: skip
+                 None, None, None, None, None, 0)  # fmt: skip
 
     async def story() -> int:
         await Ingest(database, lambda: 1_000).log(Actor("default", "t"), row)

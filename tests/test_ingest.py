@@ -15,6 +15,7 @@ import pytest
 from gitprompt import ingest, statistics
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.ingest import Ingest, SentSpan
+from gitprompt.server.facades.otlp_spans import OtlpTrace
 from gitprompt.store.database import Database
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow
@@ -201,11 +202,11 @@ def test_a_trace_without_an_id_gets_one_and_is_deleted_with_what_it_holds(desk: 
 def test_a_trace_of_an_exporter_may_be_there_and_takes_a_prompt_that_comes_later(
     desk: Desk,
 ) -> None:
-    desk.do(desk.ingest.ensure_trace(desk.by, "t", None, None))
+    desk.do(desk.ingest.export(desk.by, [OtlpTrace("t", None, None, [])]))
     desk.spans("t", span(metadata=CALL))
     assert desk.used() is None
     for name in ("p", "another"):
-        desk.do(desk.ingest.ensure_trace(desk.by, "t", name, "1"))
+        desk.do(desk.ingest.export(desk.by, [OtlpTrace("t", name, "1", [])]))
     used = desk.used()
     assert used is not None
     assert (used.calls, desk.count("trace")) == (1, 1)

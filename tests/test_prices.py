@@ -43,7 +43,8 @@ def test_a_table_is_read_by_provider_and_model(tmp_path: Path) -> None:
     assert table.price(None, "whatever") is None
     assert table.price("ollama", "whatever") == Price(0, 0, 0)
     assert table.cost("openai", "gpt-4o", 1_000_000, 100_000, 2_000_000) == 2.5 + 1 + 2.5
-    assert table.cost("azure", "gpt-4o", 1, 1, 1) is None
+    assert table.cost("azure.ai.openai", "gpt-4o", 1_000_000, 0, 0) == 2.5
+    assert table.cost("somebody", "gpt-4o", 1, 1, 1) is None
 
 
 @given(st.text(), st.text(), st.integers(0), st.integers(0), st.integers(0))
@@ -109,7 +110,7 @@ def test_check_shows_a_table_and_its_age(cli: Callable[..., Outcome], tmp_path: 
     path.write_text(GOOD)
     outcome = cli("prices", "check", str(path))
     assert outcome.code == 0
-    assert "openai\tgpt-4o\t2.5\t10\t1.25" in outcome.out
+    assert "openai\tgpt-4o\t2.5\t10\t1.25\t2.5" in outcome.out
     assert "3 prices in USD for a million tokens, as of 2026-01-31" in outcome.out
     path.write_text(GOOD.replace("2026", "2020"))
     assert "days old" in cli("prices", "check", str(path)).err
@@ -122,5 +123,6 @@ def test_check_shows_a_table_and_its_age(cli: Callable[..., Outcome], tmp_path: 
         "input": 2.5,
         "output": 10.0,
         "cached": 1.25,
+        "written": None,
     } in told["prices"]
     assert cli("prices", "check", "nowhere.yaml").code == 1

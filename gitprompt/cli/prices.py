@@ -62,10 +62,12 @@ def check(file: str | None, as_json: bool) -> int:
     if table is None:
         return 1
     rows = [
-        (provider, model, *(f"{amount:g}" for amount in price))
+        (provider, model, *(f"{amount:g}" for amount in (*price[:3], price.writing)))
         for (provider, model), price in table.prices.items()
     ]
-    write_table(("provider", "model", "input", "output", "cached"), rows, empty="no prices")
+    write_table(
+        ("provider", "model", "input", "output", "cached", "written"), rows, empty="no prices"
+    )
     age = _age(table)
     if age > _OLD_DAYS:
         say(f"warning: these prices are {age} days old; providers change them", err=True)

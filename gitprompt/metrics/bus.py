@@ -7,12 +7,14 @@ queue is bounded: what does not fit is dropped and counted, so that a slow liste
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Full, Queue
 from typing import Any, Literal
+from weakref import WeakSet
 
 from gitprompt import log
 from gitprompt.metrics import clean
@@ -90,22 +92,33 @@ class EventBus:
     """Delivers events, of these or any other types, in the order in which they were published.
 
     A listener that raises is reported once, and stops nobody else. A context manager: at its end
-    what waits is delivered.
+    what waits is delivered. After a fork the child has a bus of its own, with the same listeners and
+    nothing that waits: that is the parent's.
     """
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
         if capacity < 1:
             raise ValueError("a bus has room for one event at least")
-        self._queue: Queue[Any] = Queue(capacity)
+        self._capacity = capacity
         self._listeners: list[tuple[type | None, Listener]] = []
         self._told: set[int] = set()
         self._closed = False
         self.dropped = 0  # events that found no place, or came after the end
+        self._start()
+        _BUSES.add(self)
+
+    def _start(self) -> None:
+        self._queue: Queue[Any] = Queue(self._capacity)
         self._lock = threading.Lock()
         self._ending = threading.Lock()
         self._has_end = False
         self._thread = threading.Thread(target=self._deliver, name="metrics-events", daemon=True)
         self._thread.start()
+
+    def start_again(self) -> None:
+        """In the child of a fork, where our thread is not, and our locks may be held by nobody."""
+        if not self._closed:
+            self._start()
 
     def subscribe(self, kind: type, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each event of a type; returns what ends that."""
@@ -187,6 +200,18 @@ class EventBus:
             if id(listener) not in self._told:
                 self._told.add(id(listener))
                 log.error("a listener of events failed", exc_info=True, event=type(event).__name__)
+
+
+_BUSES: WeakSet[EventBus] = WeakSet()
+
+
+def _start_again() -> None:
+    for bus in list(_BUSES):
+        bus.start_again()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_again)
 
 
 class MetricsListener:

@@ -8,17 +8,19 @@ never break what it measures.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+from weakref import WeakSet
 
 from prometheus_client import Metric
 
+from gitprompt.core.telemetry.numbers import MAX_COST, MAX_COUNT
 from gitprompt.core.telemetry.prices import PriceTable
-from gitprompt.core.telemetry.usage import MAX_COST, MAX_COUNT
 from gitprompt.metrics import clean
 from gitprompt.metrics.caps import check_buckets
 from gitprompt.metrics.families import APPLICATION, PIPELINE_DURATION, PIPELINES_ACTIVE, Family
@@ -45,6 +47,9 @@ class Calls:
     cached: float = 0
     cost: float | None = None
     seconds: list[tuple[float, str | None]] = field(default_factory=list)
+
+
+_RECORDERS: WeakSet[Metrics] = WeakSet()
 
 
 class Metrics:
@@ -77,6 +82,7 @@ class Metrics:
         self.run_expiry = run_expiry
         self._clock = clock
         self._lock = threading.Lock()
+        _RECORDERS.add(self)
         self._families = families
         self._known = KnownSeries(check_buckets(buckets or {}), caps or {})
         self._open: dict[str, float] = {}  # run → when it expires, oldest first
@@ -210,6 +216,11 @@ class Metrics:
             if is_unpriced:
                 series.unpriced.value += calls.number
 
+    @property
+    def prices(self) -> PriceTable | None:
+        """The table for calls that come without a cost."""
+        return self._prices
+
     def price(
         self, provider: str | None, model: str | None, input: float, output: float, cached: float
     ) -> float | None:
@@ -334,6 +345,16 @@ def _use(
         series.cached.value += clean.amount(cached, MAX_COUNT * number)
     if cost:
         series.cost.value += clean.amount(cost, MAX_COST * number)
+
+
+def _unlock() -> None:
+    """In the child of a fork: who held a lock in the parent is not there."""
+    for metrics in list(_RECORDERS):
+        metrics._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 METRICS = Metrics()  # of this process, if a program names no other

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from gitprompt import drivers, hosting, keys, log, recovery
+from gitprompt import config, drivers, hosting, keys, log, recovery
 from gitprompt.catalog import Catalog
 from gitprompt.clock import Clock, now
 from gitprompt.config import ServerSettings
@@ -173,7 +173,7 @@ def sidecar(
                     workspaces=workspaces,
                     driver=driver,
                     clock=clock,
-                    ingest=Ingest(database, clock),
+                    ingest=Ingest(database, clock, metrics.prices),
                     suites=suites,
                     held=Held(settings.max_held_bytes),
                     catalog=Catalog(reader, requests, max_render_bytes=settings.max_render_bytes),
@@ -232,7 +232,8 @@ def _disown(repository: Repository) -> None:
 
 
 def _tracing(settings: ServerSettings) -> Tracing | None:
-    if not settings.otlp_endpoint:
+    endpoint = config.traces_endpoint(settings)
+    if not endpoint:
         return None
     try:
         from gitprompt.server.ops.tracing import Tracing
@@ -241,7 +242,7 @@ def _tracing(settings: ServerSettings) -> Tracing | None:
             "an OTLP endpoint is set, but the OpenTelemetry SDK is not installed",
             hint="pip install 'gitprompt-registry[otel]', or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
         ) from error
-    return Tracing(settings.otlp_endpoint, forwards=settings.forward_traces == "yes")
+    return Tracing(endpoint, forwards=settings.forward_traces == "yes")
 
 
 def _in_place(settings: ServerSettings) -> Repository | None:

@@ -39,7 +39,8 @@ def new_spans(
     if tokens_in is not None:
         usage = Usage(workspace, "", "", 2, 0, tokens_in, 0, 0, 0, 1)
     spans = [
-        CountedSpan(SpanRow(one, None, name, "ok", 1, 2, metadata, 7_200), usage) for one in ids
+        CountedSpan(SpanRow(one, None, name, "ok", 1, 2, metadata, None, 7_200), usage)
+        for one in ids
     ]
     return NewSpans(workspace, trace, spans, Actor(workspace, "test").did("span:create", 7_200))
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from gitprompt.core.telemetry.houses import house_of
+from gitprompt.core.telemetry.numbers import nano
+
 MILLION = 1_000_000
 ANY = "*"
 # A model's name with its release date is that model: gpt-4o-2024-08-06, claude-haiku-4-5-20251001.
@@ -16,11 +19,17 @@ _DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)\Z")
 
 
 class Price(NamedTuple):
-    """USD for a million tokens of each type; `cached` are input tokens read from a cache."""
+    """USD for a million tokens of each type; `cached` are input tokens read from a cache, `written` those
+    written to one, for the price of any other input if nothing says so."""
 
     input: float
     output: float
     cached: float
+    written: float | None = None
+
+    @property
+    def writing(self) -> float:
+        return self.input if self.written is None else self.written
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,10 @@ class PriceTable:
 
     def price(self, provider: str | None, model: str | None) -> Price | None:
         """The price of a model by its name, with or without a release date; without a provider, if
-        all agree."""
+        all agree. The names of the table come first, then those of the model's house."""
+        return self._price(provider, model) or self._price(*house_of(provider, model))
+
+    def _price(self, provider: str | None, model: str | None) -> Price | None:
         provider, model = (provider or "").lower(), (model or "").lower()
         undated = _DATED.sub("", model)
         if not provider:
@@ -57,11 +69,43 @@ class PriceTable:
         )
 
     def cost(
-        self, provider: str | None, model: str | None, input: float, output: float, cached: float
+        self,
+        provider: str | None,
+        model: str | None,
+        input: float,
+        output: float,
+        cached: float,
+        written: float = 0,
     ) -> float | None:
-        """USD for so many tokens (`input` without what was cached); None for an unknown model."""
+        """USD for so many tokens (`input` without what was read from or written to a cache); None for an
+        unknown model."""
         price = self.price(provider, model)
         if price is None:
             return None
         total = input * price.input + output * price.output + cached * price.cached
-        return total / MILLION
+        return (total + written * price.writing) / MILLION
+
+
+def cost_nano(
+    table: PriceTable | None,
+    usd: float | None,
+    provider: str | None,
+    model: str | None,
+    *,
+    failed: bool,
+    tokens_in: int,
+    tokens_out: int,
+    tokens_cached: int,
+    tokens_written: int = 0,
+) -> int | None:
+    """What a call cost in 10^-9 USD: what was sent, else what the table says; None if it says nothing. It is
+    asked once, when the call comes: every figure of it is this one. `tokens_in` has what was cached."""
+    if usd is not None:
+        return nano(usd)
+    if failed and not (tokens_in or tokens_out):
+        return 0
+    if table is None:
+        return None
+    plain = max(tokens_in - tokens_cached - tokens_written, 0)
+    cost = table.cost(provider, model, plain, tokens_out, tokens_cached, tokens_written)
+    return None if cost is None else nano(cost)

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one call of a model used: read from a log, or from the span of an LLM.
-
-Spans come from many instruments, so their metadata is read in the seed's own words and in those of
-OpenTelemetry's `gen_ai.*`, OpenInference and Langfuse.
-"""
+"""What a span is and what one call of a model used, from the facts that any vocabulary states (`dialects`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-NANO = 1_000_000_000
+from gitprompt.core.telemetry.dialects import facts_of
+from gitprompt.core.telemetry.houses import house_of
+from gitprompt.core.telemetry.numbers import MAX_COUNT, cost_of, count_of
+from gitprompt.core.telemetry.packed import decoded
+
 HOUR = 3_600  # seconds
 _EXACT = 2_048  # milliseconds; a bucket is one value below, and one in a thousand above
-MAX_COST = 1_000_000  # USD a call; what is more is a mistake
-MAX_COUNT = 1 << 40
 
 SpanKind = Literal["llm", "tool", "validator", "other"]
 
@@ -22,7 +20,8 @@ SpanKind = Literal["llm", "tool", "validator", "other"]
 class Usage(NamedTuple):
     """One call: which version of a prompt made it, when, and what it took.
 
-    `hour` counts hours since the epoch; `cost_nano` is in 10^-9 USD; `latency_ms` None: unknown.
+    `hour` counts hours since the epoch; `tokens_in` has what was cached. `cost_nano` is in 10^-9 USD, None:
+    nobody said, and no price is known. `latency_ms` None: unknown.
     """
 
     workspace: str
@@ -33,12 +32,12 @@ class Usage(NamedTuple):
     tokens_in: int
     tokens_out: int
     tokens_cached: int
-    cost_nano: int
+    cost_nano: int | None
     latency_ms: int | None
 
 
 class ModelCall(NamedTuple):
-    """One call with what its metrics are about. `cost_usd` None: nobody sent one."""
+    """One call with what its metrics are about. `cost_usd` None: nobody said, and no price is known."""
 
     provider: str | None
     model: str | None
@@ -54,124 +53,123 @@ def bucket_of(latency_ms: int) -> int:
     return latency_ms >> shift << shift
 
 
-def nano(usd: float | None) -> int:
-    return round(usd * NANO) if usd else 0
-
-
+# What a span says that it is, in lower case. Whoever says anything else is something else: the tokens of
+# an agent or a chain are those of the calls below it.
 _KINDS: Mapping[str, SpanKind] = {
-    "llm": "llm", "generation": "llm", "chat": "llm", "completion": "llm",
-    "text_completion": "llm", "generate_content": "llm",
-    "tool": "tool", "execute_tool": "tool",
+    "llm": "llm", "generation": "llm", "chat": "llm", "chat_model": "llm", "completion": "llm",
+    "text_completion": "llm", "generate_content": "llm", "embedding": "llm", "embeddings": "llm",
+    "responses": "llm", "ai.generatetext.dogenerate": "llm", "ai.streamtext.dostream": "llm",
+    "ai.generateobject.dogenerate": "llm", "ai.streamobject.dostream": "llm",
+    "ai.embed.doembed": "llm", "ai.embedmany.doembed": "llm",
+    "tool": "tool", "execute_tool": "tool", "tool_call": "tool", "ai.toolcall": "tool",
     "validator": "validator", "validation": "validator", "guardrail": "validator",
 }  # fmt: skip
 
-# The words of each instrument for one fact, the one that wins first.
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "kind": (
-        "kind", "type", "openinference.span.kind", "langfuse.observation.type",
-        "gen_ai.operation.name",
-    ),
-    "model": (
-        "model", "gen_ai.response.model", "gen_ai.request.model", "llm.model_name",
-        "langfuse.observation.model.name",
-    ),
-    "provider": ("provider", "gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
-    "tokens_in": (
-        "tokens_in", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens",
-        "llm.token_count.prompt", "input_tokens", "prompt_tokens",
-    ),
-    "tokens_out": (
-        "tokens_out", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
-        "llm.token_count.completion", "output_tokens", "completion_tokens",
-    ),
-    "tokens_cached": (
-        "tokens_cached", "gen_ai.usage.cache_read.input_tokens",
-        "gen_ai.usage.cache_read_input_tokens", "llm.token_count.prompt_details.cache_read",
-    ),
-    "cost": ("cost_usd", "gen_ai.usage.cost", "llm.cost.total"),
-    "tool": ("tool", "gen_ai.tool.name", "tool.name"),
-    "validator": ("validator",),
-    "stage_type": ("stage_type",),
-    "validator_type": ("validator_type",),
-    "passed": ("passed",),
-    "prompt_name": (
-        "gitprompt.prompt.name", "gen_ai.prompt.name", "langfuse.observation.prompt.name",
-    ),
-    "prompt_version": (
-        "gitprompt.prompt.version", "gen_ai.prompt.version", "langfuse.observation.prompt.version",
-    ),
-}  # fmt: skip
-_FACTS = {word: (fact, rank) for fact, words in _WORDS.items() for rank, word in enumerate(words)}
-
-
-def facts_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What the metadata of a span says in any of the known words, by our own; one pass over it."""
-    facts: dict[str, Any] = {}
-    ranks: dict[str, int] = {}
-    for key, value in metadata.items():
-        fact = _FACTS.get(key)
-        if fact is not None and value is not None and fact[1] <= ranks.get(fact[0], fact[1]):
-            facts[fact[0]] = value
-            ranks[fact[0]] = fact[1]
-    return facts
-
-
-def prompt_of(facts: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Name and version of the prompt that a span names."""
-    name, version = facts.get("prompt_name"), facts.get("prompt_version")
-    if not isinstance(name, str) or not name:
-        return None, None
-    return name[:256], str(version)[:256] if version not in (None, "") else None
-
-
-def kind_of(facts: Mapping[str, Any]) -> SpanKind:
-    """What a span is. One that names a model and counts tokens is an LLM's without saying so."""
-    kind = facts.get("kind")
-    if isinstance(kind, str) and kind.lower() in _KINDS:
-        return _KINDS[kind.lower()]
-    return (
-        "llm" if "model" in facts and ("tokens_in" in facts or "tokens_out" in facts) else "other"
-    )
-
 
 class SpanFacts(NamedTuple):
-    """What the metadata of a span say that its usage does not. `name` is the tool's or the
-    validator's, `type` the stage's or the validator's; None if nothing says so. `cost_usd` None:
-    it was not sent, or is no sane number."""
+    """What a span is. `name` is the tool's or the validator's, `type` the stage's or the validator's; None
+    if nothing says so. The rest is of calls of a model: `tokens_in` has what was read from a cache and
+    written to one, and `cost_usd` is None where nobody said one that is a sane number."""
 
     kind: SpanKind
     name: str | None = None
     type: str | None = None
+    passed: bool = True
     provider: str | None = None
     model: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    tokens_written: int = 0
     cost_usd: float | None = None
-    passed: bool = True
+    prompt_name: str | None = None
+    prompt_version: str | None = None
 
 
 PLAIN = SpanFacts("other")
 
 
-def span_facts(found: Mapping[str, Any]) -> SpanFacts:
-    """What a span is, from what `facts_of` found."""
+def read_span(metadata: Mapping[str, Any] | None, *, is_own: bool = True) -> SpanFacts:
+    """What a span is, from its attributes. `is_own`: it came by our own REST API, and may use our own bare
+    words."""
+    found = facts_of(metadata, is_own=is_own) if metadata else None
+    if not found:
+        return PLAIN
     kind = kind_of(found)
     if kind == "llm":
-        cost: Any = found.get("cost")
-        provider, model = _text(found.get("provider")), _text(found.get("model"))
-        return SpanFacts(kind, None, None, provider, model, cost if _is_cost(cost) else None)
+        return _call(found)
     if kind == "tool":
         return SpanFacts(kind, _text(found.get("tool")))
     if kind == "validator":
         passed = found.get("passed") is not False
         named = _text(found.get("validator")), _text(found.get("validator_type"))
-        return SpanFacts(kind, *named, passed=passed)
-    return SpanFacts(kind, type=_text(found.get("stage_type")) or _text(found.get("kind")))
+        return SpanFacts(kind, *named, passed)
+    prompt = prompt_of(found)
+    type_of_stage = _text(found.get("stage_type")) or _text(found.get("kind"))
+    return SpanFacts(kind, type=type_of_stage, prompt_name=prompt[0], prompt_version=prompt[1])
+
+
+def kind_of(found: Mapping[str, Any]) -> SpanKind:
+    """What a span says that it is. One that says nothing is a tool's if it names one, and a model's call
+    if it names a model and counts tokens."""
+    said = decoded(found.get("kind"))
+    has_call = "model" in found and ("tokens_in" in found or "tokens_out" in found)
+    if isinstance(said, str) and said:
+        return _KINDS.get(said.lower(), "other")
+    if has_call:
+        return "llm"
+    return "tool" if _text(found.get("tool")) else "other"
+
+
+def _call(found: Mapping[str, Any]) -> SpanFacts:
+    provider, model = house_of(_text(found.get("provider")), _text(found.get("model")))
+    cached, written = count_of(found.get("tokens_cached")), count_of(found.get("tokens_written"))
+    tokens_in = count_of(found.get("tokens_in"))
+    if cached + written > tokens_in:  # who counts the parts apart, as Anthropic does
+        tokens_in = min(tokens_in + cached + written, MAX_COUNT)
+    thought = count_of(found.get("tokens_thought"))
+    name, version = prompt_of(found)
+    return SpanFacts(
+        kind="llm",
+        provider=provider,
+        model=model,
+        tokens_in=tokens_in,
+        tokens_out=min(count_of(found.get("tokens_out")) + thought, MAX_COUNT),
+        tokens_cached=cached,
+        tokens_written=written,
+        cost_usd=cost_of(found.get("cost")),
+        prompt_name=name,
+        prompt_version=version,
+    )
+
+
+def prompt_of(found: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Name and version of the prompt that a span names."""
+    name, version = found.get("prompt_name"), found.get("prompt_version")
+    if not isinstance(name, str) or not name:
+        return None, None
+    return name[:256], version_of(version)
+
+
+def version_of(version: Any) -> str | None:
+    """The version that a span names. Langfuse knows integers only: from 1,000,000 on they are our a.b.c as
+    a·10^6 + b·10^3 + c."""
+    if version in (None, "") or isinstance(version, bool):
+        return None
+    text = str(version)[:256]
+    if text.isascii() and text.isdigit() and 7 <= len(text) <= 10:
+        number = int(text)
+        return f"{number // 1_000_000}.{number // 1_000 % 1_000}.{number % 1_000}"
+    return text
 
 
 def _text(value: Any) -> str | None:
+    value = decoded(value) if isinstance(value, str) and value[:1] == '"' else value
     return value if isinstance(value, str) and value else None
 
 
-def of_span(
+def usage_of_span(
+    facts: SpanFacts,
     *,
     workspace: str,
     prompt_name: str | None,
@@ -180,49 +178,29 @@ def of_span(
     status: str,
     start_time: int | None,
     end_time: int | None,
-    metadata: Mapping[str, Any] | None,
-) -> tuple[SpanFacts, Usage | None]:
-    """What a span is, and the usage of an LLM's, None for any other. What is not a sane number counts
-    as 0. A span that names a prompt counts for that one, whatever its trace names."""
-    attributes = facts_of(metadata) if metadata else None
-    if not attributes:
-        return PLAIN, None
-    facts = span_facts(attributes)
+    cost_nano: int | None,
+) -> Usage | None:
+    """The usage of a model's call, None for any other span. A span that names a prompt counts for that
+    one, whatever its trace names."""
     if facts.kind != "llm":
-        return facts, None
-    own_name, own_version = prompt_of(attributes)
-    if own_name is not None:
-        prompt_name, version_tag = own_name, own_version
+        return None
+    if facts.prompt_name is not None:
+        prompt_name, version_tag = facts.prompt_name, facts.prompt_version
     latency = None
     if start_time is not None and end_time is not None and end_time >= start_time:
         latency = min(end_time - start_time, MAX_COUNT)
-    usage = Usage(
+    return Usage(
         workspace,
         prompt_name or "",
         version_tag or "",
         created_at // HOUR,
         int(status == "error"),
-        _count(attributes.get("tokens_in")),
-        _count(attributes.get("tokens_out")),
-        _count(attributes.get("tokens_cached")),
-        _cost(attributes.get("cost")),
+        facts.tokens_in,
+        facts.tokens_out,
+        facts.tokens_cached,
+        cost_nano,
         latency,
     )
-    return facts, usage
-
-
-def _count(value: Any) -> int:
-    if type(value) is int:
-        return value if 0 <= value <= MAX_COUNT else 0
-    return int(value) if type(value) is float and 0 <= value <= MAX_COUNT else 0
-
-
-def _cost(value: Any) -> int:
-    return nano(value) if _is_cost(value) else 0
-
-
-def _is_cost(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value <= MAX_COST
 
 
 def percentile(buckets: list[tuple[int, int]], share: float) -> int | None:

@@ -111,12 +111,15 @@ def _row(call: Call) -> LogRow:
         encode_optional(body.metadata),
         body.trace_id,
         body.span_id,
+        None,
         0,
     )
 
 
 def _answer(row: tuple[Any, ...]) -> dict[str, Any]:
-    fields = LogRow(*row[1:])._asdict()
+    log = LogRow(*row[1:])
+    fields = log._asdict() | {"cost_usd": log.cost}
+    del fields["cost_nano"]
     for column in logs.DOCUMENTS:
         fields[column] = raw_json(fields[column])
     return {"id": row[0], "workspace_id": fields.pop("workspace"), **fields}

@@ -63,6 +63,13 @@ class Span(msgspec.Struct, kw_only=True):
     start_time: int | None
     end_time: int | None
     metadata: Any
+    facts: Annotated[
+        Any,
+        Meta(
+            description="What it was recognised as: kind, and of a model's call its provider, model,"
+            " tokens and cost."
+        ),
+    ]
     created_at: Seconds
     trace_id: str
 
@@ -179,7 +186,7 @@ def _listed(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def _span(trace_id: str, row: SpanRow) -> dict[str, Any]:
     fields = row._asdict()
-    fields["metadata"] = raw_json(row.metadata)
+    fields["metadata"], fields["facts"] = raw_json(row.metadata), raw_json(row.facts)
     return {**fields, "trace_id": trace_id}
 
 

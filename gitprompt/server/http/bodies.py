@@ -35,22 +35,56 @@ def is_json(content_type: bytes) -> bool:
 
 
 def unpacked(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """The body without its gzip, never more than `limit` bytes of it."""
+    """The body without its compression, never more than `limit` bytes of it."""
     encoding = encoding.strip().lower()
     if encoding in (b"", b"identity"):
         return body
-    if encoding not in (b"gzip", b"x-gzip"):
-        raise UnsupportedMediaType("Content-Encoding must be gzip or none")
+    if encoding == b"zstd":
+        return _without_zstd(body, limit)
+    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+        raise UnsupportedMediaType("Content-Encoding must be gzip, deflate, zstd or none")
+    form = zlib.MAX_WBITS | 32  # the head says whether it is gzip or zlib
+    if encoding == b"deflate" and not _has_zlib_head(body):
+        form = -zlib.MAX_WBITS  # what some call deflate: without a head
+    name = encoding.decode().removeprefix("x-")
     try:
-        decompressor = zlib.decompressobj(31)
+        decompressor = zlib.decompressobj(form)
         data = decompressor.decompress(body, limit + 1)
     except zlib.error:
-        raise BadRequest("the body is not valid gzip") from None
+        raise BadRequest(f"the body is not valid {name}") from None
+    _check_size(data, limit)
+    if not decompressor.eof or decompressor.unused_data:
+        raise BadRequest(f"the body is not valid {name}")
+    return data
+
+
+def _has_zlib_head(body: bytes) -> bool:
+    return len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
+
+
+def _check_size(data: bytes, limit: int) -> None:
     if len(data) > limit:
         raise PayloadTooLarge(f"the body is larger than {limit} bytes")
-    if not decompressor.eof or decompressor.unused_data:
-        raise BadRequest("the body is not valid gzip")
+
+
+def _without_zstd(body: bytes, limit: int) -> bytes:
+    try:
+        import zstandard
+    except ImportError:
+        raise UnsupportedMediaType(
+            "Content-Encoding zstd is not understood here",
+            hint="Install zstandard beside the server, or send gzip.",
+        ) from None
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).stream_reader(body) as reader:
+            data: bytes = reader.read(limit + 1)
+    except zstandard.ZstdError:
+        raise BadRequest("the body is not valid zstd") from None
+    _check_size(data, limit)
     return data
+
+
+_MAX_WINDOW = 8 << 20  # bytes that a frame may ask for
 
 
 def decode(body: bytes, shape: Any) -> Any:

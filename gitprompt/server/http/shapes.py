@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from gitprompt.core.telemetry.usage import MAX_COST, MAX_COUNT
+from gitprompt.core.telemetry.numbers import MAX_COST, MAX_COUNT
 
 # PostgreSQL cannot store a NUL character, so no column of text ever has one.
 Text = Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\u0000]*$")]
@@ -52,7 +52,10 @@ class Statistics(msgspec.Struct, kw_only=True):
     tokens_in: int
     tokens_out: int
     tokens_cached: int
-    cost_usd: float
+    cost_usd: Annotated[
+        float | None, Meta(description="Of the calls whose cost is known; null: of none.")
+    ]
+    unpriced: Annotated[int, Meta(description="Calls whose cost nobody knows.")]
     latency_p50_ms: int | None
     latency_p95_ms: int | None
     scores: int

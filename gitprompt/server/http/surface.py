@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from gitprompt.config import ServerSettings
 from gitprompt.core.names import nearest
-from gitprompt.errors import BadRequest, GitpromptError, MethodNotAllowed, UnsupportedMediaType
+from gitprompt.errors import (
+    BadRequest,
+    GitpromptError,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 from gitprompt.server.http.bodies import is_json, read_json, unpacked
 from gitprompt.server.http.endpoints import Call, Endpoint, Handler, Reader, actor_of, respond
 from gitprompt.server.http.entrance import Entrance
@@ -30,11 +37,12 @@ ENVELOPE = "gitprompt.envelope"  # in the scope: how to tell of an error
 
 class Surface(NamedTuple):
     """`claims` says of a request, by its headers and body, whether it is of this dialect; None: of
-    whatever no other claims."""
+    whatever no other claims. `max_bytes` of a body, where it is not that of all."""
 
     endpoints: Sequence[Endpoint]
     envelope: Envelope = error_response
     claims: Callable[[Scope, bytes], bool] | None = None
+    max_bytes: Callable[[ServerSettings], int] | None = None
 
 
 class _Row(NamedTuple):
@@ -44,6 +52,7 @@ class _Row(NamedTuple):
     surface: Surface
     reader: Reader
     names: frozenset[str]
+    max_bytes: int
 
     async def answer(self, context: Context, call: Call) -> Any:
         """What the handler returns. Raises BadRequest for a query parameter that does not exist; other
@@ -51,6 +60,10 @@ class _Row(NamedTuple):
         if self.surface.claims is None and (call.params or call.variables):
             _check_names(call, self.names)
         return await handler_of(self.endpoint)(context, call)
+
+
+def _usual_limit(settings: ServerSettings) -> int:
+    return settings.max_body_bytes
 
 
 class Resource:
@@ -66,15 +79,16 @@ class Resource:
         self._context = context
         self._entrance = entrance
         self._turns = turns
-        self._max_bytes = context.settings.max_body_bytes
         self.methods: dict[str, list[_Row]] = {}
         for endpoint, surface in rows:
             reader = endpoint.reader or partial(read_json, shape=endpoint.body)
             names = frozenset(parameter.name for parameter in endpoint.query)
-            row = _Row(endpoint, surface, reader, names)
+            limit = surface.max_bytes or _usual_limit
+            row = _Row(endpoint, surface, reader, names, limit(context.settings))
             self.methods.setdefault(endpoint.method, []).append(row)
         allowed = sorted({*self.methods, *(["HEAD"] if "GET" in self.methods else [])})
         self._allow = ", ".join(allowed)
+        self._max_bytes = max(row.max_bytes for some in self.methods.values() for row in some)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
@@ -104,6 +118,8 @@ class Resource:
             raise UnsupportedMediaType("Content-Type must be application/json")
         body = unpacked(raw, header_of(scope, b"content-encoding"), self._max_bytes)
         row = _claimed(rows, scope, body)
+        if len(body) > row.max_bytes:
+            raise PayloadTooLarge(f"the body is larger than {row.max_bytes} bytes")
         return row, row.reader(scope, body)
 
     async def read(self, call: Call) -> Any:
@@ -150,6 +166,8 @@ def handler_of(endpoint: Endpoint) -> Handler:
 def _claimed(rows: Sequence[_Row], scope: Scope, body: bytes) -> _Row:
     """The row that a request is for; from here on its errors are in the form of its dialect."""
     if len(rows) == 1:
+        if rows[0].surface.claims is not None:
+            scope[ENVELOPE] = rows[0].surface.envelope
         return rows[0]
     for row in rows:
         if row.surface.claims is None or row.surface.claims(scope, body):

@@ -35,22 +35,21 @@ _NS = 1_000_000_000
 
 
 class Tracing:
-    """Exports spans to `endpoint`, the base URL of OTLP over HTTP. `forwards`: spans that are
+    """Exports spans to `endpoint`, the URL of traces of OTLP over HTTP. `forwards`: spans that are
     ingested too. Raises UsageError for what is no URL."""
 
     def __init__(self, endpoint: str, *, forwards: bool) -> None:
         if not endpoint.startswith(("http://", "https://")):
             raise UsageError(f"the OTLP endpoint '{endpoint}' is no http:// or https:// URL")
         log.adopt("opentelemetry")
-        url = endpoint.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
         resource = Resource.create(_named({"service.version": __version__}))
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._own = BatchSpanProcessor(OTLPSpanExporter(endpoint=url))
+        self._own = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint))
         provider.add_span_processor(self._own)
         self._tracer = provider.get_tracer("gitprompt", __version__)
         self._extract = TraceContextTextMapPropagator().extract
         self._passing_on = (
-            BatchSpanProcessor(OTLPSpanExporter(endpoint=url), max_queue_size=_QUEUE)
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint), max_queue_size=_QUEUE)
             if forwards
             else None
         )
@@ -160,7 +159,7 @@ def _foreign(stored: StoredSpans) -> Iterator[ReadableSpan]:
     def context(span_id: str) -> SpanContext:
         return SpanContext(trace_id, _number(span_id, 8), True, TraceFlags(TraceFlags.SAMPLED))
 
-    for span, _, _ in item.spans:
+    for span, *_ in item.spans:
         metadata = json.loads(span.metadata) if span.metadata else {}
         about = metadata.pop("resource", None)
         start, end = _times(span)

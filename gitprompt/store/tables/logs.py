@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gitprompt.core.telemetry.houses import house_of
+from gitprompt.core.telemetry.numbers import NANO
 from gitprompt.core.telemetry.usage import ModelCall, Usage
 from gitprompt.errors import Conflict, GitpromptError
 from gitprompt.store.engines import Connection
@@ -16,7 +18,17 @@ from gitprompt.store.tables.rows import Listing
 
 
 class LogRow(NamedTuple):
-    """A log as its table has it; `metadata` and the ollama columns but keep_alive are JSON."""
+    """A log as its table has it; `metadata` and the ollama columns but keep_alive are JSON. `cost_usd` is
+    what was sent, `cost_nano` what counts: that, or what the price table said."""
+
+    @property
+    def cost(self) -> float | None:
+        """USD, sent or from the price table."""
+        return (
+            self.cost_nano / NANO
+            if self.cost_usd is None and self.cost_nano is not None
+            else self.cost_usd
+        )
 
     workspace: str
     log_id: str | None
@@ -37,6 +49,7 @@ class LogRow(NamedTuple):
     metadata: str | None
     trace_id: str | None
     span_id: str | None
+    cost_nano: int | None
     created_at: int
 
 
@@ -96,8 +109,8 @@ def _known(db: Connection, item: LogInsertion) -> StoredLog | GitpromptError | N
     )
     if row is None:
         return None
-    fields = LogRow._fields[:-1]
-    if rows.differs(row[1:-1], item.row[:-1], fields, DOCUMENTS):
+    fields = LogRow._fields[:-2]
+    if rows.differs(row[1:-2], item.row[:-2], fields, DOCUMENTS):
         return Conflict(f"Log {item.row.log_id} exists with other content")
     return StoredLog(int(row[0]), False)
 
@@ -139,14 +152,18 @@ def of_spans(db: Connection, workspace: str, trace_id: str) -> Mapping[str, Mode
     if not db.query(_ANY_OF_TRACE, key):  # nearly always: its index answers
         return {}
     calls = db.query(_ALL_OF_TRACE, key)
-    return {row[0]: ModelCall(row[1], row[2], row[3], rollups.of_log(row[4:])) for row in calls}
+    return {row[0]: call_of_log(row[1], row[2], rollups.of_log(row[3:])) for row in calls}
+
+
+def call_of_log(provider: str | None, model: str | None, usage: Usage) -> ModelCall:
+    """A call as its metrics have it: under the names of the model's house."""
+    cost = None if usage.cost_nano is None else usage.cost_nano / NANO
+    return ModelCall(*house_of(provider, model), cost, usage)
 
 
 _OF_TRACE = f"FROM log WHERE workspace = $1 AND {rollups.LOG_KEY} = $2 AND span_id IS NOT NULL"
 _ANY_OF_TRACE = f"SELECT 1 {_OF_TRACE} LIMIT 1"
-_ALL_OF_TRACE = (
-    f"SELECT span_id, provider, model, cost_usd, {rollups.LOGGED} {_OF_TRACE} ORDER BY id DESC"
-)
+_ALL_OF_TRACE = f"SELECT span_id, provider, model, {rollups.LOGGED} {_OF_TRACE} ORDER BY id DESC"
 
 
 class RecentModels(NamedTuple):

@@ -11,26 +11,30 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from gitprompt.core.telemetry.numbers import NANO, nano
 from gitprompt.core.telemetry.usage import (
     HOUR,
+    PLAIN,
     ModelCall,
+    SpanFacts,
     Usage,
     bucket_of,
-    nano,
-    of_span,
     percentile,
+    read_span,
+    usage_of_span,
 )
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import rows
 from gitprompt.store.tables.rows import Bound
 
 _HOURLY = "workspace, prompt_name, version_tag, hour"
-_SUMS = ("calls", "errors", "tokens_in", "tokens_out", "tokens_cached", "cost_nano")
+_SUMS = ("calls", "errors", "tokens_in", "tokens_out", "tokens_cached", "cost_nano", "unpriced")
 _MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
 
 
 class VersionStatistics(NamedTuple):
-    """How the calls of one prompt version went. Latencies in milliseconds, cost in USD."""
+    """How the calls of one prompt version went. Latencies in milliseconds, cost in USD: of the calls whose
+    cost is known, None if there is none; `unpriced` are the others."""
 
     prompt_name: str | None
     version_tag: str | None
@@ -40,7 +44,8 @@ class VersionStatistics(NamedTuple):
     tokens_in: int
     tokens_out: int
     tokens_cached: int
-    cost_usd: float
+    cost_usd: float | None
+    unpriced: int
     latency_p50_ms: int | None
     latency_p95_ms: int | None
     scores: int
@@ -69,13 +74,16 @@ def add_for(db: Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: i
         key = workspace, prompt, version, hour
         total = sums.get(key)
         if total is None:
-            total = sums[key] = [0] * 6
+            total = sums[key] = [0] * 7
         total[0] += sign
         total[1] += sign * errors
         total[2] += sign * tokens_in
         total[3] += sign * tokens_out
         total[4] += sign * cached
-        total[5] += sign * cost
+        if cost is None:
+            total[6] += sign
+        else:
+            total[5] += sign * cost
         if latency is not None:
             place = (*key, bucket_of(latency))
             latencies[place] = latencies.get(place, 0) + sign
@@ -158,7 +166,7 @@ def _statistics(
     }
     sums = {(row[0], row[1]): row[2:] for row in usage}
     return [
-        _row_of(key, sums.get(key, (0,) * 6), latency.get(key, []), scores.get(key))
+        _row_of(key, sums.get(key, (0,) * 7), latency.get(key, []), scores.get(key))
         for key in sorted(sums.keys() | scores.keys())
     ]
 
@@ -174,7 +182,7 @@ def _row_of(
     latency: list[tuple[int, int]],
     scores: tuple[int, float] | None,
 ) -> VersionStatistics:
-    calls, errors, tokens_in, tokens_out, tokens_cached, cost = sums
+    calls, errors, tokens_in, tokens_out, tokens_cached, cost, unpriced = sums
     return VersionStatistics(
         prompt_name=key[0] or None,
         version_tag=key[1] or None,
@@ -184,7 +192,8 @@ def _row_of(
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         tokens_cached=tokens_cached,
-        cost_usd=cost / 1_000_000_000,
+        cost_usd=cost / NANO if calls > unpriced else None,
+        unpriced=unpriced,
         latency_p50_ms=percentile(latency, 0.5),
         latency_p95_ms=percentile(latency, 0.95),
         scores=scores[0] if scores else 0,
@@ -227,7 +236,7 @@ def _chunks(usages: Iterator[Usage], size: int = 10_000) -> Iterator[list[Usage]
 
 LOGGED = (
     "workspace, prompt_name, version_tag, created_at, status, tokens_in, tokens_out,"
-    " tokens_cached, cost_usd, latency_ms"
+    " tokens_cached, cost_nano, latency_ms"
 )
 
 
@@ -243,7 +252,7 @@ def of_log(row: Sequence[Any]) -> Usage:
         tokens_in or 0,
         tokens_out or 0,
         cached or 0,
-        nano(cost),
+        cost,
         ms,
     )
 
@@ -255,7 +264,7 @@ def _logged(db: Connection, since: int) -> Iterator[Usage]:
 
 TRACED = (
     "trace.workspace, trace.prompt_name, trace.version_tag, span.created_at, span.status,"
-    " span.start_time, span.end_time, span.metadata"
+    " span.start_time, span.end_time, span.facts, span.metadata"
 )
 SPANS = "span JOIN trace ON trace.workspace = span.workspace AND trace.id = span.trace"
 # A call's trace is spelled as a UUID in one place and as 32 digits in another.
@@ -274,8 +283,10 @@ def trace_key(trace_id: str | None) -> str:
 
 def of_traced(row: Sequence[Any]) -> ModelCall | None:
     """The call that a span tells of, from the columns TRACED; None if it is no LLM's."""
-    workspace, prompt, version, created_at, status, start, end, metadata = row
-    facts, usage = of_span(
+    workspace, prompt, version, created_at, status, start, end, stored, metadata = row
+    facts = facts_of_row(stored, metadata)
+    usage = usage_of_span(
+        facts,
         workspace=workspace,
         prompt_name=prompt,
         version_tag=version,
@@ -283,11 +294,18 @@ def of_traced(row: Sequence[Any]) -> ModelCall | None:
         status=status,
         start_time=start,
         end_time=end,
-        metadata=json.loads(metadata) if metadata else None,
+        cost_nano=None if facts.cost_usd is None else nano(facts.cost_usd),
     )
     if usage is None:
         return None
     return ModelCall(facts.provider, facts.model, facts.cost_usd, usage)
+
+
+def facts_of_row(stored: str | None, metadata: str | None) -> SpanFacts:
+    """What a span is, as it was recognised when it came. Before that was kept, it is read anew."""
+    if stored is not None:
+        return SpanFacts(**json.loads(stored))
+    return read_span(json.loads(metadata)) if metadata else PLAIN
 
 
 def _traced(db: Connection, since: int) -> Iterator[Usage]:

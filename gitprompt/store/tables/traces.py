@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitprompt.core.telemetry.usage import PLAIN, ModelCall, SpanFacts, Usage, facts_of, span_facts
+from gitprompt.core.telemetry.usage import PLAIN, ModelCall, SpanFacts, Usage
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection, Duplicate
 from gitprompt.store.tables import audit, logs, rollups, rows
@@ -25,7 +24,8 @@ class TraceRow(NamedTuple):
 
 
 class SpanRow(NamedTuple):
-    """A span; times are the caller's own integers, and come back as they were sent."""
+    """A span; times are the caller's own integers, and come back as they were sent. `facts` is what it was
+    recognised as, in JSON; None: nothing of note."""
 
     span_id: str
     parent_id: str | None
@@ -34,6 +34,7 @@ class SpanRow(NamedTuple):
     start_time: int | None
     end_time: int | None
     metadata: str | None
+    facts: str | None
     created_at: int
 
 
@@ -47,11 +48,13 @@ class TraceInsertion(NamedTuple):
 
 
 class CountedSpan(NamedTuple):
-    """`usage` is what an LLM's span used, None for others; its prompt is the trace's to say."""
+    """`usage` is what an LLM's span used, None for others; its prompt is the trace's to say. `ends`: it
+    may take the place of one that is open, of the same id: an exporter has sent that before it ended."""
 
     row: SpanRow
     usage: Usage | None = None
     facts: SpanFacts = PLAIN
+    ends: bool = False
 
 
 class NewSpans(NamedTuple):
@@ -89,33 +92,37 @@ class StoredSpans(NamedTuple):
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
 LISTING = Listing("trace", TRACE_COLUMNS, "trace")
 SPAN_COLUMNS = ", ".join(SpanRow._fields)
+# An id is one id in every spelling: a UUID, 32 digits, in upper case.
+_IS_TRACE = f"trace.workspace = $1 AND {rollups.TRACE_KEY} = $2"
 _CHILD_COLUMNS = f"workspace, trace, {SPAN_COLUMNS}"
 
 
 def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[GitpromptError | bool]:
     """Whether each is new. The same id with the same content is the same trace; with other content a
     Conflict."""
-    try:
-        with db.savepoint():
-            _insert_traces(db, items)
+    keys = {(item.row.workspace, rollups.trace_key(item.row.trace_id)) for item in items}
+    if len(keys) == len(items) and not any(_is_there(db, *key) for key in keys):
+        _insert_traces(db, items)
         return [True] * len(items)
-    except Duplicate:
-        pass
     outcomes: list[GitpromptError | bool] = []
     for item in items:
         row = item.row
         before = db.row(
-            f"SELECT {TRACE_COLUMNS} FROM trace WHERE workspace = $1 AND trace_id = $2",
-            (row.workspace, row.trace_id),
+            f"SELECT {TRACE_COLUMNS} FROM trace WHERE {_IS_TRACE}",
+            (row.workspace, rollups.trace_key(row.trace_id)),
         )
         if before is None:
             _insert_traces(db, [item])
             outcomes.append(True)
-        elif rows.differs(before[:-1], row[:-1], TraceRow._fields[:-1], ["metadata"]):
+        elif rows.differs(before[2:-1], row[2:-1], TraceRow._fields[2:-1], ["metadata"]):
             outcomes.append(Conflict(f"Trace {row.trace_id} exists with other content"))
         else:
             outcomes.append(False)
     return outcomes
+
+
+def _is_there(db: Connection, workspace: str, key: str) -> bool:
+    return db.row(f"SELECT 1 FROM trace WHERE {_IS_TRACE}", (workspace, key)) is not None
 
 
 def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
@@ -124,8 +131,8 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
     outcomes: list[bool] = []
     for item in items:
         row = item.row
-        sql = "SELECT id, prompt_name FROM trace WHERE workspace = $1 AND trace_id = $2"
-        before = db.row(sql, (row.workspace, row.trace_id))
+        sql = f"SELECT id, prompt_name FROM trace WHERE {_IS_TRACE}"
+        before = db.row(sql, (row.workspace, rollups.trace_key(row.trace_id)))
         outcomes.append(before is None)
         if before is None:
             _insert_traces(db, [TraceInsertion(*item)])
@@ -151,8 +158,8 @@ def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptErr
     for item in items:
         key = item.workspace, item.trace_id
         if key not in traces:
-            sql = "SELECT id, prompt_name, version_tag FROM trace WHERE workspace = $1 AND trace_id = $2"
-            traces[key] = db.row(sql, key)
+            sql = f"SELECT id, prompt_name, version_tag FROM trace WHERE {_IS_TRACE}"
+            traces[key] = db.row(sql, (item.workspace, rollups.trace_key(item.trace_id)))
     pairs = [(item, traces[item.workspace, item.trace_id]) for item in items]
     existing = [(item, trace) for item, trace in pairs if trace is not None]
     try:
@@ -180,7 +187,7 @@ def _insert_spans(
             if usage.prompt_name
             else (trace[1] or "", trace[2] or "", usage)
             for (item, trace), (_, logged) in zip(items, stored, strict=True)
-            for row, usage, _ in item.spans
+            for row, usage, _, _ in item.spans
             if usage is not None and row.span_id not in logged
         ),
     )
@@ -206,10 +213,25 @@ def _insert_new(
         before = fresh[row.span_id].row if row.span_id in fresh else _span(db, item, trace[0], row)
         if before is None:
             fresh[row.span_id] = span
-        elif rows.differs(before[:-1], row[:-1], SpanRow._fields[:-1], ["metadata"]):
+        elif span.ends and before.end_time is None and row.end_time is not None:
+            if row.span_id not in fresh:
+                _forget(db, item, trace[0], row.span_id)
+            fresh[row.span_id] = span
+        elif rows.differs(before[:-2], row[:-2], SpanRow._fields[:-2], ["metadata"]):
             return Conflict(f"Span {row.span_id} exists with other content")
     new = item._replace(spans=list(fresh.values()))
     return _insert_spans(db, [(new, trace)])[0] if fresh else StoredSpans(new)
+
+
+def _forget(db: Connection, item: NewSpans, trace: int, span_id: str) -> None:
+    """Take an open span out, with what it has counted."""
+    key = item.workspace, trace, span_id
+    this = "span.workspace = $1 AND span.trace = $2 AND span.span_id = $3"
+    spans = db.query(
+        f"SELECT {rollups.TRACED} FROM {rollups.SPANS} WHERE {this} AND {rollups.UNLOGGED}", key
+    )
+    rollups.add(db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=-1)
+    db.execute(f"DELETE FROM span WHERE {this}", key)
 
 
 def _span(db: Connection, item: NewSpans, trace: int, span: SpanRow) -> SpanRow | None:
@@ -236,13 +258,16 @@ def delete(db: Connection, items: Sequence[TraceDeletion]) -> list[GitpromptErro
 
 
 def _delete(db: Connection, item: TraceDeletion) -> GitpromptError | None:
-    key = item.workspace, item.trace_id
-    row = db.row("SELECT id FROM trace WHERE workspace = $1 AND trace_id = $2", key)
+    key = item.workspace, rollups.trace_key(item.trace_id)
+    row = db.row(f"SELECT id, trace_id FROM trace WHERE {_IS_TRACE}", key)
     if row is None:
         return NotFound("Trace not found")
     count_spans(db, item.workspace, row[0], sign=-1)
     rows.add_to_tally(db, "trace", [item.workspace], step=-1)
-    db.execute("UPDATE run SET trace_id = NULL WHERE workspace = $1 AND trace_id = $2", key)
+    db.execute(
+        "UPDATE run SET trace_id = NULL WHERE workspace = $1 AND trace_id = $2",
+        (item.workspace, row[1]),
+    )
     db.execute("DELETE FROM trace WHERE workspace = $1 AND id = $2", (item.workspace, row[0]))
     audit.insert(db, [item.audit])
     return None
@@ -265,16 +290,19 @@ def _recent(db: Connection, limit: int) -> set[tuple[str, SpanFacts]]:
     newest = rows.newest_of_each(
         db,
         limit,
-        "SELECT span.name, span.status, span.metadata FROM (SELECT workspace, id FROM trace"
+        "SELECT span.name, span.status, span.facts, span.metadata FROM (SELECT workspace, id FROM trace"
         " WHERE workspace = $1 ORDER BY id DESC LIMIT $2) AS recent"
         " JOIN span ON span.workspace = recent.workspace AND span.trace = recent.id"
         " ORDER BY span.trace DESC, span.id DESC LIMIT $2",
     )
     spans: set[tuple[str, SpanFacts]] = set()
-    for name, status, metadata in newest:
-        facts = span_facts(facts_of(json.loads(metadata))) if metadata else PLAIN
+    for name, status, stored, metadata in newest:
+        facts = rollups.facts_of_row(stored, metadata)
         if facts.kind != "llm" or status != "error":
-            spans.add((name, facts._replace(cost_usd=None, passed=True)))
+            known = SpanFacts(
+                facts.kind, facts.name, facts.type, provider=facts.provider, model=facts.model
+            )
+            spans.add((name, known))
     return spans
 
 
@@ -308,8 +336,8 @@ class RecentSpans(NamedTuple):
 
 def _one(db: Connection, workspace: str, trace_id: str) -> tuple[TraceRow, list[SpanRow]] | None:
     row = db.row(
-        f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE workspace = $1 AND trace_id = $2",
-        (workspace, trace_id),
+        f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE {_IS_TRACE}",
+        (workspace, rollups.trace_key(trace_id)),
     )
     if row is None:
         return None
@@ -325,7 +353,7 @@ def _one_span(db: Connection, workspace: str, trace_id: str, span_id: str) -> Sp
     columns = ", ".join(f"span.{column}" for column in SpanRow._fields)
     row = db.row(
         f"SELECT {columns} FROM {rollups.SPANS}"
-        " WHERE trace.workspace = $1 AND trace.trace_id = $2 AND span.span_id = $3",
-        (workspace, trace_id, span_id),
+        f" WHERE trace.workspace = $1 AND {rollups.TRACE_KEY} = $2 AND span.span_id = $3",
+        (workspace, rollups.trace_key(trace_id), span_id),
     )
     return SpanRow(*row) if row else None

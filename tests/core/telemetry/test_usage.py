@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,63 +11,50 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitprompt.core.telemetry.numbers import MAX_COST, MAX_COUNT, nano
 from gitprompt.core.telemetry.usage import (
-    MAX_COST,
-    MAX_COUNT,
     PLAIN,
     SpanFacts,
     Usage,
     bucket_of,
-    facts_of,
     kind_of,
-    nano,
-    of_span,
     percentile,
     prompt_of,
-    span_facts,
+    read_span,
+    usage_of_span,
+    version_of,
 )
 
 OURS = {
     "kind": "llm", "model": "m", "provider": "p", "tokens_in": 10, "tokens_out": 20,
     "tokens_cached": 4, "cost_usd": 0.5,
 }  # fmt: skip
-OTEL = {
-    "gen_ai.operation.name": "chat", "gen_ai.response.model": "m", "gen_ai.provider.name": "p",
-    "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 20,
-    "gen_ai.usage.cache_read.input_tokens": 4, "gen_ai.usage.cost": 0.5,
-}  # fmt: skip
-OPENINFERENCE = {
-    "openinference.span.kind": "LLM", "llm.model_name": "m", "llm.provider": "p",
-    "llm.token_count.prompt": 10, "llm.token_count.completion": 20,
-    "llm.token_count.prompt_details.cache_read": 4, "llm.cost.total": 0.5,
-}  # fmt: skip
-OLDER = {
-    "langfuse.observation.type": "generation", "langfuse.observation.model.name": "m",
-    "gen_ai.system": "p", "prompt_tokens": 10, "completion_tokens": 20,
-    "gen_ai.usage.cache_read_input_tokens": 4, "cost_usd": 0.5,
-}  # fmt: skip
+
+
+def usage_of(metadata: Mapping[str, Any] | None, **changes: Any) -> Usage | None:
+    facts = read_span(metadata)
+    cost = facts.cost_usd
+    span: dict[str, Any] = {
+        "prompt_name": "traced", "version_tag": "1.0.0", "created_at": 7_300, "status": "ok",
+        "start_time": 1_000, "end_time": 2_500, "cost_nano": None if cost is None else nano(cost),
+        **changes,
+    }  # fmt: skip
+    return usage_of_span(facts, workspace="w", **span)
 
 
 def used(metadata: Mapping[str, Any], **changes: Any) -> Usage:
-    span: dict[str, Any] = {
-        "prompt_name": "traced", "version_tag": "1.0.0", "created_at": 7_300, "status": "ok",
-        "start_time": 1_000, "end_time": 2_500, **changes,
-    }  # fmt: skip
-    usage = of_span(workspace="w", metadata=metadata, **span)[1]
+    usage = usage_of(metadata, **changes)
     assert usage is not None
     return usage
 
 
-@pytest.mark.parametrize("metadata", [OURS, OTEL, OPENINFERENCE, OLDER])
-def test_every_instrument_says_the_same_of_one_call(metadata: Mapping[str, Any]) -> None:
-    assert used(metadata) == Usage("w", "traced", "1.0.0", 2, 0, 10, 20, 4, 500_000_000, 1_500)
-    assert span_facts(facts_of(metadata)) == SpanFacts("llm", provider="p", model="m", cost_usd=0.5)
-
-
-def test_of_several_words_the_first_that_has_a_value_wins_in_any_order() -> None:
-    metadata = {"input_tokens": 3, "tokens_in": None, "gen_ai.usage.input_tokens": 2}
-    for items in (list(metadata.items()), list(metadata.items())[::-1]):
-        assert facts_of(dict(items)) == {"tokens_in": 2}
+def test_a_call_is_what_it_says() -> None:
+    assert used(OURS) == Usage("w", "traced", "1.0.0", 2, 0, 10, 20, 4, 500_000_000, 1_500)
+    facts = SpanFacts(
+        "llm", provider="p", model="m", tokens_in=10, tokens_out=20, tokens_cached=4, cost_usd=0.5
+    )
+    assert read_span(OURS) == facts
+    assert read_span(OURS, is_own=False) == PLAIN
 
 
 def test_a_model_and_tokens_make_a_call_without_saying_so() -> None:
@@ -75,9 +63,20 @@ def test_a_model_and_tokens_make_a_call_without_saying_so() -> None:
     assert kind_of({"kind": "tool", "model": "m", "tokens_in": 1}) == "tool"
 
 
+@pytest.mark.parametrize(
+    "kind", ["agent", "invoke_agent", "create_agent", "chain", "workflow", "retriever", "span",
+             "RERANKER", "event", "ai.generateText", "whatever comes next"],
+)  # fmt: skip
+def test_a_span_that_says_it_is_something_else_is_no_call(kind: str) -> None:
+    facts = read_span({"gen_ai.operation.name": kind, "gen_ai.request.model": "m",
+                       "gen_ai.usage.input_tokens": 3}, is_own=False)  # fmt: skip
+    assert (facts.kind, facts.type) == ("other", kind)
+
+
 def test_a_tool_and_a_validator_are_no_call_of_a_model() -> None:
     for metadata, facts in (
         ({"kind": "execute_tool", "gen_ai.tool.name": "search"}, SpanFacts("tool", "search")),
+        ({"gen_ai.tool.name": "search"}, SpanFacts("tool", "search")),
         (
             {"kind": "guardrail", "validator": "pii", "validator_type": "input", "passed": False},
             SpanFacts("validator", "pii", "input", passed=False),
@@ -85,20 +84,19 @@ def test_a_tool_and_a_validator_are_no_call_of_a_model() -> None:
         ({"kind": "retriever"}, SpanFacts("other", type="retriever")),
         ({"kind": "retriever", "stage_type": "search"}, SpanFacts("other", type="search")),
     ):
-        answer = of_span(
-            workspace="w", prompt_name=None, version_tag=None, created_at=0, status="ok",
-            start_time=None, end_time=None, metadata=metadata,
-        )  # fmt: skip
-        assert answer == (facts, None)
+        assert (read_span(metadata), usage_of(metadata)) == (facts, None)
 
 
 @pytest.mark.parametrize("metadata", [None, {}, {"colour": "red"}])
 def test_a_span_that_says_nothing_is_plain(metadata: Mapping[str, Any] | None) -> None:
-    answer = of_span(
-        workspace="w", prompt_name="a", version_tag="1", created_at=0, status="error",
-        start_time=0, end_time=1, metadata=metadata,
-    )  # fmt: skip
-    assert answer == (PLAIN, None)
+    assert (read_span(metadata), usage_of(metadata)) == (PLAIN, None)
+
+
+def test_what_was_cached_is_part_of_what_went_in_however_it_was_counted() -> None:
+    apart = used({**OURS, "tokens_in": 5, "tokens_cached": 1_000, "tokens_written": 50})
+    assert (apart.tokens_in, apart.tokens_cached) == (1_055, 1_000)
+    together = used({**OURS, "tokens_in": 1_055, "tokens_cached": 1_000, "tokens_written": 50})
+    assert together.tokens_in == 1_055
 
 
 def test_a_prompt_of_its_own_counts_whole_and_takes_no_version_of_the_trace() -> None:
@@ -117,6 +115,12 @@ def test_a_prompt_that_is_no_name_is_none_and_a_long_one_is_cut() -> None:
     assert (name, version) == ("n" * 256, "v" * 256)
 
 
+def test_an_integer_of_langfuse_is_the_version_that_it_stands_for() -> None:
+    assert [version_of(version) for version in (1_002_003, "1000000", 7, "1.4.2", None, "")] == [
+        "1.2.3", "1.0.0", "7", "1.4.2", None, None,
+    ]  # fmt: skip
+
+
 def test_a_failed_call_is_an_error_and_a_clock_that_ran_back_has_no_latency() -> None:
     assert used(OURS, status="error").errors == 1
     assert used(OURS, start_time=2_500, end_time=1_000).latency_ms is None
@@ -126,12 +130,30 @@ def test_a_failed_call_is_an_error_and_a_clock_that_ran_back_has_no_latency() ->
 
 @pytest.mark.parametrize(
     "value",
-    [-1, -0.5, MAX_COUNT + 1, 10**30, float("nan"), float("inf"), True, "12", [1], {"a": 1}],
+    [
+        -1,
+        -0.5,
+        MAX_COUNT + 1,
+        10**30,
+        float("nan"),
+        float("inf"),
+        True,
+        "12 apples",
+        "nan",
+        "1_0",
+        [1],
+        {"a": 1},
+    ],
 )
 def test_what_is_no_sane_number_counts_as_nothing(value: Any) -> None:
-    usage = used({**OURS, "tokens_in": value, "cost_usd": value})
-    assert (usage.tokens_in, usage.cost_nano, usage.tokens_out) == (0, 0, 20)
-    assert span_facts(facts_of({**OURS, "cost_usd": value})).cost_usd is None
+    usage = used({**OURS, "tokens_in": value, "tokens_cached": 0, "cost_usd": value})
+    assert (usage.tokens_in, usage.cost_nano, usage.tokens_out) == (0, None, 20)
+    assert read_span({**OURS, "cost_usd": value}).cost_usd is None
+
+
+def test_decimals_may_be_text() -> None:
+    usage = used({**OURS, "tokens_in": "12", "cost_usd": "0.000045"})
+    assert (usage.tokens_in, usage.cost_nano) == (12, 45_000)
 
 
 def test_the_largest_number_that_is_sane_counts() -> None:
@@ -145,19 +167,19 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner),
     max_leaves=4,
 )
-WORDS = sorted({*OURS, *OTEL, *OPENINFERENCE, *OLDER, "type", "tool", "validator", "passed"})
+WORDS = [*OURS, "type", "tool", "validator", "passed", "mlflow.spanType", "mlflow.chat.tokenUsage",
+         "langfuse.observation.usage_details", "langfuse.observation.cost_details",
+         "gen_ai.operation.name", "gen_ai.prompt.name", "openinference.span.kind"]  # fmt: skip
 
 
-@given(st.dictionaries(st.sampled_from([*WORDS, "gen_ai.prompt.name"]), JSON, max_size=6))
+@given(st.dictionaries(st.sampled_from(WORDS), JSON | JSON.map(json.dumps), max_size=6))
 def test_no_metadata_breaks_the_reading_of_a_span(metadata: dict[str, Any]) -> None:
-    facts, usage = of_span(
-        workspace="w", prompt_name=None, version_tag=None, created_at=0, status="ok",
-        start_time=0, end_time=1, metadata=metadata,
-    )  # fmt: skip
-    assert (usage is not None) == (facts.kind == "llm")
-    if usage is not None:
-        numbers = usage.tokens_in, usage.tokens_out, usage.tokens_cached, usage.cost_nano
-        assert all(type(number) is int and number >= 0 for number in numbers)
+    for is_own in (True, False):
+        facts = read_span(metadata, is_own=is_own)
+        numbers = facts.tokens_in, facts.tokens_out, facts.tokens_cached, facts.tokens_written
+        assert all(type(number) is int and 0 <= number <= MAX_COUNT for number in numbers)
+        assert facts.cost_usd is None or 0 <= facts.cost_usd <= MAX_COST
+        assert facts.kind == "llm" or not any(numbers)
 
 
 @given(st.integers(0, 1 << 50), st.integers(0, 1 << 50))

@@ -85,7 +85,7 @@ def test_otlp_in_json_is_told_apart_and_counted(client: Client) -> None:
     assert found["spans"][0]["start_time"] == 1_789_891_200_000
     failed = next(span for span in found["spans"] if span["name"] == "gen")
     assert failed["status"] == "error"
-    assert (failed["metadata"]["tokens_in"], failed["metadata"]["tokens_cached"]) == (412, 256)
+    assert (failed["facts"]["tokens_in"], failed["facts"]["tokens_cached"]) == (412, 256)
     client.http.post("/v1/traces", json=OTLP)
     assert len(client.get(f"/v1/traces/{found['trace_id']}")["spans"]) == 4
 

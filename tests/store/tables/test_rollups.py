@@ -49,7 +49,7 @@ def test_rollups_that_were_kept_equal_rollups_that_are_rebuilt(
                                      tokens_in=number, cost_usd=0.1)])  # fmt: skip
         elif what == "span":
             metadata = {"kind": "llm", "model": "m", "tokens_in": 3, "cost_usd": 0.2}
-            made = SpanRow(span or "", None, "n", "error", 0, ms, json.dumps(metadata), 7_200)
+            made = SpanRow(span or "", None, "n", "error", 0, ms, json.dumps(metadata), None, 7_200)
             usage = Usage("default", "", "", 2, 1, 3, 0, 0, 200_000_000, ms)
             traces.insert_spans(db, [NewSpans("default", trace, [CountedSpan(made, usage)], entry)])
         else:

@@ -20,7 +20,7 @@ from gitprompt.store.tables.traces import (
 
 def test_spans_of_one_group_are_refused_apart(database: Database) -> None:
     def spans(trace: str, *ids: str, name: str = "n") -> NewSpans:
-        made = [CountedSpan(SpanRow(one, None, name, "ok", 1, 2, None, 7_200)) for one in ids]
+        made = [CountedSpan(SpanRow(one, None, name, "ok", 1, 2, None, None, 7_200)) for one in ids]
         return NewSpans("default", trace, made, Actor("default", "t").did("x", 1))
 
     trace = TraceRow("default", "t", None, None, None, 7_200)
