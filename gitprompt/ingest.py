@@ -19,7 +19,7 @@ from gitprompt.clock import Clock
 from gitprompt.core.telemetry.numbers import NANO
 from gitprompt.core.telemetry.prices import PriceTable, cost_nano
 from gitprompt.core.telemetry.usage import PLAIN, SpanFacts, read_span, usage_of_span
-from gitprompt.errors import Conflict
+from gitprompt.errors import Conflict, Invalid
 from gitprompt.store.database import Database
 from gitprompt.store.tables import rollups, runs
 from gitprompt.store.tables.audit import Actor
@@ -40,7 +40,8 @@ from gitprompt.store.tables.traces import (
 
 class SentSpan(NamedTuple):
     """A span as a client sends it. `document` is its metadata in JSON; `facts` is what it is, None: its
-    metadata says so in our own words, or in those of any dialect."""
+    metadata says so in our own words, or in those of any dialect. `timestamp` is when it happened, in Unix
+    seconds; 0: when it comes."""
 
     span_id: str | None
     parent_id: str | None
@@ -51,6 +52,7 @@ class SentSpan(NamedTuple):
     metadata: Mapping[str, Any] | None
     document: str | None
     facts: SpanFacts | None = None
+    timestamp: int = 0
 
 
 class ExportedTrace(Protocol):
@@ -79,6 +81,10 @@ def new_span_id() -> str:
     return f"{_RANDOM.getrandbits(64):016x}"
 
 
+_AHEAD = 86_400  # seconds that a clock may be ahead of ours
+_TOO_EARLY = "timestamp: it is more than 24 hours ahead"
+
+
 class Ingest:
     """The use cases of telemetry, on one durable database."""
 
@@ -89,16 +95,18 @@ class Ingest:
         self._clock = clock
 
     async def log(self, actor: Actor, row: LogRow) -> int:
-        """Store the log of a call; returns its id. `row.created_at` and its cost are set here."""
+        """Store the log of a call; returns its id. `row.created_at` is when it happened, 0: now; what it
+        cost is set here."""
         now = self._clock()
+        at = self._when(row.created_at, now)
         cost = cost_nano(
             self._prices, row.cost_usd, row.provider, row.model, failed=row.status == "error",
             tokens_in=row.tokens_in or 0, tokens_out=row.tokens_out or 0,
             tokens_cached=row.tokens_cached or 0,
         )  # fmt: skip
-        row = row._replace(created_at=now, cost_nano=cost)
+        row = row._replace(created_at=at, cost_nano=cost)
         usage = rollups.of_log(
-            (row.workspace, row.prompt_name, row.version_tag, now, row.status, row.tokens_in,
+            (row.workspace, row.prompt_name, row.version_tag, at, row.status, row.tokens_in,
              row.tokens_out, row.tokens_cached, cost, row.latency_ms)
         )  # fmt: skip
         entry = actor.did(
@@ -116,10 +124,12 @@ class Ingest:
         prompt_name: str | None,
         version_tag: str | None,
         metadata: str | None,
+        timestamp: int = 0,
     ) -> str:
-        """Store a trace; returns its id, made where none is given."""
+        """Store a trace; returns its id, made where none is given. `timestamp`: when it began, in Unix
+        seconds; 0: now."""
         trace_id = trace_id or new_id()
-        insertion = self._new_trace(actor, trace_id, prompt_name, version_tag, metadata)
+        insertion = self._new_trace(actor, trace_id, prompt_name, version_tag, metadata, timestamp)
         await self._database.write(insertion)
         return trace_id
 
@@ -130,19 +140,24 @@ class Ingest:
         prompt_name: str | None,
         version_tag: str | None,
         metadata: str | None,
+        timestamp: int,
     ) -> TraceInsertion:
         now = self._clock()
+        at = self._when(timestamp, now)
         entry = actor.did(
             "trace:create", now, prompt_name=prompt_name, version_tag=version_tag,
             target_id=trace_id,
         )  # fmt: skip
-        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, now)
+        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, at)
         return TraceInsertion(row, entry)
 
     async def spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> list[str]:
         """Store spans of a trace that exists, all or none; returns their ids."""
         now = self._clock()
-        counted = [_new_span(actor.workspace, span, now, self._prices) for span in spans]
+        counted = [
+            _new_span(actor.workspace, span, self._when(span.timestamp, now), self._prices)
+            for span in spans
+        ]
         entry = actor.did("span:create", now, target_id=trace_id)
         item = NewSpans(actor.workspace, trace_id, counted, entry)
         await self._database.write(item)
@@ -151,40 +166,50 @@ class Ingest:
     async def export(self, actor: Actor, traces: Sequence[ExportedTrace]) -> list[str]:
         """Store the traces of an export, which may be there already, with their spans: all of it in one
         group of the writer. Returns why spans were refused, a sentence each."""
+        latest = self._clock() + _AHEAD
+        taken = [[span for span in trace.spans if span.timestamp <= latest] for trace in traces]
+        number = sum(len(trace.spans) for trace in traces) - sum(map(len, taken))
+        refused = [_TOO_EARLY] * number
         named = [
-            self._database.write(
-                EnsuredTrace(
-                    *self._new_trace(
-                        actor, trace.trace_id, trace.prompt_name, trace.version_tag, None
-                    )
-                )
-            )
-            for trace in traces
+            self._database.write(EnsuredTrace(*self._exported(actor, trace, spans)))
+            for trace, spans in zip(traces, taken, strict=True)
+            if spans or not trace.spans
         ]
-        stored = [self.spans(actor, trace.trace_id, trace.spans) for trace in traces]
-        outcomes = await asyncio.gather(*named, *stored, return_exceptions=True)
-        refused: list[str] = []
-        for trace, outcome in zip(traces, outcomes[len(named) :], strict=True):
-            if isinstance(outcome, Conflict) and len(trace.spans) > 1:
-                refused += await self._each(actor, trace)
-            elif isinstance(outcome, Conflict):
-                refused.append(outcome.message)
-            elif isinstance(outcome, BaseException):
-                raise outcome
-        failed = next((each for each in outcomes if isinstance(each, Exception)), None)
-        if failed is not None and not isinstance(failed, Conflict):
-            raise failed
-        return refused
+        stored = [
+            self._spans_or_why(actor, trace.trace_id, spans)
+            for trace, spans in zip(traces, taken, strict=True)
+            if spans
+        ]
+        outcomes = await asyncio.gather(asyncio.gather(*named), asyncio.gather(*stored))
+        return [*refused, *(why for whys in outcomes[1] for why in whys)]
 
-    async def _each(self, actor: Actor, trace: ExportedTrace) -> list[str]:
-        """Store the spans of a trace one by one; why some cannot be."""
-        refused = []
-        for span in trace.spans:
-            try:
-                await self.spans(actor, trace.trace_id, [span])
-            except Conflict as error:
-                refused.append(error.message)
-        return refused
+    def _exported(
+        self, actor: Actor, trace: ExportedTrace, spans: Sequence[SentSpan]
+    ) -> TraceInsertion:
+        began = min((span.timestamp for span in spans), default=0)
+        return self._new_trace(
+            actor, trace.trace_id, trace.prompt_name, trace.version_tag, None, began
+        )
+
+    async def _spans_or_why(
+        self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]
+    ) -> list[str]:
+        """Store spans; where one contradicts what is there, one by one. Why some cannot be."""
+        try:
+            await self.spans(actor, trace_id, spans)
+        except Conflict as error:
+            if len(spans) == 1:
+                return [error.message]
+            return [
+                why for span in spans for why in await self._spans_or_why(actor, trace_id, [span])
+            ]
+        return []
+
+    def _when(self, timestamp: int, now: int) -> int:
+        """When something happened; 0 is now. Raises Invalid for what is yet to come."""
+        if timestamp > now + _AHEAD:
+            raise Invalid(_TOO_EARLY)
+        return timestamp or now
 
     async def delete_trace(self, actor: Actor, trace_id: str) -> None:
         entry = actor.did("trace:delete", self._clock(), target_id=trace_id)
@@ -204,9 +229,13 @@ class Ingest:
         start_time: int | None,
         end_time: int | None,
         now_ms: int,
+        timestamp: int = 0,
     ) -> str:
         """Store a run; returns its id. Times in milliseconds; the server's where none is given."""
         now = self._clock()
+        at = self._when(timestamp, now)
+        if timestamp:
+            now_ms = at * 1000
         run_id = run_id or new_id()
         finished = status in runs.FINISHED
         row = RunRow(
@@ -220,7 +249,7 @@ class Ingest:
             metadata=metadata,
             start_time=start_time if start_time is not None else now_ms,
             end_time=end_time if end_time is not None else now_ms if finished else None,
-            created_at=now,
+            created_at=at,
             updated_at=now,
         )
         timed = start_time is not None
@@ -258,7 +287,7 @@ class Ingest:
             "result:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
             target_id=str(row.suite),
         )  # fmt: skip
-        row = row._replace(created_at=now)
+        row = row._replace(created_at=self._when(row.created_at, now))
         item = ResultInsertion(row, entry, suite_name, min_score)
         stored = await self._database.write(item)
         return stored.id, stored.created_at

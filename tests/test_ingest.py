@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 
 from gitprompt import ingest, statistics
-from gitprompt.errors import Conflict, GitpromptError, NotFound
+from gitprompt.errors import Conflict, GitpromptError, Invalid, NotFound
 from gitprompt.ingest import Ingest, SentSpan
 from gitprompt.server.facades.otlp_spans import OtlpTrace
 from gitprompt.store.database import Database
-from gitprompt.store.tables import audit
+from gitprompt.store.tables import audit, logs
 from gitprompt.store.tables.audit import Actor, AuditRow
 from gitprompt.store.tables.logs import LogRow
 from gitprompt.store.tables.points import PointRow
 from gitprompt.store.tables.results import NumberedSuites, ResultRow, SuiteNames
-from gitprompt.store.tables.rollups import VersionStatistics
+from gitprompt.store.tables.retention import OldRows
+from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery, VersionStatistics
 from gitprompt.store.tables.rows import Page, Tally, Window
 from gitprompt.store.tables.runs import OneRun, RunRow
 
@@ -119,7 +120,9 @@ def desk(database: Database, request: pytest.FixtureRequest) -> Desk:
 def span(**fields: Any) -> SentSpan:
     metadata = fields.pop("metadata", None)
     document = json.dumps(metadata) if metadata is not None else None
-    values = {"span_id": "s", "name": "call", "status": "ok", "metadata": metadata, **fields}
+    values = {
+        "span_id": "s", "name": "call", "status": "ok", "metadata": metadata, "timestamp": 0, **fields,
+    }  # fmt: skip
     return SentSpan(**{**dict.fromkeys(SentSpan._fields), "document": document, **values})
 
 
@@ -291,3 +294,50 @@ def test_points_are_counted_and_named_by_the_first(desk: Desk) -> None:
     ]
     assert desk.do(desk.ingest.points(desk.by, points)) == 2
     assert [(row.action, row.target_id) for row in desk.audit] == [("metric:create", "a")]
+
+
+# When it happened
+
+
+def test_what_comes_late_counts_in_the_hour_in_which_it_happened(desk: Desk) -> None:
+    """Logs, spans of an export, and those of our own; never a span's own clock."""
+    then = NOW - 100 * 3_600
+    desk.log(prompt_name="p", version_tag="1", created_at=then)
+    export = OtlpTrace("t", "p", "1", [span(span_id="a", metadata=CALL, timestamp=then)])
+    assert desk.do(desk.ingest.export(desk.by, [export])) == []
+    desk.spans("t", span(span_id="b", metadata=CALL, timestamp=then + 60))
+    desk.spans("t", span(span_id="c", metadata=CALL, start_time=1, end_time=2))
+    rows = desk.database.read_now(StatisticsQuery(desk.by.workspace))
+    assert [row.calls for row in rows] == [4]
+    lately = desk.database.read_now(StatisticsQuery(desk.by.workspace, since=NOW - 3_600))
+    assert [row.calls for row in lately] == [1]
+    desk.database.write_now(RollupRebuild(0))
+    assert desk.database.read_now(StatisticsQuery(desk.by.workspace)) == rows
+    assert desk.database.read_now(StatisticsQuery(desk.by.workspace, since=NOW - 3_600)) == lately
+
+
+def test_what_is_yet_to_come_is_refused(desk: Desk) -> None:
+    desk.log(created_at=NOW + 86_400)
+    with pytest.raises(Invalid, match="more than 24 hours ahead"):
+        desk.log(created_at=NOW + 86_401)
+    early = [span(span_id="a", timestamp=NOW + 90_000), span(span_id="b", timestamp=NOW)]
+    said = desk.do(desk.ingest.export(desk.by, [OtlpTrace("t", None, None, early)]))
+    assert said == ["timestamp: it is more than 24 hours ahead"]
+    with pytest.raises(Conflict):
+        desk.spans("t", span(span_id="b", name="another"))
+
+
+def test_lists_and_retention_go_by_when_it_happened(desk: Desk) -> None:
+    for at in (NOW - 5, NOW - 500, NOW - 50):
+        desk.log(created_at=at)
+    listed, seen = [], None
+    while True:
+        page = desk.database.read_now(Page(logs.LISTING, desk.by.workspace, Window(1, 0, seen)))
+        if not page.rows:
+            break
+        listed += [row[-1] for row in page.rows]
+        seen = logs.LISTING.place_of(page.rows[-1])
+    assert listed == [NOW - 5, NOW - 50, NOW - 500]
+    assert desk.database.write_now(OldRows(NOW - 40, 100)) >= 2
+    page = desk.database.read_now(Page(logs.LISTING, desk.by.workspace, Window(9)))
+    assert [row[-1] for row in page.rows] == [NOW - 5]

@@ -15,7 +15,7 @@ from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import PAGING, Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
-from gitprompt.server.http.shapes import Body, Id, LongText, Mapping50, Seconds
+from gitprompt.server.http.shapes import Body, Id, LongText, Mapping50, Seconds, Timestamp
 from gitprompt.server.http.wire import envelope, parse_page, raw_json
 from gitprompt.store.tables import results
 from gitprompt.store.tables.results import ResultRow
@@ -36,6 +36,7 @@ class NewResult(Body):
     result_id: Annotated[Id | None, Meta(description="Yours; makes a retry harmless.")] = None
     score: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
     metadata: Mapping50 | None = None
+    timestamp: Timestamp | None = None
 
 
 class Evaluation(msgspec.Struct, kw_only=True):
@@ -110,7 +111,7 @@ async def add_result(context: Context, call: Call) -> dict[str, Any]:
         metadata=encode_optional(body.metadata),
         prompt_name=suite.document["prompt_name"],
         version_tag=suite.document.get("version_tag"),
-        created_at=0,
+        created_at=body.timestamp or 0,
     )
     result, created_at = await context.ingest.result(
         call.actor, row, suite_name=suite.name, min_score=suite.min_score

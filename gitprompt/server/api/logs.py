@@ -12,7 +12,17 @@ from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
-from gitprompt.server.http.shapes import Body, Count, Id, Mapping50, Seconds, Text, TraceId, Usd
+from gitprompt.server.http.shapes import (
+    Body,
+    Count,
+    Id,
+    Mapping50,
+    Seconds,
+    Text,
+    Timestamp,
+    TraceId,
+    Usd,
+)
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import logs
 from gitprompt.store.tables.logs import LogRow
@@ -37,6 +47,7 @@ class NewLog(Body):
     metadata: Mapping50 | None = None
     trace_id: TraceId | None = None
     span_id: Id | None = None
+    timestamp: Timestamp | None = None
 
 
 class Accepted(msgspec.Struct, kw_only=True):
@@ -112,7 +123,7 @@ def _row(call: Call) -> LogRow:
         body.trace_id,
         body.span_id,
         None,
-        0,
+        body.timestamp or 0,
     )
 
 

@@ -13,7 +13,16 @@ from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
-from gitprompt.server.http.shapes import Body, Id, Mapping50, Milliseconds, Seconds, Text, TraceId
+from gitprompt.server.http.shapes import (
+    Body,
+    Id,
+    Mapping50,
+    Milliseconds,
+    Seconds,
+    Text,
+    Timestamp,
+    TraceId,
+)
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import runs
 from gitprompt.store.tables.runs import OneRun, RunRow
@@ -29,6 +38,7 @@ class NewRun(Body):
     metadata: Mapping50 | None = None
     start_time: Milliseconds | None = None
     end_time: Milliseconds | None = None
+    timestamp: Timestamp | None = None
 
 
 class RunChange(Body):
@@ -93,6 +103,7 @@ async def create(context: Context, call: Call) -> CreatedRun:
         start_time=body.start_time,
         end_time=body.end_time,
         now_ms=now_ms(),
+        timestamp=body.timestamp or 0,
     )
     return CreatedRun(run_id=run_id, workflow_name=body.workflow_name, status=body.status)
 

@@ -15,7 +15,7 @@ from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
-from gitprompt.server.http.shapes import Body, Id, Mapping50, Seconds, Text, TraceId
+from gitprompt.server.http.shapes import Body, Id, Mapping50, Seconds, Text, Timestamp, TraceId
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import traces
 from gitprompt.store.tables.rows import Tally
@@ -27,6 +27,7 @@ class NewTrace(Body):
     prompt_name: Text | None = None
     version_tag: Text | None = None
     metadata: Mapping50 | None = None
+    timestamp: Timestamp | None = None
 
 
 class NewSpan(Body):
@@ -37,6 +38,7 @@ class NewSpan(Body):
     start_time: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | None = None
     end_time: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | None = None
     metadata: Mapping50 | None = None
+    timestamp: Timestamp | None = None
 
 
 class CreatedTrace(msgspec.Struct, kw_only=True):
@@ -106,6 +108,7 @@ async def create(context: Context, call: Call) -> Any:
         prompt_name=body.prompt_name,
         version_tag=body.version_tag,
         metadata=encode_optional(body.metadata),
+        timestamp=body.timestamp or 0,
     )
     return CreatedTrace(
         trace_id=trace_id, prompt_name=body.prompt_name, version_tag=body.version_tag
@@ -166,6 +169,7 @@ def _new(span: NewSpan) -> SentSpan:
         span.end_time,
         span.metadata,
         encode_optional(span.metadata),
+        timestamp=span.timestamp or 0,
     )
 
 

@@ -80,16 +80,19 @@ def _span(span: Any, resource: Any, scope: Any, read_id: ReadId) -> tuple[str, S
     metadata = _metadata(attributes, span, resource, scope)
     parent = _field(span, "parentSpanId")
     status = _field(span, "status") or {}
+    start = _milliseconds(_field(span, "startTimeUnixNano"))
+    end = _milliseconds(_field(span, "endTimeUnixNano"))
     return read_id(_field(span, "traceId"), 16), SentSpan(
         span_id=read_id(_field(span, "spanId"), 8),
         parent_id=read_id(parent, 8) if parent else None,
         name=str(_field(span, "name") or "span").replace("\0", " ")[:256],
         status=_status(_field(status, "code")),
-        start_time=_milliseconds(_field(span, "startTimeUnixNano")),
-        end_time=_milliseconds(_field(span, "endTimeUnixNano")),
+        start_time=start,
+        end_time=end,
         metadata=metadata,
         document=encode(metadata),
         facts=facts,
+        timestamp=(start or end or 0) // 1000,
     )
 
 

@@ -50,9 +50,9 @@ class Filter(NamedTuple):
 
 
 SINCE = Filter(
-    "since", "Unix seconds; what was stored then or later.", column="created_at", operator=">="
+    "since", "Unix seconds; what happened then or later.", column="created_at", operator=">="
 )
-UNTIL = Filter("until", "Unix seconds; what was stored before.", column="created_at", operator="<")
+UNTIL = Filter("until", "Unix seconds; what happened before.", column="created_at", operator="<")
 
 
 class List(NamedTuple):
@@ -73,13 +73,13 @@ class List(NamedTuple):
         *base: Condition,
     ) -> Mapping[str, Any]:
         """The envelope of a page of the caller's workspace; `base` holds whatever the query says."""
-        page = parse_page(call.params, (int,))
+        page = parse_page(call.params, (int,) * len(self.listing.order))
         workspace = call.principal.workspace
         narrowed = [*base, *conditions(self.filters, call.params)]
-        window = Window(page.limit, page.offset, page.cursor[0] if page.cursor else None)
+        window = Window(page.limit, page.offset, page.cursor or None)
         rows, total, is_cut = await database.read(Page(self.listing, workspace, window, narrowed))
         items = [convert(row) for row in rows]
-        return envelope(page, total, items, lambda: [rows[-1][0]], is_cut=is_cut)
+        return envelope(page, total, items, lambda: self.listing.place_of(rows[-1]), is_cut=is_cut)
 
 
 def conditions(filters: Sequence[Filter], params: Mapping[str, str]) -> list[Condition]:

@@ -62,6 +62,16 @@ class Statistics(msgspec.Struct, kw_only=True):
     mean_score: float | None
 
 
+Timestamp = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=1 << 40,
+        description="When it happened, in Unix seconds; 0: when it comes. At most 24 hours ahead.",
+    ),
+]
+
+
 class Error(msgspec.Struct, kw_only=True):
     """The one envelope of all errors."""
 

@@ -72,7 +72,7 @@ class StoredLog(NamedTuple):
 
 
 COLUMNS = ", ".join(LogRow._fields)
-LISTING = Listing("log", COLUMNS, "log")
+LISTING = Listing("log", COLUMNS, "log", "created_at")
 DOCUMENTS = ("ollama_options", "ollama_keep_alive", "ollama_format", "metadata")
 
 

@@ -58,7 +58,7 @@ class StoredResult(NamedTuple):
 
 
 COLUMNS = ", ".join(ResultRow._fields)
-LISTING = Listing("result", COLUMNS)
+LISTING = Listing("result", COLUMNS, None, "created_at")
 _SAID = ("workspace", "suite", "result_id", "run_id", "score", "metadata")
 
 

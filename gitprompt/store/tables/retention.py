@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forgets old telemetry, a few rows at a time, so that what comes in meanwhile never waits long.
+"""Forgets old telemetry, a few rows at a time, so that what comes in meanwhile never waits long. Old is
+what happened long ago, whenever it came.
 
 Rollups, keys, pins, suites and the audit log stay. Counters that are made of rollups never go down.
 """
@@ -32,12 +33,10 @@ def _forget(db: Connection, table: str, before: int, limit: int) -> int:
     column, value = ("timestamp", before * 1000) if table == "metric" else ("created_at", before)
     removed = 0
     for workspace in rows.workspaces(db):
-        # Rows are as good as in order of time: look only at the oldest.
         number = db.execute(
-            f"DELETE FROM {table} WHERE workspace = $1 AND id IN (SELECT id FROM"
-            f" (SELECT id, {column} AS at FROM {table} WHERE workspace = $1 ORDER BY id LIMIT $2)"
-            " AS oldest WHERE at < $3)",
-            (workspace, limit - removed, value),
+            f"DELETE FROM {table} WHERE workspace = $1 AND id IN (SELECT id FROM {table}"
+            f" WHERE workspace = $1 AND {column} < $2 ORDER BY {column} LIMIT $3)",
+            (workspace, value, limit - removed),
         )
         if number and table in _TALLIED:
             rows.add_to_tally(db, table, [workspace], step=-number)

@@ -79,11 +79,11 @@ class Condition(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Which part of a list: `before` is the id of the last row of the page before."""
+    """Which part of a list: `before` is the `place_of` of the last row of the page before."""
 
     limit: int
     offset: int = 0
-    before: int | None = None
+    before: Sequence[int] | None = None
 
 
 def where(bound: Bound, conditions: Sequence[Condition]) -> str:
@@ -100,11 +100,22 @@ def where(bound: Bound, conditions: Sequence[Condition]) -> str:
 
 class Listing(NamedTuple):
     """A table that can be listed: `columns` beside the id, and the `kind` of its tally; None: its
-    rows are counted."""
+    rows are counted. `at` is the column of when a row happened, which is not when it came; None: the rows
+    are in the order in which they came."""
 
     table: str
     columns: str
     kind: str | None = None
+    at: str | None = None
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        return ("id",) if self.at is None else (self.at, "id")
+
+    def place_of(self, row: Row) -> list[int]:
+        """Where a row of the list is: what a cursor says."""
+        names = ("id", *self.columns.split(", "))
+        return [row[names.index(column)] for column in self.order]
 
 
 MAX_PAGE = 16_000_000  # characters of a page, and a row
@@ -128,7 +139,7 @@ class Page(NamedTuple):
     conditions: Sequence[Condition] = ()
 
     def answer(self, db: Connection) -> PageRows:
-        table, columns, kind = self.listing
+        table, columns, kind, _ = self.listing
         conditions = [Condition("workspace", self.workspace), *self.conditions]
         if kind is not None and not self.conditions:
             total = tally(db, self.workspace, kind)
@@ -138,9 +149,11 @@ class Page(NamedTuple):
             total = int(db.query(sql, bound.values)[0][0])
         bound = Bound()
         sql = f"SELECT id, {columns} FROM {table} WHERE {where(bound, conditions)}"
+        order = self.listing.order
         if self.window.before is not None:
-            sql += f" AND id < {bound.bind(self.window.before)}"
-        sql += f" ORDER BY id DESC LIMIT {bound.bind(self.window.limit)}"
+            sql += f" AND ({', '.join(order)}) < ({bound.bind_all(self.window.before)})"
+        newest_first = ", ".join(f"{column} DESC" for column in order)
+        sql += f" ORDER BY {newest_first} LIMIT {bound.bind(self.window.limit)}"
         sql += f" OFFSET {bound.bind(self.window.offset)}"
         rows: list[Row] = []
         size = 0

@@ -80,7 +80,7 @@ class RunDeletion(NamedTuple):
 
 
 COLUMNS = ", ".join(RunRow._fields)
-LISTING = Listing("run", COLUMNS, "run")
+LISTING = Listing("run", COLUMNS, "run", "created_at")
 _DOCUMENTS = ("input", "output", "metadata")
 FINISHED = ("completed", "failed")
 

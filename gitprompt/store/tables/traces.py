@@ -90,7 +90,7 @@ class StoredSpans(NamedTuple):
 
 
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
-LISTING = Listing("trace", TRACE_COLUMNS, "trace")
+LISTING = Listing("trace", TRACE_COLUMNS, "trace", "created_at")
 SPAN_COLUMNS = ", ".join(SpanRow._fields)
 # An id is one id in every spelling: a UUID, 32 digits, in upper case.
 _IS_TRACE = f"trace.workspace = $1 AND {rollups.TRACE_KEY} = $2"

@@ -91,7 +91,9 @@ def test_a_list_is_narrowed_and_goes_on_before_a_row(database: Database) -> None
     even = [Condition("model", "even")]
     rows, total, _ = database.read_now(Page(logs.LISTING, "default", Window(2), even))
     assert (total, [row[0] for row in rows]) == (3, [5, 3])
-    rows, *_ = database.read_now(Page(logs.LISTING, "default", Window(2, 0, 3), even))
+    rows, *_ = database.read_now(
+        Page(logs.LISTING, "default", Window(2, 0, logs.LISTING.place_of(rows[-1])), even)
+    )
     assert [row[0] for row in rows] == [1]
 
 

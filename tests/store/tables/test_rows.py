@@ -68,7 +68,7 @@ def test_pages_cover_every_row_once_newest_first(database: Database) -> None:
         if not part:
             break
         pages += [row[0] for row in part]
-        before = pages[-1]
+        before = [pages[-1]]
     assert (pages, total) == (ids[::-1], 7)
     by_number, *_ = database.read_now(Page(audit.LISTING, "default", Window(3, 3)))
     assert [row[0] for row in by_number] == pages[3:6]
@@ -82,7 +82,7 @@ def test_a_page_of_large_rows_ends_early_and_says_so(
     monkeypatch.setattr(rows, "MAX_PAGE", 2_500)
     first = database.read_now(Page(audit.LISTING, "default", Window(5)))
     assert ([row[0] for row in first.rows], first.total, first.is_cut) == (ids[:3:-1], 7, True)
-    rest = database.read_now(Page(audit.LISTING, "default", Window(2, 0, ids[4])))
+    rest = database.read_now(Page(audit.LISTING, "default", Window(2, 0, [ids[4]])))
     assert ([row[0] for row in rest.rows], rest.is_cut) == (ids[3:1:-1], False)
     monkeypatch.setattr(rows, "MAX_PAGE", 1)
     assert len(database.read_now(Page(audit.LISTING, "default", Window(5))).rows) == 1
