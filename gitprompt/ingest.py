@@ -55,6 +55,22 @@ class SentSpan(NamedTuple):
     timestamp: int = 0
 
 
+class About(NamedTuple):
+    """What a trace is about; `tags`, `input` and `output` are JSON."""
+
+    name: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    environment: str | None = None
+    release: str | None = None
+    tags: str | None = None
+    input: str | None = None
+    output: str | None = None
+
+
+NOTHING = About()
+
+
 class ExportedTrace(Protocol):
     """The spans of one trace in an export, and the prompt version that one of them names."""
 
@@ -64,6 +80,8 @@ class ExportedTrace(Protocol):
     def prompt_name(self) -> str | None: ...
     @property
     def version_tag(self) -> str | None: ...
+    @property
+    def about(self) -> About: ...
     @property
     def spans(self) -> Sequence[SentSpan]: ...
 
@@ -125,11 +143,14 @@ class Ingest:
         version_tag: str | None,
         metadata: str | None,
         timestamp: int = 0,
+        about: About = NOTHING,
     ) -> str:
         """Store a trace; returns its id, made where none is given. `timestamp`: when it began, in Unix
         seconds; 0: now."""
         trace_id = trace_id or new_id()
-        insertion = self._new_trace(actor, trace_id, prompt_name, version_tag, metadata, timestamp)
+        insertion = self._new_trace(
+            actor, trace_id, prompt_name, version_tag, metadata, timestamp, about
+        )
         await self._database.write(insertion)
         return trace_id
 
@@ -141,6 +162,7 @@ class Ingest:
         version_tag: str | None,
         metadata: str | None,
         timestamp: int,
+        about: About,
     ) -> TraceInsertion:
         now = self._clock()
         at = self._when(timestamp, now)
@@ -148,7 +170,7 @@ class Ingest:
             "trace:create", now, prompt_name=prompt_name, version_tag=version_tag,
             target_id=trace_id,
         )  # fmt: skip
-        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, at)
+        row = TraceRow(actor.workspace, trace_id, prompt_name, version_tag, metadata, at, *about)
         return TraceInsertion(row, entry)
 
     async def spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> list[str]:
@@ -188,7 +210,7 @@ class Ingest:
     ) -> TraceInsertion:
         began = min((span.timestamp for span in spans), default=0)
         return self._new_trace(
-            actor, trace.trace_id, trace.prompt_name, trace.version_tag, None, began
+            actor, trace.trace_id, trace.prompt_name, trace.version_tag, None, began, trace.about
         )
 
     async def _spans_or_why(

@@ -55,6 +55,11 @@ DIALECTS: tuple[Vocabulary, ...] = (
     Vocabulary(
         "gitprompt, on spans of any make",
         {
+            "session_id": ("session.id",),
+            "user_id": ("user.id", "enduser.id"),
+            "environment": ("deployment.environment.name", "deployment.environment"),
+            "release": ("service.version",),
+            "tags": ("tag.tags",),
             "prompt_name": ("gitprompt.prompt.name",),
             "prompt_version": ("gitprompt.prompt.version",),
         },
@@ -83,6 +88,14 @@ DIALECTS: tuple[Vocabulary, ...] = (
     Vocabulary(
         "Langfuse",
         {
+            "trace_name": ("langfuse.trace.name",),
+            "session_id": ("langfuse.session.id",),
+            "user_id": ("langfuse.user.id",),
+            "environment": ("langfuse.environment",),
+            "release": ("langfuse.release",),
+            "tags": ("langfuse.trace.tags",),
+            "input": ("langfuse.trace.input",),
+            "output": ("langfuse.trace.output",),
             "kind": ("langfuse.observation.type",),
             "model": ("langfuse.observation.model.name",),
             "prompt_name": ("langfuse.observation.prompt.name", "langfuse.prompt.name"),
@@ -96,7 +109,10 @@ DIALECTS: tuple[Vocabulary, ...] = (
     # https://mlflow.org/docs/latest/genai/tracing: each value is JSON
     Vocabulary(
         "MLflow",
-        {},
+        {
+            "session_id": ("mlflow.trace.session",),
+            "user_id": ("mlflow.trace.user",),
+        },
         {
             "mlflow.spanType": partial(_said, "kind"),
             "mlflow.llm.model": partial(_said, "model"),
@@ -109,6 +125,12 @@ DIALECTS: tuple[Vocabulary, ...] = (
     Vocabulary(
         "LangSmith",
         {
+            "session_id": (
+                "langsmith.metadata.session_id", "langsmith.metadata.thread_id",
+                "langsmith.metadata.conversation_id",
+            ),
+            "user_id": ("langsmith.metadata.user_id",),
+            "tags": ("langsmith.span.tags",),
             "kind": ("langsmith.span.kind", "langsmith.run_type"),
             "model": ("langsmith.metadata.ls_model_name", "ls_model_name"),
             "provider": ("langsmith.metadata.ls_provider", "ls_provider"),
@@ -124,6 +146,8 @@ DIALECTS: tuple[Vocabulary, ...] = (
     Vocabulary(
         "Vercel AI SDK",
         {
+            "session_id": ("ai.telemetry.metadata.sessionId",),
+            "user_id": ("ai.telemetry.metadata.userId",),
             "kind": ("ai.operationId",),
             "model": ("ai.response.model", "ai.model.id"),
             "provider": ("ai.model.provider",),
@@ -142,6 +166,7 @@ DIALECTS: tuple[Vocabulary, ...] = (
     Vocabulary(
         "OpenTelemetry GenAI",
         {
+            "session_id": ("gen_ai.conversation.id",),
             "kind": ("gen_ai.operation.name",),
             "model": ("gen_ai.response.model", "gen_ai.request.model"),
             "provider": ("gen_ai.provider.name", "gen_ai.system"),
@@ -182,6 +207,8 @@ DIALECTS: tuple[Vocabulary, ...] = (
     Vocabulary(
         "OpenLLMetry",
         {
+            "session_id": ("traceloop.association.properties.session_id",),
+            "user_id": ("traceloop.association.properties.user_id",),
             "kind": ("traceloop.span.kind", "llm.request.type"),
             "model": ("llm.response.model", "llm.request.model"),
             "provider": ("llm.vendor",),

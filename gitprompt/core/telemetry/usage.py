@@ -92,7 +92,11 @@ PLAIN = SpanFacts("other")
 def read_span(metadata: Mapping[str, Any] | None, *, is_own: bool = True) -> SpanFacts:
     """What a span is, from its attributes. `is_own`: it came by our own REST API, and may use our own bare
     words."""
-    found = facts_of(metadata, is_own=is_own) if metadata else None
+    return span_facts(facts_of(metadata, is_own=is_own)) if metadata else PLAIN
+
+
+def span_facts(found: Mapping[str, Any]) -> SpanFacts:
+    """What a span is, from what its attributes say."""
     if not found:
         return PLAIN
     kind = kind_of(found)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from gitprompt.errors import NotFound
-from gitprompt.ingest import SentSpan
+from gitprompt.ingest import About, SentSpan
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
@@ -28,6 +28,14 @@ class NewTrace(Body):
     version_tag: Text | None = None
     metadata: Mapping50 | None = None
     timestamp: Timestamp | None = None
+    name: Text | None = None
+    session_id: Text | None = None
+    user_id: Text | None = None
+    environment: Text | None = None
+    release: Text | None = None
+    tags: Annotated[list[Text], Meta(max_length=50)] | None = None
+    input: Any = None
+    output: Any = None
 
 
 class NewSpan(Body):
@@ -55,6 +63,14 @@ class Trace(msgspec.Struct, kw_only=True):
     metadata: Any
     workspace_id: str
     created_at: Seconds
+    name: str | None
+    session_id: str | None
+    user_id: str | None
+    environment: str | None
+    release: str | None
+    tags: list[str] | None
+    input: Any
+    output: Any
 
 
 class Span(msgspec.Struct, kw_only=True):
@@ -93,6 +109,11 @@ TRACES = List(
     (
         Filter("prompt_name", "Of this prompt."),
         Filter("version_tag", "Of this version."),
+        Filter("name", "Of this name."),
+        Filter("session_id", "Of this session."),
+        Filter("user_id", "Of this user."),
+        Filter("environment", "Of this environment, such as production."),
+        Filter("release", "Of this release of the application."),
         SINCE,
         UNTIL,
     ),
@@ -109,7 +130,11 @@ async def create(context: Context, call: Call) -> Any:
         version_tag=body.version_tag,
         metadata=encode_optional(body.metadata),
         timestamp=body.timestamp or 0,
-    )
+        about=About(
+            body.name, body.session_id, body.user_id, body.environment, body.release,
+            *map(encode_optional, (body.tags, body.input, body.output)),
+        ),
+    )  # fmt: skip
     return CreatedTrace(
         trace_id=trace_id, prompt_name=body.prompt_name, version_tag=body.version_tag
     )
@@ -181,6 +206,14 @@ def _trace(row: TraceRow) -> dict[str, Any]:
         "metadata": raw_json(row.metadata),
         "workspace_id": row.workspace,
         "created_at": row.created_at,
+        "name": row.name,
+        "session_id": row.session_id,
+        "user_id": row.user_id,
+        "environment": row.environment,
+        "release": row.release,
+        "tags": raw_json(row.tags),
+        "input": raw_json(row.input),
+        "output": raw_json(row.output),
     }
 
 

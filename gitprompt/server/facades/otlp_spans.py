@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from gitprompt.core.telemetry.usage import read_span
+from gitprompt.core.telemetry.dialects import facts_of
+from gitprompt.core.telemetry.packed import decoded
+from gitprompt.core.telemetry.usage import span_facts
 from gitprompt.errors import BadRequest, GitpromptError
-from gitprompt.ingest import SentSpan
+from gitprompt.ingest import NOTHING, About, SentSpan
 from gitprompt.server.http.bodies import encode
 
 _KEPT = 48  # attributes at the top of the metadata; more of them go below "more"
@@ -29,37 +31,72 @@ ReadId = Callable[[Any, int], str]
 
 
 class OtlpTrace(NamedTuple):
-    """The spans of one trace in an export, and the prompt version that one of them names."""
+    """The spans of one trace in an export, the prompt version that one of them names, and what else they
+    say of the trace."""
 
     trace_id: str
     prompt_name: str | None
     version_tag: str | None
     spans: Sequence[SentSpan]
+    about: About = NOTHING
 
 
 def traces_of(value: Any, read_id: ReadId) -> tuple[list[OtlpTrace], list[str]]:
     """The traces of an export, and a sentence for each span that cannot be taken. Raises BadRequest for
     what is no export at all."""
-    by_trace: dict[str, list[SentSpan]] = {}
+    by_trace: dict[str, list[tuple[SentSpan, About]]] = {}
     rejected: list[str] = []
+    known: Any = None  # the resource that `around` is of: many spans have the same
+    around: Mapping[str, Any] = {}
     try:
         for span, resource, scope in _spans(value):
             try:
-                trace_id, sent = _span(span, resource, scope, read_id)
+                if resource is not known:
+                    around, known = attributes_of(_field(resource, "attributes")), resource
+                trace_id, sent, about = _span(span, around, scope, read_id)
             except (*_ODD, GitpromptError) as error:
                 rejected.append(str(error) or "the span cannot be read")
                 continue
-            by_trace.setdefault(trace_id, []).append(sent)
+            by_trace.setdefault(trace_id, []).append((sent, about))
     except _ODD as error:
         raise BadRequest(f"not an OTLP export: {error}") from None
     return [_trace(trace_id, spans) for trace_id, spans in by_trace.items()], rejected
 
 
-def _trace(trace_id: str, spans: list[SentSpan]) -> OtlpTrace:
+def _trace(trace_id: str, told: list[tuple[SentSpan, About]]) -> OtlpTrace:
+    spans = [span for span, _ in told]
     facts = (span.facts for span in spans if span.facts is not None)
     named = next((found for found in facts if found.prompt_name is not None), None)
     name, version = (named.prompt_name, named.prompt_version) if named else (None, None)
-    return OtlpTrace(trace_id, name, version, spans)
+    first = (
+        next((one for one in column if one is not None), None)
+        for column in zip(*(about for _, about in told), strict=True)
+    )
+    return OtlpTrace(trace_id, name, version, spans, About(*first))
+
+
+def _about(found: Mapping[str, Any], resource: Mapping[str, Any], *, root: str | None) -> About:
+    """What a span and its resource say of the trace. A trace has the name of its root, if nothing else
+    names it."""
+    around = facts_of(resource, is_own=False) if resource else {}
+    texts = [
+        _short(found.get(fact) if found.get(fact) is not None else around.get(fact))
+        for fact in ("trace_name", "session_id", "user_id", "environment", "release")
+    ]
+    documents = [
+        None if (value := decoded(found.get(fact))) in (None, [], "") else encode(value)
+        for fact in ("tags", "input", "output")
+    ]
+    return About(texts[0] or root, *texts[1:], *documents)
+
+
+def _short(value: Any) -> str | None:
+    value = decoded(value) if isinstance(value, str) and value[:1] == '"' else value
+    return (
+        str(value).replace("\0", " ")[:256]
+        if isinstance(value, str | int) and value != ""
+        else None
+    )
 
 
 def _spans(value: Any) -> Iterator[tuple[Any, Any, Any]]:
@@ -74,18 +111,23 @@ def _spans(value: Any) -> Iterator[tuple[Any, Any, Any]]:
                 yield span, about, named
 
 
-def _span(span: Any, resource: Any, scope: Any, read_id: ReadId) -> tuple[str, SentSpan]:
+def _span(
+    span: Any, resource: Mapping[str, Any], scope: Any, read_id: ReadId
+) -> tuple[str, SentSpan, About]:
     attributes = attributes_of(_field(span, "attributes"))
-    facts = read_span(attributes, is_own=False)
+    found = facts_of(attributes, is_own=False) if attributes else {}
+    facts = span_facts(found)
     metadata = _metadata(attributes, span, resource, scope)
     parent = _field(span, "parentSpanId")
     status = _field(span, "status") or {}
     start = _milliseconds(_field(span, "startTimeUnixNano"))
     end = _milliseconds(_field(span, "endTimeUnixNano"))
-    return read_id(_field(span, "traceId"), 16), SentSpan(
+    name = str(_field(span, "name") or "span").replace("\0", " ")[:256]
+    about = _about(found, resource, root=None if parent else name)
+    sent = SentSpan(
         span_id=read_id(_field(span, "spanId"), 8),
         parent_id=read_id(parent, 8) if parent else None,
-        name=str(_field(span, "name") or "span").replace("\0", " ")[:256],
+        name=name,
         status=_status(_field(status, "code")),
         start_time=start,
         end_time=end,
@@ -94,10 +136,11 @@ def _span(span: Any, resource: Any, scope: Any, read_id: ReadId) -> tuple[str, S
         facts=facts,
         timestamp=(start or end or 0) // 1000,
     )
+    return read_id(_field(span, "traceId"), 16), sent, about
 
 
 def _metadata(
-    attributes: Mapping[str, Any], span: Any, resource: Any, scope: Any
+    attributes: Mapping[str, Any], span: Any, resource: Mapping[str, Any], scope: Any
 ) -> dict[str, Any]:
     """The attributes, and what else the span says, under names that the protocol has for it."""
     metadata = dict(attributes)
@@ -107,7 +150,7 @@ def _metadata(
     status = _field(span, "status") or {}
     kind = _field(span, "kind")
     more = {
-        "resource": attributes_of(_field(resource, "attributes")) if resource else None,
+        "resource": resource,
         "scope": _scope(scope) if scope else None,
         "span_kind": _KINDS.get(kind) if isinstance(kind, int) else _named_kind(kind),
         "status_message": _field(status, "message"),

@@ -15,12 +15,27 @@ from gitprompt.store.tables.rows import Listing
 
 
 class TraceRow(NamedTuple):
+    """A trace; `metadata`, `tags`, `input` and `output` are JSON."""
+
     workspace: str
     trace_id: str
     prompt_name: str | None
     version_tag: str | None
     metadata: str | None
     created_at: int
+    name: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    environment: str | None = None
+    release: str | None = None
+    tags: str | None = None
+    input: str | None = None
+    output: str | None = None
+
+    @property
+    def said(self) -> tuple[str | None, ...]:
+        """What its client says of it: the same id with something else is another trace."""
+        return (*self[2:5], *self[6:])
 
 
 class SpanRow(NamedTuple):
@@ -94,6 +109,9 @@ LISTING = Listing("trace", TRACE_COLUMNS, "trace", "created_at")
 SPAN_COLUMNS = ", ".join(SpanRow._fields)
 # An id is one id in every spelling: a UUID, 32 digits, in upper case.
 _IS_TRACE = f"trace.workspace = $1 AND {rollups.TRACE_KEY} = $2"
+_SAID = ("prompt_name", "version_tag", "metadata", *TraceRow._fields[6:])
+_DOCUMENTS = ("metadata", "tags", "input", "output")
+_ABOUT = TraceRow._fields[6:]
 _CHILD_COLUMNS = f"workspace, trace, {SPAN_COLUMNS}"
 
 
@@ -114,7 +132,7 @@ def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[Gitpr
         if before is None:
             _insert_traces(db, [item])
             outcomes.append(True)
-        elif rows.differs(before[2:-1], row[2:-1], TraceRow._fields[2:-1], ["metadata"]):
+        elif rows.differs(TraceRow(*before).said, row.said, _SAID, _DOCUMENTS):
             outcomes.append(Conflict(f"Trace {row.trace_id} exists with other content"))
         else:
             outcomes.append(False)
@@ -127,7 +145,8 @@ def _is_there(db: Connection, workspace: str, key: str) -> bool:
 
 def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
     """Insert the traces that are not there yet, and say which those are; one that names no prompt
-    takes the name of a later export, and what it has counted goes with it."""
+    takes the name of a later export, and what it has counted goes with it. What is not said of it yet a
+    later export says, too."""
     outcomes: list[bool] = []
     for item in items:
         row = item.row
@@ -143,6 +162,14 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
                 (row.prompt_name, row.version_tag, row.workspace, before[0]),
             )
             count_spans(db, row.workspace, before[0], sign=1)
+        if before is not None and any(row[6:]):
+            kept = ", ".join(
+                f"{name} = coalesce({name}, ${at})" for at, name in enumerate(_ABOUT, 1)
+            )
+            place = f"workspace = ${len(_ABOUT) + 1} AND id = ${len(_ABOUT) + 2}"
+            db.execute(
+                f"UPDATE trace SET {kept} WHERE {place}", (*row[6:], row.workspace, before[0])
+            )
     return outcomes
 
 

@@ -147,3 +147,41 @@ def test_an_export_keeps_its_good_spans_and_counts_each_for_its_own_prompt(clien
     assert sorted(one["span_id"][-1] for one in found["spans"]) == ["1", "2", "3", "4"]
     inside = client.post("/v1/traces", {"metadata": {"resourceSpans": 3}})
     assert client.get(f"/v1/traces/{inside['trace_id']}")["metadata"] == {"resourceSpans": 3}
+
+
+def test_a_trace_says_what_it_is_about_and_lists_are_narrowed_by_it(client: Client) -> None:
+    about = {
+        "name": fresh("name"), "session_id": fresh("session"), "user_id": fresh("user"),
+        "environment": fresh("env"), "release": fresh("release"),
+    }  # fmt: skip
+    more = {"tags": ["a", "b"], "input": {"q": 1}, "output": "text", "timestamp": 1_700_000_000}
+    trace_id = client.post("/v1/traces", {**about, **more})["trace_id"]
+    found = client.get(f"/v1/traces/{trace_id}")
+    assert {key: found[key] for key in (*about, "tags", "input", "output")} == {
+        **about, "tags": ["a", "b"], "input": {"q": 1}, "output": "text",
+    }  # fmt: skip
+    assert found["created_at"] == 1_700_000_000
+    for name, value in about.items():
+        assert [one["trace_id"] for one in client.get("/v1/traces", **{name: value})["items"]] == [
+            trace_id
+        ]
+        assert client.get("/v1/traces", **{name: "other"})["items"] == []
+    again = {"trace_id": trace_id, **about, **more}
+    assert client.post("/v1/traces", again)["trace_id"] == trace_id
+    assert client.refused("POST", "/v1/traces", {**again, "name": "other"})[0] == 409
+
+
+def test_a_later_export_says_what_an_earlier_one_did_not(client: Client) -> None:
+    trace = uuid.uuid4().hex
+
+    def sent(span_id: str, **attributes: str) -> None:
+        pairs = [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]
+        span = {"traceId": trace, "spanId": span_id * 16, "parentSpanId": "f" * 16, "name": "x",
+                "endTimeUnixNano": "1", "attributes": pairs}  # fmt: skip
+        body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+        assert client.http.post("/otlp/v1/traces", json=body).status_code == 200
+
+    sent("1", **{"session.id": "s"})
+    sent("2", **{"session.id": "other", "user.id": "ada"})
+    found = client.get(f"/v1/traces/{trace}")
+    assert (found["session_id"], found["user_id"], found["name"]) == ("s", "ada", None)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitprompt.errors import BadRequest
+from gitprompt.ingest import About
 from gitprompt.server.facades.otlp_spans import from_base64, from_hex, traces_of
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -168,3 +169,24 @@ def test_no_export_breaks_the_reader(value: Any) -> None:
         return
     assert all(isinstance(reason, str) for reason in rejected)
     assert all(len(trace.trace_id) == 32 for trace in traces)
+
+
+def test_what_spans_say_of_their_trace_is_said_of_it() -> None:
+    child = span(
+        spanId="1" * 16, parentSpanId=SPAN,
+        attributes=attributes(**{"langfuse.session.id": "s-1", "langfuse.trace.tags": '["a", "b"]',
+                                 "langfuse.trace.input": '{"q": 1}', "user.id": "ada"}),
+    )  # fmt: skip
+    value = exported(child, span(name="root", parentSpanId=""))
+    about = {"deployment.environment.name": "production", "service.version": "2.1"}
+    value["resourceSpans"][0]["resource"] = {"attributes": attributes(**about)}
+    (trace,), _ = traces_of(value, from_hex)
+    assert trace.about == About(
+        "root", "s-1", "ada", "production", "2.1", '["a","b"]', '{"q":1}', None
+    )
+
+
+def test_a_name_that_langfuse_gives_a_trace_wins_over_that_of_its_root() -> None:
+    value = exported(span(name="root", attributes=attributes(**{"langfuse.trace.name": "named"})))
+    (trace,), _ = traces_of(value, from_hex)
+    assert trace.about.name == "named"
