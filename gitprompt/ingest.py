@@ -8,12 +8,13 @@ is no second row and no error, other content is a Conflict.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from gitprompt.clock import Clock
 from gitprompt.core.telemetry.numbers import NANO
@@ -360,10 +361,13 @@ def _new_span(workspace: str, span: SentSpan, now: int, prices: PriceTable | Non
 
 def _written(facts: SpanFacts) -> str:
     """What differs from a plain span, as JSON."""
-    pairs = zip(SpanFacts._fields, facts, PLAIN, strict=True)
-    return json.dumps(
-        {name: value for name, value, plain in pairs if value != plain} | {"kind": facts.kind}
-    )
+    said = {
+        name: value
+        for name, value, plain in zip(SpanFacts._fields, facts, PLAIN, strict=True)
+        if value != plain
+    }
+    said["kind"] = facts.kind
+    return msgspec.json.encode(said).decode()
 
 
 _PLAIN = '{"kind": "other"}'

@@ -341,3 +341,18 @@ def test_lists_and_retention_go_by_when_it_happened(desk: Desk) -> None:
     assert desk.database.write_now(OldRows(NOW - 40, 100)) >= 2
     page = desk.database.read_now(Page(logs.LISTING, desk.by.workspace, Window(9)))
     assert [row[-1] for row in page.rows] == [NOW - 5]
+
+
+def test_exports_that_come_at_once_find_their_traces_in_one_group(desk: Desk) -> None:
+    exports = [
+        [OtlpTrace(f"t{at}-{part}", "p", "1", [span(metadata=CALL)]) for part in range(4)]
+        for at in range(200)
+    ]
+
+    async def story() -> list[list[str]]:
+        return await asyncio.gather(*(desk.ingest.export(desk.by, export) for export in exports))
+
+    assert asyncio.run(story()) == [[]] * 200
+    used = desk.used()
+    assert used is not None
+    assert (used.calls, desk.count("trace")) == (800, 800)

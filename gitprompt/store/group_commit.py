@@ -180,16 +180,22 @@ class _Function(NamedTuple):
 
 
 def _together(db: Connection, jobs: Sequence[Job]) -> list[Any]:
-    """Apply jobs, those of one type by one call; outcomes in the order of the jobs."""
+    """Apply jobs, those of one type by one call; outcomes in the order of the jobs. They wait at the same
+    time, so that any order of them is right, but for what others refer to: that comes first."""
     families: dict[type[Command[Any]], list[int]] = {}
     for at, job in enumerate(jobs):
         families.setdefault(type(job.command), []).append(at)
     outcomes: list[Any] = [None] * len(jobs)
-    for kind, places in families.items():
+    for kind in sorted(families, key=_comes_later):
+        places = families[kind]
         results = kind.apply(db, [jobs[at].command for at in places])
         for at, result in zip(places, results, strict=True):
             outcomes[at] = result
     return outcomes
+
+
+def _comes_later(kind: type[Command[Any]]) -> bool:
+    return not hasattr(kind, "comes_first")
 
 
 def _deliver(jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from typing import Any
 
@@ -22,7 +23,7 @@ from gitprompt.metrics import (
     ValidationEnded,
 )
 from tests.metrics.recorded import told
-from tests.world import eventually
+from tests.world import eventually, run
 
 
 def test_events_are_counted_in_their_order(metrics: Metrics) -> None:
@@ -122,3 +123,35 @@ def test_a_full_bus_drops_and_counts() -> None:
     release.set()
     assert bus.flush()
     assert bus.close()
+
+
+_FORKED = """
+import os, threading, time
+from gitprompt.metrics import EventBus, Metrics, MetricsListener, ProviderCallEnded
+
+seen = []
+metrics = Metrics()
+bus = EventBus()
+bus.subscribe_all(seen.append)
+bus.subscribe_all(MetricsListener(metrics))
+call = ProviderCallEnded(provider="a", model="b", seconds=1)
+assert bus.publish(call) and bus.flush()
+closed = EventBus()
+closed.close()
+metrics._lock.acquire()  # as if another thread counted at that moment
+read, write = os.pipe()
+if os.fork() == 0:
+    taken = bus.publish(call)
+    flushed = bus.flush()
+    os.write(write, f"{taken} {flushed} {len(seen)} {bus.dropped} {closed.publish(call)}".encode())
+    os._exit(0)
+metrics._lock.release()
+os.wait()
+assert bus.publish(call) and bus.close()
+print(os.read(read, 100).decode(), len(seen))
+"""
+
+
+def test_after_a_fork_the_child_delivers_its_own_events() -> None:
+    said = run(sys.executable, "-W", "ignore", "-c", _FORKED, cwd=".")
+    assert said.split() == ["True", "True", "2", "0", "False", "2"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,9 +14,17 @@ from gitprompt.errors import Unavailable
 from gitprompt.store import group_commit
 from gitprompt.store.database import Database
 from gitprompt.store.tables import logs
+from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.keys import KeyUse
 from gitprompt.store.tables.logs import StoredLog
 from gitprompt.store.tables.rows import Tally
+from gitprompt.store.tables.traces import (
+    CountedSpan,
+    EnsuredTrace,
+    NewSpans,
+    SpanRow,
+    TraceRow,
+)
 from tests.store.stored import new_log
 from tests.world import eventually
 
@@ -88,3 +97,30 @@ def test_a_full_queue_refuses_and_stores_nothing(
     holder.join()
     assert waits.result() is None
     assert database.read_now(Tally("default", "log")) == 0
+
+
+def test_what_others_refer_to_comes_first_in_a_group(database: Database) -> None:
+    """An export that waits behind another's spans: its trace comes before all spans of the group."""
+    entry = Actor("default", "t").did("x", 1)
+
+    def trace(name: str) -> EnsuredTrace:
+        return EnsuredTrace(TraceRow("default", name, None, None, None, 1), entry)
+
+    def spans(name: str) -> NewSpans:
+        row = SpanRow("s", None, "n", "ok", 1, 2, None, None, 1)
+        return NewSpans("default", name, [CountedSpan(row)], entry)
+
+    database.write_now(trace("a"))
+    held, go = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        held.set()
+        go.wait(10)
+
+    with ThreadPoolExecutor(1) as threads:
+        holding = threads.submit(database.writer.call, hold)
+        assert held.wait(10)
+        waiting = [database.start(each) for each in (spans("a"), trace("b"), spans("b"))]
+        go.set()
+        holding.result(10)
+        assert [each.result(10) is not None for each in waiting] == [True] * 3

@@ -24,7 +24,11 @@ from gitprompt.server.http.bodies import encode
 _KEPT = 48  # attributes at the top of the metadata; more of them go below "more"
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _STATUS_NAMES = {"STATUS_CODE_OK": "ok", "STATUS_CODE_ERROR": "error"}
-_KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+_KIND_NAMES = ("internal", "server", "client", "producer", "consumer")
+_KINDS: Mapping[Any, str] = {
+    **dict(enumerate(_KIND_NAMES, 1)),
+    **{f"SPAN_KIND_{name.upper()}": name for name in _KIND_NAMES},
+}
 _ODD = (TypeError, ValueError, OverflowError, KeyError, AttributeError, RecursionError)
 
 ReadId = Callable[[Any, int], str]
@@ -47,12 +51,14 @@ def traces_of(value: Any, read_id: ReadId) -> tuple[list[OtlpTrace], list[str]]:
     by_trace: dict[str, list[tuple[SentSpan, About]]] = {}
     rejected: list[str] = []
     known: Any = None  # the resource that `around` is of: many spans have the same
-    around: Mapping[str, Any] = {}
+    around = _Resource({}, {})
     try:
+        if _is_in_snake_case(value):
+            value = in_camel_case(value)
         for span, resource, scope in _spans(value):
             try:
                 if resource is not known:
-                    around, known = attributes_of(_field(resource, "attributes")), resource
+                    around, known = _resource(resource), resource
                 trace_id, sent, about = _span(span, around, scope, read_id)
             except (*_ODD, GitpromptError) as error:
                 rejected.append(str(error) or "the span cannot be read")
@@ -61,6 +67,18 @@ def traces_of(value: Any, read_id: ReadId) -> tuple[list[OtlpTrace], list[str]]:
     except _ODD as error:
         raise BadRequest(f"not an OTLP export: {error}") from None
     return [_trace(trace_id, spans) for trace_id, spans in by_trace.items()], rejected
+
+
+class _Resource(NamedTuple):
+    """What sent the spans, and what that says of their traces."""
+
+    attributes: Mapping[str, Any]
+    found: Mapping[str, Any]
+
+
+def _resource(resource: Any) -> _Resource:
+    attributes = attributes_of(resource.get("attributes")) if resource is not None else {}
+    return _Resource(attributes, facts_of(attributes, is_own=False))
 
 
 def _trace(trace_id: str, told: list[tuple[SentSpan, About]]) -> OtlpTrace:
@@ -75,10 +93,11 @@ def _trace(trace_id: str, told: list[tuple[SentSpan, About]]) -> OtlpTrace:
     return OtlpTrace(trace_id, name, version, spans, About(*first))
 
 
-def _about(found: Mapping[str, Any], resource: Mapping[str, Any], *, root: str | None) -> About:
+def _about(found: Mapping[str, Any], around: Mapping[str, Any], *, root: str | None) -> About:
     """What a span and its resource say of the trace. A trace has the name of its root, if nothing else
     names it."""
-    around = facts_of(resource, is_own=False) if resource else {}
+    if _OF_TRACE.isdisjoint(found) and _OF_TRACE.isdisjoint(around):  # as of most spans
+        return About(root) if root else NOTHING
     texts = [
         _short(found.get(fact) if found.get(fact) is not None else around.get(fact))
         for fact in ("trace_name", "session_id", "user_id", "environment", "release")
@@ -88,6 +107,11 @@ def _about(found: Mapping[str, Any], resource: Mapping[str, Any], *, root: str |
         for fact in ("tags", "input", "output")
     ]
     return About(texts[0] or root, *texts[1:], *documents)
+
+
+_OF_TRACE = frozenset(
+    {"trace_name", "session_id", "user_id", "environment", "release", "tags", "input", "output"}
+)
 
 
 def _short(value: Any) -> str | None:
@@ -102,33 +126,33 @@ def _short(value: Any) -> str | None:
 def _spans(value: Any) -> Iterator[tuple[Any, Any, Any]]:
     """Each span of an export with its resource and its scope."""
     for resource in _list(value, "resourceSpans"):
-        about = _field(resource, "resource")
+        about = resource.get("resource")
         for scope in _list(resource, "scopeSpans") or _list(
             resource, "instrumentationLibrarySpans"
         ):
-            named = _field(scope, "scope") or _field(scope, "instrumentationLibrary")
+            named = scope.get("scope") or scope.get("instrumentationLibrary")
             for span in _list(scope, "spans"):
                 yield span, about, named
 
 
 def _span(
-    span: Any, resource: Mapping[str, Any], scope: Any, read_id: ReadId
+    span: Any, resource: _Resource, scope: Any, read_id: ReadId
 ) -> tuple[str, SentSpan, About]:
-    attributes = attributes_of(_field(span, "attributes"))
+    attributes = attributes_of(span.get("attributes"))
     found = facts_of(attributes, is_own=False) if attributes else {}
     facts = span_facts(found)
-    metadata = _metadata(attributes, span, resource, scope)
-    parent = _field(span, "parentSpanId")
-    status = _field(span, "status") or {}
-    start = _milliseconds(_field(span, "startTimeUnixNano"))
-    end = _milliseconds(_field(span, "endTimeUnixNano"))
-    name = str(_field(span, "name") or "span").replace("\0", " ")[:256]
-    about = _about(found, resource, root=None if parent else name)
+    metadata = _metadata(attributes, span, resource.attributes, scope)
+    parent = span.get("parentSpanId")
+    status = span.get("status") or {}
+    start = _milliseconds(span.get("startTimeUnixNano"))
+    end = _milliseconds(span.get("endTimeUnixNano"))
+    name = str(span.get("name") or "span").replace("\0", " ")[:256]
+    about = _about(found, resource.found, root=None if parent else name)
     sent = SentSpan(
-        span_id=read_id(_field(span, "spanId"), 8),
+        span_id=read_id(span.get("spanId"), 8),
         parent_id=read_id(parent, 8) if parent else None,
         name=name,
-        status=_status(_field(status, "code")),
+        status=_status(status.get("code")),
         start_time=start,
         end_time=end,
         metadata=metadata,
@@ -136,7 +160,7 @@ def _span(
         facts=facts,
         timestamp=(start or end or 0) // 1000,
     )
-    return read_id(_field(span, "traceId"), 16), sent, about
+    return read_id(span.get("traceId"), 16), sent, about
 
 
 def _metadata(
@@ -147,45 +171,43 @@ def _metadata(
     if len(metadata) > _KEPT:
         names = list(metadata)[_KEPT - 1 :]
         metadata["more"] = {name: metadata.pop(name) for name in names}
-    status = _field(span, "status") or {}
-    kind = _field(span, "kind")
-    more = {
-        "resource": resource,
-        "scope": _scope(scope) if scope else None,
-        "span_kind": _KINDS.get(kind) if isinstance(kind, int) else _named_kind(kind),
-        "status_message": _field(status, "message"),
-        "trace_state": _field(span, "traceState"),
-        "events": [_event(event) for event in _list(span, "events")],
-        "links": [_link(link) for link in _list(span, "links")],
-    }
-    metadata.update((name, said) for name, said in more.items() if said)
+    if resource:
+        metadata["resource"] = resource
+    if scope and (named := _scope(scope)):
+        metadata["scope"] = named
+    if kind := _KINDS.get(span.get("kind")):
+        metadata["span_kind"] = kind
+    status = span.get("status")
+    if status and (message := status.get("message")):
+        metadata["status_message"] = message
+    if state := span.get("traceState"):
+        metadata["trace_state"] = state
+    if events := _list(span, "events"):
+        metadata["events"] = [_event(event) for event in events]
+    if links := _list(span, "links"):
+        metadata["links"] = [_link(link) for link in links]
     return metadata
 
 
-def _named_kind(kind: Any) -> str | None:
-    name = str(kind or "").removeprefix("SPAN_KIND_").lower()
-    return name if name in _KINDS.values() else None
-
-
 def _scope(scope: Any) -> dict[str, Any]:
-    said = {"name": _field(scope, "name"), "version": _field(scope, "version")}
+    said = {"name": scope.get("name"), "version": scope.get("version")}
     return {name: value for name, value in said.items() if value}
 
 
 def _event(event: Any) -> dict[str, Any]:
-    time = _field(event, "timeUnixNano")
+    time = event.get("timeUnixNano")
     return {
-        "name": _field(event, "name"),
+        "name": event.get("name"),
         **({"time_unix_nano": int(time)} if time is not None else {}),
-        **attributes_of(_field(event, "attributes")),
+        **attributes_of(event.get("attributes")),
     }
 
 
 def _link(link: Any) -> dict[str, Any]:
-    said = {"trace_id": _field(link, "traceId"), "span_id": _field(link, "spanId")}
+    said = {"trace_id": link.get("traceId"), "span_id": link.get("spanId")}
     return {
         **{name: _hexadecimal(oid) for name, oid in said.items()},
-        **attributes_of(_field(link, "attributes")),
+        **attributes_of(link.get("attributes")),
     }
 
 
@@ -202,22 +224,30 @@ def _hexadecimal(text: Any) -> Any:
 # Reading protobuf's JSON
 
 
+def _is_in_snake_case(value: Any) -> bool:
+    """Both spellings are right, and nobody mixes them within one span."""
+    resources = value.get("resourceSpans")
+    return "resource_spans" in value or any("scope_spans" in one for one in resources or ())
+
+
+def in_camel_case(value: Any) -> Any:
+    """An export in the names of the protocol (`resource_spans`) with those of its JSON. What attributes are
+    called is not touched: they are values."""
+    if isinstance(value, list):
+        return [in_camel_case(item) for item in value]
+    if isinstance(value, dict):
+        return {_camel(str(name)): in_camel_case(item) for name, item in value.items()}
+    return value
+
+
 @cache
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-
-
-def _field(value: Any, name: str) -> Any:
-    """A field by its JSON name, or by that of the protocol; None if it is not there. Raises
-    AttributeError for what is no object."""
-    if value is None:
-        return None
-    found = value.get(name)
-    return value.get(_snake(name)) if found is None else found
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
 
 
 def _list(value: Any, name: str) -> Sequence[Any]:
-    found = _field(value, name)
+    found = value.get(name)
     if found is None:
         return ()
     if not isinstance(found, list):
@@ -232,13 +262,13 @@ def attributes_of(pairs: Any) -> dict[str, Any]:
 
 def _value(value: Mapping[str, Any]) -> Any:
     for kind, content in value.items():
-        if kind in ("intValue", "int_value"):
+        if kind == "intValue":
             return _integer(content)
-        if kind in ("arrayValue", "array_value"):
+        if kind == "arrayValue":
             return [_value(item) for item in content.get("values") or ()]
-        if kind in ("kvlistValue", "kvlist_value"):
+        if kind == "kvlistValue":
             return attributes_of(content.get("values"))
-        if kind in ("doubleValue", "double_value"):
+        if kind == "doubleValue":
             return float(content)
         return content
     return None

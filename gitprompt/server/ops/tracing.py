@@ -19,10 +19,12 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace.span import TraceState
 
 from gitprompt import __version__, log
 from gitprompt.errors import UsageError
@@ -156,24 +158,69 @@ def _foreign(stored: StoredSpans) -> Iterator[ReadableSpan]:
     item = stored.item
     trace_id = _number(item.trace_id.replace("-", ""), 16)
 
-    def context(span_id: str) -> SpanContext:
-        return SpanContext(trace_id, _number(span_id, 8), True, TraceFlags(TraceFlags.SAMPLED))
+    def context(span_id: str, state: Any = None) -> SpanContext:
+        sampled = TraceFlags(TraceFlags.SAMPLED)
+        carried = TraceState.from_header([state]) if isinstance(state, str) else None
+        return SpanContext(trace_id, _number(span_id, 8), True, sampled, carried)
 
     for span, *_ in item.spans:
         metadata = json.loads(span.metadata) if span.metadata else {}
-        about = metadata.pop("resource", None)
+        said = {name: metadata.pop(name, None) for name in _OF_OTLP}
+        more = metadata.pop("more", None)
         start, end = _times(span)
-        status = StatusCode.ERROR if span.status == "error" else StatusCode.UNSET
+        code = {"error": StatusCode.ERROR, "ok": StatusCode.OK}.get(span.status, StatusCode.UNSET)
+        message = said["status_message"] if code is StatusCode.ERROR else None
+        scope = _mapping(said["scope"])
         yield ReadableSpan(
             name=span.name,
-            context=context(span.span_id),
+            context=context(span.span_id, said["trace_state"]),
             parent=context(span.parent_id) if span.parent_id else None,
-            resource=Resource(_attributes(about) if isinstance(about, dict) else {}),
-            attributes={"gitprompt.workspace": item.workspace, **_attributes(metadata)},
-            status=Status(status),
+            resource=Resource(_attributes(_mapping(said["resource"]))),
+            attributes={
+                "gitprompt.workspace": item.workspace, **_attributes(metadata),
+                **_attributes(_mapping(more)),
+            },
+            events=[_event(event, start) for event in _listed(said["events"])],
+            links=[_link(link) for link in _listed(said["links"])],
+            kind=_KINDS.get(str(said["span_kind"]), SpanKind.INTERNAL),
+            instrumentation_scope=(
+                InstrumentationScope(str(scope["name"]), str(scope.get("version") or ""))
+                if scope.get("name")
+                else None
+            ),
+            status=Status(code, str(message) if message else None),
             start_time=start,
             end_time=end,
-        )
+        )  # fmt: skip
+
+
+# What `facades/otlp_spans` puts beside the attributes.
+_OF_OTLP = (
+    "resource", "scope", "span_kind", "status_message", "trace_state", "events", "links",
+)  # fmt: skip
+_KINDS = {kind.name.lower(): kind for kind in SpanKind}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _listed(values: Any) -> list[dict[str, Any]]:
+    return [value for value in values or () if isinstance(value, dict)]
+
+
+def _event(event: dict[str, Any], start: int) -> Event:
+    at = event.pop("time_unix_nano", None)
+    name = str(event.pop("name", None) or "event")
+    return Event(
+        name, _attributes(event), at if isinstance(at, int) and 0 <= at < 1 << 63 else start
+    )
+
+
+def _link(link: dict[str, Any]) -> Link:
+    ids = str(link.pop("trace_id", "")), str(link.pop("span_id", ""))
+    context = SpanContext(_number(ids[0], 16), _number(ids[1], 8), True)
+    return Link(context, _attributes(link))
 
 
 def _number(text: str, size: int) -> int:

@@ -20,6 +20,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from gitprompt import config
+from gitprompt.errors import UsageError
 from tests.prometheus import free_port
 from tests.world import WELCOME, Clone, Refused, Server, eventually
 
@@ -204,3 +206,71 @@ def test_without_an_endpoint_the_sdk_is_not_imported(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(tmp_path / "data")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_span_of_an_export_is_passed_on_whole(receiver: Receiver, tmp_path: Path) -> None:
+    server = Server(
+        tmp_path / "data", "--forward-traces", "yes",
+        env={"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": receiver.url + "/v1/traces",
+             "OTEL_BSP_SCHEDULE_DELAY": "200"},
+    ).start()  # fmt: skip
+    many = [{"key": f"k{at}", "value": {"intValue": str(at)}} for at in range(60)]
+    told = {
+        "traceId": "a" * 32, "spanId": "b" * 16, "name": "llm", "kind": 3, "traceState": "v=1",
+        "startTimeUnixNano": "1764036000000000000", "endTimeUnixNano": "1764036001000000000",
+        "status": {"code": 2, "message": "429 too many"}, "attributes": many,
+        "events": [{"timeUnixNano": "1764036000123000000", "name": "first-token"}],
+        "links": [{"traceId": "c" * 32, "spanId": "d" * 16,
+                   "attributes": [{"key": "why", "value": {"stringValue": "retry"}}]}],
+    }  # fmt: skip
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "app"}}]}
+    scoped = [{"scope": {"name": "lib", "version": "2"}, "spans": [told]}]
+    post(
+        server, "/otlp/v1/traces", {"resourceSpans": [{"resource": resource, "scopeSpans": scoped}]}
+    )
+    eventually(lambda: bool(receiver.named("llm")))
+    assert server.stop() == 0
+    [llm] = receiver.named("llm")
+    assert (llm.kind, llm.trace_state, llm.status.code) == (3, "v=1", 2)
+    assert llm.status.message == "429 too many"
+    assert attributes(llm) == {
+        "gitprompt.workspace": "default",
+        **{f"k{at}": at for at in range(60)},
+    }
+    [event], [link] = llm.events, llm.links
+    assert (event.name, event.time_unix_nano) == ("first-token", 1764036000123000000)
+    assert (link.trace_id.hex(), link.span_id.hex(), attributes(link)) == (
+        "c" * 32, "d" * 16, {"why": "retry"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("env", "endpoint"),
+    [
+        ({}, ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a"}, "http://a/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a/v1/traces"}, "http://a/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://b/custom"}, "http://b/custom"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a",
+          "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://b/custom"}, "http://b/custom"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a", "OTEL_SDK_DISABLED": "true"}, ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a", "OTEL_TRACES_EXPORTER": "none"}, ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a",
+          "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "http://a/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+          "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"}, "http://a/v1/traces"),
+    ],
+)  # fmt: skip
+def test_the_variables_of_the_sdk_mean_what_they_mean_everywhere(
+    env: dict[str, str], endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert config.traces_endpoint(config.server_settings({})) == endpoint
+
+
+def test_a_protocol_that_is_not_spoken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_PROTOCOL is grpc"):
+        config.traces_endpoint(config.server_settings({}))
