@@ -27,6 +27,8 @@ def number_of(value: Any) -> float | int | None:
 
 def count_of(value: Any) -> int:
     """A number of tokens; what is no sane number counts as 0."""
+    if value is None:
+        return 0
     if type(value) is int:
         return value if 0 <= value <= MAX_COUNT else 0
     number = number_of(value)
@@ -35,6 +37,8 @@ def count_of(value: Any) -> int:
 
 def cost_of(value: Any) -> float | None:
     """USD of a call; None for what is no sane number."""
+    if value is None:
+        return None
     number = number_of(value)
     return float(number) if number is not None and 0 <= number <= MAX_COST else None
 

@@ -116,11 +116,10 @@ def span_facts(found: Mapping[str, Any]) -> SpanFacts:
 def kind_of(found: Mapping[str, Any]) -> SpanKind:
     """What a span says that it is. One that says nothing is a tool's if it names one, and a model's call
     if it names a model and counts tokens."""
-    said = decoded(found.get("kind"))
-    has_call = "model" in found and ("tokens_in" in found or "tokens_out" in found)
-    if isinstance(said, str) and said:
-        return _KINDS.get(said.lower(), "other")
-    if has_call:
+    said = _text(found.get("kind"))
+    if said is not None:
+        return _KINDS.get(said) or _KINDS.get(said.lower(), "other")
+    if "model" in found and ("tokens_in" in found or "tokens_out" in found):
         return "llm"
     return "tool" if _text(found.get("tool")) else "other"
 
@@ -131,14 +130,16 @@ def _call(found: Mapping[str, Any]) -> SpanFacts:
     tokens_in = count_of(found.get("tokens_in"))
     if cached + written > tokens_in:  # who counts the parts apart, as Anthropic does
         tokens_in = min(tokens_in + cached + written, MAX_COUNT)
-    thought = count_of(found.get("tokens_thought"))
+    tokens_out = count_of(found.get("tokens_out"))
+    if "tokens_thought" in found:
+        tokens_out = min(tokens_out + count_of(found["tokens_thought"]), MAX_COUNT)
     name, version = prompt_of(found)
     return SpanFacts(
         kind="llm",
         provider=provider,
         model=model,
         tokens_in=tokens_in,
-        tokens_out=min(count_of(found.get("tokens_out")) + thought, MAX_COUNT),
+        tokens_out=tokens_out,
         tokens_cached=cached,
         tokens_written=written,
         cost_usd=cost_of(found.get("cost")),

@@ -16,7 +16,8 @@ from starlette.types import Scope
 
 from gitprompt.errors import BadRequest, GitpromptError
 from gitprompt.server.context import Context
-from gitprompt.server.facades.otlp_spans import OtlpTrace, from_base64, from_hex, traces_of
+from gitprompt.server.facades.otlp_spans import OtlpTrace, traces_of
+from gitprompt.server.facades.otlp_values import from_base64, from_hex
 from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.endpoints import Bytes, Call, Endpoint
 from gitprompt.server.http.surface import Surface

@@ -8,10 +8,7 @@ is wrong with one span is told of that span, and the others are taken.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 from gitprompt.core.telemetry.dialects import facts_of
@@ -19,11 +16,18 @@ from gitprompt.core.telemetry.packed import decoded
 from gitprompt.core.telemetry.usage import span_facts
 from gitprompt.errors import BadRequest, GitpromptError
 from gitprompt.ingest import NOTHING, About, SentSpan
+from gitprompt.server.facades.otlp_values import (
+    attributes_of,
+    hexadecimal,
+    in_camel_case,
+    is_in_snake_case,
+    list_of,
+    milliseconds,
+    status_of,
+)
 from gitprompt.server.http.bodies import encode
 
 _KEPT = 48  # attributes at the top of the metadata; more of them go below "more"
-_STATUS = {0: "unset", 1: "ok", 2: "error"}
-_STATUS_NAMES = {"STATUS_CODE_OK": "ok", "STATUS_CODE_ERROR": "error"}
 _KIND_NAMES = ("internal", "server", "client", "producer", "consumer")
 _KINDS: Mapping[Any, str] = {
     **dict(enumerate(_KIND_NAMES, 1)),
@@ -53,7 +57,7 @@ def traces_of(value: Any, read_id: ReadId) -> tuple[list[OtlpTrace], list[str]]:
     known: Any = None  # the resource that `around` is of: many spans have the same
     around = _Resource({}, {})
     try:
-        if _is_in_snake_case(value):
+        if is_in_snake_case(value):
             value = in_camel_case(value)
         for span, resource, scope in _spans(value):
             try:
@@ -125,13 +129,13 @@ def _short(value: Any) -> str | None:
 
 def _spans(value: Any) -> Iterator[tuple[Any, Any, Any]]:
     """Each span of an export with its resource and its scope."""
-    for resource in _list(value, "resourceSpans"):
+    for resource in list_of(value, "resourceSpans"):
         about = resource.get("resource")
-        for scope in _list(resource, "scopeSpans") or _list(
+        for scope in list_of(resource, "scopeSpans") or list_of(
             resource, "instrumentationLibrarySpans"
         ):
             named = scope.get("scope") or scope.get("instrumentationLibrary")
-            for span in _list(scope, "spans"):
+            for span in list_of(scope, "spans"):
                 yield span, about, named
 
 
@@ -144,15 +148,15 @@ def _span(
     metadata = _metadata(attributes, span, resource.attributes, scope)
     parent = span.get("parentSpanId")
     status = span.get("status") or {}
-    start = _milliseconds(span.get("startTimeUnixNano"))
-    end = _milliseconds(span.get("endTimeUnixNano"))
+    start = milliseconds(span.get("startTimeUnixNano"))
+    end = milliseconds(span.get("endTimeUnixNano"))
     name = str(span.get("name") or "span").replace("\0", " ")[:256]
     about = _about(found, resource.found, root=None if parent else name)
     sent = SentSpan(
         span_id=read_id(span.get("spanId"), 8),
         parent_id=read_id(parent, 8) if parent else None,
         name=name,
-        status=_status(status.get("code")),
+        status=status_of(status.get("code")),
         start_time=start,
         end_time=end,
         metadata=metadata,
@@ -182,9 +186,9 @@ def _metadata(
         metadata["status_message"] = message
     if state := span.get("traceState"):
         metadata["trace_state"] = state
-    if events := _list(span, "events"):
+    if events := list_of(span, "events"):
         metadata["events"] = [_event(event) for event in events]
-    if links := _list(span, "links"):
+    if links := list_of(span, "links"):
         metadata["links"] = [_link(link) for link in links]
     return metadata
 
@@ -206,113 +210,6 @@ def _event(event: Any) -> dict[str, Any]:
 def _link(link: Any) -> dict[str, Any]:
     said = {"trace_id": link.get("traceId"), "span_id": link.get("spanId")}
     return {
-        **{name: _hexadecimal(oid) for name, oid in said.items()},
+        **{name: hexadecimal(oid) for name, oid in said.items()},
         **attributes_of(link.get("attributes")),
     }
-
-
-def _hexadecimal(text: Any) -> Any:
-    """An id of a link as a person knows it: protobuf's JSON has it in base64."""
-    if isinstance(text, str) and len(text) in (12, 24):
-        try:
-            return base64.b64decode(text, validate=True).hex()
-        except binascii.Error:
-            return text
-    return text
-
-
-# Reading protobuf's JSON
-
-
-def _is_in_snake_case(value: Any) -> bool:
-    """Both spellings are right, and nobody mixes them within one span."""
-    resources = value.get("resourceSpans")
-    return "resource_spans" in value or any("scope_spans" in one for one in resources or ())
-
-
-def in_camel_case(value: Any) -> Any:
-    """An export in the names of the protocol (`resource_spans`) with those of its JSON. What attributes are
-    called is not touched: they are values."""
-    if isinstance(value, list):
-        return [in_camel_case(item) for item in value]
-    if isinstance(value, dict):
-        return {_camel(str(name)): in_camel_case(item) for name, item in value.items()}
-    return value
-
-
-@cache
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
-
-
-def _list(value: Any, name: str) -> Sequence[Any]:
-    found = value.get(name)
-    if found is None:
-        return ()
-    if not isinstance(found, list):
-        raise TypeError(f"{name} is no array")
-    return found
-
-
-def attributes_of(pairs: Any) -> dict[str, Any]:
-    """Raises one of `_ODD` for what are no attributes."""
-    return {str(pair["key"]): _value(pair.get("value") or {}) for pair in pairs or ()}
-
-
-def _value(value: Mapping[str, Any]) -> Any:
-    for kind, content in value.items():
-        if kind == "intValue":
-            return _integer(content)
-        if kind == "arrayValue":
-            return [_value(item) for item in content.get("values") or ()]
-        if kind == "kvlistValue":
-            return attributes_of(content.get("values"))
-        if kind == "doubleValue":
-            return float(content)
-        return content
-    return None
-
-
-def _integer(content: Any) -> int:
-    """64 bits, as the protocol has them; protobuf's JSON writes them as text."""
-    number = int(content)
-    if not -(1 << 63) <= number < 1 << 63:
-        raise ValueError("an integer has more than 64 bits")
-    return number
-
-
-def _status(code: Any) -> str:
-    return _STATUS_NAMES.get(code, "unset") if isinstance(code, str) else _STATUS.get(code, "unset")
-
-
-def _milliseconds(nanoseconds: Any) -> int | None:
-    if nanoseconds is None:
-        return None
-    value = int(nanoseconds)
-    if not 0 <= value < 1 << 64:
-        raise ValueError("a time is out of range")
-    return value // 1_000_000
-
-
-def from_hex(text: Any, size: int) -> str:
-    if not isinstance(text, str) or len(text) != size * 2:
-        raise ValueError(f"an id has {size * 2} hexadecimal digits")
-    return _not_zero(bytes.fromhex(text).hex())
-
-
-def from_base64(text: Any, size: int) -> str:
-    try:
-        data = base64.b64decode(text or "", validate=True)
-    except binascii.Error as error:
-        raise ValueError("an id cannot be read") from error
-    if len(data) != size:
-        raise ValueError(f"an id has {size} bytes")
-    return _not_zero(data.hex())
-
-
-def _not_zero(text: str) -> str:
-    """OpenTelemetry's own rule: an id of zeros is none."""
-    if not text.strip("0"):
-        raise ValueError("an id of zeros is no id")
-    return text

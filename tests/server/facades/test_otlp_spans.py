@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gitprompt.errors import BadRequest
 from gitprompt.ingest import About
-from gitprompt.server.facades.otlp_spans import from_base64, from_hex, traces_of
+from gitprompt.server.facades.otlp_spans import traces_of
+from gitprompt.server.facades.otlp_values import from_hex
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -113,18 +114,6 @@ def test_an_odd_resource_or_scope_takes_its_own_spans_alone() -> None:
 def test_what_is_no_export_is_refused(value: Any) -> None:
     with pytest.raises(BadRequest, match="not an OTLP export"):
         traces_of(value, from_hex)
-
-
-def test_ids_of_protobuf_are_base64() -> None:
-    assert from_base64("t61rcWkgMzE=", 8) == SPAN
-    with pytest.raises(ValueError, match="cannot be read"):
-        from_base64("%%%", 8)
-    (trace,), _ = traces_of(
-        exported(span(traceId="CvdlGRbNQ92ESOshHIAxnA==", spanId="t61rcWkgMzE=",
-                      links=[{"traceId": "CvdlGRbNQ92ESOshHIAxnA==", "spanId": "t61rcWkgMzE="}])),
-        from_base64,
-    )  # fmt: skip
-    assert (trace.spans[0].metadata or {})["links"] == [{"trace_id": TRACE, "span_id": SPAN}]
 
 
 JSON = st.recursive(
