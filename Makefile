@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CLIENTS := $(VENV)/clients
 
 .PHONY: demo test test-clients check format bench soak docs wheel clean
 
@@ -12,9 +13,9 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients"
 
-# Programs of others that talk to a server: Prometheus, schemathesis, a generated TypeScript client.
-# Needs prometheus, npm, and the npm registry.
-test-clients: $(READY)
+# Programs of others that talk to a server: Prometheus, schemathesis, a generated TypeScript client, and
+# instrumentations, which have an environment of their own. Needs prometheus, npm, and the npm registry.
+test-clients: $(READY) $(CLIENTS)/.ready
 	$(BIN)/pytest -n 3 --dist worksteal -m "clients and not soak"
 
 check: $(READY)
@@ -48,6 +49,11 @@ soak: $(READY)
 
 wheel: $(READY)
 	$(BIN)/python -m build --wheel --outdir dist .
+
+$(CLIENTS)/.ready: tests/clients/requirements.txt $(READY)
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/pip install --quiet --requirement tests/clients/requirements.txt
+	touch $(CLIENTS)/.ready
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

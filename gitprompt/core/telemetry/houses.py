@@ -41,11 +41,12 @@ _REVISION = re.compile(r"-v\d+(?::\d+)?\Z")
 def house_of(provider: str | None, model: str | None) -> tuple[str | None, str | None]:
     """The provider and the model by the names that prices and metrics have. What nobody knows stays as
     it is: `azure.ai.openai` is openai, `openai/gpt-4o` of a gateway is gpt-4o of openai, and
-    `anthropic.claude-3-5-haiku-20241022-v1:0` of aws.bedrock is claude-3-5-haiku-20241022 of anthropic."""
+    `anthropic.claude-3-5-haiku-20241022-v1:0` of aws.bedrock is claude-3-5-haiku-20241022 of anthropic. Where
+    no provider is said, the model's own name says whose it is."""
     seller = provider.lower() if provider else ""
     first = seller.split(".", 1)[0]
     house = _HOUSES.get(seller) or _HOUSES.get(first)
-    if model and ("/" in model or first in _SHOPS):
+    if model and ("/" in model or first in _SHOPS or not seller):
         maker, name = _by_name(model)
         if maker is not None and (not seller or first in _SHOPS or maker == house or house is None):
             return maker, name
