@@ -176,15 +176,18 @@ class Ingest:
 
     async def spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> list[str]:
         """Store spans of a trace that exists, all or none; returns their ids."""
+        item = self._new_spans(actor, trace_id, spans)
+        await self._database.write(item)
+        return [span.row.span_id for span in item.spans]
+
+    def _new_spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> NewSpans:
         now = self._clock()
         counted = [
             _new_span(actor.workspace, span, self._when(span.timestamp, now), self._prices)
             for span in spans
         ]
         entry = actor.did("span:create", now, target_id=trace_id)
-        item = NewSpans(actor.workspace, trace_id, counted, entry)
-        await self._database.write(item)
-        return [span.row.span_id for span in counted]
+        return NewSpans(actor.workspace, trace_id, counted, entry)
 
     async def export(self, actor: Actor, traces: Sequence[ExportedTrace]) -> list[str]:
         """Store the traces of an export, which may be there already, with their spans: all of it in one
@@ -194,17 +197,24 @@ class Ingest:
         number = sum(len(trace.spans) for trace in traces) - sum(map(len, taken))
         refused = [_TOO_EARLY] * number
         named = [
-            self._database.write(EnsuredTrace(*self._exported(actor, trace, spans)))
+            self._database.submit(EnsuredTrace(*self._exported(actor, trace, spans)))
             for trace, spans in zip(traces, taken, strict=True)
             if spans or not trace.spans
         ]
+        pairs = [(trace, spans) for trace, spans in zip(traces, taken, strict=True) if spans]
         stored = [
-            self._spans_or_why(actor, trace.trace_id, spans)
-            for trace, spans in zip(traces, taken, strict=True)
-            if spans
+            self._database.submit(self._new_spans(actor, trace.trace_id, spans))
+            for trace, spans in pairs
         ]
-        outcomes = await asyncio.gather(asyncio.gather(*named), asyncio.gather(*stored))
-        return [*refused, *(why for whys in outcomes[1] for why in whys)]
+        outcomes = await asyncio.gather(*named, *stored, return_exceptions=True)
+        for (trace, spans), outcome in zip(pairs, outcomes[len(named) :], strict=True):
+            if isinstance(outcome, Conflict):
+                refused += await self._each(actor, trace.trace_id, spans, outcome)
+        failed = (each for each in outcomes if isinstance(each, BaseException))
+        for error in failed:
+            if not isinstance(error, Conflict):
+                raise error
+        return refused
 
     def _exported(
         self, actor: Actor, trace: ExportedTrace, spans: Sequence[SentSpan]
@@ -214,19 +224,19 @@ class Ingest:
             actor, trace.trace_id, trace.prompt_name, trace.version_tag, None, began, trace.about
         )
 
-    async def _spans_or_why(
-        self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]
+    async def _each(
+        self, actor: Actor, trace_id: str, spans: Sequence[SentSpan], conflict: Conflict
     ) -> list[str]:
-        """Store spans; where one contradicts what is there, one by one. Why some cannot be."""
-        try:
-            await self.spans(actor, trace_id, spans)
-        except Conflict as error:
-            if len(spans) == 1:
-                return [error.message]
-            return [
-                why for span in spans for why in await self._spans_or_why(actor, trace_id, [span])
-            ]
-        return []
+        """Store spans one by one, since one contradicts what is there; why some cannot be."""
+        if len(spans) == 1:
+            return [conflict.message]
+        refused: list[str] = []
+        for span in spans:
+            try:
+                await self.spans(actor, trace_id, [span])
+            except Conflict as error:
+                refused.append(error.message)
+        return refused
 
     def _when(self, timestamp: int, now: int) -> int:
         """When something happened; 0 is now. Raises Invalid for what is yet to come."""

@@ -96,6 +96,10 @@ class Database:
         result: Result = await self.writer.submit(command)
         return result
 
+    def submit(self, command: Command[Result]) -> asyncio.Future[Result]:
+        """Queue a write from the event loop; see `Writer.submit`."""
+        return self.writer.submit(command)
+
     def start(self, command: Command[Result]) -> Future[Result]:
         """Queue a write from any other thread; the future is done when it is on disk."""
         return self.writer.start(command)

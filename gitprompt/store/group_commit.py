@@ -37,7 +37,7 @@ class Command(Protocol[Result_co]):
 OnCommit = Callable[[Sequence["Job"], Sequence[Any], float], None]
 
 MAX_WAITING = 20_000  # jobs; more are refused, so that memory stays bounded
-_MAX_GROUP = 1_000  # jobs to one transaction
+_MAX_GROUP = 2_000  # jobs; an export of a thousand traces is one group
 
 
 class Job(NamedTuple):

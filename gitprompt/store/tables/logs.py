@@ -146,12 +146,18 @@ def _count_once(
     return taken_back
 
 
+def of_traces(db: Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which of the traces, by workspace and key, have calls that are logged: nearly always none."""
+    sql = f"DISTINCT {rollups.LOG_KEY} FROM log"
+    found = rows.of_keys(
+        db, sql, "log.workspace", rollups.LOG_KEY, keys, also="span_id IS NOT NULL"
+    )
+    return {(workspace, key) for workspace, (key,) in found}
+
+
 def of_spans(db: Connection, workspace: str, trace_id: str) -> Mapping[str, ModelCall]:
     """The calls of a trace that are logged, by the id of their span; of several logs the first."""
-    key = workspace, rollups.trace_key(trace_id)
-    if not db.query(_ANY_OF_TRACE, key):  # nearly always: its index answers
-        return {}
-    calls = db.query(_ALL_OF_TRACE, key)
+    calls = db.query(_ALL_OF_TRACE, (workspace, rollups.trace_key(trace_id)))
     return {row[0]: call_of_log(row[1], row[2], rollups.of_log(row[3:])) for row in calls}
 
 
@@ -162,7 +168,6 @@ def call_of_log(provider: str | None, model: str | None, usage: Usage) -> ModelC
 
 
 _OF_TRACE = f"FROM log WHERE workspace = $1 AND {rollups.LOG_KEY} = $2 AND span_id IS NOT NULL"
-_ANY_OF_TRACE = f"SELECT 1 {_OF_TRACE} LIMIT 1"
 _ALL_OF_TRACE = f"SELECT span_id, provider, model, {rollups.LOGGED} {_OF_TRACE} ORDER BY id DESC"
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -68,6 +68,39 @@ def newest_of_each(db: Connection, limit: int, sql: str) -> list[Row]:
     names = workspaces(db)
     share = -(-limit // max(1, len(names)))
     return [row for name in names for row in db.query(sql, (name, share))]
+
+
+_FEW, _MANY = 1, 128  # keys that are asked for together: two texts, each compiled once
+
+
+def of_keys(
+    db: Connection,
+    columns: str,
+    workspace: str,
+    key: str,
+    keys: Iterable[tuple[str, str]],
+    *,
+    also: str = "TRUE",
+) -> Iterator[tuple[str, Row]]:
+    """(workspace, columns) of the rows with one of the keys, each a workspace and a key in it. `columns` are
+    those of a SELECT, with its table; `workspace` and `key` are what the keys are compared with."""
+    by_workspace: dict[str, dict[str, None]] = {}
+    for name, wanted in keys:
+        by_workspace.setdefault(name, {})[wanted] = None
+    for name, distinct in by_workspace.items():
+        asked = list(distinct)
+        size = _FEW if len(asked) <= 8 else _MANY
+        for start in range(0, len(asked), size):
+            part = asked[start : start + size]
+            part += part[-1:] * (size - len(part))
+            sql = _of_keys(columns, workspace, key, also, size)
+            yield from ((name, row) for row in db.query(sql, (name, *part)))
+
+
+@cache
+def _of_keys(columns: str, workspace: str, key: str, also: str, size: int) -> str:
+    places = ", ".join(f"${at}" for at in range(2, size + 2))
+    return f"SELECT {columns} WHERE {workspace} = $1 AND {key} IN ({places}) AND {also}"
 
 
 class Condition(NamedTuple):

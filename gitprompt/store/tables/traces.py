@@ -143,6 +143,15 @@ def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[Gitpr
     return outcomes
 
 
+def _stored(
+    db: Connection, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """(id, prompt_name, version_tag) of the traces that are there, by workspace and key."""
+    sql = f"{rollups.TRACE_KEY}, id, prompt_name, version_tag FROM trace"
+    found = rows.of_keys(db, sql, "trace.workspace", rollups.TRACE_KEY, keys)
+    return {(workspace, key): tuple(row) for workspace, (key, *row) in found}
+
+
 def _is_there(db: Connection, workspace: str, key: str) -> bool:
     return db.row(f"SELECT 1 FROM trace WHERE {_IS_TRACE}", (workspace, key)) is not None
 
@@ -151,30 +160,41 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
     """Insert the traces that are not there yet, and say which those are; one that names no prompt
     takes the name of a later export, and what it has counted goes with it. What is not said of it yet a
     later export says, too."""
+    keys = [(item.row.workspace, rollups.trace_key(item.row.trace_id)) for item in items]
+    there = _stored(db, keys)
+    fresh: dict[tuple[str, str], TraceInsertion] = {}
     outcomes: list[bool] = []
-    for item in items:
-        row = item.row
-        sql = f"SELECT id, prompt_name FROM trace WHERE {_IS_TRACE}"
-        before = db.row(sql, (row.workspace, rollups.trace_key(row.trace_id)))
+    for item, key in zip(items, keys, strict=True):
+        before = there.get(key)
+        if key in fresh:  # the first of a group is there before the second is looked at
+            _insert_traces(db, list(fresh.values()))
+            there.update(_stored(db, [*fresh]))
+            fresh.clear()
+            before = there[key]
         outcomes.append(before is None)
         if before is None:
-            _insert_traces(db, [TraceInsertion(*item)])
-        elif before[1] is None and row.prompt_name is not None:
-            count_spans(db, row.workspace, before[0], sign=-1)
-            db.execute(
-                "UPDATE trace SET prompt_name = $1, version_tag = $2 WHERE workspace = $3 AND id = $4",
-                (row.prompt_name, row.version_tag, row.workspace, before[0]),
-            )
-            count_spans(db, row.workspace, before[0], sign=1)
-        if before is not None and any(row[6:]):
-            kept = ", ".join(
-                f"{name} = coalesce({name}, ${at})" for at, name in enumerate(_ABOUT, 1)
-            )
-            place = f"workspace = ${len(_ABOUT) + 1} AND id = ${len(_ABOUT) + 2}"
-            db.execute(
-                f"UPDATE trace SET {kept} WHERE {place}", (*row[6:], row.workspace, before[0])
-            )
+            fresh[key] = TraceInsertion(*item)
+        else:
+            _complete(db, item.row, before[0], before[1])
+            there.update(_stored(db, [key]))
+    if fresh:
+        _insert_traces(db, list(fresh.values()))
     return outcomes
+
+
+def _complete(db: Connection, row: TraceRow, number: int, prompt_name: str | None) -> None:
+    """Let a trace that is there say what it does not say yet."""
+    if prompt_name is None and row.prompt_name is not None:
+        count_spans(db, row.workspace, number, sign=-1)
+        db.execute(
+            "UPDATE trace SET prompt_name = $1, version_tag = $2 WHERE workspace = $3 AND id = $4",
+            (row.prompt_name, row.version_tag, row.workspace, number),
+        )
+        count_spans(db, row.workspace, number, sign=1)
+    if any(row[6:]):
+        kept = ", ".join(f"{name} = coalesce({name}, ${at})" for at, name in enumerate(_ABOUT, 1))
+        place = f"workspace = ${len(_ABOUT) + 1} AND id = ${len(_ABOUT) + 2}"
+        db.execute(f"UPDATE trace SET {kept} WHERE {place}", (*row[6:], row.workspace, number))
 
 
 def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:
@@ -185,13 +205,9 @@ def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:
 
 def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptError | StoredSpans]:
     """Spans of traces that exist; the same id with the same content is the same span."""
-    traces: dict[tuple[str, str], tuple[Any, ...] | None] = {}
-    for item in items:
-        key = item.workspace, item.trace_id
-        if key not in traces:
-            sql = f"SELECT id, prompt_name, version_tag FROM trace WHERE {_IS_TRACE}"
-            traces[key] = db.row(sql, (item.workspace, rollups.trace_key(item.trace_id)))
-    pairs = [(item, traces[item.workspace, item.trace_id]) for item in items]
+    keys = [(item.workspace, rollups.trace_key(item.trace_id)) for item in items]
+    traces = _stored(db, keys)
+    pairs = [(item, traces.get(key)) for item, key in zip(items, keys, strict=True)]
     existing = [(item, trace) for item, trace in pairs if trace is not None]
     try:
         with db.savepoint():
@@ -210,7 +226,15 @@ def _insert_spans(
     ]
     rows.insert_numbered(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
-    stored = [StoredSpans(item, _logged(db, item)) for item, _ in items]
+    with_logs = logs.of_traces(
+        db, [(item.workspace, rollups.trace_key(item.trace_id)) for item, _ in items]
+    )
+    stored = [
+        StoredSpans(item, _logged(db, item))
+        if (item.workspace, rollups.trace_key(item.trace_id)) in with_logs
+        else StoredSpans(item)
+        for item, _ in items
+    ]
     rollups.add_for(
         db,
         (
