@@ -72,6 +72,19 @@ class About(NamedTuple):
 NOTHING = About()
 
 
+class RunAbout(NamedTuple):
+    """What a run is about; `tags` are JSON."""
+
+    session_id: str | None = None
+    user_id: str | None = None
+    environment: str | None = None
+    release: str | None = None
+    tags: str | None = None
+
+
+NOTHING_OF_A_RUN = RunAbout()
+
+
 class ExportedTrace(Protocol):
     """The spans of one trace in an export, and the prompt version that one of them names."""
 
@@ -263,6 +276,7 @@ class Ingest:
         end_time: int | None,
         now_ms: int,
         timestamp: int = 0,
+        about: RunAbout = NOTHING_OF_A_RUN,
     ) -> str:
         """Store a run; returns its id. Times in milliseconds; the server's where none is given."""
         now = self._clock()
@@ -284,6 +298,7 @@ class Ingest:
             end_time=end_time if end_time is not None else now_ms if finished else None,
             created_at=at,
             updated_at=now,
+            **about._asdict(),
         )
         timed = start_time is not None
         entry = actor.did("run:create", now, target_id=run_id)

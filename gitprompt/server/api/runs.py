@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from gitprompt.clock import now_ms
 from gitprompt.errors import NotFound
+from gitprompt.ingest import RunAbout
 from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
@@ -39,6 +41,11 @@ class NewRun(Body):
     start_time: Milliseconds | None = None
     end_time: Milliseconds | None = None
     timestamp: Timestamp | None = None
+    session_id: Text | None = None
+    user_id: Text | None = None
+    environment: Text | None = None
+    release: Text | None = None
+    tags: Annotated[list[Text], Meta(max_length=50)] | None = None
 
 
 class RunChange(Body):
@@ -67,6 +74,11 @@ class Run(msgspec.Struct, kw_only=True):
     workspace_id: str
     created_at: Seconds
     updated_at: Seconds
+    session_id: str | None
+    user_id: str | None
+    environment: str | None
+    release: str | None
+    tags: list[str] | None
 
 
 class UpdatedRun(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -83,6 +95,10 @@ RUNS = List(
         Filter("workflow_name", "Of this workflow."),
         Filter("status", "How far it is.", choices=("running", "completed", "failed")),
         Filter("trace_id", "With this trace."),
+        Filter("session_id", "Of this session."),
+        Filter("user_id", "Of this user."),
+        Filter("environment", "Of this environment, such as production."),
+        Filter("release", "Of this release of the application."),
         SINCE,
         UNTIL,
     ),
@@ -104,7 +120,11 @@ async def create(context: Context, call: Call) -> CreatedRun:
         end_time=body.end_time,
         now_ms=now_ms(),
         timestamp=body.timestamp or 0,
-    )
+        about=RunAbout(
+            body.session_id, body.user_id, body.environment, body.release,
+            encode_optional(body.tags),
+        ),
+    )  # fmt: skip
     return CreatedRun(run_id=run_id, workflow_name=body.workflow_name, status=body.status)
 
 
@@ -148,7 +168,7 @@ def _listed(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def _answer(row: RunRow) -> dict[str, Any]:
     fields = row._asdict()
-    for column in ("input", "output", "metadata"):
+    for column in ("input", "output", "metadata", "tags"):
         fields[column] = raw_json(fields[column])
     fields["workspace_id"] = fields.pop("workspace")
     return fields

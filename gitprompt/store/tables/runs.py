@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection
-from gitprompt.store.tables import audit, rows
+from gitprompt.store.tables import audit, rollups, rows
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.rows import Listing
 
 
 class RunRow(NamedTuple):
-    """`start_time` and `end_time` in milliseconds; `input`, `output` and `metadata` are JSON."""
+    """`start_time` and `end_time` in milliseconds; `input`, `output`, `metadata` and `tags` are JSON."""
 
     workspace: str
     run_id: str
@@ -28,6 +28,11 @@ class RunRow(NamedTuple):
     end_time: int | None
     created_at: int
     updated_at: int
+    session_id: str | None = None
+    user_id: str | None = None
+    environment: str | None = None
+    release: str | None = None
+    tags: str | None = None
 
 
 class RunInsertion(NamedTuple):
@@ -81,7 +86,9 @@ class RunDeletion(NamedTuple):
 
 COLUMNS = ", ".join(RunRow._fields)
 LISTING = Listing("run", COLUMNS, "run", "created_at")
-_DOCUMENTS = ("input", "output", "metadata")
+_DOCUMENTS = ("input", "output", "metadata", "tags")
+_SAID = (*RunRow._fields[:8], *RunRow._fields[12:])
+_TIMES = ("start_time", "end_time")
 FINISHED = ("completed", "failed")
 
 
@@ -93,21 +100,31 @@ def insert(db: Connection, items: Sequence[RunInsertion]) -> list[GitpromptError
 
 def _insert(db: Connection, item: RunInsertion) -> GitpromptError | bool:
     row = item.row
+    trace = _trace_of(db, row)
+    if trace is not None:  # by whatever spelling it was named
+        row = row._replace(trace_id=trace)
     before = _one(db, row.workspace, row.run_id)
     if before is not None:
-        compared = RunRow._fields[:-2] if item.timed else RunRow._fields[:-4]
-        size = len(compared)
-        if rows.differs(before[:size], row[:size], compared, _DOCUMENTS):
+        compared = (*_SAID, *_TIMES) if item.timed else _SAID
+        old, new = ([getattr(one, name) for name in compared] for one in (before, row))
+        if rows.differs(old, new, compared, _DOCUMENTS):
             return Conflict(f"Run {row.run_id} exists with other content")
         return False
-    if row.trace_id is not None:
-        sql = "SELECT 1 FROM trace WHERE workspace = $1 AND trace_id = $2"
-        if db.row(sql, (row.workspace, row.trace_id)) is None:
-            return NotFound("Trace not found")
+    if row.trace_id is not None and trace is None:
+        return NotFound("Trace not found")
     rows.insert_numbered(db, "run", f"{COLUMNS}, has_ended", [(*row, int(row.status in FINISHED))])
     rows.add_to_tally(db, "run", [row.workspace])
     audit.insert(db, [item.audit])
     return True
+
+
+def _trace_of(db: Connection, row: RunRow) -> str | None:
+    """The id of a run's trace as the trace has it; None if there is none."""
+    if row.trace_id is None:
+        return None
+    sql = f"SELECT trace_id FROM trace WHERE trace.workspace = $1 AND {rollups.TRACE_KEY} = $2"
+    found = db.row(sql, (row.workspace, rollups.trace_key(row.trace_id)))
+    return str(found[0]) if found else None
 
 
 def change(db: Connection, items: Sequence[RunUpdate]) -> list[GitpromptError | ChangedRun]:

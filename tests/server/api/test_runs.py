@@ -39,3 +39,27 @@ def test_a_run_sent_again_and_a_run_of_an_unknown_trace(client: Client) -> None:
     assert client.refused("POST", "/v1/runs", {**body, "workflow_name": "x"})[0] == 409
     unknown = {"workflow_name": "w", "trace_id": str(uuid.uuid4())}
     assert client.refused("POST", "/v1/runs", unknown) == (404, "Trace not found")
+
+
+def test_a_run_says_what_it_is_about_and_names_its_trace_in_any_spelling(client: Client) -> None:
+    trace = client.post("/v1/traces", {})["trace_id"]
+    about = {
+        "session_id": fresh("session"), "user_id": fresh("user"), "environment": fresh("env"),
+        "release": fresh("release"),
+    }  # fmt: skip
+    said = {
+        "workflow_name": "w", "run_id": fresh("run"), **about, "tags": ["a"],
+        "trace_id": trace.replace("-", "").upper(), "timestamp": 1_700_000_000,
+    }  # fmt: skip
+    for _ in range(2):
+        run_id = client.post("/v1/runs", said)["run_id"]
+    run = client.get(f"/v1/runs/{run_id}")
+    assert {key: run[key] for key in (*about, "tags", "trace_id", "created_at")} == {
+        **about, "tags": ["a"], "trace_id": trace, "created_at": 1_700_000_000,
+    }  # fmt: skip
+    assert run["start_time"] == 1_700_000_000_000
+    for name, value in about.items():
+        assert [one["run_id"] for one in client.get("/v1/runs", **{name: value})["items"]] == [
+            run_id
+        ]
+    assert client.refused("POST", "/v1/runs", {**said, "user_id": "other"})[0] == 409
