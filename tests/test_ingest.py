@@ -21,7 +21,7 @@ from gitprompt.store.tables import audit, logs
 from gitprompt.store.tables.audit import Actor, AuditRow
 from gitprompt.store.tables.logs import LogRow
 from gitprompt.store.tables.points import PointRow
-from gitprompt.store.tables.results import NumberedSuites, ResultRow, SuiteNames
+from gitprompt.store.tables.results import NumberedSuites, ResultRow, SuiteNames, SuiteRemoval
 from gitprompt.store.tables.retention import OldRows
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery, VersionStatistics
 from gitprompt.store.tables.rows import Page, Tally, Window
@@ -356,3 +356,29 @@ def test_exports_that_come_at_once_find_their_traces_in_one_group(desk: Desk) ->
     used = desk.used()
     assert used is not None
     assert (used.calls, desk.count("trace")) == (800, 800)
+
+
+def test_scores_of_several_suites_have_no_mean_together(desk: Desk) -> None:
+    workspace = desk.by.workspace
+    desk.database.write_now(SuiteNames(workspace, ["accuracy", "csat"], 1))
+    numbers = {
+        name: suite.id for name, suite in desk.database.read_now(NumberedSuites(workspace)).items()
+    }
+    for score in (0.5, 1.0):
+        desk.result(suite=numbers["accuracy"], score=score, prompt_name="p", version_tag="1")
+    used = desk.used()
+    assert used is not None
+    assert (used.scores, used.mean_score) == (2, 0.75)
+    desk.result(suite=numbers["csat"], score=4.0, prompt_name="p", version_tag="1")
+    used = desk.used()
+    assert used is not None
+    assert (used.scores, used.mean_score) == (3, None)
+    assert used.scores_by_suite == {
+        "accuracy": {"scores": 2, "mean": 0.75}, "csat": {"scores": 1, "mean": 4.0},
+    }  # fmt: skip
+    desk.database.write_now(RollupRebuild(0))
+    assert desk.used() == used
+    desk.database.write_now(SuiteRemoval(workspace, numbers["csat"]))
+    used = desk.used()
+    assert used is not None
+    assert (used.scores, used.mean_score) == (2, 0.75)

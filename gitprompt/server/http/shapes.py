@@ -43,6 +43,11 @@ class Counted(msgspec.Struct, kw_only=True):
     count: int
 
 
+class MeanScore(msgspec.Struct, kw_only=True):
+    scores: int
+    mean: float
+
+
 class Statistics(msgspec.Struct, kw_only=True):
     prompt_name: str | None
     version_tag: str | None
@@ -59,7 +64,10 @@ class Statistics(msgspec.Struct, kw_only=True):
     latency_p50_ms: int | None
     latency_p95_ms: int | None
     scores: int
-    mean_score: float | None
+    mean_score: Annotated[
+        float | None, Meta(description="Of the only suite that scored it; of several: null.")
+    ]
+    scores_by_suite: dict[str, MeanScore]
 
 
 Timestamp = Annotated[

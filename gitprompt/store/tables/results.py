@@ -99,7 +99,8 @@ def insert(db: Connection, items: Sequence[ResultInsertion]) -> list[StoredResul
 
 def _insert(db: Connection, item: ResultInsertion) -> StoredResult | GitpromptError:
     row = item.row
-    if db.row("SELECT 1 FROM suite WHERE workspace = $1 AND id = $2", row[:2]) is None:
+    suite = db.row("SELECT name FROM suite WHERE workspace = $1 AND id = $2", row[:2])
+    if suite is None:
         return NotFound("Evaluation not found")
     if row.result_id is not None:
         before = db.row(
@@ -119,7 +120,7 @@ def _insert(db: Connection, item: ResultInsertion) -> StoredResult | GitpromptEr
     if row.score is not None:
         hour = row.created_at // HOUR
         prompt, version = row.prompt_name or "", row.version_tag or ""
-        rollups.add_scores(db, [Score(row.workspace, prompt, version, hour, row.score)])
+        rollups.add_scores(db, [Score(row.workspace, prompt, version, hour, suite[0], row.score)])
     return StoredResult(result, True, row.created_at)
 
 
@@ -149,8 +150,10 @@ class SuiteRemoval(NamedTuple):
 def _forget(db: Connection, suites: Sequence[SuiteRemoval]) -> list[None]:
     for workspace, suite in suites:
         scores = db.query(
-            "SELECT coalesce(prompt_name, ''), coalesce(version_tag, ''), created_at / 3600, score"
-            " FROM result WHERE workspace = $1 AND suite = $2 AND score IS NOT NULL",
+            "SELECT coalesce(result.prompt_name, ''), coalesce(result.version_tag, ''),"
+            " result.created_at / 3600, suite.name, result.score FROM result JOIN suite"
+            " ON suite.workspace = result.workspace AND suite.id = result.suite"
+            " WHERE result.workspace = $1 AND result.suite = $2 AND result.score IS NOT NULL",
             (workspace, suite),
         )
         rollups.add_scores(db, [Score(workspace, *row) for row in scores], sign=-1)

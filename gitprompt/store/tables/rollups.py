@@ -8,7 +8,7 @@ A call that was both logged and traced (same trace and span) counts once, as its
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.core.telemetry.numbers import NANO, nano
@@ -32,9 +32,18 @@ _SUMS = ("calls", "errors", "tokens_in", "tokens_out", "tokens_cached", "cost_na
 _MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
 
 
+class Mean(NamedTuple):
+    """Of so many scores."""
+
+    scores: int
+    mean: float
+
+
 class VersionStatistics(NamedTuple):
     """How the calls of one prompt version went. Latencies in milliseconds, cost in USD: of the calls whose
-    cost is known, None if there is none; `unpriced` are the others."""
+    cost is known, None if there is none; `unpriced` are the others. `mean_score` is that of the only suite
+    that scored it; of several there is none, and
+    `scores_by_suite` has a `Mean` of each."""
 
     prompt_name: str | None
     version_tag: str | None
@@ -50,13 +59,17 @@ class VersionStatistics(NamedTuple):
     latency_p95_ms: int | None
     scores: int
     mean_score: float | None
+    scores_by_suite: Mapping[str, Mapping[str, float]]
 
 
 class Score(NamedTuple):
+    """`name` is that of the suite."""
+
     workspace: str
     prompt_name: str
     version_tag: str
     hour: int
+    name: str
     score: float
 
 
@@ -101,9 +114,9 @@ def add_scores(db: Connection, scores: Iterable[Score], *, sign: int = 1) -> Non
     rows.add_up(
         db,
         "score_rollup",
-        _HOURLY,
+        f"{_HOURLY}, name",
         ["scores", "total"],
-        [(*score[:4], sign, sign * round(score.score * _MILLION)) for score in scores],
+        [(*score[:5], sign, sign * round(score.score * _MILLION)) for score in scores],
     )
 
 
@@ -156,17 +169,17 @@ def _statistics(
         bound.values,
     ):
         latency.setdefault((prompt, version), []).append((bucket, calls))
-    scores = {
-        (prompt, version): (number, total)
-        for prompt, version, number, total in db.query(
-            f"SELECT prompt_name, version_tag, {_sums_of(['scores', 'total'])} FROM score_rollup"
-            f" WHERE {where} GROUP BY 1, 2 HAVING sum(scores) > 0",
-            bound.values,
-        )
-    }
+    scores: dict[tuple[str, str], dict[str, Mean]] = {}
+    for prompt, version, name, number, total in db.query(
+        f"SELECT prompt_name, version_tag, name, {_sums_of(['scores', 'total'])} FROM score_rollup"
+        f" WHERE {where} GROUP BY 1, 2, 3 HAVING sum(scores) > 0 ORDER BY 1, 2, 3",
+        bound.values,
+    ):
+        mean = Mean(number, total / number / _MILLION)
+        scores.setdefault((prompt, version), {})[name] = mean
     sums = {(row[0], row[1]): row[2:] for row in usage}
     return [
-        _row_of(key, sums.get(key, (0,) * 7), latency.get(key, []), scores.get(key))
+        _row_of(key, sums.get(key, (0,) * 7), latency.get(key, []), scores.get(key, {}))
         for key in sorted(sums.keys() | scores.keys())
     ]
 
@@ -180,7 +193,7 @@ def _row_of(
     key: tuple[str, str],
     sums: Sequence[int],
     latency: list[tuple[int, int]],
-    scores: tuple[int, float] | None,
+    scores: Mapping[str, Mean],
 ) -> VersionStatistics:
     calls, errors, tokens_in, tokens_out, tokens_cached, cost, unpriced = sums
     return VersionStatistics(
@@ -196,8 +209,9 @@ def _row_of(
         unpriced=unpriced,
         latency_p50_ms=percentile(latency, 0.5),
         latency_p95_ms=percentile(latency, 0.95),
-        scores=scores[0] if scores else 0,
-        mean_score=scores[1] / scores[0] / _MILLION if scores else None,
+        scores=sum(each.scores for each in scores.values()),
+        mean_score=next(iter(scores.values())).mean if len(scores) == 1 else None,
+        scores_by_suite={name: each._asdict() for name, each in scores.items()},
     )
 
 
@@ -216,8 +230,11 @@ def rebuild(db: Connection, *, since: int = 0) -> None:
         [
             Score(*row)
             for row in db.query(
-                "SELECT workspace, coalesce(prompt_name, ''), coalesce(version_tag, ''),"
-                " created_at / 3600, score FROM result WHERE score IS NOT NULL AND created_at >= $1",
+                "SELECT result.workspace, coalesce(result.prompt_name, ''),"
+                " coalesce(result.version_tag, ''), result.created_at / 3600, suite.name, result.score"
+                " FROM result JOIN suite"
+                " ON suite.workspace = result.workspace AND suite.id = result.suite"
+                " WHERE result.score IS NOT NULL AND result.created_at >= $1",
                 (hour * HOUR,),
             )
         ],

@@ -55,6 +55,7 @@ def test_statistics_say_how_a_version_did(client: Client) -> None:
     assert (stats["1.3.0"]["tokens_in"], stats["1.3.0"]["cost_usd"]) == (1000, 1.0)
     assert (stats["1.2.0"]["calls"], stats["1.2.0"]["tokens_out"]) == (1, 340)
     assert (stats["1.2.0"]["scores"], stats["1.2.0"]["mean_score"]) == (2, 0.75)
+    assert list(stats["1.2.0"]["scores_by_suite"].values()) == [{"scores": 2, "mean": 0.75}]
     summary = client.get("/v1/metrics/summary", window="1h", prompt_name=name)["items"]
     assert {item["version_tag"]: item for item in summary} == stats
     assert client.refused("GET", "/v1/metrics/summary", window="1y")[0] == 422
