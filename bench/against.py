@@ -17,7 +17,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -112,25 +111,9 @@ REQUESTS: dict[str, Callable[[httpx.AsyncClient], httpx.Request]] = {
 
 def _export(number: int) -> dict[str, object]:
     """Calls of a model in one trace, as an instrumentation sends them."""
-    said = {
-        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 120,
-        "gen_ai.usage.output_tokens": 340, "gen_ai.prompt.name": PROMPT,
-        "gen_ai.prompt.version": "1.0.0", "server.address": "api.openai.com",
-    }  # fmt: skip
-    attributes = [
-        {"key": key, "value": {"intValue" if isinstance(value, int) else "stringValue": str(value)}}
-        for key, value in said.items()
-    ]
-    now, trace = time.time_ns(), uuid.uuid4().hex
-    spans = [
-        {
-            "traceId": trace, "spanId": f"{at + 1:016x}", "name": "chat gpt-4o",
-            "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 900_000_000),
-            "attributes": attributes,
-        }
-        for at in range(number)
-    ]  # fmt: skip
+    trace = uuid.uuid4().hex
+    about = {"gen_ai.prompt.name": PROMPT, "gen_ai.prompt.version": "1.0.0"}
+    spans = [measure.exported_call(trace, at, about) for at in range(number)]
     return {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
 
 

@@ -9,7 +9,8 @@ import random
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -38,6 +39,24 @@ def verdict(ratio: float, limit: float, *, at_most: bool = True) -> str:
     holds = ratio <= limit if at_most else ratio >= limit
     sign = "≤" if at_most else "≥"
     return f"{ratio:.2f} ({sign} {limit:g}{'' if holds else ', MISSED'})"
+
+
+def exported_call(trace: str, at: int, about: Mapping[str, str] | None = None) -> dict[str, object]:
+    """A span of OTLP's JSON: the call of a model in a trace, as an instrumentation tells of it."""
+    said = {
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 120,
+        "gen_ai.usage.output_tokens": 340, **(about or {}),
+    }  # fmt: skip
+    now = time.time_ns()
+    return {
+        "traceId": trace, "spanId": f"{at + 1:016x}", "name": "chat gpt-4o",
+        "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 900_000_000),
+        "attributes": [
+            {"key": key, "value": {"intValue" if isinstance(value, int) else "stringValue": str(value)}}
+            for key, value in said.items()
+        ],
+    }  # fmt: skip
 
 
 _WORDS = [

@@ -136,13 +136,16 @@ class Catalog:
         from the beginning. Raises BadRequest for variables or placeholders that are missing, and what
         `render` raises."""
         document = self.document(stored)
-        budget = Budget(self._max_render_bytes)
-        if not is_plain(document):
-            budget = Budget(min(_MOMENT_BYTES, self._max_render_bytes), steps=_MOMENT_STEPS)
+        is_short = is_plain(document)
+        budget = (
+            Budget(self._max_render_bytes)
+            if is_short
+            else Budget(min(_MOMENT_BYTES, self._max_render_bytes), steps=_MOMENT_STEPS)
+        )
         try:
             messages = render(document, variables, placeholders, budget=budget)
         except Invalid:
-            if not budget.is_spent or is_plain(document):
+            if is_short or not budget.is_spent:
                 raise
             messages = await self._renderer.render(
                 workspace, document, variables, placeholders, max_bytes=self._max_render_bytes

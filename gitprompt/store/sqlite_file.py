@@ -97,6 +97,14 @@ def explained(error: Exception) -> Exception:
     return error
 
 
+def is_gone(path: str, inode: int | None) -> bool:
+    """Whether the file that was opened was deleted, or another is in its place."""
+    try:
+        return os.stat(path).st_ino != inode
+    except OSError:
+        return True
+
+
 def size_of(path: str) -> int:
     """Bytes of a database and its journal, of what there is of them."""
     size = 0

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.clients.npm import npm_folder
 from tests.world import Server, run
 
 pytestmark = pytest.mark.clients
@@ -59,11 +59,7 @@ await provider.shutdown();
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the packages."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed: no client in JavaScript is run")
-    folder = tmp_path_factory.mktemp("javascript")
-    (folder / "package.json").write_text('{"private": true, "type": "module"}')
-    run("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", *PACKAGES, cwd=folder)
+    folder = npm_folder(tmp_path_factory.mktemp("javascript"), PACKAGES)
     (folder / "span.mjs").write_text(_SPAN)
     (folder / "agent.mjs").write_text(_AGENT)
     return folder

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from gitprompt.server.http.openapi import document
 from gitprompt.server.surfaces import ENDPOINTS
+from tests.clients.npm import npm_folder
 from tests.world import run
 
 pytestmark = pytest.mark.clients
@@ -38,11 +38,7 @@ WRONG = CLIENT.replace("messages[0]", "massages[0]")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the two tools and the generated types."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed: the generated TypeScript is not compiled")
-    folder = tmp_path_factory.mktemp("typescript")
-    (folder / "package.json").write_text('{"private": true}')
-    run("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", *TOOLS, cwd=folder)
+    folder = npm_folder(tmp_path_factory.mktemp("typescript"), TOOLS)
     (folder / "openapi.json").write_text(json.dumps(document(ENDPOINTS)))
     # A key with a default may be left out of a request.
     options = ("--default-non-nullable=false", "-o", "api.d.ts")

@@ -39,17 +39,13 @@ def langfuse_usage(value: Any) -> Mapping[str, Any]:
     out = [item for key, item in usage.items() if key.startswith("output")]
     if not into and not out:
         return usage_of(usage)
-    written = [item for key, item in into.items() if "creation" in key or "write" in key]
-    cached = [
-        item
-        for key, item in into.items()
-        if "cache" in key and not ("creation" in key or "write" in key)
-    ]
+    written = {key: item for key, item in into.items() if "creation" in key or "write" in key}
+    cached = [item for key, item in into.items() if "cache" in key and key not in written]
     return {
         "tokens_in": _sum(into.values()),
         "tokens_out": _sum(out),
         "tokens_cached": _sum(cached),
-        "tokens_written": _sum(written),
+        "tokens_written": _sum(written.values()),
     }
 
 

@@ -17,7 +17,7 @@ from starlette.types import Scope
 from gitprompt.errors import BadRequest, GitpromptError
 from gitprompt.server.context import Context
 from gitprompt.server.facades.otlp_spans import OtlpTrace, traces_of
-from gitprompt.server.facades.otlp_values import from_base64, from_hex
+from gitprompt.server.facades.otlp_values import from_base64, from_hex, in_camel_case
 from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.endpoints import Bytes, Call, Endpoint
 from gitprompt.server.http.surface import Surface
@@ -25,10 +25,6 @@ from gitprompt.server.http.wire import RawHeaders, error_response, header_of
 
 PROTOBUF = b"application/x-protobuf"
 _DOORS = ("/otlp/v1", "/api/public/otel/v1")  # where nobody else is
-_MARKS = (
-    b'"resourceSpans"', b'"resource_spans"', b'"resourceLogs"', b'"resource_logs"',
-    b'"resourceMetrics"', b'"resource_metrics"',
-)  # fmt: skip
 
 
 class _Outline(msgspec.Struct):
@@ -43,6 +39,7 @@ class _Outline(msgspec.Struct):
 
 
 _outline = msgspec.json.Decoder(_Outline)
+_MARKS = tuple(f'"{name}"'.encode() for name in _Outline.__struct_fields__)
 
 
 class Export(NamedTuple):
@@ -167,36 +164,35 @@ def _said(field: str, number: int, reason: str = "") -> Bytes:
 def _read_logs(scope: Scope, body: bytes) -> Unkept:
     if not _is_protobuf(scope):
         value = read_json(scope, body, shape=dict[str, Any])
-        return Unkept(_count(value, ("Logs", "_logs"), ("logRecords", "log_records")), False)
+        return Unkept(_count(value, "Logs", "logRecords"), False)
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
     value = _parsed(ExportLogsServiceRequest(), body)
-    return Unkept(_count(value, ("Logs",), ("logRecords",)), True)
+    return Unkept(_count(value, "Logs", "logRecords"), True)
 
 
 def _read_metrics(scope: Scope, body: bytes) -> Unkept:
     if not _is_protobuf(scope):
         value = read_json(scope, body, shape=dict[str, Any])
-        return Unkept(_count(value, ("Metrics", "_metrics"), ("metrics",)), False)
+        return Unkept(_count(value, "Metrics", "metrics"), False)
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceRequest,
     )
 
     value = _parsed(ExportMetricsServiceRequest(), body)
-    return Unkept(_count(value, ("Metrics",), ("metrics",)), True)
+    return Unkept(_count(value, "Metrics", "metrics"), True)
 
 
-def _count(value: Any, kinds: Sequence[str], records: Sequence[str]) -> int:
+def _count(value: Any, kind: str, records: str) -> int:
     """The records of an export of logs or metrics. Raises BadRequest for what is none."""
     try:
+        value = in_camel_case(value)
         return sum(
-            len(scope.get(name) or ())
-            for kind in kinds
+            len(scope.get(records) or ())
             for resource in value.get(f"resource{kind}") or ()
             for scope in resource.get(f"scope{kind}") or ()
-            for name in records
         )
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, RecursionError) as error:
         raise BadRequest(f"not an OTLP export: {error}") from None
 
 

@@ -42,10 +42,7 @@ class Sqlite:
         return sqlite_file.size_of(self.path)
 
     def is_gone(self) -> bool:
-        try:
-            return os.stat(self.path).st_ino != self._inode
-        except OSError:
-            return True
+        return sqlite_file.is_gone(self.path, self._inode)
 
     def generation(self) -> Generation:
         return Generation(os.path.join(os.path.dirname(self.path), "keys.generation"))

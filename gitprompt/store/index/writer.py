@@ -88,10 +88,7 @@ class IndexWriter:
     @property
     def is_gone(self) -> bool:
         """Whether the file was deleted, or another is in its place."""
-        try:
-            return os.stat(self.path).st_ino != self._inode
-        except OSError:
-            return True
+        return sqlite_file.is_gone(self.path, self._inode)
 
     def problem(self) -> str:
         """What is wrong with the file; empty if nothing is. Reads all of it."""

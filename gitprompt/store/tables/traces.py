@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.core.telemetry.usage import PLAIN, ModelCall, SpanFacts, Usage
@@ -113,9 +113,9 @@ LISTING = Listing("trace", TRACE_COLUMNS, "trace", "created_at")
 SPAN_COLUMNS = ", ".join(SpanRow._fields)
 # An id is one id in every spelling: a UUID, 32 digits, in upper case.
 _IS_TRACE = f"trace.workspace = $1 AND {rollups.TRACE_KEY} = $2"
-_SAID = ("prompt_name", "version_tag", "metadata", *TraceRow._fields[6:])
-_DOCUMENTS = ("metadata", "tags", "input", "output")
 _ABOUT = TraceRow._fields[6:]
+_SAID = ("prompt_name", "version_tag", "metadata", *_ABOUT)
+_DOCUMENTS = ("metadata", "tags", "input", "output")
 _CHILD_COLUMNS = f"workspace, trace, {SPAN_COLUMNS}"
 
 
@@ -123,7 +123,7 @@ def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[Gitpr
     """Whether each is new. The same id with the same content is the same trace; with other content a
     Conflict."""
     keys = {(item.row.workspace, rollups.trace_key(item.row.trace_id)) for item in items}
-    if len(keys) == len(items) and not any(_is_there(db, *key) for key in keys):
+    if len(keys) == len(items) and not _stored(db, keys):
         _insert_traces(db, items)
         return [True] * len(items)
     outcomes: list[GitpromptError | bool] = []
@@ -144,16 +144,12 @@ def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[Gitpr
 
 
 def _stored(
-    db: Connection, keys: Sequence[tuple[str, str]]
+    db: Connection, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[Any, ...]]:
     """(id, prompt_name, version_tag) of the traces that are there, by workspace and key."""
     sql = f"{rollups.TRACE_KEY}, id, prompt_name, version_tag FROM trace"
     found = rows.of_keys(db, sql, "trace.workspace", rollups.TRACE_KEY, keys)
     return {(workspace, key): tuple(row) for workspace, (key, *row) in found}
-
-
-def _is_there(db: Connection, workspace: str, key: str) -> bool:
-    return db.row(f"SELECT 1 FROM trace WHERE {_IS_TRACE}", (workspace, key)) is not None
 
 
 def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
@@ -168,7 +164,7 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
         before = there.get(key)
         if key in fresh:  # the first of a group is there before the second is looked at
             _insert_traces(db, list(fresh.values()))
-            there.update(_stored(db, [*fresh]))
+            there.update(_stored(db, fresh))
             fresh.clear()
             before = there[key]
         outcomes.append(before is None)
@@ -176,7 +172,7 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
             fresh[key] = TraceInsertion(*item)
         else:
             _complete(db, item.row, before[0], before[1])
-            there.update(_stored(db, [key]))
+            there[key] = before[0], before[1] or item.row.prompt_name
     if fresh:
         _insert_traces(db, list(fresh.values()))
     return outcomes
@@ -226,14 +222,11 @@ def _insert_spans(
     ]
     rows.insert_numbered(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
-    with_logs = logs.of_traces(
-        db, [(item.workspace, rollups.trace_key(item.trace_id)) for item, _ in items]
-    )
+    keys = [(item.workspace, rollups.trace_key(item.trace_id)) for item, _ in items]
+    with_logs = logs.of_traces(db, keys)
     stored = [
-        StoredSpans(item, _logged(db, item))
-        if (item.workspace, rollups.trace_key(item.trace_id)) in with_logs
-        else StoredSpans(item)
-        for item, _ in items
+        StoredSpans(item, _logged(db, item)) if key in with_logs else StoredSpans(item)
+        for (item, _), key in zip(items, keys, strict=True)
     ]
     rollups.add_for(
         db,
