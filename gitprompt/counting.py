@@ -20,8 +20,9 @@ from gitprompt.store.group_commit import Job
 from gitprompt.store.tables import logs, runs
 from gitprompt.store.tables.logs import LogInsertion, RecentModels, StoredLog
 from gitprompt.store.tables.points import NewPoints
-from gitprompt.store.tables.results import RecentSuites, ResultInsertion, StoredResult
 from gitprompt.store.tables.runs import ChangedRun, RunDeletion, RunInsertion, Running, RunUpdate
+from gitprompt.store.tables.scores import NewScores, ResultInsertion, StoredResult, StoredScore
+from gitprompt.store.tables.suites import RecentSuites
 from gitprompt.store.tables.traces import (
     EnsuredTrace,
     NewSpans,
@@ -31,7 +32,7 @@ from gitprompt.store.tables.traces import (
     TraceInsertion,
 )
 
-KINDS = ("log", "trace", "span", "run", "run_change", "result", "metric")
+KINDS = ("log", "trace", "span", "run", "run_change", "result", "score", "metric")
 RESULTS = ("stored", "duplicate", "rejected", "failed")
 _LATELY = 1_000  # rows of the database whose labels are known from the start
 _MAX_RUNNING = 100_000  # runs
@@ -257,9 +258,16 @@ def _count_result(
 ) -> None:
     batch.events["result", _result(stored.is_new)] += 1
     if stored.is_new:
-        score, least = item.row.score, item.min_score
+        score, least = item.row.number, item.min_score
         passed = None if score is None or least is None else score >= least
-        metrics.record_eval(item.suite_name, score, passed)
+        metrics.record_eval(item.row.name, score, passed)
+
+
+def _count_scores(
+    metrics: Metrics, batch: _Batch, item: NewScores, stored: Sequence[StoredScore]
+) -> None:
+    for score in stored:
+        batch.events["score", _result(score.is_new)] += 1
 
 
 def _count_points(metrics: Metrics, batch: _Batch, item: NewPoints, number: int) -> None:
@@ -275,5 +283,6 @@ _COUNTS: dict[type, Callable[[Metrics, _Batch, Any, Any], None]] = {
     RunUpdate: _count_change,
     RunDeletion: _forget_run,
     ResultInsertion: _count_result,
+    NewScores: _count_scores,
     NewPoints: _count_points,
 }

@@ -26,8 +26,14 @@ from gitprompt.store.tables import rollups, runs
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.logs import LogInsertion, LogRow
 from gitprompt.store.tables.points import NewPoints, PointRow
-from gitprompt.store.tables.results import ResultInsertion, ResultRow
 from gitprompt.store.tables.runs import RunDeletion, RunInsertion, RunRow, RunUpdate
+from gitprompt.store.tables.scores import (
+    NewScores,
+    ResultInsertion,
+    ScoreDeletion,
+    ScoreRow,
+    StoredScore,
+)
 from gitprompt.store.tables.traces import (
     CountedSpan,
     EnsuredTrace,
@@ -327,7 +333,7 @@ class Ingest:
         await self._database.write(RunDeletion(actor.workspace, run_id, entry))
 
     async def result(
-        self, actor: Actor, row: ResultRow, *, suite_name: str, min_score: float | None
+        self, actor: Actor, row: ScoreRow, *, min_score: float | None
     ) -> tuple[int, int]:
         """Store the result of an evaluation; returns its id and when it was first stored."""
         now = self._clock()
@@ -336,9 +342,22 @@ class Ingest:
             target_id=str(row.suite),
         )  # fmt: skip
         row = row._replace(created_at=self._when(row.created_at, now))
-        item = ResultInsertion(row, entry, suite_name, min_score)
-        stored = await self._database.write(item)
+        stored = await self._database.write(ResultInsertion(row, entry, min_score))
         return stored.id, stored.created_at
+
+    async def scores(self, actor: Actor, scores: Sequence[ScoreRow]) -> Sequence[StoredScore]:
+        """Store scores of no suite, all or none; returns each as it is now. One without an id gets one; one
+        with the id of another takes its place."""
+        now = self._clock()
+        for row in scores:
+            self._when(row.created_at, now)
+        rows = [row._replace(score_id=row.score_id or new_id()) for row in scores]
+        entry = actor.did("score:create", now, target_id=rows[0].score_id)
+        return await self._database.write(NewScores(rows, now, entry))
+
+    async def delete_score(self, actor: Actor, score_id: str) -> None:
+        entry = actor.did("score:delete", self._clock(), target_id=score_id)
+        await self._database.write(ScoreDeletion(actor.workspace, score_id, entry))
 
     async def points(self, actor: Actor, points: Sequence[PointRow]) -> int:
         """Store metric points; returns how many."""

@@ -35,7 +35,7 @@ from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader, StoredVersion
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.pins import OnePin
-from gitprompt.store.tables.results import SuiteRemoval
+from gitprompt.store.tables.suites import SuiteRemoval
 from gitprompt.suites import Suites, check_suite
 from gitprompt.transaction import Built, Ground, Transactions
 from gitprompt.workspaces import Workspaces

@@ -17,7 +17,7 @@ from gitprompt.core.names import check_suite_name
 from gitprompt.errors import BadRequest, Invalid, NotFound
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
-from gitprompt.store.tables.results import NumberedSuites, SuiteNames, SuiteRemoval
+from gitprompt.store.tables.suites import NumberedSuites, SuiteNames, SuiteRemoval
 
 
 class NumberedDocument(NamedTuple):

@@ -21,11 +21,12 @@ from gitprompt.store.tables import audit, logs
 from gitprompt.store.tables.audit import Actor, AuditRow
 from gitprompt.store.tables.logs import LogRow
 from gitprompt.store.tables.points import PointRow
-from gitprompt.store.tables.results import NumberedSuites, ResultRow, SuiteNames, SuiteRemoval
 from gitprompt.store.tables.retention import OldRows
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery, VersionStatistics
 from gitprompt.store.tables.rows import Page, Tally, Window
 from gitprompt.store.tables.runs import OneRun, RunRow
+from gitprompt.store.tables.scores import ScoreRow
+from gitprompt.store.tables.suites import NumberedSuites, SuiteNames, SuiteRemoval
 
 NOW = 1_700_000_000
 CALL = {"kind": "llm", "model": "m", "tokens_in": 10, "cost_usd": 0.5}
@@ -84,9 +85,8 @@ class Desk:
         return row
 
     def result(self, **fields: Any) -> tuple[int, int]:
-        values = dict.fromkeys(ResultRow._fields)
-        row = ResultRow(**{**values, "workspace": self.by.workspace, "created_at": 0, **fields})
-        number, at = self.do(self.ingest.result(self.by, row, suite_name="tone", min_score=0.5))
+        row = ScoreRow(self.by.workspace, fields.pop("name", "tone"), "numeric", 0, **fields)
+        number, at = self.do(self.ingest.result(self.by, row, min_score=0.5))
         return int(number), int(at)
 
     def used(self, *, version: str = "1") -> VersionStatistics | None:
@@ -260,7 +260,7 @@ def test_what_is_not_there_is_neither_changed_deleted_nor_built_on(desk: Desk) -
         (lambda: desk.change("none", status="failed"), "Run not found"),
         (lambda: desk.do(desk.ingest.delete_run(desk.by, "none")), "Run not found"),
         (lambda: desk.run(trace_id="none"), "Trace not found"),
-        (lambda: desk.result(suite=99, score=1.0), "Evaluation not found"),
+        (lambda: desk.result(suite=99, number=1.0), "Evaluation not found"),
     ]
     for story, message in stories:
         with pytest.raises(GitpromptError) as error:
@@ -277,12 +277,12 @@ def test_a_result_is_of_what_its_run_has_traced(desk: Desk) -> None:
     number = desk.database.read_now(NumberedSuites(desk.by.workspace))["tone"].id
     run = desk.run(trace_id=desk.trace())
     desk.now += 60
-    first = desk.result(suite=number, result_id="r", run_id=run.run_id, score=0.75)
+    first = desk.result(suite=number, score_id="r", run_id=run.run_id, number=0.75)
     assert first[1] == NOW + 60
     desk.now += 60
-    assert desk.result(suite=number, result_id="r", run_id=run.run_id, score=0.75) == first
+    assert desk.result(suite=number, score_id="r", run_id=run.run_id, number=0.75) == first
     with pytest.raises(Conflict, match="Result r exists with other content"):
-        desk.result(suite=number, result_id="r", score=0.1)
+        desk.result(suite=number, score_id="r", number=0.1)
     used = desk.used()
     assert used is not None
     assert (used.scores, used.mean_score) == (1, 0.75)
@@ -365,11 +365,17 @@ def test_scores_of_several_suites_have_no_mean_together(desk: Desk) -> None:
         name: suite.id for name, suite in desk.database.read_now(NumberedSuites(workspace)).items()
     }
     for score in (0.5, 1.0):
-        desk.result(suite=numbers["accuracy"], score=score, prompt_name="p", version_tag="1")
+        desk.result(
+            suite=numbers["accuracy"],
+            name="accuracy",
+            number=score,
+            prompt_name="p",
+            version_tag="1",
+        )
     used = desk.used()
     assert used is not None
     assert (used.scores, used.mean_score) == (2, 0.75)
-    desk.result(suite=numbers["csat"], score=4.0, prompt_name="p", version_tag="1")
+    desk.result(suite=numbers["csat"], name="csat", number=4.0, prompt_name="p", version_tag="1")
     used = desk.used()
     assert used is not None
     assert (used.scores, used.mean_score) == (3, None)

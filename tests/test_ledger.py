@@ -16,8 +16,8 @@ from gitprompt.registry.sync import Source
 from gitprompt.store.database import Database
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Expected, Pending
-from gitprompt.store.tables.results import NumberedSuites, SuiteNames
 from gitprompt.store.tables.rows import Page, Window
+from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
 from tests.world import Clone
 
 NOW = 1_700_000_000

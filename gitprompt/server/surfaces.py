@@ -14,6 +14,7 @@ from gitprompt.server.api import (
     points,
     prompts,
     runs,
+    scores,
     sync,
     traces,
 )
@@ -27,6 +28,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     *traces.ENDPOINTS,
     *logs.ENDPOINTS,
     *runs.ENDPOINTS,
+    *scores.ENDPOINTS,
     *evaluations.ENDPOINTS,
     *points.ENDPOINTS,
     *sync.ENDPOINTS,

@@ -7,10 +7,14 @@ import json
 from typing import Any
 
 from gitprompt.core.telemetry.usage import Usage
+from gitprompt.store.database import Database
 from gitprompt.store.tables import rollups
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.logs import LogInsertion, LogRow
+from gitprompt.store.tables.rollups import StatisticsQuery, VersionStatistics
 from gitprompt.store.tables.runs import RunInsertion, RunRow
+from gitprompt.store.tables.scores import NewScores, ResultInsertion, ScoreRow
+from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
 from gitprompt.store.tables.traces import CountedSpan, NewSpans, SpanRow, TraceInsertion, TraceRow
 
 
@@ -51,3 +55,29 @@ def new_run(run: str, *, timed: bool = False, **fields: Any) -> RunInsertion:
                     "status": "running", "start_time": 1, "created_at": 2, "updated_at": 3,
                     **fields})  # fmt: skip
     return RunInsertion(row, timed, Actor("default", "test").did("run:create", 2))
+
+
+def new_suite(database: Database, name: str = "q", workspace: str = "default") -> int:
+    """The number of a suite, which gets one if it has none."""
+    database.write_now(SuiteNames(workspace, [name], 9))
+    return database.read_now(NumberedSuites(workspace))[name].id
+
+
+def new_result(suite: int, score: float | None = 0.5, **fields: Any) -> ResultInsertion:
+    values = {"prompt_name": "p", "version_tag": "1", **fields}
+    row = ScoreRow("default", "q", "numeric", 7_200, suite, number=score, **values)
+    return ResultInsertion(row, Actor("default", "test").did("result:create", 7_200), None)
+
+
+def new_scores(*scores: dict[str, Any], now: int = 7_200) -> NewScores:
+    """Scores of no suite, by the fields that they have beside a name and a type."""
+    rows = [
+        ScoreRow(**{"workspace": "default", "name": "tone", "type": "numeric", "created_at": 0,
+                    "score_id": f"s{at}", **fields})
+        for at, fields in enumerate(scores)
+    ]  # fmt: skip
+    return NewScores(rows, now, Actor("default", "test").did("score:create", now))
+
+
+def statistics_of(database: Database) -> list[VersionStatistics]:
+    return database.read_now(StatisticsQuery("default"))

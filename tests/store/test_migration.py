@@ -18,11 +18,11 @@ import pytest
 from gitprompt.errors import SetupError
 from gitprompt.store import migration
 from gitprompt.store.database import Database
-from gitprompt.store.tables import audit, logs, results, runs, traces
+from gitprompt.store.tables import audit, logs, runs, scores, traces
 from gitprompt.store.tables.audit import Pending
-from gitprompt.store.tables.results import NumberedSuites, SuiteNames
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery
-from gitprompt.store.tables.rows import Page, Window
+from gitprompt.store.tables.rows import Condition, Page, Window
+from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
 from gitprompt.store.tables.traces import OneTrace
 from tests.store.stored import new_log
 
@@ -90,7 +90,7 @@ def test_every_row_is_there_afterwards(old: Path) -> None:
     window = Window(10)
     for listing, workspace, number in (
         (logs.LISTING, "default", 2), (logs.LISTING, "other", 1), (traces.LISTING, "default", 1),
-        (runs.LISTING, "other", 1), (results.LISTING, "default", 1), (audit.LISTING, "other", 1),
+        (runs.LISTING, "other", 1), (scores.LISTING, "default", 1), (audit.LISTING, "other", 1),
     ):  # fmt: skip
         rows, total, _ = database.read_now(Page(listing, workspace, window))
         assert (len(rows), total) == (number, number), listing.table
@@ -140,7 +140,8 @@ def test_a_migration_tells_how_far_it_is(old: Path) -> None:
     steps: list[tuple[int, int]] = []
     Database(str(old), progress=lambda done, total: steps.append((done, total))).close()
     assert steps == sorted(steps)
-    assert steps[-1][0] == steps[-1][1] == 10  # three logs, and one row of each other table
+    # Three logs, one row of each other table; a result, a trace and a run are read once more.
+    assert steps[-1][0] == steps[-1][1] == 13
 
 
 def test_a_disk_with_too_little_room_is_said_before_anything_is_done(
@@ -188,3 +189,20 @@ def test_a_migration_that_is_killed_has_not_happened(tmp_path: Path) -> None:
         assert everything(old) == before
     Database(str(old)).close()
     assert len(everything(old)["log"]) == 40_000
+
+
+def test_what_was_tagged_before_is_found_by_its_tags(old: Path) -> None:
+    db = apsw.Connection(str(old))
+    for name in sorted(os.listdir(FOLDER))[3:11]:
+        db.execute((FOLDER / name).read_text(encoding="utf-8"), {"after": 0, "until": 99})
+    db.execute("UPDATE schema_version SET version = 11")
+    db.execute('UPDATE trace SET tags = \'["beta", "beta", 3]\'')
+    db.execute("UPDATE run SET tags = '\"alone\"'")
+    db.close()
+    database = Database(str(old))
+    for listing, workspace, tag in (
+        (traces.LISTING, "default", "beta"), (runs.LISTING, "other", "alone"),
+    ):  # fmt: skip
+        wanted = [Condition("tag", tag, "has")]
+        assert database.read_now(Page(listing, workspace, Window(9), wanted)).total == 1
+    database.close()

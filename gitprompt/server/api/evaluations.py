@@ -17,9 +17,9 @@ from gitprompt.server.http.endpoints import PAGING, Call, Endpoint
 from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
 from gitprompt.server.http.shapes import Body, Id, LongText, Mapping50, Seconds, Timestamp
 from gitprompt.server.http.wire import envelope, parse_page, raw_json
-from gitprompt.store.tables import results
-from gitprompt.store.tables.results import ResultRow
+from gitprompt.store.tables import scores
 from gitprompt.store.tables.rows import Condition
+from gitprompt.store.tables.scores import ScoreRow
 from gitprompt.suites import NumberedDocument
 
 
@@ -60,7 +60,7 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 RESULTS = List(
-    results.LISTING,
+    scores.LISTING,
     (Filter("run_id", "Of this run."), SINCE, UNTIL),
 )
 
@@ -102,20 +102,20 @@ async def delete(context: Context, call: Call) -> None:
 async def add_result(context: Context, call: Call) -> dict[str, Any]:
     suite = await context.suites.find(call.principal.workspace, call.path["evaluation_id"])
     body: NewResult = call.body
-    row = ResultRow(
+    row = ScoreRow(
         workspace=call.principal.workspace,
         suite=suite.id,
-        result_id=body.result_id,
+        score_id=body.result_id,
+        name=suite.name,
+        type="numeric",
+        number=body.score,
         run_id=body.run_id,
-        score=body.score,
         metadata=encode_optional(body.metadata),
         prompt_name=suite.document["prompt_name"],
         version_tag=suite.document.get("version_tag"),
         created_at=body.timestamp or 0,
     )
-    result, created_at = await context.ingest.result(
-        call.actor, row, suite_name=suite.name, min_score=suite.min_score
-    )
+    result, created_at = await context.ingest.result(call.actor, row, min_score=suite.min_score)
     return _result((result, *row._replace(created_at=created_at)))
 
 
@@ -158,13 +158,13 @@ def _answer(suite: NumberedDocument) -> dict[str, Any]:
 
 
 def _result(row: tuple[Any, ...]) -> dict[str, Any]:
-    result = ResultRow(*row[1:])
+    result = ScoreRow(*row[1:])
     return {
         "id": row[0],
         "evaluation_id": result.suite,
-        "result_id": result.result_id,
+        "result_id": result.score_id,
         "run_id": result.run_id,
-        "score": result.score,
+        "score": result.number,
         "metadata": raw_json(result.metadata),
         "created_at": result.created_at,
     }

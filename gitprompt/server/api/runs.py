@@ -14,7 +14,7 @@ from gitprompt.ingest import RunAbout
 from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
+from gitprompt.server.http.listing import OF_TRACE, SINCE, TAG, UNTIL, Filter, List
 from gitprompt.server.http.shapes import (
     Body,
     Id,
@@ -94,11 +94,12 @@ RUNS = List(
     (
         Filter("workflow_name", "Of this workflow."),
         Filter("status", "How far it is.", choices=("running", "completed", "failed")),
-        Filter("trace_id", "With this trace."),
+        OF_TRACE,
         Filter("session_id", "Of this session."),
         Filter("user_id", "Of this user."),
         Filter("environment", "Of this environment, such as production."),
         Filter("release", "Of this release of the application."),
+        TAG,
         SINCE,
         UNTIL,
     ),

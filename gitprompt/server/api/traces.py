@@ -14,7 +14,7 @@ from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.server.http.listing import SINCE, UNTIL, Filter, List
+from gitprompt.server.http.listing import SINCE, TAG, UNTIL, Filter, List
 from gitprompt.server.http.shapes import Body, Id, Mapping50, Seconds, Text, Timestamp, TraceId
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import traces
@@ -114,6 +114,7 @@ TRACES = List(
         Filter("user_id", "Of this user."),
         Filter("environment", "Of this environment, such as production."),
         Filter("release", "Of this release of the application."),
+        TAG,
         SINCE,
         UNTIL,
     ),

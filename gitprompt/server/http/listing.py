@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from gitprompt.errors import Invalid
 from gitprompt.server.http.endpoints import PAGING, Call, Parameter
 from gitprompt.server.http.wire import envelope, parse_page
 from gitprompt.store.database import Database
-from gitprompt.store.tables.rows import Condition, Listing, Page, Window
+from gitprompt.store.tables.rows import Condition, Listing, Operator, Page, Window
 
 
 class Filter(NamedTuple):
@@ -21,12 +21,12 @@ class Filter(NamedTuple):
     name: str
     about: str
     column: str | None = None
-    operator: Literal["=", "<", ">="] = "="
+    operator: Operator = "="
     choices: tuple[str, ...] = ()
 
     @property
     def is_time(self) -> bool:
-        return self.operator != "="
+        return self.operator in ("<", ">=")
 
     @property
     def parameter(self) -> Parameter:
@@ -49,6 +49,8 @@ class Filter(NamedTuple):
         return Condition(self.column or self.name, value, self.operator)
 
 
+OF_TRACE = Filter("trace_id", "Of this trace.", operator="spells")
+TAG = Filter("tag", "With this tag.", operator="has")
 SINCE = Filter(
     "since", "Unix seconds; what happened then or later.", column="created_at", operator=">="
 )

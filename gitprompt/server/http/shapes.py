@@ -63,11 +63,14 @@ class Statistics(msgspec.Struct, kw_only=True):
     unpriced: Annotated[int, Meta(description="Calls whose cost nobody knows.")]
     latency_p50_ms: int | None
     latency_p95_ms: int | None
-    scores: int
+    scores: Annotated[int, Meta(description="Of suites.")]
     mean_score: Annotated[
         float | None, Meta(description="Of the only suite that scored it; of several: null.")
     ]
     scores_by_suite: dict[str, MeanScore]
+    scores_by_name: Annotated[
+        dict[str, MeanScore], Meta(description="Of the scores that are of no suite.")
+    ]
 
 
 Timestamp = Annotated[

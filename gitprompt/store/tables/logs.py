@@ -12,7 +12,7 @@ from gitprompt.core.telemetry.numbers import NANO
 from gitprompt.core.telemetry.usage import ModelCall, Usage
 from gitprompt.errors import Conflict, GitpromptError
 from gitprompt.store.engines import Connection
-from gitprompt.store.tables import audit, rollups, rows
+from gitprompt.store.tables import audit, rollups, rows, trace_ids
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.rows import Listing
 
@@ -117,7 +117,7 @@ def _known(db: Connection, item: LogInsertion) -> StoredLog | GitpromptError | N
 
 def _call_key(row: LogRow) -> tuple[str, str, str | None]:
     """What a log and a span of the same call have in common."""
-    return row.workspace, rollups.trace_key(row.trace_id), row.span_id
+    return row.workspace, trace_ids.key_of(row.trace_id), row.span_id
 
 
 def _count_once(
@@ -130,14 +130,14 @@ def _count_once(
     for call, number in calls.items():
         spans = db.query(
             f"SELECT {rollups.TRACED} FROM {rollups.SPANS}"
-            f" WHERE trace.workspace = $1 AND {rollups.TRACE_KEY} = $2 AND span.span_id = $3",
+            f" WHERE trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2 AND span.span_id = $3",
             call,
         )
         traced = [traced_call for row in spans if (traced_call := rollups.of_traced(row))]
         if not traced:
             continue
         sql = (
-            f"SELECT count(*) FROM log WHERE workspace = $1 AND {rollups.LOG_KEY} = $2"
+            f"SELECT count(*) FROM log WHERE workspace = $1 AND {trace_ids.LOG_KEY} = $2"
             " AND span_id = $3"
         )
         if db.query(sql, call)[0][0] == number:
@@ -148,16 +148,16 @@ def _count_once(
 
 def of_traces(db: Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Which of the traces, by workspace and key, have calls that are logged: nearly always none."""
-    sql = f"DISTINCT {rollups.LOG_KEY} FROM log"
+    sql = f"DISTINCT {trace_ids.LOG_KEY} FROM log"
     found = rows.of_keys(
-        db, sql, "log.workspace", rollups.LOG_KEY, keys, also="span_id IS NOT NULL"
+        db, sql, "log.workspace", trace_ids.LOG_KEY, keys, also="span_id IS NOT NULL"
     )
     return {(workspace, key) for workspace, (key,) in found}
 
 
 def of_spans(db: Connection, workspace: str, trace_id: str) -> Mapping[str, ModelCall]:
     """The calls of a trace that are logged, by the id of their span; of several logs the first."""
-    calls = db.query(_ALL_OF_TRACE, (workspace, rollups.trace_key(trace_id)))
+    calls = db.query(_ALL_OF_TRACE, (workspace, trace_ids.key_of(trace_id)))
     return {row[0]: call_of_log(row[1], row[2], rollups.of_log(row[3:])) for row in calls}
 
 
@@ -167,7 +167,7 @@ def call_of_log(provider: str | None, model: str | None, usage: Usage) -> ModelC
     return ModelCall(*house_of(provider, model), cost, usage)
 
 
-_OF_TRACE = f"FROM log WHERE workspace = $1 AND {rollups.LOG_KEY} = $2 AND span_id IS NOT NULL"
+_OF_TRACE = f"FROM log WHERE workspace = $1 AND {trace_ids.LOG_KEY} = $2 AND span_id IS NOT NULL"
 _ALL_OF_TRACE = f"SELECT span_id, provider, model, {rollups.LOGGED} {_OF_TRACE} ORDER BY id DESC"
 
 

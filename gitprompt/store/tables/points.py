@@ -81,7 +81,7 @@ class Steps(NamedTuple):
         )
         steps = db.query(
             f"SELECT begins, {_SQL[self.aggregate]}, count(*) FROM (SELECT timestamp / {step} * {step}"
-            f" AS begins, value{newest} FROM metric WHERE {rows.where(bound, self.conditions)})"
+            f" AS begins, value{newest} FROM metric WHERE {rows.where(bound, self.conditions, 'metric')})"
             f" AS point GROUP BY begins ORDER BY begins LIMIT {bound.bind(MAX_STEPS)}",
             bound.values,
         )

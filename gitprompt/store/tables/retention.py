@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import rows
 
-_TABLES = ("log", "trace", "run", "result", "metric")
+_TABLES = ("log", "trace", "run", "score", "metric")
 _TALLIED = ("log", "trace", "run")
 
 

@@ -24,7 +24,7 @@ from gitprompt.core.telemetry.usage import (
     usage_of_span,
 )
 from gitprompt.store.engines import Connection
-from gitprompt.store.tables import rows
+from gitprompt.store.tables import rows, trace_ids
 from gitprompt.store.tables.rows import Bound
 
 _HOURLY = "workspace, prompt_name, version_tag, hour"
@@ -41,9 +41,9 @@ class Mean(NamedTuple):
 
 class VersionStatistics(NamedTuple):
     """How the calls of one prompt version went. Latencies in milliseconds, cost in USD: of the calls whose
-    cost is known, None if there is none; `unpriced` are the others. `mean_score` is that of the only suite
-    that scored it; of several there is none, and
-    `scores_by_suite` has a `Mean` of each."""
+    cost is known, None if there is none; `unpriced` are the others. `scores` are
+    those of suites; `mean_score` is that of the only suite that scored it; of several there is none, and
+    `scores_by_suite` has a `Mean` of each, `scores_by_name` one of the scores that are of no suite."""
 
     prompt_name: str | None
     version_tag: str | None
@@ -60,16 +60,18 @@ class VersionStatistics(NamedTuple):
     scores: int
     mean_score: float | None
     scores_by_suite: Mapping[str, Mapping[str, float]]
+    scores_by_name: Mapping[str, Mapping[str, float]]
 
 
 class Score(NamedTuple):
-    """`name` is that of the suite."""
+    """`name` is that of the suite, if it is `of_suite`."""
 
     workspace: str
     prompt_name: str
     version_tag: str
     hour: int
     name: str
+    of_suite: bool
     score: float
 
 
@@ -114,9 +116,9 @@ def add_scores(db: Connection, scores: Iterable[Score], *, sign: int = 1) -> Non
     rows.add_up(
         db,
         "score_rollup",
-        f"{_HOURLY}, name",
+        f"{_HOURLY}, name, of_suite",
         ["scores", "total"],
-        [(*score[:5], sign, sign * round(score.score * _MILLION)) for score in scores],
+        [(*score[:6], sign, sign * round(score.score * _MILLION)) for score in scores],
     )
 
 
@@ -169,19 +171,28 @@ def _statistics(
         bound.values,
     ):
         latency.setdefault((prompt, version), []).append((bucket, calls))
-    scores: dict[tuple[str, str], dict[str, Mean]] = {}
-    for prompt, version, name, number, total in db.query(
-        f"SELECT prompt_name, version_tag, name, {_sums_of(['scores', 'total'])} FROM score_rollup"
-        f" WHERE {where} GROUP BY 1, 2, 3 HAVING sum(scores) > 0 ORDER BY 1, 2, 3",
+    scores: dict[tuple[str, str], _Means] = {}
+    for prompt, version, name, of_suite, number, total in db.query(
+        f"SELECT prompt_name, version_tag, name, of_suite, {_sums_of(['scores', 'total'])}"
+        f" FROM score_rollup WHERE {where} GROUP BY 1, 2, 3, 4 HAVING sum(scores) > 0"
+        " ORDER BY 1, 2, 3",
         bound.values,
     ):
+        means = scores.setdefault((prompt, version), _Means({}, {}))
         mean = Mean(number, total / number / _MILLION)
-        scores.setdefault((prompt, version), {})[name] = mean
+        (means.by_suite if of_suite else means.by_name)[name] = mean
     sums = {(row[0], row[1]): row[2:] for row in usage}
     return [
-        _row_of(key, sums.get(key, (0,) * 7), latency.get(key, []), scores.get(key, {}))
+        _row_of(key, sums.get(key, (0,) * 7), latency.get(key, []), scores.get(key, _Means({}, {})))
         for key in sorted(sums.keys() | scores.keys())
     ]
+
+
+class _Means(NamedTuple):
+    """The scores of a prompt version."""
+
+    by_suite: dict[str, Mean]
+    by_name: dict[str, Mean]
 
 
 def _sums_of(columns: Sequence[str]) -> str:
@@ -193,9 +204,10 @@ def _row_of(
     key: tuple[str, str],
     sums: Sequence[int],
     latency: list[tuple[int, int]],
-    scores: Mapping[str, Mean],
+    means: _Means,
 ) -> VersionStatistics:
     calls, errors, tokens_in, tokens_out, tokens_cached, cost, unpriced = sums
+    suites = means.by_suite
     return VersionStatistics(
         prompt_name=key[0] or None,
         version_tag=key[1] or None,
@@ -209,9 +221,10 @@ def _row_of(
         unpriced=unpriced,
         latency_p50_ms=percentile(latency, 0.5),
         latency_p95_ms=percentile(latency, 0.95),
-        scores=sum(each.scores for each in scores.values()),
-        mean_score=next(iter(scores.values())).mean if len(scores) == 1 else None,
-        scores_by_suite={name: each._asdict() for name, each in scores.items()},
+        scores=sum(each.scores for each in suites.values()),
+        mean_score=next(iter(suites.values())).mean if len(suites) == 1 else None,
+        scores_by_suite={name: each._asdict() for name, each in suites.items()},
+        scores_by_name={name: each._asdict() for name, each in means.by_name.items()},
     )
 
 
@@ -230,11 +243,7 @@ def rebuild(db: Connection, *, since: int = 0) -> None:
         [
             Score(*row)
             for row in db.query(
-                "SELECT result.workspace, coalesce(result.prompt_name, ''),"
-                " coalesce(result.version_tag, ''), result.created_at / 3600, suite.name, result.score"
-                " FROM result JOIN suite"
-                " ON suite.workspace = result.workspace AND suite.id = result.suite"
-                " WHERE result.score IS NOT NULL AND result.created_at >= $1",
+                f"SELECT {SCORED} FROM score WHERE number IS NOT NULL AND created_at >= $1",
                 (hour * HOUR,),
             )
         ],
@@ -254,6 +263,12 @@ def _chunks(usages: Iterator[Usage], size: int = 10_000) -> Iterator[list[Usage]
 LOGGED = (
     "workspace, prompt_name, version_tag, created_at, status, tokens_in, tokens_out,"
     " tokens_cached, cost_nano, latency_ms"
+)
+
+
+SCORED = (  # the columns of a Score
+    "workspace, coalesce(prompt_name, ''), coalesce(version_tag, ''), created_at / 3600, name,"
+    " CASE WHEN suite IS NULL THEN 0 ELSE 1 END, number"
 )
 
 
@@ -284,18 +299,10 @@ TRACED = (
     " span.start_time, span.end_time, span.facts, span.metadata"
 )
 SPANS = "span JOIN trace ON trace.workspace = span.workspace AND trace.id = span.trace"
-# A call's trace is spelled as a UUID in one place and as 32 digits in another.
-TRACE_KEY = "lower(replace(trace.trace_id, '-', ''))"
-LOG_KEY = "lower(replace(log.trace_id, '-', ''))"
 UNLOGGED = (
     "NOT EXISTS (SELECT 1 FROM log WHERE log.workspace = trace.workspace"
-    f" AND {LOG_KEY} = {TRACE_KEY} AND log.span_id = span.span_id)"
+    f" AND {trace_ids.LOG_KEY} = {trace_ids.TRACE_KEY} AND log.span_id = span.span_id)"
 )
-
-
-def trace_key(trace_id: str | None) -> str:
-    """What TRACE_KEY and LOG_KEY make of a trace's id."""
-    return (trace_id or "").replace("-", "").lower()
 
 
 def of_traced(row: Sequence[Any]) -> ModelCall | None:

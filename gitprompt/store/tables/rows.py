@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from gitprompt.store.engines import Connection, Row
+from gitprompt.store.tables import trace_ids
 
 
 class Bound:
@@ -103,12 +104,16 @@ def _of_keys(columns: str, workspace: str, key: str, also: str, size: int) -> st
     return f"SELECT {columns} WHERE {workspace} = $1 AND {key} IN ({places}) AND {also}"
 
 
+Operator = Literal["=", "<", ">=", "spells", "has"]
+
+
 class Condition(NamedTuple):
-    """One filter of a list. `column` is a name that the program knows, never one that was sent."""
+    """One filter of a list. `column` is a name that the program knows, never one that was sent. `spells`:
+    it is the id of a trace in any spelling; `has`: it is a tag that a row has."""
 
     column: str
     value: Any
-    operator: Literal["=", "<", ">="] = "="
+    operator: Operator = "="
 
 
 class Window(NamedTuple):
@@ -119,27 +124,30 @@ class Window(NamedTuple):
     before: Sequence[int] | None = None
 
 
-def where(bound: Bound, conditions: Sequence[Condition]) -> str:
-    """The SQL of all conditions together; their values are bound."""
-    assert all(condition.column.isidentifier() for condition in conditions)
-    return (
-        " AND ".join(
-            f"{condition.column} {condition.operator} {bound.bind(condition.value)}"
-            for condition in conditions
-        )
-        or "TRUE"
-    )
+def where(bound: Bound, conditions: Sequence[Condition], table: str) -> str:
+    """The SQL of all conditions together, for columns of `table`; their values are bound."""
+    return " AND ".join(_sql(bound, condition, table) for condition in conditions) or "TRUE"
+
+
+def _sql(bound: Bound, condition: Condition, table: str) -> str:
+    column, value, operator = condition
+    assert column.isidentifier()
+    if operator == "spells":
+        key = trace_ids.sql_of(f"{table}.{column}")  # the indexes leave out those that have none
+        return f"{table}.{column} IS NOT NULL AND {key} = {bound.bind(trace_ids.key_of(value))}"
+    return f"{table}.{column} {'=' if operator == 'has' else operator} {bound.bind(value)}"
 
 
 class Listing(NamedTuple):
     """A table that can be listed: `columns` beside the id, and the `kind` of its tally; None: its
     rows are counted. `at` is the column of when a row happened, which is not when it came; None: the rows
-    are in the order in which they came."""
+    are in the order in which they came. `tags` is the table of their tags."""
 
     table: str
     columns: str
     kind: str | None = None
     at: str | None = None
+    tags: str | None = None
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -172,17 +180,19 @@ class Page(NamedTuple):
     conditions: Sequence[Condition] = ()
 
     def answer(self, db: Connection) -> PageRows:
-        table, columns, kind, _ = self.listing
-        conditions = [Condition("workspace", self.workspace), *self.conditions]
+        table, columns, kind, _, tags = self.listing
+        tagged = [one for one in self.conditions if one.operator == "has"]
+        others = [one for one in self.conditions if one.operator != "has"]
         if kind is not None and not self.conditions:
             total = tally(db, self.workspace, kind)
         else:
             bound = Bound()
-            sql = f"SELECT count(*) FROM {table} WHERE {where(bound, conditions)}"
+            sql = f"SELECT count(*) FROM {self._from(bound, tagged, others)}"
             total = int(db.query(sql, bound.values)[0][0])
         bound = Bound()
-        sql = f"SELECT id, {columns} FROM {table} WHERE {where(bound, conditions)}"
-        order = self.listing.order
+        shown = ", ".join(f"{table}.{column}" for column in ("id", *columns.split(", ")))
+        sql = f"SELECT {shown} FROM {self._from(bound, tagged, others)}"
+        order = [f"{tags if tagged else table}.{column}" for column in self.listing.order]
         if self.window.before is not None:
             sql += f" AND ({', '.join(order)}) < ({bound.bind_all(self.window.before)})"
         newest_first = ", ".join(f"{column} DESC" for column in order)
@@ -196,6 +206,21 @@ class Page(NamedTuple):
             rows.append(row)
             size += sum(len(value) for value in row if isinstance(value, str))
         return PageRows(rows, total, False)
+
+    def _from(self, bound: Bound, tagged: Sequence[Condition], others: Sequence[Condition]) -> str:
+        """What follows FROM. The rows of a tag are found in the order of the list."""
+        table, tags = self.listing.table, self.listing.tags
+        workspace = Condition("workspace", self.workspace)
+        if not tagged:
+            return f"{table} WHERE {where(bound, [workspace, *others], table)}"
+        assert tags is not None
+        times = [one for one in others if one.column == self.listing.at]
+        rest = [one for one in others if one.column != self.listing.at]
+        return (
+            f"{tags} JOIN {table} ON {table}.workspace = {tags}.workspace AND {table}.id = {tags}.id"
+            f" WHERE {where(bound, [workspace, *tagged, *times], tags)}"
+            f" AND {where(bound, rest, table)}"
+        )
 
 
 # How many rows a workspace has

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection
-from gitprompt.store.tables import audit, rollups, rows
+from gitprompt.store.tables import audit, rows, tags, trace_ids
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.rows import Listing
+from gitprompt.store.tables.tags import Tagged
 
 
 class RunRow(NamedTuple):
@@ -85,7 +86,7 @@ class RunDeletion(NamedTuple):
 
 
 COLUMNS = ", ".join(RunRow._fields)
-LISTING = Listing("run", COLUMNS, "run", "created_at")
+LISTING = Listing("run", COLUMNS, "run", "created_at", "run_tag")
 _DOCUMENTS = ("input", "output", "metadata", "tags")
 _SAID = (*RunRow._fields[:8], *RunRow._fields[12:])
 _TIMES = ("start_time", "end_time")
@@ -112,7 +113,9 @@ def _insert(db: Connection, item: RunInsertion) -> GitpromptError | bool:
         return False
     if row.trace_id is not None and trace is None:
         return NotFound("Trace not found")
-    rows.insert_numbered(db, "run", f"{COLUMNS}, has_ended", [(*row, int(row.status in FINISHED))])
+    has_ended = int(row.status in FINISHED)
+    (number,) = rows.insert_numbered(db, "run", f"{COLUMNS}, has_ended", [(*row, has_ended)])
+    tags.insert(db, "run_tag", [Tagged(row.workspace, number, row.created_at, row.tags)])
     rows.add_to_tally(db, "run", [row.workspace])
     audit.insert(db, [item.audit])
     return True
@@ -122,8 +125,8 @@ def _trace_of(db: Connection, row: RunRow) -> str | None:
     """The id of a run's trace as the trace has it; None if there is none."""
     if row.trace_id is None:
         return None
-    sql = f"SELECT trace_id FROM trace WHERE trace.workspace = $1 AND {rollups.TRACE_KEY} = $2"
-    found = db.row(sql, (row.workspace, rollups.trace_key(row.trace_id)))
+    sql = f"SELECT trace_id FROM trace WHERE trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2"
+    found = db.row(sql, (row.workspace, trace_ids.key_of(row.trace_id)))
     return str(found[0]) if found else None
 
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from gitprompt.core.telemetry.usage import PLAIN, ModelCall, SpanFacts, Usage
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection, Duplicate
-from gitprompt.store.tables import audit, logs, rollups, rows
+from gitprompt.store.tables import audit, logs, rollups, rows, scores, tags, trace_ids
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.rows import Listing
+from gitprompt.store.tables.tags import Tagged
 
 
 class TraceRow(NamedTuple):
@@ -109,10 +110,10 @@ class StoredSpans(NamedTuple):
 
 
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
-LISTING = Listing("trace", TRACE_COLUMNS, "trace", "created_at")
+LISTING = Listing("trace", TRACE_COLUMNS, "trace", "created_at", "trace_tag")
 SPAN_COLUMNS = ", ".join(SpanRow._fields)
 # An id is one id in every spelling: a UUID, 32 digits, in upper case.
-_IS_TRACE = f"trace.workspace = $1 AND {rollups.TRACE_KEY} = $2"
+_IS_TRACE = f"trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2"
 _ABOUT = TraceRow._fields[6:]
 _SAID = ("prompt_name", "version_tag", "metadata", *_ABOUT)
 _DOCUMENTS = ("metadata", "tags", "input", "output")
@@ -122,7 +123,7 @@ _CHILD_COLUMNS = f"workspace, trace, {SPAN_COLUMNS}"
 def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[GitpromptError | bool]:
     """Whether each is new. The same id with the same content is the same trace; with other content a
     Conflict."""
-    keys = {(item.row.workspace, rollups.trace_key(item.row.trace_id)) for item in items}
+    keys = {(item.row.workspace, trace_ids.key_of(item.row.trace_id)) for item in items}
     if len(keys) == len(items) and not _stored(db, keys):
         _insert_traces(db, items)
         return [True] * len(items)
@@ -131,7 +132,7 @@ def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[Gitpr
         row = item.row
         before = db.row(
             f"SELECT {TRACE_COLUMNS} FROM trace WHERE {_IS_TRACE}",
-            (row.workspace, rollups.trace_key(row.trace_id)),
+            (row.workspace, trace_ids.key_of(row.trace_id)),
         )
         if before is None:
             _insert_traces(db, [item])
@@ -147,8 +148,8 @@ def _stored(
     db: Connection, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[Any, ...]]:
     """(id, prompt_name, version_tag) of the traces that are there, by workspace and key."""
-    sql = f"{rollups.TRACE_KEY}, id, prompt_name, version_tag FROM trace"
-    found = rows.of_keys(db, sql, "trace.workspace", rollups.TRACE_KEY, keys)
+    sql = f"{trace_ids.TRACE_KEY}, id, prompt_name, version_tag FROM trace"
+    found = rows.of_keys(db, sql, "trace.workspace", trace_ids.TRACE_KEY, keys)
     return {(workspace, key): tuple(row) for workspace, (key, *row) in found}
 
 
@@ -156,7 +157,7 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
     """Insert the traces that are not there yet, and say which those are; one that names no prompt
     takes the name of a later export, and what it has counted goes with it. What is not said of it yet a
     later export says, too."""
-    keys = [(item.row.workspace, rollups.trace_key(item.row.trace_id)) for item in items]
+    keys = [(item.row.workspace, trace_ids.key_of(item.row.trace_id)) for item in items]
     there = _stored(db, keys)
     fresh: dict[tuple[str, str], TraceInsertion] = {}
     outcomes: list[bool] = []
@@ -187,21 +188,44 @@ def _complete(db: Connection, row: TraceRow, number: int, prompt_name: str | Non
             (row.prompt_name, row.version_tag, row.workspace, number),
         )
         count_spans(db, row.workspace, number, sign=1)
+        scores.name_prompts(db, [(row.workspace, row.trace_id, row.prompt_name, row.version_tag)])
     if any(row[6:]):
+        if row.tags is not None:
+            sql = "SELECT created_at FROM trace WHERE workspace = $1 AND id = $2 AND tags IS NULL"
+            untagged = db.row(sql, (row.workspace, number))
+            if untagged is not None:
+                tagged = Tagged(row.workspace, number, untagged[0], row.tags)
+                tags.insert(db, "trace_tag", [tagged])
         kept = ", ".join(f"{name} = coalesce({name}, ${at})" for at, name in enumerate(_ABOUT, 1))
         place = f"workspace = ${len(_ABOUT) + 1} AND id = ${len(_ABOUT) + 2}"
         db.execute(f"UPDATE trace SET {kept} WHERE {place}", (*row[6:], row.workspace, number))
 
 
 def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:
-    rows.insert_numbered(db, "trace", TRACE_COLUMNS, [item.row for item in items])
+    numbers = rows.insert_numbered(db, "trace", TRACE_COLUMNS, [item.row for item in items])
+    tags.insert(
+        db,
+        "trace_tag",
+        [
+            Tagged(item.row.workspace, number, item.row.created_at, item.row.tags)
+            for item, number in zip(items, numbers, strict=True)
+        ],
+    )
+    scores.name_prompts(
+        db,
+        [
+            (row.workspace, row.trace_id, row.prompt_name, row.version_tag)
+            for row, _ in items
+            if row.prompt_name is not None
+        ],
+    )
     rows.add_to_tally(db, "trace", [item.row.workspace for item in items])
     audit.insert(db, [item.audit for item in items])
 
 
 def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptError | StoredSpans]:
     """Spans of traces that exist; the same id with the same content is the same span."""
-    keys = [(item.workspace, rollups.trace_key(item.trace_id)) for item in items]
+    keys = [(item.workspace, trace_ids.key_of(item.trace_id)) for item in items]
     traces = _stored(db, keys)
     pairs = [(item, traces.get(key)) for item, key in zip(items, keys, strict=True)]
     existing = [(item, trace) for item, trace in pairs if trace is not None]
@@ -222,7 +246,7 @@ def _insert_spans(
     ]
     rows.insert_numbered(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
-    keys = [(item.workspace, rollups.trace_key(item.trace_id)) for item, _ in items]
+    keys = [(item.workspace, trace_ids.key_of(item.trace_id)) for item, _ in items]
     with_logs = logs.of_traces(db, keys)
     stored = [
         StoredSpans(item, _logged(db, item)) if key in with_logs else StoredSpans(item)
@@ -306,15 +330,16 @@ def delete(db: Connection, items: Sequence[TraceDeletion]) -> list[GitpromptErro
 
 
 def _delete(db: Connection, item: TraceDeletion) -> GitpromptError | None:
-    key = item.workspace, rollups.trace_key(item.trace_id)
-    row = db.row(f"SELECT id, trace_id FROM trace WHERE {_IS_TRACE}", key)
+    key = item.workspace, trace_ids.key_of(item.trace_id)
+    row = db.row(f"SELECT id FROM trace WHERE {_IS_TRACE}", key)
     if row is None:
         return NotFound("Trace not found")
     count_spans(db, item.workspace, row[0], sign=-1)
     rows.add_to_tally(db, "trace", [item.workspace], step=-1)
     db.execute(
-        "UPDATE run SET trace_id = NULL WHERE workspace = $1 AND trace_id = $2",
-        (item.workspace, row[1]),
+        "UPDATE run SET trace_id = NULL WHERE workspace = $1 AND trace_id IS NOT NULL"
+        f" AND {trace_ids.sql_of('trace_id')} = $2",
+        key,
     )
     db.execute("DELETE FROM trace WHERE workspace = $1 AND id = $2", (item.workspace, row[0]))
     audit.insert(db, [item.audit])
@@ -385,7 +410,7 @@ class RecentSpans(NamedTuple):
 def _one(db: Connection, workspace: str, trace_id: str) -> tuple[TraceRow, list[SpanRow]] | None:
     row = db.row(
         f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE {_IS_TRACE}",
-        (workspace, rollups.trace_key(trace_id)),
+        (workspace, trace_ids.key_of(trace_id)),
     )
     if row is None:
         return None
@@ -401,7 +426,7 @@ def _one_span(db: Connection, workspace: str, trace_id: str, span_id: str) -> Sp
     columns = ", ".join(f"span.{column}" for column in SpanRow._fields)
     row = db.row(
         f"SELECT {columns} FROM {rollups.SPANS}"
-        f" WHERE trace.workspace = $1 AND {rollups.TRACE_KEY} = $2 AND span.span_id = $3",
-        (workspace, rollups.trace_key(trace_id), span_id),
+        f" WHERE trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2 AND span.span_id = $3",
+        (workspace, trace_ids.key_of(trace_id), span_id),
     )
     return SpanRow(*row) if row else None

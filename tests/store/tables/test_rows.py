@@ -18,19 +18,19 @@ PIN = "workspace, name, version, tag, blob, created_at, author, path, first_seen
 
 def test_values_are_numbered_in_the_order_of_the_text() -> None:
     bound = Bound()
-    sql = f"{bound.bind('a')} {rows.where(bound, [Condition('x', 1), Condition('y', 2, '<')])}"
-    assert f"{sql} {bound.bind_all('pq')}" == "$1 x = $2 AND y < $3 $4, $5"
+    sql = f"{bound.bind('a')} {rows.where(bound, [Condition('x', 1), Condition('y', 2, '<')], 't')}"
+    assert f"{sql} {bound.bind_all('pq')}" == "$1 t.x = $2 AND t.y < $3 $4, $5"
     assert bound.values == ["a", 1, 2, "p", "q"]
 
 
 def test_no_conditions_are_always_met() -> None:
-    assert rows.where(Bound(), []) == "TRUE"
+    assert rows.where(Bound(), [], "t") == "TRUE"
 
 
 @pytest.mark.parametrize("column", ["a b", "a;--", "1", "x = 1 OR y", ""])
 def test_a_column_that_is_no_name_never_gets_into_sql(column: str) -> None:
     with pytest.raises(AssertionError):
-        rows.where(Bound(), [Condition(column, 1)])
+        rows.where(Bound(), [Condition(column, 1)], "t")
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-5, 5)), max_size=20))
