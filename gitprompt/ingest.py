@@ -355,6 +355,14 @@ class Ingest:
         entry = actor.did("score:create", now, target_id=rows[0].score_id)
         return await self._database.write(NewScores(rows, now, entry))
 
+    async def export_scores(self, actor: Actor, scores: Sequence[ScoreRow]) -> list[str]:
+        """Store the scores of an export; returns why some were refused, a sentence each."""
+        latest = self._clock() + _AHEAD
+        taken = [row for row in scores if row.created_at <= latest]
+        if taken:
+            await self.scores(actor, taken)
+        return [_TOO_EARLY] * (len(scores) - len(taken))
+
     async def delete_score(self, actor: Actor, score_id: str) -> None:
         entry = actor.did("score:delete", self._clock(), target_id=score_id)
         await self._database.write(ScoreDeletion(actor.workspace, score_id, entry))

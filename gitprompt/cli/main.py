@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "trace": "telemetry:trace",
     "span": "telemetry:span",
     "run": "telemetry:run",
+    "score": "scores:score",
     "eval": "evaluations:eval_group",
     "import": "served:import_",
     "export": "served:export",

@@ -10,6 +10,7 @@ from typing import Any
 NANO = 1_000_000_000
 MAX_COST = 1_000_000  # USD a call; what is more is a mistake
 MAX_COUNT = 1 << 40
+MAX_SCORE = 1_000_000  # of either sign: sums are kept in millionths
 _LONG = 40  # characters of a decimal
 _DECIMAL = re.compile(r"\s*[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?\s*\Z")
 

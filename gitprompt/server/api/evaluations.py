@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from gitprompt.core.names import check_name
+from gitprompt.core.telemetry.numbers import MAX_SCORE
 from gitprompt.core.versions import check_version
 from gitprompt.errors import GitpromptError, Invalid
 from gitprompt.server.context import Context
@@ -34,7 +35,7 @@ class NewEvaluation(Body):
 class NewResult(Body):
     run_id: Id | None = None
     result_id: Annotated[Id | None, Meta(description="Yours; makes a retry harmless.")] = None
-    score: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+    score: Annotated[float, Meta(ge=0, le=MAX_SCORE)] | None = None
     metadata: Mapping50 | None = None
     timestamp: Timestamp | None = None
 

@@ -14,7 +14,16 @@ from gitprompt.ingest import RunAbout
 from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.server.http.listing import OF_TRACE, SINCE, TAG, UNTIL, Filter, List
+from gitprompt.server.http.listing import (
+    OF_SESSION,
+    OF_TRACE,
+    OF_USER,
+    SINCE,
+    TAG,
+    UNTIL,
+    Filter,
+    List,
+)
 from gitprompt.server.http.shapes import (
     Body,
     Id,
@@ -95,8 +104,8 @@ RUNS = List(
         Filter("workflow_name", "Of this workflow."),
         Filter("status", "How far it is.", choices=("running", "completed", "failed")),
         OF_TRACE,
-        Filter("session_id", "Of this session."),
-        Filter("user_id", "Of this user."),
+        *OF_SESSION,
+        *OF_USER,
         Filter("environment", "Of this environment, such as production."),
         Filter("release", "Of this release of the application."),
         TAG,

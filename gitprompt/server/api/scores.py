@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from gitprompt.core.telemetry.numbers import MAX_SCORE
 from gitprompt.errors import Invalid, NotFound
 from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.server.http.listing import OF_TRACE, SINCE, UNTIL, Filter, List
+from gitprompt.server.http.listing import OF_SESSION, OF_TRACE, SINCE, UNTIL, Filter, List
 from gitprompt.server.http.shapes import (
     Body,
     Id,
@@ -29,7 +30,6 @@ from gitprompt.store.tables.scores import OneScore, ScoreRow
 
 Type = Literal["numeric", "boolean", "categorical", "text"]
 TYPES: tuple[Type, ...] = get_args(Type)
-MAX_SCORE = 1_000_000
 _Value = bool | Annotated[float, Meta(ge=-MAX_SCORE, le=MAX_SCORE)] | LongText
 
 
@@ -88,7 +88,7 @@ SCORES = List(
         Filter("type", "Of this type.", choices=TYPES),
         OF_TRACE,
         Filter("span_id", "Of this span."),
-        Filter("session_id", "Of this session."),
+        *OF_SESSION,
         Filter("run_id", "Of this run."),
         Filter("prompt_name", "Of this prompt."),
         Filter("version_tag", "Of this version."),

@@ -14,7 +14,7 @@ from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional
 from gitprompt.server.http.endpoints import Call, Endpoint
-from gitprompt.server.http.listing import SINCE, TAG, UNTIL, Filter, List
+from gitprompt.server.http.listing import OF_SESSION, OF_USER, SINCE, TAG, UNTIL, Filter, List
 from gitprompt.server.http.shapes import Body, Id, Mapping50, Seconds, Text, Timestamp, TraceId
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import traces
@@ -110,8 +110,8 @@ TRACES = List(
         Filter("prompt_name", "Of this prompt."),
         Filter("version_tag", "Of this version."),
         Filter("name", "Of this name."),
-        Filter("session_id", "Of this session."),
-        Filter("user_id", "Of this user."),
+        *OF_SESSION,
+        *OF_USER,
         Filter("environment", "Of this environment, such as production."),
         Filter("release", "Of this release of the application."),
         TAG,

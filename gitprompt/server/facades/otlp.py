@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenTelemetry's OTLP over HTTP, JSON or protobuf (https://opentelemetry.io/docs/specs/otlp/#otlphttp):
-traces are stored as ours (`otlp_spans`), logs and metrics are answered.
+traces are stored as ours (`otlp_spans`), evaluations among the logs as scores (`otlp_scores`), and metrics
+of generative AI as points (`otlp_points`).
 
 It shares /v1/traces, /v1/logs and /v1/metrics with our own dialect, and has doors of its own:
 /otlp/v1/…, the base of an exporter, and the path that Langfuse's exporters have.
@@ -14,10 +15,15 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.types import Scope
 
+from gitprompt.clock import now_ms
 from gitprompt.errors import BadRequest, GitpromptError
 from gitprompt.server.context import Context
+from gitprompt.server.facades.otlp_points import NOT_KEPT as NOT_KEPT_OF_METRICS
+from gitprompt.server.facades.otlp_points import points_of
+from gitprompt.server.facades.otlp_scores import NOT_KEPT as NOT_KEPT_OF_LOGS
+from gitprompt.server.facades.otlp_scores import scores_of
 from gitprompt.server.facades.otlp_spans import OtlpTrace, traces_of
-from gitprompt.server.facades.otlp_values import from_base64, from_hex, in_camel_case
+from gitprompt.server.facades.otlp_values import ReadId, from_base64, from_hex
 from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.endpoints import Bytes, Call, Endpoint
 from gitprompt.server.http.surface import Surface
@@ -48,13 +54,6 @@ class Export(NamedTuple):
 
     traces: Sequence[OtlpTrace]
     rejected: Sequence[str]
-    is_protobuf: bool
-
-
-class Unkept(NamedTuple):
-    """An export of what is not kept: how many records it has."""
-
-    number: int
     is_protobuf: bool
 
 
@@ -158,66 +157,68 @@ def _said(field: str, number: int, reason: str = "") -> Bytes:
 
 
 # Logs and metrics: an exporter that gets an error logs one at every interval, and one that gets none
-# believes that they are kept.
+# believes that all of it is kept.
 
 
-def _read_logs(scope: Scope, body: bytes) -> Unkept:
+class Records(NamedTuple):
+    """An export of logs or metrics, decoded; its ids are read with `read_id`."""
+
+    value: Any
+    read_id: ReadId
+    is_protobuf: bool
+
+
+def _read_logs(scope: Scope, body: bytes) -> Records:
     if not _is_protobuf(scope):
-        value = read_json(scope, body, shape=dict[str, Any])
-        return Unkept(_count(value, "Logs", "logRecords"), False)
+        return Records(read_json(scope, body, shape=dict[str, Any]), from_hex, False)
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-    value = _parsed(ExportLogsServiceRequest(), body)
-    return Unkept(_count(value, "Logs", "logRecords"), True)
+    return Records(_parsed(ExportLogsServiceRequest(), body), from_base64, True)
 
 
-def _read_metrics(scope: Scope, body: bytes) -> Unkept:
+def _read_metrics(scope: Scope, body: bytes) -> Records:
     if not _is_protobuf(scope):
-        value = read_json(scope, body, shape=dict[str, Any])
-        return Unkept(_count(value, "Metrics", "metrics"), False)
+        return Records(read_json(scope, body, shape=dict[str, Any]), from_hex, False)
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceRequest,
     )
 
-    value = _parsed(ExportMetricsServiceRequest(), body)
-    return Unkept(_count(value, "Metrics", "metrics"), True)
+    return Records(_parsed(ExportMetricsServiceRequest(), body), from_base64, True)
 
 
-def _count(value: Any, kind: str, records: str) -> int:
-    """The records of an export of logs or metrics. Raises BadRequest for what is none."""
-    try:
-        value = in_camel_case(value)
-        return sum(
-            len(scope.get(records) or ())
-            for resource in value.get(f"resource{kind}") or ()
-            for scope in resource.get(f"scope{kind}") or ()
-        )
-    except (TypeError, AttributeError, RecursionError) as error:
-        raise BadRequest(f"not an OTLP export: {error}") from None
-
-
-_NO_LOGS = "gitprompt keeps spans, not log records: send them to a log store"
-_NO_METRICS = "gitprompt keeps spans, not metrics: scrape /metrics, or send them to Prometheus"
-
-
-async def drop_logs(context: Context, call: Call) -> Bytes:
-    body: Unkept = call.body
+async def export_logs(context: Context, call: Call) -> Bytes:
+    """Store the evaluations among the records of an export as scores."""
+    body: Records = call.body
+    found = scores_of(body.value, body.read_id, call.principal.workspace)
+    rejected = [*found.rejected, *await context.ingest.export_scores(call.actor, found.rows)]
+    if rejected:
+        context.metrics.record_ingest("score", "rejected", len(rejected))
+    reasons = [*rejected, *([NOT_KEPT_OF_LOGS] if found.others else [])]
+    number = found.others + len(rejected)
     if not body.is_protobuf:
-        return _said("rejectedLogRecords", body.number, _NO_LOGS)
+        return _said("rejectedLogRecords", number, *reasons[:1])
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
-    return _told(ExportLogsServiceResponse(), "rejected_log_records", body.number, _NO_LOGS)
+    return _told(ExportLogsServiceResponse(), "rejected_log_records", number, *reasons[:1])
 
 
-async def drop_metrics(context: Context, call: Call) -> Bytes:
-    body: Unkept = call.body
+async def export_metrics(context: Context, call: Call) -> Bytes:
+    """Store the metrics of generative AI in an export as points."""
+    body: Records = call.body
+    found = points_of(body.value, call.principal.workspace, now_ms())
+    if found.rows:
+        await context.ingest.points(call.actor, found.rows)
+    if found.rejected:
+        context.metrics.record_ingest("metric", "rejected", len(found.rejected))
+    reasons = [*found.rejected, *([NOT_KEPT_OF_METRICS] if found.others else [])]
+    number = found.others + len(found.rejected)
     if not body.is_protobuf:
-        return _said("rejectedDataPoints", body.number, _NO_METRICS)
+        return _said("rejectedDataPoints", number, *reasons[:1])
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceResponse,
     )
 
-    return _told(ExportMetricsServiceResponse(), "rejected_data_points", body.number, _NO_METRICS)
+    return _told(ExportMetricsServiceResponse(), "rejected_data_points", number, *reasons[:1])
 
 
 def _rows(base: str) -> tuple[Endpoint, ...]:
@@ -227,13 +228,13 @@ def _rows(base: str) -> tuple[Endpoint, ...]:
             kind="trace", summary="Store an OTLP export", body=dict[str, Any], answer=Any,
         ),
         Endpoint(
-            method="POST", path=f"{base}/logs", scope="write", handler=drop_logs,
-            reader=_read_logs, kind="log", summary="Answer an OTLP export of logs",
+            method="POST", path=f"{base}/logs", scope="write", handler=export_logs,
+            reader=_read_logs, kind="log", summary="Store the evaluations of an OTLP export of logs",
             body=dict[str, Any], answer=Any,
         ),
         Endpoint(
-            method="POST", path=f"{base}/metrics", scope="write", handler=drop_metrics,
-            reader=_read_metrics, kind="metric", summary="Answer an OTLP export of metrics",
+            method="POST", path=f"{base}/metrics", scope="write", handler=export_metrics,
+            reader=_read_metrics, kind="metric", summary="Store the metrics gen_ai.* of an OTLP export",
             body=dict[str, Any], answer=Any,
         ),
     )  # fmt: skip

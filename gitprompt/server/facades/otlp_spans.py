@@ -8,7 +8,7 @@ is wrong with one span is told of that span, and the others are taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.core.telemetry.dialects import facts_of
@@ -17,13 +17,15 @@ from gitprompt.core.telemetry.usage import span_facts
 from gitprompt.errors import BadRequest, GitpromptError
 from gitprompt.ingest import NOTHING, About, SentSpan
 from gitprompt.server.facades.otlp_values import (
+    ODD,
+    ReadId,
     attributes_of,
     hexadecimal,
-    in_camel_case,
-    is_in_snake_case,
     list_of,
     milliseconds,
+    records_of,
     status_of,
+    text_of,
 )
 from gitprompt.server.http.bodies import encode
 
@@ -33,9 +35,6 @@ _KINDS: Mapping[Any, str] = {
     **dict(enumerate(_KIND_NAMES, 1)),
     **{f"SPAN_KIND_{name.upper()}": name for name in _KIND_NAMES},
 }
-_ODD = (TypeError, ValueError, OverflowError, KeyError, AttributeError, RecursionError)
-
-ReadId = Callable[[Any, int], str]
 
 
 class OtlpTrace(NamedTuple):
@@ -57,18 +56,16 @@ def traces_of(value: Any, read_id: ReadId) -> tuple[list[OtlpTrace], list[str]]:
     known: Any = None  # the resource that `around` is of: many spans have the same
     around = _Resource({}, {})
     try:
-        if is_in_snake_case(value):
-            value = in_camel_case(value)
-        for span, resource, scope in _spans(value):
+        for span, resource, scope in records_of(value, "Spans", "spans"):
             try:
                 if resource is not known:
                     around, known = _resource(resource), resource
                 trace_id, sent, about = _span(span, around, scope, read_id)
-            except (*_ODD, GitpromptError) as error:
+            except (*ODD, GitpromptError) as error:
                 rejected.append(str(error) or "the span cannot be read")
                 continue
             by_trace.setdefault(trace_id, []).append((sent, about))
-    except _ODD as error:
+    except ODD as error:
         raise BadRequest(f"not an OTLP export: {error}") from None
     return [_trace(trace_id, spans) for trace_id, spans in by_trace.items()], rejected
 
@@ -119,24 +116,7 @@ _OF_TRACE = frozenset(
 
 
 def _short(value: Any) -> str | None:
-    value = decoded(value) if isinstance(value, str) and value[:1] == '"' else value
-    return (
-        str(value).replace("\0", " ")[:256]
-        if isinstance(value, str | int) and value != ""
-        else None
-    )
-
-
-def _spans(value: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Each span of an export with its resource and its scope."""
-    for resource in list_of(value, "resourceSpans"):
-        about = resource.get("resource")
-        for scope in list_of(resource, "scopeSpans") or list_of(
-            resource, "instrumentationLibrarySpans"
-        ):
-            named = scope.get("scope") or scope.get("instrumentationLibrary")
-            for span in list_of(scope, "spans"):
-                yield span, about, named
+    return text_of(decoded(value) if isinstance(value, str) and value[:1] == '"' else value, 256)
 
 
 def _span(

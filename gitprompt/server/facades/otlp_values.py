@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,10 +14,30 @@ _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _STATUS_NAMES = {"STATUS_CODE_OK": "ok", "STATUS_CODE_ERROR": "error"}
 
 
-def is_in_snake_case(value: Any) -> bool:
-    """Both spellings are right, and nobody mixes them within one span."""
-    resources = value.get("resourceSpans")
-    return "resource_spans" in value or any("scope_spans" in one for one in resources or ())
+ReadId = Callable[[Any, int], str]
+# What reading a value raises that is not what the protocol says.
+ODD = (TypeError, ValueError, OverflowError, KeyError, AttributeError, RecursionError)
+
+
+def records_of(value: Any, kind: str, records: str) -> Iterator[tuple[Any, Any, Any]]:
+    """Each record of an export with its resource and its scope; `kind` is Spans, Logs or Metrics. Raises one
+    of `ODD` for what is no export."""
+    if _is_in_snake_case(value, kind):
+        value = in_camel_case(value)
+    for resource in list_of(value, f"resource{kind}"):
+        about = resource.get("resource")
+        for scope in list_of(resource, f"scope{kind}") or list_of(
+            resource, f"instrumentationLibrary{kind}"
+        ):
+            named = scope.get("scope") or scope.get("instrumentationLibrary")
+            for record in list_of(scope, records):
+                yield record, about, named
+
+
+def _is_in_snake_case(value: Any, kind: str) -> bool:
+    """Both spellings are right, and nobody mixes them within one record."""
+    resources, scopes = f"resource_{kind.lower()}", f"scope_{kind.lower()}"
+    return resources in value or any(scopes in one for one in value.get(f"resource{kind}") or ())
 
 
 def in_camel_case(value: Any) -> Any:
@@ -46,7 +66,7 @@ def list_of(value: Any, name: str) -> Sequence[Any]:
 
 
 def attributes_of(pairs: Any) -> dict[str, Any]:
-    """Raises one of `_ODD` for what are no attributes."""
+    """Raises one of `ODD` for what are no attributes."""
     return {str(pair["key"]): _value(pair.get("value") or {}) for pair in pairs or ()}
 
 
@@ -83,6 +103,13 @@ def milliseconds(nanoseconds: Any) -> int | None:
     if not 0 <= value < 1 << 64:
         raise ValueError("a time is out of range")
     return value // 1_000_000
+
+
+def text_of(value: Any, longest: int) -> str | None:
+    """A text that says something, without what no column can hold."""
+    if not isinstance(value, str | int) or value == "":
+        return None
+    return str(value).replace("\0", " ")[:longest]
 
 
 def from_hex(text: Any, size: int) -> str:

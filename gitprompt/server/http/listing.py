@@ -50,6 +50,14 @@ class Filter(NamedTuple):
 
 
 OF_TRACE = Filter("trace_id", "Of this trace.", operator="spells")
+OF_SESSION = (  # by its field, and shorter
+    Filter("session_id", "Of this session."),
+    Filter("session", "Of this session.", column="session_id"),
+)
+OF_USER = (
+    Filter("user_id", "Of this user."),
+    Filter("user", "Of this user.", column="user_id"),
+)
 TAG = Filter("tag", "With this tag.", operator="has")
 SINCE = Filter(
     "since", "Unix seconds; what happened then or later.", column="created_at", operator=">="

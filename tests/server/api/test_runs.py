@@ -48,17 +48,23 @@ def test_a_run_says_what_it_is_about_and_names_its_trace_in_any_spelling(client:
         "release": fresh("release"),
     }  # fmt: skip
     said = {
-        "workflow_name": "w", "run_id": fresh("run"), **about, "tags": ["a"],
+        "workflow_name": "w", "run_id": fresh("run"), **about, "tags": [fresh("tag")],
         "trace_id": trace.replace("-", "").upper(), "timestamp": 1_700_000_000,
     }  # fmt: skip
     for _ in range(2):
         run_id = client.post("/v1/runs", said)["run_id"]
     run = client.get(f"/v1/runs/{run_id}")
     assert {key: run[key] for key in (*about, "tags", "trace_id", "created_at")} == {
-        **about, "tags": ["a"], "trace_id": trace, "created_at": 1_700_000_000,
+        **about, "tags": said["tags"], "trace_id": trace, "created_at": 1_700_000_000,
     }  # fmt: skip
     assert run["start_time"] == 1_700_000_000_000
-    for name, value in about.items():
+    found_by = (
+        *about.items(),
+        ("tag", said["tags"][0]),
+        ("trace_id", trace),
+        ("trace_id", trace.upper()),
+    )
+    for name, value in found_by:
         assert [one["run_id"] for one in client.get("/v1/runs", **{name: value})["items"]] == [
             run_id
         ]

@@ -154,14 +154,17 @@ def test_a_trace_says_what_it_is_about_and_lists_are_narrowed_by_it(client: Clie
         "name": fresh("name"), "session_id": fresh("session"), "user_id": fresh("user"),
         "environment": fresh("env"), "release": fresh("release"),
     }  # fmt: skip
-    more = {"tags": ["a", "b"], "input": {"q": 1}, "output": "text", "timestamp": 1_700_000_000}
+    tag = fresh("tag")
+    more = {"tags": ["a", tag], "input": {"q": 1}, "output": "text", "timestamp": 1_700_000_000}
     trace_id = client.post("/v1/traces", {**about, **more})["trace_id"]
     found = client.get(f"/v1/traces/{trace_id}")
     assert {key: found[key] for key in (*about, "tags", "input", "output")} == {
-        **about, "tags": ["a", "b"], "input": {"q": 1}, "output": "text",
+        **about, "tags": ["a", tag], "input": {"q": 1}, "output": "text",
     }  # fmt: skip
     assert found["created_at"] == 1_700_000_000
-    for name, value in about.items():
+    for name, value in (
+        *about.items(), ("session", about["session_id"]), ("user", about["user_id"]), ("tag", tag),
+    ):  # fmt: skip
         assert [one["trace_id"] for one in client.get("/v1/traces", **{name: value})["items"]] == [
             trace_id
         ]

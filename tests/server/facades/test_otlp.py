@@ -103,7 +103,14 @@ def test_every_door_stores_spans_and_answers_logs_and_metrics(server: Server, ba
     assert server.request(f"/v1/traces/{trace}").status_code == 200
     logs = sent("logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": [{}, {}]}]}]})
     assert (logs["rejectedLogRecords"], "keeps spans" in logs["errorMessage"]) == ("2", True)
-    metrics = sent("metrics", {"resource_metrics": [{"scope_metrics": [{"metrics": [{}]}]}]})
+    metrics = sent(
+        "metrics",
+        {
+            "resource_metrics": [
+                {"scope_metrics": [{"metrics": [{"gauge": {"data_points": [{}]}}]}]}
+            ]
+        },
+    )
     assert (metrics["rejectedDataPoints"], "scrape /metrics" in metrics["errorMessage"]) == (
         "1",
         True,
@@ -122,7 +129,7 @@ def test_logs_and_metrics_in_protobuf_are_answered_in_protobuf(server: Server) -
     told = logs.ExportLogsServiceResponse.FromString(answer.content).partial_success
     assert (answer.status_code, told.rejected_log_records) == (200, 1)
     many = metrics.ExportMetricsServiceRequest()
-    many.resource_metrics.add().scope_metrics.add().metrics.add()
+    many.resource_metrics.add().scope_metrics.add().metrics.add().gauge.data_points.add()
     answer = server.request(
         "/v1/metrics", method="POST", headers=PROTOBUF, content=many.SerializeToString()
     )
