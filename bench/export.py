@@ -21,7 +21,8 @@ from sidecar import Running, sidecar
 
 from gitprompt.store.database import Database, in_folder
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.rows import Condition, Page, Window
+from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.traces import LISTING, TraceInsertion, TraceRow
 
 _MOST = 2.0

@@ -20,10 +20,11 @@ from gitprompt.store.database import Database
 from gitprompt.store.tables import audit, logs
 from gitprompt.store.tables.audit import Actor, AuditRow
 from gitprompt.store.tables.logs import LogRow
+from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.points import PointRow
 from gitprompt.store.tables.retention import OldRows
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery, VersionStatistics
-from gitprompt.store.tables.rows import Page, Tally, Window
+from gitprompt.store.tables.rows import Tally
 from gitprompt.store.tables.runs import OneRun, RunRow
 from gitprompt.store.tables.scores import ScoreRow
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames, SuiteRemoval

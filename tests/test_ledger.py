@@ -16,7 +16,7 @@ from gitprompt.registry.sync import Source
 from gitprompt.store.database import Database
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Expected, Pending
-from gitprompt.store.tables.rows import Page, Window
+from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
 from tests.world import Clone
 

@@ -19,7 +19,7 @@ from gitprompt.registry.sync import Source
 from gitprompt.server.app import Sidecar, sidecar
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Pending
-from gitprompt.store.tables.rows import Page, Window
+from gitprompt.store.tables.pages import Page, Window
 from gitprompt.transaction import Built, Ground, Transactions
 from tests.world import WELCOME, Clone
 

@@ -20,8 +20,9 @@ from gitprompt.store import migration
 from gitprompt.store.database import Database
 from gitprompt.store.tables import audit, logs, runs, scores, traces
 from gitprompt.store.tables.audit import Pending
+from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery
-from gitprompt.store.tables.rows import Condition, Page, Window
+from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
 from gitprompt.store.tables.traces import OneTrace
 from tests.store.stored import new_log
@@ -92,7 +93,7 @@ def test_every_row_is_there_afterwards(old: Path) -> None:
         (logs.LISTING, "default", 2), (logs.LISTING, "other", 1), (traces.LISTING, "default", 1),
         (runs.LISTING, "other", 1), (scores.LISTING, "default", 1), (audit.LISTING, "other", 1),
     ):  # fmt: skip
-        rows, total, _ = database.read_now(Page(listing, workspace, window))
+        rows, total, *_ = database.read_now(Page(listing, workspace, window))
         assert (len(rows), total) == (number, number), listing.table
     stored = database.read_now(OneTrace("default", "T-1"))
     assert stored is not None

@@ -11,7 +11,8 @@ from gitprompt.errors import Invalid
 from gitprompt.server.http.endpoints import PAGING, Call, Parameter
 from gitprompt.server.http.wire import envelope, parse_page
 from gitprompt.store.database import Database
-from gitprompt.store.tables.rows import Condition, Listing, Operator, Page, Window
+from gitprompt.store.tables.pages import Listing, Page, Window
+from gitprompt.store.tables.rows import Condition, Operator
 
 
 class Filter(NamedTuple):
@@ -87,9 +88,12 @@ class List(NamedTuple):
         workspace = call.principal.workspace
         narrowed = [*base, *conditions(self.filters, call.params)]
         window = Window(page.limit, page.offset, page.cursor or None)
-        rows, total, is_cut = await database.read(Page(self.listing, workspace, window, narrowed))
-        items = [convert(row) for row in rows]
-        return envelope(page, total, items, lambda: self.listing.place_of(rows[-1]), is_cut=is_cut)
+        found = await database.read(Page(self.listing, workspace, window, narrowed))
+        items = [convert(row) for row in found.rows]
+        return envelope(
+            page, found.total, items, lambda: self.listing.place_of(found.rows[-1]),
+            is_cut=found.is_cut, are_more=found.are_more,
+        )  # fmt: skip
 
 
 def conditions(filters: Sequence[Filter], params: Mapping[str, str]) -> list[Condition]:

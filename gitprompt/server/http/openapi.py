@@ -183,6 +183,10 @@ def _page(item: dict[str, Any]) -> dict[str, Any]:
             "page": {"type": "integer"},
             "limit": {"type": "integer"},
             "totalPages": {"type": "integer"},
+            "totalIsExact": {
+                "type": "boolean",
+                "description": "false: there are more, which were not counted. Absent: there are not.",
+            },
             "nextCursor": {"type": ["string", "null"]},
         },
     }

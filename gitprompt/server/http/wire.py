@@ -167,9 +167,11 @@ def envelope(
     last: Callable[[], Sequence[Any]],
     *,
     is_cut: bool = False,
+    are_more: bool = False,
 ) -> dict[str, Any]:
     """A page. `last` gives the cursor parts of its last row, asked only for a keyset page, and for one
-    that ends early (`is_cut`), since its rows are large."""
+    that ends early (`is_cut`), since its rows are large. `are_more`: there are more than `total`, which
+    nobody has counted."""
     body: dict[str, Any] = {
         "items": items,
         "total": total,
@@ -177,6 +179,8 @@ def envelope(
         "limit": page.limit,
         "totalPages": -(-total // page.limit),
     }
+    if are_more:
+        body["totalIsExact"] = False
     if page.cursor is not None or is_cut:
         full = len(items) == page.limit or is_cut
         body["nextCursor"] = base64.urlsafe_b64encode(encode(last())).decode() if full else None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gitprompt.git.refs import ref_of_text, text_of_ref
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import rows
-from gitprompt.store.tables.rows import Listing
+from gitprompt.store.tables.pages import Listing
 
 
 class AuditRow(NamedTuple):

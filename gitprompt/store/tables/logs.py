@@ -14,7 +14,7 @@ from gitprompt.errors import Conflict, GitpromptError
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rollups, rows, trace_ids
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Listing
+from gitprompt.store.tables.pages import Listing
 
 
 class LogRow(NamedTuple):

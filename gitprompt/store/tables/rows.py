@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tables share: bound values, rows with a number, pages newest first, tallies."""
+"""What the tables share: bound values, conditions, rows with a number, tallies."""
 
 from __future__ import annotations
 
@@ -116,14 +116,6 @@ class Condition(NamedTuple):
     operator: Operator = "="
 
 
-class Window(NamedTuple):
-    """Which part of a list: `before` is the `place_of` of the last row of the page before."""
-
-    limit: int
-    offset: int = 0
-    before: Sequence[int] | None = None
-
-
 def where(bound: Bound, conditions: Sequence[Condition], table: str) -> str:
     """The SQL of all conditions together, for columns of `table`; their values are bound."""
     return " AND ".join(_sql(bound, condition, table) for condition in conditions) or "TRUE"
@@ -136,91 +128,6 @@ def _sql(bound: Bound, condition: Condition, table: str) -> str:
         key = trace_ids.sql_of(f"{table}.{column}")  # the indexes leave out those that have none
         return f"{table}.{column} IS NOT NULL AND {key} = {bound.bind(trace_ids.key_of(value))}"
     return f"{table}.{column} {'=' if operator == 'has' else operator} {bound.bind(value)}"
-
-
-class Listing(NamedTuple):
-    """A table that can be listed: `columns` beside the id, and the `kind` of its tally; None: its
-    rows are counted. `at` is the column of when a row happened, which is not when it came; None: the rows
-    are in the order in which they came. `tags` is the table of their tags."""
-
-    table: str
-    columns: str
-    kind: str | None = None
-    at: str | None = None
-    tags: str | None = None
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        return ("id",) if self.at is None else (self.at, "id")
-
-    def place_of(self, row: Row) -> list[int]:
-        """Where a row of the list is: what a cursor says."""
-        names = ("id", *self.columns.split(", "))
-        return [row[names.index(column)] for column in self.order]
-
-
-MAX_PAGE = 16_000_000  # characters of a page, and a row
-
-
-class PageRows(NamedTuple):
-    """The rows of a page, how many there are in all, and whether it ends early, being large."""
-
-    rows: list[Row]
-    total: int
-    is_cut: bool
-
-
-class Page(NamedTuple):
-    """The (id, *columns) of a part of a workspace's rows that meet all conditions, newest first, and
-    how many meet them."""
-
-    listing: Listing
-    workspace: str
-    window: Window
-    conditions: Sequence[Condition] = ()
-
-    def answer(self, db: Connection) -> PageRows:
-        table, columns, kind, _, tags = self.listing
-        tagged = [one for one in self.conditions if one.operator == "has"]
-        others = [one for one in self.conditions if one.operator != "has"]
-        if kind is not None and not self.conditions:
-            total = tally(db, self.workspace, kind)
-        else:
-            bound = Bound()
-            sql = f"SELECT count(*) FROM {self._from(bound, tagged, others)}"
-            total = int(db.query(sql, bound.values)[0][0])
-        bound = Bound()
-        shown = ", ".join(f"{table}.{column}" for column in ("id", *columns.split(", ")))
-        sql = f"SELECT {shown} FROM {self._from(bound, tagged, others)}"
-        order = [f"{tags if tagged else table}.{column}" for column in self.listing.order]
-        if self.window.before is not None:
-            sql += f" AND ({', '.join(order)}) < ({bound.bind_all(self.window.before)})"
-        newest_first = ", ".join(f"{column} DESC" for column in order)
-        sql += f" ORDER BY {newest_first} LIMIT {bound.bind(self.window.limit)}"
-        sql += f" OFFSET {bound.bind(self.window.offset)}"
-        rows: list[Row] = []
-        size = 0
-        for row in db.stream(sql, bound.values):
-            if size > MAX_PAGE:
-                return PageRows(rows, total, True)
-            rows.append(row)
-            size += sum(len(value) for value in row if isinstance(value, str))
-        return PageRows(rows, total, False)
-
-    def _from(self, bound: Bound, tagged: Sequence[Condition], others: Sequence[Condition]) -> str:
-        """What follows FROM. The rows of a tag are found in the order of the list."""
-        table, tags = self.listing.table, self.listing.tags
-        workspace = Condition("workspace", self.workspace)
-        if not tagged:
-            return f"{table} WHERE {where(bound, [workspace, *others], table)}"
-        assert tags is not None
-        times = [one for one in others if one.column == self.listing.at]
-        rest = [one for one in others if one.column != self.listing.at]
-        return (
-            f"{tags} JOIN {table} ON {table}.workspace = {tags}.workspace AND {table}.id = {tags}.id"
-            f" WHERE {where(bound, [workspace, *tagged, *times], tags)}"
-            f" AND {where(bound, rest, table)}"
-        )
 
 
 # How many rows a workspace has

@@ -10,7 +10,7 @@ from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rows, tags, trace_ids
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Listing
+from gitprompt.store.tables.pages import Listing
 from gitprompt.store.tables.tags import Tagged
 
 

@@ -12,8 +12,8 @@ from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rollups, rows, trace_ids
 from gitprompt.store.tables.audit import AuditRow
+from gitprompt.store.tables.pages import Listing
 from gitprompt.store.tables.rollups import Score
-from gitprompt.store.tables.rows import Listing
 
 
 class ScoreRow(NamedTuple):

@@ -11,7 +11,7 @@ from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection, Duplicate
 from gitprompt.store.tables import audit, logs, rollups, rows, scores, tags, trace_ids
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.rows import Listing
+from gitprompt.store.tables.pages import Listing
 from gitprompt.store.tables.tags import Tagged
 
 

@@ -13,7 +13,8 @@ from gitprompt.store.tables.audit import (
     Pending,
     Settled,
 )
-from gitprompt.store.tables.rows import Condition, Page, Tally, Window
+from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.rows import Condition, Tally
 
 ADA = Actor("default", "ada", "10.0.0.1")
 
@@ -29,7 +30,7 @@ def outcomes(database: Database) -> list[str]:
 
 def test_a_row_says_who_did_what_and_from_where(database: Database) -> None:
     number = database.write_now(ADA.did("label:move", 9, prompt_name="a", target_id="live"))
-    rows, total, _ = database.read_now(Page(audit.LISTING, "default", Window(50)))
+    rows, total, *_ = database.read_now(Page(audit.LISTING, "default", Window(50)))
     assert total == 1
     assert rows == [
         (number, "default", "label:move", "a", None, "ada", "10.0.0.1", "live", 9, "done")
@@ -70,5 +71,5 @@ def test_rows_are_narrowed_by_column_and_time(database: Database) -> None:
     for at in (5, 6, 7):
         database.write_now(ADA.did("push", at))
     since = [Condition("timestamp", 6, ">="), Condition("timestamp", 7, "<")]
-    rows, total, _ = database.read_now(Page(audit.LISTING, "default", Window(50), since))
+    rows, total, *_ = database.read_now(Page(audit.LISTING, "default", Window(50), since))
     assert (total, [row[8] for row in rows]) == (1, [6])

@@ -11,8 +11,9 @@ from gitprompt.errors import Conflict
 from gitprompt.store.database import Database
 from gitprompt.store.tables import logs
 from gitprompt.store.tables.logs import RecentModels
+from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.rollups import StatisticsQuery
-from gitprompt.store.tables.rows import Condition, Page, Tally, Window
+from gitprompt.store.tables.rows import Condition, Tally
 from tests.store.stored import new_log, new_spans, new_trace
 
 
@@ -89,7 +90,7 @@ def test_a_list_is_narrowed_and_goes_on_before_a_row(database: Database) -> None
     for number in range(6):
         database.write_now(new_log(model="even" if number % 2 == 0 else "odd"))
     even = [Condition("model", "even")]
-    rows, total, _ = database.read_now(Page(logs.LISTING, "default", Window(2), even))
+    rows, total, *_ = database.read_now(Page(logs.LISTING, "default", Window(2), even))
     assert (total, [row[0] for row in rows]) == (3, [5, 3])
     rows, *_ = database.read_now(
         Page(logs.LISTING, "default", Window(2, 0, logs.LISTING.place_of(rows[-1])), even)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gitprompt.store.database import Database
 from gitprompt.store.engines import Duplicate
-from gitprompt.store.tables import audit, rows
+from gitprompt.store.tables import rows
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.rows import Bound, Condition, Page, Tally, Window
+from gitprompt.store.tables.rows import Bound, Condition, Tally
 
 PIN = "workspace, name, version, tag, blob, created_at, author, path, first_seen"
 
@@ -55,37 +55,6 @@ def test_a_key_that_is_there_leaves_the_tally_alone(database: Database) -> None:
     insert(1)
     with pytest.raises(Duplicate):
         insert(2)
-
-
-def test_pages_cover_every_row_once_newest_first(database: Database) -> None:
-    actor = Actor("default", "t")
-    ids = [database.write_now(actor.did("x", at)) for at in range(7)]
-    database.write_now(actor._replace(workspace="other").did("x", 1))
-    pages: list[int] = []
-    before = None
-    while True:
-        part, total, _ = database.read_now(Page(audit.LISTING, "default", Window(3, 0, before)))
-        if not part:
-            break
-        pages += [row[0] for row in part]
-        before = [pages[-1]]
-    assert (pages, total) == (ids[::-1], 7)
-    by_number, *_ = database.read_now(Page(audit.LISTING, "default", Window(3, 3)))
-    assert [row[0] for row in by_number] == pages[3:6]
-
-
-def test_a_page_of_large_rows_ends_early_and_says_so(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    actor = Actor("default", "t")
-    ids = [database.write_now(actor.did("x" * 1_000, at)) for at in range(7)]
-    monkeypatch.setattr(rows, "MAX_PAGE", 2_500)
-    first = database.read_now(Page(audit.LISTING, "default", Window(5)))
-    assert ([row[0] for row in first.rows], first.total, first.is_cut) == (ids[:3:-1], 7, True)
-    rest = database.read_now(Page(audit.LISTING, "default", Window(2, 0, [ids[4]])))
-    assert ([row[0] for row in rest.rows], rest.is_cut) == (ids[3:1:-1], False)
-    monkeypatch.setattr(rows, "MAX_PAGE", 1)
-    assert len(database.read_now(Page(audit.LISTING, "default", Window(5))).rows) == 1
 
 
 def test_a_share_of_the_newest_is_taken_of_each_workspace(database: Database) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from gitprompt.store.database import Database
 from gitprompt.store.tables import scores
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.rows import Page, Window
+from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.suites import NumberedSuites, RecentSuites, SuiteNames, SuiteRemoval
 from tests.store.stored import new_result, new_suite, statistics_of
 

@@ -10,7 +10,8 @@ import pytest
 from gitprompt.store.database import Database
 from gitprompt.store.tables import rows, runs, traces
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.rows import Condition, Listing, Page, Window
+from gitprompt.store.tables.pages import Listing, Page, Window
+from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.runs import RunDeletion
 from gitprompt.store.tables.traces import EnsuredTrace, TraceDeletion, TraceInsertion
 from tests.store.stored import new_run, new_trace
