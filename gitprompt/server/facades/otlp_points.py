@@ -38,7 +38,7 @@ _LABELS, _LABEL = 20, 256  # of a point, and characters
 _LARGEST = 1e300
 
 
-class Points(NamedTuple):
+class ExportedPoints(NamedTuple):
     """The points of an export, how many it has of other metrics, and what is wrong with one of ours."""
 
     rows: list[PointRow]
@@ -46,7 +46,7 @@ class Points(NamedTuple):
     rejected: list[str]
 
 
-def points_of(value: Any, workspace: str, now_ms: int) -> Points:
+def points_of(value: Any, workspace: str, now_ms: int) -> ExportedPoints:
     """Raises BadRequest for what is no export."""
     rows: list[PointRow] = []
     rejected: list[str] = []
@@ -69,7 +69,7 @@ def points_of(value: Any, workspace: str, now_ms: int) -> Points:
                     rejected.append(str(error) or "the point cannot be read")
     except ODD as error:
         raise BadRequest(f"not an OTLP export: {error}") from None
-    return Points(rows, others, rejected)
+    return ExportedPoints(rows, others, rejected)
 
 
 def _rows(workspace: str, name: str, type: str, point: Any, now_ms: int) -> list[PointRow]:

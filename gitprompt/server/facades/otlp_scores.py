@@ -33,7 +33,7 @@ _KEPT = 48  # attributes
 _LONG, _SHORT = 10_000, 256  # characters
 
 
-class Scores(NamedTuple):
+class ExportedScores(NamedTuple):
     """The scores of an export, how many other records it has, and what is wrong with an evaluation."""
 
     rows: list[ScoreRow]
@@ -41,9 +41,9 @@ class Scores(NamedTuple):
     rejected: list[str]
 
 
-def scores_of(value: Any, read_id: ReadId, workspace: str) -> Scores:
+def scores_of(value: Any, read_id: ReadId, workspace: str) -> ExportedScores:
     """Raises BadRequest for what is no export."""
-    found = Scores([], 0, [])
+    found = ExportedScores([], 0, [])
     others = 0
     try:
         for record, _, scope in records_of(value, "Logs", "logRecords"):

@@ -63,7 +63,7 @@ class VersionStatistics(NamedTuple):
     scores_by_name: Mapping[str, Mapping[str, float]]
 
 
-class Score(NamedTuple):
+class CountedScore(NamedTuple):
     """`name` is that of the suite, if it is `of_suite`."""
 
     workspace: str
@@ -112,7 +112,7 @@ def add_for(db: Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: i
     )
 
 
-def add_scores(db: Connection, scores: Iterable[Score], *, sign: int = 1) -> None:
+def add_scores(db: Connection, scores: Iterable[CountedScore], *, sign: int = 1) -> None:
     rows.add_up(
         db,
         "score_rollup",
@@ -241,7 +241,7 @@ def rebuild(db: Connection, *, since: int = 0) -> None:
     add_scores(
         db,
         [
-            Score(*row)
+            CountedScore(*row)
             for row in db.query(
                 f"SELECT {SCORED} FROM score WHERE number IS NOT NULL AND created_at >= $1",
                 (hour * HOUR,),
@@ -266,7 +266,7 @@ LOGGED = (
 )
 
 
-SCORED = (  # the columns of a Score
+SCORED = (  # the columns of a CountedScore
     "workspace, coalesce(prompt_name, ''), coalesce(version_tag, ''), created_at / 3600, name,"
     " CASE WHEN suite IS NULL THEN 0 ELSE 1 END, number"
 )

@@ -11,7 +11,7 @@ from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rows, tags, trace_ids
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.pages import Listing
-from gitprompt.store.tables.tags import Tagged
+from gitprompt.store.tables.tags import TaggedRow
 
 
 class RunRow(NamedTuple):
@@ -115,7 +115,7 @@ def _insert(db: Connection, item: RunInsertion) -> GitpromptError | bool:
         return NotFound("Trace not found")
     has_ended = int(row.status in FINISHED)
     (number,) = rows.insert_numbered(db, "run", f"{COLUMNS}, has_ended", [(*row, has_ended)])
-    tags.insert(db, "run_tag", [Tagged(row.workspace, number, row.created_at, row.tags)])
+    tags.insert(db, "run_tag", [TaggedRow(row.workspace, number, row.created_at, row.tags)])
     rows.add_to_tally(db, "run", [row.workspace])
     audit.insert(db, [item.audit])
     return True

@@ -13,7 +13,7 @@ from gitprompt.store.engines import Connection
 from gitprompt.store.tables import audit, rollups, rows, trace_ids
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.pages import Listing
-from gitprompt.store.tables.rollups import Score
+from gitprompt.store.tables.rollups import CountedScore
 
 
 class ScoreRow(NamedTuple):
@@ -164,7 +164,7 @@ def _count(db: Connection, row: ScoreRow, *, sign: int = 1) -> None:
     if row.number is not None:
         prompt, version, hour = row.prompt_name or "", row.version_tag or "", row.created_at // HOUR
         of_suite = row.suite is not None
-        score = Score(row.workspace, prompt, version, hour, row.name, of_suite, row.number)
+        score = CountedScore(row.workspace, prompt, version, hour, row.name, of_suite, row.number)
         rollups.add_scores(db, [score], sign=sign)
 
 

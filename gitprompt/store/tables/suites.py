@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import rollups, rows
-from gitprompt.store.tables.rollups import Score
+from gitprompt.store.tables.rollups import CountedScore
 
 
 class NumberedSuite(NamedTuple):
@@ -65,7 +65,7 @@ def _forget(db: Connection, suites: Sequence[SuiteRemoval]) -> list[None]:
             " WHERE workspace = $1 AND suite = $2 AND number IS NOT NULL",
             (workspace, suite),
         )
-        rollups.add_scores(db, [Score(*row) for row in scores], sign=-1)
+        rollups.add_scores(db, [CountedScore(*row) for row in scores], sign=-1)
         db.execute("DELETE FROM suite WHERE workspace = $1 AND id = $2", (workspace, suite))
     return [None] * len(suites)
 

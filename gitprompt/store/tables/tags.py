@@ -12,7 +12,7 @@ from gitprompt.store.engines import Connection
 _MAX_TAGS, _MAX_TAG = 50, 256  # of a row, and characters; what an exporter sends has no other bound
 
 
-class Tagged(NamedTuple):
+class TaggedRow(NamedTuple):
     """A row and its `tags` in JSON."""
 
     workspace: str
@@ -21,7 +21,7 @@ class Tagged(NamedTuple):
     tags: str | None
 
 
-def insert(db: Connection, table: str, tagged: Iterable[Tagged]) -> None:
+def insert(db: Connection, table: str, tagged: Iterable[TaggedRow]) -> None:
     """Let rows that have no tags yet be found by theirs."""
     found = [
         (row.workspace, tag, row.created_at, row.id)

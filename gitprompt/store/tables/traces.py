@@ -12,7 +12,7 @@ from gitprompt.store.engines import Connection, Duplicate
 from gitprompt.store.tables import audit, logs, rollups, rows, scores, tags, trace_ids
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.pages import Listing
-from gitprompt.store.tables.tags import Tagged
+from gitprompt.store.tables.tags import TaggedRow
 
 
 class TraceRow(NamedTuple):
@@ -194,7 +194,7 @@ def _complete(db: Connection, row: TraceRow, number: int, prompt_name: str | Non
             sql = "SELECT created_at FROM trace WHERE workspace = $1 AND id = $2 AND tags IS NULL"
             untagged = db.row(sql, (row.workspace, number))
             if untagged is not None:
-                tagged = Tagged(row.workspace, number, untagged[0], row.tags)
+                tagged = TaggedRow(row.workspace, number, untagged[0], row.tags)
                 tags.insert(db, "trace_tag", [tagged])
         kept = ", ".join(f"{name} = coalesce({name}, ${at})" for at, name in enumerate(_ABOUT, 1))
         place = f"workspace = ${len(_ABOUT) + 1} AND id = ${len(_ABOUT) + 2}"
@@ -207,7 +207,7 @@ def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:
         db,
         "trace_tag",
         [
-            Tagged(item.row.workspace, number, item.row.created_at, item.row.tags)
+            TaggedRow(item.row.workspace, number, item.row.created_at, item.row.tags)
             for item, number in zip(items, numbers, strict=True)
         ],
     )
