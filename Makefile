@@ -39,6 +39,7 @@ bench: $(READY)
 	$(BIN)/python bench/push.py
 	$(BIN)/python bench/validate.py
 	$(BIN)/python bench/ingest.py
+	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/publish.py
 	$(BIN)/python bench/mixed.py
 	$(BIN)/python bench/metrics.py

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from gitprompt.store.database import Database
+import measure
+
+from gitprompt.store.database import Database, in_folder
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import scores, traces
 from gitprompt.store.tables.audit import Actor
@@ -23,7 +24,8 @@ from gitprompt.store.tables.scores import NewScores, ScoreRow
 from gitprompt.store.tables.traces import TraceInsertion, TraceRow
 
 ACTOR = Actor("default", "bench")
-BATCH = 2_000
+_BATCH = 2_000
+_MOST = 2.0
 # What lists are narrowed by: something rare, and something that nearly every row has.
 LISTS: tuple[tuple[str, Listing, tuple[Condition, ...]], ...] = (
     ("traces", traces.LISTING, ()),
@@ -32,14 +34,9 @@ LISTS: tuple[tuple[str, Listing, tuple[Condition, ...]], ...] = (
     ("traces of an environment", traces.LISTING, (Condition("environment", "production"),)),
     ("traces with a rare tag", traces.LISTING, (Condition("tag", "t7", "has"),)),
     ("traces with a common tag", traces.LISTING, (Condition("tag", "beta", "has"),)),
-    ("scores of a trace", scores.LISTING, (Condition("trace_id", "7", "spells"),)),
+    ("scores of a trace", scores.LISTING, (Condition("trace_id", f"{7:032x}", "spells"),)),
     ("scores of a name", scores.LISTING, (Condition("name", "tone"),)),
 )
-
-
-def batches(start: int, stop: int) -> Iterator[range]:
-    for at in range(start, stop, BATCH):
-        yield range(at, min(at + BATCH, stop))
 
 
 class Fill(NamedTuple):
@@ -52,9 +49,9 @@ class Fill(NamedTuple):
         for item in items:
             new = [
                 TraceRow(
-                    "default", str(at), "p", "1.0.0", None, 1_700_000_000 + at // 10, "chat",
-                    f"s{at % 20_000}", f"u{at % 20_000}", "production", "1.2.3",
-                    json.dumps(["beta", f"t{at % 20_000}"]),
+                    "default", f"{at:032x}", "p", "1.0.0", None, 1_700_000_000 + at // 10, "chat",
+                    f"s{at % 400}", f"u{at % 400}", "production", "1.2.3",
+                    json.dumps(["beta", f"t{at % 400}"]),
                 )
                 for at in item.numbers
             ]  # fmt: skip
@@ -69,15 +66,12 @@ class Fill(NamedTuple):
         return [None] * len(items)
 
 
-def times(database: Database, rounds: int) -> dict[str, float]:
-    """Milliseconds of a page of 20, the median of some rounds."""
-    taken: dict[str, list[float]] = {name: [] for name, _, _ in LISTS}
-    for _ in range(rounds):
-        for name, listing, conditions in LISTS:
-            begun = time.perf_counter()
-            database.read_now(Page(listing, "default", Window(20), conditions))
-            taken[name].append((time.perf_counter() - begun) * 1000)
-    return {name: statistics.median(each) for name, each in taken.items()}
+def page(database: Database, listing: Listing, conditions: Sequence[Condition]) -> float:
+    """Milliseconds of a page of 20, with how many there are."""
+    begun = time.perf_counter()
+    rows = database.read_now(Page(listing, "default", Window(20), conditions)).rows
+    assert rows
+    return (time.perf_counter() - begun) * 1000
 
 
 def main() -> None:
@@ -87,19 +81,23 @@ def main() -> None:
     options = parser.parse_args()
     columns = []
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(str(Path(folder) / "telemetry.db"))
+        database = Database(in_folder(folder))
+        contenders = [partial(page, database, listing, how) for _, listing, how in LISTS]
         done = 0
         for rows in (options.rows // 100, options.rows):
-            for numbers in batches(done, rows):
-                database.write_now(Fill(numbers))
+            for start in range(done, rows, _BATCH):
+                database.write_now(Fill(range(start, min(start + _BATCH, rows))))
             done = rows
-            columns.append(times(database, options.rounds))
+            columns.append(measure.median_of(options.rounds, *contenders))
         database.close()
-    print(f"| a page of 20, ms | {options.rows // 100:,} rows | {options.rows:,} rows | |")
-    print("| --- | ---: | ---: | ---: |")
-    for name, _, _ in LISTS:
-        few, many = columns[0][name], columns[1][name]
-        print(f"| {name} | {few:.2f} | {many:.2f} | {many / few:.1f} × |")
+    measure.table(
+        "A page of 20, with how many there are",
+        ("list", f"of {options.rows // 100:,}, ms", f"of {options.rows:,}, ms", "ratio"),
+        [
+            (name, f"{few:.2f}", f"{many:.2f}", measure.verdict(many / few, _MOST))
+            for (name, _, _), few, many in zip(LISTS, *columns, strict=True)
+        ],
+    )
 
 
 if __name__ == "__main__":
