@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLIENTS := $(VENV)/clients
+LANGFUSE_5 := $(VENV)/clients-langfuse-5
 
 .PHONY: demo test test-clients check format bench soak docs wheel clean
 
@@ -15,7 +16,7 @@ test: $(READY)
 
 # Programs of others that talk to a server: Prometheus, schemathesis, a generated TypeScript client, and
 # instrumentations, which have an environment of their own. Needs prometheus, npm, and the npm registry.
-test-clients: $(READY) $(CLIENTS)/.ready
+test-clients: $(READY) $(CLIENTS)/.ready $(LANGFUSE_5)/.ready
 	$(BIN)/pytest -n 3 --dist worksteal -m "clients and not soak"
 
 check: $(READY)
@@ -55,6 +56,11 @@ $(CLIENTS)/.ready: tests/clients/requirements.txt $(READY)
 	$(PYTHON) -m venv $(CLIENTS)
 	$(CLIENTS)/bin/pip install --quiet --requirement tests/clients/requirements.txt
 	touch $(CLIENTS)/.ready
+
+$(LANGFUSE_5)/.ready: tests/clients/requirements-langfuse-5.txt $(READY)
+	$(PYTHON) -m venv $(LANGFUSE_5)
+	$(LANGFUSE_5)/bin/pip install --quiet --requirement tests/clients/requirements-langfuse-5.txt
+	touch $(LANGFUSE_5)/.ready
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -35,6 +35,7 @@ print([result.name for result in results])
 """
 _OTHERS = """
 import logging
+import sys
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.sdk._logs import LoggerProvider
@@ -45,10 +46,15 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 logging.basicConfig(level=logging.WARNING)
 meters = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())])
 meters.get_meter("t").create_counter("c").add(1)
+usage = meters.get_meter("t").create_histogram("gen_ai.client.token.usage")
+usage.record(120, {"gen_ai.token.type": "input"})
 meters.shutdown()
 loggers = LoggerProvider()
 loggers.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
 loggers.get_logger("t").emit(LogRecord(body="hello"))
+loggers.get_logger("judge").emit(LogRecord(
+    event_name="gen_ai.evaluation.result",
+    attributes={"gen_ai.evaluation.name": sys.argv[1], "gen_ai.evaluation.score.value": 0.5}))
 loggers.shutdown()
 """
 
@@ -79,14 +85,20 @@ def test_spans_arrive_by_every_door_in_every_compression(
 
 
 @pytest.mark.parametrize("base", ["", "/otlp"])
-def test_exporters_of_logs_and_metrics_log_no_error(
+def test_exporters_of_logs_and_metrics_log_no_error_and_what_is_ours_is_kept(
     server: Server, base: str, tmp_path: Path
 ) -> None:
+    name = uuid.uuid4().hex
     said = run(
-        str(PYTHON), "-W", "ignore", "-c", _OTHERS, cwd=tmp_path, env=environment(server, base)
-    )
+        str(PYTHON), "-W", "ignore", "-c", _OTHERS, name, cwd=tmp_path,
+        env=environment(server, base),
+    )  # fmt: skip
     assert "ERROR" not in said
     assert "Failed" not in said
+    (score,) = server.request(f"/v1/scores?name={name}").json()["items"]
+    assert (score["value"], score["source"]) == (0.5, "judge")
+    points = server.request("/v1/metrics?name=gen_ai.client.token.usage.sum&agg=last").json()
+    assert points["points"][-1]["value"] == 120
 
 
 def test_the_environment_of_the_programs_is_not_ours() -> None:

@@ -16,11 +16,25 @@ import pytest
 from tests.world import Server, eventually, run
 
 PYTHON = Path(sys.prefix) / "clients" / "bin" / "python"
+LANGFUSE_5 = Path(sys.prefix) / "clients-langfuse-5" / "bin" / "python"
 pytestmark = [
     pytest.mark.clients,
     pytest.mark.skipif(not PYTHON.exists(), reason="make test-clients makes their environment"),
 ]
 
+_LANGFUSE = """
+from langfuse import Langfuse
+langfuse = Langfuse()
+with langfuse.start_as_current_observation(as_type="agent", name="agent"):
+    usage = {"input": 6, "input_cached_tokens": 4, "output": 15, "output_reasoning_tokens": 5}
+    with langfuse.start_as_current_observation(
+        as_type="generation", name="gen", model="gpt-4o", usage_details=usage):
+        pass
+    with langfuse.start_as_current_observation(as_type="tool", name="weather"):
+        pass
+langfuse.flush()
+langfuse.shutdown()
+"""
 _SDK = """
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -75,23 +89,8 @@ provider.shutdown()
         2,
         1,
     ),
-    "Langfuse": (
-        """
-from langfuse import Langfuse
-langfuse = Langfuse()
-with langfuse.start_as_current_observation(as_type="agent", name="agent"):
-    usage = {"input": 6, "input_cached_tokens": 4, "output": 15, "output_reasoning_tokens": 5}
-    with langfuse.start_as_current_observation(
-        as_type="generation", name="gen", model="gpt-4o", usage_details=usage):
-        pass
-    with langfuse.start_as_current_observation(as_type="tool", name="weather"):
-        pass
-langfuse.flush()
-langfuse.shutdown()
-""",
-        1,
-        1,
-    ),
+    "Langfuse 4": (_LANGFUSE, 1, 1),
+    "Langfuse 5": (_LANGFUSE, 1, 1),
     "MLflow": (
         """
 import mlflow
@@ -121,7 +120,7 @@ def test_one_call_is_one_call_in_every_instrumentation(
         "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OPENAI_BASE_URL": model,
         "OPENAI_API_KEY": "x",
     }  # fmt: skip
-    if name == "Langfuse":
+    if name.startswith("Langfuse"):
         env |= {
             "LANGFUSE_HOST": server.url, "LANGFUSE_BASE_URL": server.url,
             "LANGFUSE_PUBLIC_KEY": f"pk-{workspace}", "LANGFUSE_SECRET_KEY": key,
@@ -134,7 +133,8 @@ def test_one_call_is_one_call_in_every_instrumentation(
         }
     if name == "MLflow":
         env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = f"{server.url}/otlp/v1/traces"
-    run(str(PYTHON), "-W", "ignore", "-c", program, cwd=tmp_path, env=env)
+    python = LANGFUSE_5 if name == "Langfuse 5" else PYTHON
+    run(str(python), "-W", "ignore", "-c", program, cwd=tmp_path, env=env)
 
     def told(path: str) -> Any:
         return server.request(path, key=key).json()
