@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import measure
 
-from gitprompt.store.database import Database, in_folder
+from gitprompt.config import database_location
+from gitprompt.store.database import Database
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import scores, traces
 from gitprompt.store.tables.audit import Actor
@@ -81,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     columns = []
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(in_folder(folder))
+        database = Database(database_location(folder, ""))
         contenders = [partial(page, database, listing, how) for _, listing, how in LISTS]
         done = 0
         for rows in (options.rows // 100, options.rows):

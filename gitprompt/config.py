@@ -185,7 +185,9 @@ class ServerSettings:
     database_url: str = _setting(
         "",
         "DATABASE_URL",
-        "Not used yet: telemetry is kept in <data>/telemetry.db. One that names PostgreSQL is refused.",
+        "Where keys, audit, pins and telemetry are: a SQLite file (sqlite:./pm.db, or its path), or PostgreSQL"
+        " for several nodes: postgres://user:password@host:5432/database (extra 'postgres'). By default"
+        " <data>/telemetry.db.",
         secret=True,
     )
     github_webhook_secret: str = _setting(
@@ -244,7 +246,6 @@ def server_settings(
             "--root goes with --repo or --origin",
             hint="For a hosted repository its own gitprompt.yaml says it: root: services/chat",
         )
-    refuse_postgres(settings.database_url)
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
     for name in ("rate_limit", "keep_days", "max_body_bytes", "max_otlp_bytes", "max_push_bytes", "max_render_bytes",
@@ -264,14 +265,32 @@ def server_settings(
     return settings
 
 
-def refuse_postgres(url: str) -> None:
-    """Raise UsageError for a database that would be ignored: two nodes would have two of everything,
-    and nobody would know."""
-    if url.partition(":")[0].lower().partition("+")[0] in ("postgres", "postgresql"):
+def database_location(data: str, url: str | None = None) -> str:
+    """Where the durable database of a data folder is, for `store.engines.engine_at`: what DATABASE_URL says,
+    else a file in the folder. `url` None: that of the environment. Raises UsageError for another scheme."""
+    if url is None:
+        url = os.environ.get("DATABASE_URL", "")
+    scheme, colon, place = url.partition(":")
+    if not url:
+        return f"sqlite:{os.path.join(data, 'telemetry.db')}"
+    if not colon or "/" in scheme or "." in scheme:
+        return f"sqlite:{url}"
+    scheme = scheme.lower()
+    if scheme not in ("sqlite", "postgres", "postgresql") or not place:
         raise UsageError(
-            "DATABASE_URL names PostgreSQL, which is not supported yet",
-            hint="Unset it: keys and telemetry are kept in SQLite, in the data folder.",
+            f"DATABASE_URL begins with '{scheme}:', which names no database that is known here",
+            hint="It is sqlite:./pm.db, the path of a SQLite file, or postgres://user:password@host/database."
+            " If it is your application's, unset it for gitprompt.",
         )
+    if scheme == "sqlite" and place.startswith("//"):
+        place = place[2:]  # sqlite:///srv/pm.db
+    return f"{scheme}:{place}"
+
+
+def database_file(location: str) -> str | None:
+    """The file of a SQLite database; None for one that is no file of this machine."""
+    scheme, _, place = location.partition(":")
+    return place if scheme == "sqlite" else None
 
 
 def _converted(given: Any, default: Any, source: str) -> Any:
@@ -289,9 +308,7 @@ _BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, 
 
 
 def data_folder(given: str | None) -> str:
-    """The data folder of a command: its option, the environment, or the default. Raises UsageError
-    if the environment names a database that is not the one in that folder."""
-    refuse_postgres(os.environ.get("DATABASE_URL", ""))
+    """The data folder of a command: its option, the environment, or the default."""
     return given or os.environ.get("GITPROMPT_DATA") or "data"
 
 

@@ -17,6 +17,7 @@ from gitprompt.server.work.requests import Requests
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
+from tests import databases
 from tests.world import WELCOME, Clone
 
 WORKSPACE = "default"
@@ -37,7 +38,7 @@ def catalog(published: Clone, tmp_path: Path) -> Iterator[Catalog]:
     published.git("update-ref", "refs/labels/welcome@production", "prompts/welcome/1.0.0^{}")
     published.commit("Long", long=LONG)
     published.tag("long", "1.0.0")
-    database = Database(str(tmp_path / "telemetry.db"))
+    database = Database(databases.location(tmp_path))
     index = open_index(str(tmp_path / "index.db"))
     sync = Sync(index, database, lambda: 1_700_000_000)
     sync.reconcile(Source(WORKSPACE, Repository.open(str(published.path)), owned=False))

@@ -28,6 +28,7 @@ from gitprompt.store.tables.rows import Tally
 from gitprompt.store.tables.runs import OneRun, RunRow
 from gitprompt.store.tables.scores import ScoreRow
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames, SuiteRemoval
+from tests import databases
 
 NOW = 1_700_000_000
 CALL = {"kind": "llm", "model": "m", "tokens_in": 10, "cost_usd": 0.5}
@@ -108,7 +109,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    opened = Database(str(tmp_path_factory.mktemp("database") / "telemetry.db"))
+    opened = Database(databases.location(tmp_path_factory.mktemp("database")))
     yield opened
     opened.close()
 

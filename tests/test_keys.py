@@ -18,6 +18,7 @@ from gitprompt.keys import KEY, MASTER, SaltGone
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.keys import KeyRecord, Keys
+from tests import databases
 
 SALT = b"0123456789abcdef"
 NOW = 1_700_000_000
@@ -26,7 +27,7 @@ DAY = 86_400
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(str(tmp_path / "telemetry.db"))
+    opened = Database(databases.location(tmp_path))
     yield opened
     opened.close()
 

@@ -18,6 +18,7 @@ from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Expected, Pending
 from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
+from tests import databases
 from tests.world import Clone
 
 NOW = 1_700_000_000
@@ -63,7 +64,7 @@ class Book:
 
 @pytest.fixture
 def book(published: Clone, tmp_path: Path) -> Iterator[Book]:
-    database = Database(str(tmp_path / "telemetry.db"))
+    database = Database(databases.location(tmp_path))
     yield Book(published, database)
     database.close()
 

@@ -17,6 +17,7 @@ from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
 from gitprompt.suites import NumberedDocument, Suites, check_suite, forget, forget_now
+from tests import databases
 from tests.world import Clone
 
 NOW = 1_700_000_000
@@ -29,7 +30,7 @@ class Desk:
     def __init__(self, clone: Clone, folder: Path) -> None:
         self.clone = clone
         self.now = NOW
-        self.database = Database(str(folder / "telemetry.db"))
+        self.database = Database(databases.location(folder))
         self._index = open_index(str(folder / "index.db"))
         self._reader = IndexReader(self._index.path)
         self._sync = Sync(self._index, self.database, lambda: self.now)

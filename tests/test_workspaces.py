@@ -20,6 +20,7 @@ from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
 from gitprompt.workspaces import Workspaces
+from tests import databases
 from tests.metrics.recorded import told
 from tests.world import Clone
 
@@ -65,7 +66,7 @@ class House:
         self.metrics = SidecarMetrics()
         self.tampered: list[tuple[str, str]] = []
         folder.mkdir()
-        self._database = Database(str(folder / "telemetry.db"))
+        self._database = Database(databases.location(folder))
         self._index = open_index(str(folder / "index.db"))
         self.index = IndexReader(self._index.path)
         self._sync = Sync(self._index, self._database, lambda: NOW)

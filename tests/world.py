@@ -21,6 +21,7 @@ import httpx
 
 from gitprompt.cli.main import run_cli
 from gitprompt.cli.outcome import guarded
+from tests import databases
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada Test",
@@ -148,7 +149,7 @@ class Server:
     def __init__(self, data: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
         self.data = data
         self.options = options
-        self.env = dict(env or {})
+        self.env = {**databases.environment(data), **(env or {})}
         self.url = ""
         self.process: subprocess.Popen[str] | None = None
         self._keys: dict[tuple[str, str], str] = {}

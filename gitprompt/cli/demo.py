@@ -15,12 +15,12 @@ from typing import Any, Self
 
 import click
 
-from gitprompt import clock, resources
+from gitprompt import clock, config, resources
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import Styled, say, write_lines
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git.process import environment, git
-from gitprompt.store.database import Database, in_folder
+from gitprompt.store.database import Database
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada Demo", "GIT_AUTHOR_EMAIL": "ada@example.com",
@@ -148,7 +148,7 @@ class Story:
         shutil.copytree(resources.path("example-repo"), self.clone)
         shutil.copytree(resources.path("schemas"), os.path.join(self.clone, ".gitprompt"))
         self._git("init", "--quiet", "--initial-branch=main")
-        database = Database(in_folder(self.data))
+        database = Database(config.database_location(self.data))
         salt = api_keys.salt(self.data, self._env.get("API_KEY_SALT", ""), database)
         _, self.key = api_keys.create(
             database, salt, name="demo", workspace="default", scopes="read,write,admin",

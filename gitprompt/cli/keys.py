@@ -16,7 +16,7 @@ from gitprompt.cli.remote import KEY_HELP, Function, again, require
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.hosting import DEFAULT_WORKSPACE
 from gitprompt.server import local
-from gitprompt.store.database import Database, in_folder
+from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL, LOCAL_TOKEN, Actor
 from gitprompt.store.tables.keys import Keys
 
@@ -46,14 +46,16 @@ def keys() -> None:
 @contextmanager
 def _database(data: str | None, *, make: bool = False) -> Iterator[tuple[Database, str]]:
     folder = config.data_folder(data)
-    if not make and not os.path.exists(os.path.join(folder, "telemetry.db")):
+    location = config.database_location(folder)
+    file = config.database_file(location)
+    if not make and file is not None and not os.path.exists(file):
         raise NotFound(f"there are no keys in {folder}", hint="Is --data right?")
     os.umask(0o077)
     try:
         hosting.make_data_folder(folder)
     except OSError as error:
         raise SetupError(f"{folder} cannot be made: {error.strerror}") from error
-    database = Database(in_folder(folder))
+    database = Database(location)
     try:
         yield database, folder
     finally:

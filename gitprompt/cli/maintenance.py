@@ -13,7 +13,7 @@ from gitprompt import config, hosting, recovery
 from gitprompt.cli.output import Group, done, progress, say
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.store import snapshot as copies
-from gitprompt.store.database import Database, in_folder
+from gitprompt.store.database import Database
 from gitprompt.store.tables.rollups import RollupRebuild
 
 _data_option = click.option(
@@ -176,14 +176,12 @@ def rebuild(data: str | None, since: int) -> None:
     Example:
       gitprompt rollups rebuild --data data
     """
-    folder = config.data_folder(data)
-    path = os.path.join(folder, "telemetry.db")
-    if not os.path.exists(path):
-        raise NotFound(f"there is no {path}", hint="Is --data right?")
+    location = config.database_location(config.data_folder(data))
+    file = config.database_file(location)
+    if file is not None and not os.path.exists(file):
+        raise NotFound(f"there is no {file}", hint="Is --data right?")
     with _Bars() as show:
-        database = Database(
-            in_folder(folder), progress=lambda at, total: show("migrating", at, total)
-        )
+        database = Database(location, progress=lambda at, total: show("migrating", at, total))
     try:
         database.write_now(RollupRebuild(since))
     finally:

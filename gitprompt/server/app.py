@@ -66,7 +66,7 @@ from gitprompt.server.ops.metering import make_metrics, metrics_address
 from gitprompt.server.surfaces import ENDPOINTS, SURFACES
 from gitprompt.server.work.held import Held
 from gitprompt.server.work.requests import Requests
-from gitprompt.store.database import Database, in_folder
+from gitprompt.store.database import Database
 from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
@@ -96,8 +96,7 @@ def sidecar(
     driver = _driver(settings, in_place)
     parse_root_path(settings.root_path)
     parse_proxies(settings.trusted_proxies)  # what is wrong is reported before anything is made
-    if settings.database_url:
-        log.warning("DATABASE_URL is not used: telemetry is kept in the data folder")
+    location = config.database_location(settings.data, settings.database_url)
     metrics = make_metrics(settings, driver.name)
     tracing = _tracing(settings)
     os.umask(0o077)
@@ -113,10 +112,11 @@ def sidecar(
         if tracing is not None:
             on_commit.append(tracing.committed)
         database = Database(
-            in_folder(settings.data),
+            location,
             on_commit=on_commit,
             progress=progress("migrating telemetry.db"),
         )
+        log.info("keys and telemetry are kept here", database=str(database))
         try:
             salt = keys.salt(settings.data, settings.salt, database)
         except BaseException:

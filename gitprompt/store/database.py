@@ -7,7 +7,6 @@ A write that returned is on disk. What belongs to one table is in the module of 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,11 +22,6 @@ from gitprompt.store.tables.pins import OnePin, PinsAfter
 Result = TypeVar("Result")
 Answer_co = TypeVar("Answer_co", covariant=True)
 _READERS = 2
-
-
-def in_folder(data: str) -> str:
-    """The location of the database of a data folder, whatever the folder is called."""
-    return f"sqlite:{os.path.join(data, 'telemetry.db')}"
 
 
 class Query(Protocol[Answer_co]):
@@ -84,6 +78,10 @@ class Database:
             raise SetupError("the database was deleted under the server")
         with self._read_lock:
             self._reader.row("SELECT 1 FROM schema_version")
+
+    def __str__(self) -> str:
+        """Where it is, without secrets."""
+        return str(self._engine)
 
     def size(self) -> int:
         """Bytes that the database takes."""

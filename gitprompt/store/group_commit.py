@@ -13,11 +13,11 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
-from time import perf_counter
+from time import monotonic, perf_counter, sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gitprompt.errors import GitpromptError, Unavailable
-from gitprompt.store.engines import Connection
+from gitprompt.store.engines import Again, Connection, Duplicate
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
@@ -37,6 +37,7 @@ class Command(Protocol[Result_co]):
 OnCommit = Callable[[Sequence["Job"], Sequence[Any], float], None]
 
 MAX_WAITING = 20_000  # jobs; more are refused, so that memory stays bounded
+_TRYING = 10.0  # seconds in which a database that does not answer is asked again
 _MAX_GROUP = 2_000  # jobs; an export of a thousand traces is one group
 
 
@@ -63,6 +64,7 @@ class Writer:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._refusal = ""
+        self._failing_since = 0.0  # the database answers; else since when it does not
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -140,17 +142,37 @@ class Writer:
                 _deliver(jobs, outcomes)
 
     def _write(self, jobs: Sequence[Job]) -> list[Any]:
-        """The outcome of each job, after the commit."""
+        """The outcome of each job, after the commit. What may go well the next time is tried again, as long
+        as the database was answering lately: who waits behind it is told soon."""
+        pause = 0.01
+        while True:
+            try:
+                outcomes = self._once(jobs)
+            except Again as error:
+                now = monotonic()
+                self._failing_since = self._failing_since or now
+                if now - self._failing_since > _TRYING or self._closed:
+                    return [error] * len(jobs)
+                sleep(pause)
+                pause = min(pause * 2, 1.0)
+                continue
+            self._failing_since = 0.0
+            return outcomes
+
+    def _once(self, jobs: Sequence[Job]) -> list[Any]:
         try:
             with self._connection.transaction():
                 return _together(self._connection, jobs)
+        except Again:
+            raise
         except Exception:
-            if len(jobs) == 1:
+            if len(jobs) == 1 and not isinstance(self._told(), Duplicate):
                 return [self._told()]
         return self._apart(jobs)
 
     def _apart(self, jobs: Sequence[Job]) -> list[Any]:
-        """One by one, so that a job that fails takes nobody with it."""
+        """One by one, so that a job that fails takes nobody with it; a row that another node has made
+        meanwhile is found this time."""
         outcomes: list[Any] = []
         try:
             with self._connection.transaction():
@@ -159,7 +181,12 @@ class Writer:
                         with self._connection.savepoint():
                             outcomes += job.command.apply(self._connection, (job.command,))
                     except Exception:
-                        outcomes.append(self._told())
+                        told = self._told()
+                        if isinstance(told, Again):
+                            raise
+                        outcomes.append(told)
+        except Again:
+            raise
         except Exception:
             return [self._told()] * len(jobs)
         return outcomes

@@ -22,7 +22,7 @@ from gitprompt.errors import SetupError
 Progress = Callable[[int, int], None]
 """Rows that are done, and rows in all."""
 
-_MIGRATIONS = os.path.join(os.path.dirname(__file__), "migrations")
+MIGRATIONS = os.path.join(os.path.dirname(__file__), "migrations")
 _RANGE = 20_000  # ids to one statement
 _SPACE = 2.2  # the new tables beside the old ones, in the journal and then in the file
 _CACHE_KIB = 200_000
@@ -39,7 +39,7 @@ def migrate(
     connection: apsw.Connection, schema: str, path: str, *, progress: Progress | None = None
 ) -> None:
     """Raises SetupError if the file is of a newer gitprompt, or the disk has too little room."""
-    folder = os.path.join(_MIGRATIONS, schema)
+    folder = os.path.join(MIGRATIONS, schema)
     files = sorted(name for name in os.listdir(folder) if re.fullmatch(r"\d{4}_\w+\.sql", name))
     newest = int(files[-1][:4])
     if version_of(connection) == newest:

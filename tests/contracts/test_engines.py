@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 
+from gitprompt.config import database_location
 from gitprompt.errors import SetupError
-from gitprompt.store.database import Database, in_folder
-from gitprompt.store.engines import ENGINES, Connection, Duplicate, Engine, engine_at
+from gitprompt.store.database import Database
+from gitprompt.store.engines import Connection, Duplicate, Engine, engine_at
+from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.keys import KeyInsertion, KeyRemoval
+from tests import databases
+from tests.world import eventually
 
+DID = Actor("w", "n").did("key:create", 1)
 PIN = "workspace, name, version, tag, blob, created_at, author, path, first_seen"
 KEY = "workspace, name, version"
 
@@ -21,10 +27,10 @@ def pin(name: str, version: str = "1", tag: str = "t") -> tuple[Any, ...]:
     return "default", name, version, tag, "b", 1, "Ada", "p", 2
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    """An empty database of each engine."""
-    return engine_at(f"{request.param}:{tmp_path / 'telemetry.db'}")
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """An empty database of the engine that is tested."""
+    return engine_at(databases.location(tmp_path))
 
 
 @pytest.fixture
@@ -68,12 +74,28 @@ def test_a_key_that_is_there_raises_or_is_left_out(db: Connection) -> None:
 
 
 def test_sums_are_added_to_what_is_there(db: Connection) -> None:
-    sql = (
-        "INSERT INTO tally (workspace, kind, rows) VALUES ($1, $2, $3)"
-        " ON CONFLICT (workspace, kind) DO UPDATE SET rows = tally.rows + excluded.rows"
-    )
-    db.execute_each(sql, [("a", "log", 2), ("b", "log", 1), ("a", "log", 3)])
+    for rows in ([("a", "log", 2), ("b", "log", 1)], [("a", "log", 3)], []):
+        db.add_up("tally", "workspace, kind", ["rows"], rows)
     assert db.query("SELECT workspace, rows FROM tally ORDER BY 1") == [("a", 5), ("b", 1)]
+
+
+def test_a_statement_runs_with_each_row_of_values(db: Connection) -> None:
+    db.insert("pin", PIN, [pin("a"), pin("b"), pin("c")])
+    sql = "UPDATE pin SET tag = $1 WHERE workspace = 'default' AND name = $2"
+    db.execute_each(sql, [("x", "a"), ("y", "b")])
+    db.execute_each(sql, [("z", "c")])
+    assert db.query("SELECT tag FROM pin ORDER BY name") == [("x",), ("y",), ("z",)]
+
+
+def test_a_stream_goes_on_while_others_write(db: Connection) -> None:
+    db.insert("pin", PIN, [pin(f"{at:05}") for at in range(5_000)])
+    with db.transaction():
+        seen = 0
+        for (_,) in db.stream("SELECT name FROM pin ORDER BY name"):
+            seen += 1
+            if seen % 1_000 == 0:
+                db.add_up("tally", "workspace, kind", ["rows"], [("a", "seen", 1_000)])
+    assert (seen, db.row("SELECT rows FROM tally")) == (5_000, (5_000,))
 
 
 def test_numbers_ascend_and_are_never_given_to_two_rows(engine: Engine, db: Connection) -> None:
@@ -121,8 +143,13 @@ def test_an_error_that_is_not_the_engines_is_told_as_it_is(db: Connection) -> No
 def test_a_change_of_keys_is_seen_by_every_process(engine: Engine, db: Connection) -> None:
     here, there = engine.generation(), engine.generation()
     before = there.value
+    KeyInsertion.apply(db, [KeyInsertion("n", "w", "read", "h", 1, None, DID)])
     here.advance()
-    assert there.value != before
+    eventually(lambda: there.value != before, seconds=1)
+    before = there.value
+    KeyRemoval.apply(db, [KeyRemoval(1, None, DID)])
+    here.advance()
+    eventually(lambda: there.value != before, seconds=1)
     here.close()
     there.close()
 
@@ -159,5 +186,5 @@ def test_the_database_of_a_folder_is_found_whatever_the_folder_is_called(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my:data").mkdir()
-    Database(in_folder("my:data")).close()
+    Database(database_location("my:data", "")).close()
     assert (tmp_path / "my:data" / "telemetry.db").exists()

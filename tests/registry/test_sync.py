@@ -26,6 +26,7 @@ from gitprompt.registry.sync import Outcome, Source, Sync
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import IndexWriter, open_index
+from tests import databases
 from tests.registry.moving import move_label
 from tests.world import WELCOME, Clone, Refused
 
@@ -37,7 +38,7 @@ class Sidecar:
         self.clone = clone
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        self.database = Database(str(folder / "telemetry.db"))
+        self.database = Database(databases.location(folder))
         self.source = Source("default", Repository.open(str(clone.path)), owned=True)
         self.index = open_index(str(folder / "index.db"))
         self.reader = IndexReader(self.index.path)

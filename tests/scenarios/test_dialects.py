@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from gitprompt.store.database import Database, in_folder
+from gitprompt.store.database import Database
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery
+from tests import databases
 from tests.core.telemetry.test_dialects import CALLS
 from tests.world import Server
 
@@ -126,7 +127,7 @@ def test_the_rollups_made_again_are_those_that_were_kept(tmp_path: Path) -> None
         _, body = export(CALLS[dialect])
         sent(server, server.key(workspace=workspace), "/otlp/v1/traces", body)
     server.stop()
-    database = Database(in_folder(str(server.data)))
+    database = Database(databases.location(server.data))
     kept = [database.read_now(StatisticsQuery(workspace)) for workspace in workspaces]
     database.write_now(RollupRebuild(0))
     assert [database.read_now(StatisticsQuery(workspace)) for workspace in workspaces] == kept

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
 from tests.world import WELCOME, Clone, Server, eventually, run
 
 SECRETS = {
@@ -343,7 +344,7 @@ def test_an_expired_key_is_refused(server: Server) -> None:
     from gitprompt import keys
     from gitprompt.store.database import Database
 
-    database = Database(str(server.data / "telemetry.db"))
+    database = Database(databases.location(server.data))
     _, key = keys.create(database, keys.salt(str(server.data), "", database), name="old", workspace="default",
                          scopes="read", expires_in_days=1, clock=lambda: 1_000_000)  # fmt: skip
     database.close()

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from gitprompt.store.database import Database
+from tests import databases
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Any:
-    found = Database(str(tmp_path / "telemetry.db"))
+    found = Database(databases.location(tmp_path))
     yield found
     found.close()

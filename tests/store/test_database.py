@@ -15,6 +15,7 @@ from gitprompt.errors import SetupError, Unavailable
 from gitprompt.store import migration
 from gitprompt.store.database import Database
 from gitprompt.store.tables.keys import Keys
+from tests import databases
 from tests.store.stored import new_log
 from tests.world import Refused, Server, eventually, run
 
@@ -88,7 +89,7 @@ def test_a_full_disk_is_503_and_reads_go_on(tmp_path: Path) -> None:
     except (Refused, FileNotFoundError):
         mounted = False
     if not mounted:
-        database = Database(str(data / "telemetry.db"))
+        database = Database(databases.location(data))
         database.writer.call(lambda db: db.execute("PRAGMA max_page_count = 60"))
         with pytest.raises(Unavailable, match="disk is full"):
             fill(database)

@@ -163,7 +163,7 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(
     folder = tmp_path / "migrations"
     shutil.copytree(FOLDER, folder / "sqlite")
     (folder / "sqlite" / "0005_wrong.sql").write_text("DROP TABLE nobody;\n")
-    monkeypatch.setattr(migration, "_MIGRATIONS", str(folder))
+    monkeypatch.setattr(migration, "MIGRATIONS", str(folder))
     with pytest.raises(apsw.SQLError, match="nobody"):
         Database(str(old))
     assert everything(old) == before

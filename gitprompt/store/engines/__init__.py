@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from gitprompt.errors import SetupError
+from gitprompt.store.engines.again import Again as Again
 from gitprompt.store.engines.duplicate import Duplicate as Duplicate
 from gitprompt.store.engines.sqlite import Sqlite
 
@@ -44,6 +45,12 @@ class Connection(Protocol):
     ) -> None:
         """Insert rows, all in as few statements as the engine likes. `keep` names the columns of a
         key: a row whose key is there already is left out; without it that raises Duplicate."""
+
+    def add_up(
+        self, table: str, key: str, sums: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """Add to the sums of rows, each made if it is absent: values of `key`, then of `sums`; no key stands
+        twice, and they ascend. Many nodes may add to one key: whoever reads it adds up again."""
 
     def numbers(self, table: str, count: int) -> Sequence[int]:
         """Ids for new rows of a table, ascending. No two rows that were ever stored share one."""
@@ -93,13 +100,26 @@ class Engine(Protocol):
         """Advanced whenever an API key is made or removed, by whichever process."""
 
 
+def _postgres(place: str) -> Engine:
+    try:
+        from gitprompt.store.engines.postgres import Postgres
+    except ImportError as error:
+        raise SetupError(
+            f"DATABASE_URL names PostgreSQL, and its driver cannot be loaded: {error}",
+            hint="pip install 'gitprompt-registry[postgres]'",
+        ) from None
+    return Postgres(f"postgresql:{place}")
+
+
 ENGINES: Mapping[str, Callable[[str], Engine]] = {
     "sqlite": Sqlite,
+    "postgres": _postgres,
+    "postgresql": _postgres,
 }
 
 
 def engine_at(location: str) -> Engine:
-    """The engine of `scheme:place`, or of the path of a SQLite file."""
+    """The engine of `scheme:place`, or of the path of a SQLite file. Raises SetupError."""
     scheme, colon, place = location.partition(":")
     if not colon or "/" in scheme:
         return Sqlite(location)

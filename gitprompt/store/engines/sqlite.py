@@ -28,6 +28,9 @@ class Sqlite:
         self.path = path
         self._inode: int | None = None
 
+    def __str__(self) -> str:
+        return f"SQLite: {self.path}"
+
     def writer(self, *, progress: Callable[[int, int], None] | None = None) -> SqliteConnection:
         db = sqlite_file.connect(self.path, "sqlite", durability="FULL", progress=progress)
         self._inode = os.stat(self.path).st_ino
@@ -90,6 +93,11 @@ class SqliteConnection:
         except apsw.ConstraintError as error:
             raise Duplicate(str(error)) from error
 
+    def add_up(
+        self, table: str, key: str, sums: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        self.execute_each(_addition(table, key, tuple(sums)), rows)
+
     def numbers(self, table: str, count: int) -> range:
         # In two statements: RETURNING makes SQLite build a table for its answer, which costs more.
         self.db.execute("UPDATE sequence SET last = last + $1 WHERE name = $2", (count, table))
@@ -104,6 +112,17 @@ class SqliteConnection:
 
     def explained(self, error: Exception) -> Exception:
         return sqlite_file.explained(error)
+
+
+@cache
+def _addition(table: str, key: str, sums: tuple[str, ...]) -> str:
+    columns = f"{key}, {', '.join(sums)}"
+    places = ", ".join(f"${number}" for number in range(1, columns.count(",") + 2))
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
+    return (
+        f"INSERT INTO {table} ({columns}) VALUES ({places})"
+        f" ON CONFLICT ({key}) DO UPDATE SET {added}"
+    )
 
 
 @cache

@@ -71,7 +71,7 @@ class CountedScore(NamedTuple):
     version_tag: str
     hour: int
     name: str
-    of_suite: bool
+    of_suite: int
     score: float
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -45,23 +46,19 @@ def add_up(db: Connection, table: str, key: str, sums: Sequence[str], rows: Iter
     In order of their keys: two writers that take the same rows in different orders would wait for
     each other for ever.
     """
-    db.execute_each(_addition(table, key, tuple(sums)), sorted(rows))
-
-
-@cache
-def _addition(table: str, key: str, sums: tuple[str, ...]) -> str:
-    columns = f"{key}, {', '.join(sums)}"
-    places = ", ".join(f"${number}" for number in range(1, columns.count(",") + 2))
-    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
-    return (
-        f"INSERT INTO {table} ({columns}) VALUES ({places})"
-        f" ON CONFLICT ({key}) DO UPDATE SET {added}"
-    )
+    width = key.count(",") + 1
+    by_key: dict[Row, Row] = {}
+    for row in rows:
+        place, added = row[:width], row[width:]
+        before = by_key.get(place)
+        by_key[place] = added if before is None else tuple(map(operator.add, before, added))
+    db.add_up(table, key, sums, sorted((*place, *added) for place, added in by_key.items()))
 
 
 def workspaces(db: Connection) -> list[str]:
     """The workspaces that ever stored something."""
-    return [row[0] for row in db.query("SELECT workspace FROM tally WHERE kind = 'audit'")]
+    sql = "SELECT DISTINCT workspace FROM tally WHERE kind = 'audit' ORDER BY workspace"
+    return [row[0] for row in db.query(sql)]
 
 
 def newest_of_each(db: Connection, limit: int, sql: str) -> list[Row]:
@@ -144,7 +141,8 @@ class Tally(NamedTuple):
 
 
 def tally(db: Connection, workspace: str, kind: str) -> int:
-    row = db.row("SELECT rows FROM tally WHERE workspace = $1 AND kind = $2", (workspace, kind))
+    sql = "SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) FROM tally WHERE workspace = $1 AND kind = $2"
+    row = db.row(sql, (workspace, kind))
     return int(row[0]) if row else 0
 
 

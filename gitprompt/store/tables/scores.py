@@ -163,7 +163,7 @@ def _of_run(db: Connection, row: ScoreRow) -> tuple[Any, ...] | None:
 def _count(db: Connection, row: ScoreRow, *, sign: int = 1) -> None:
     if row.number is not None:
         prompt, version, hour = row.prompt_name or "", row.version_tag or "", row.created_at // HOUR
-        of_suite = row.suite is not None
+        of_suite = int(row.suite is not None)
         score = CountedScore(row.workspace, prompt, version, hour, row.name, of_suite, row.number)
         rollups.add_scores(db, [score], sign=sign)
 

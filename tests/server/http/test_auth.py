@@ -16,6 +16,7 @@ from gitprompt.server.http.auth import Authenticator, Headers, Principal, read_h
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.keys import KeyRecord, Keys
+from tests import databases
 
 NOW = 1_000_000
 SALT = b"salt" * 8
@@ -26,7 +27,7 @@ class Door:
 
     def __init__(self, folder: Path) -> None:
         self.now = NOW
-        self.database = Database(str(folder / "telemetry.db"))
+        self.database = Database(databases.location(folder))
         self.authenticator = Authenticator(self.database, SALT, lambda: self.now, data=str(folder))
 
     def key(self, workspace: str = "default", *, days: int | None = None) -> tuple[KeyRecord, str]:
@@ -110,7 +111,7 @@ def test_a_key_ends_in_the_second_in_which_it_expires(door: Door) -> None:
 def test_a_key_that_another_process_revokes_is_refused_at_once(door: Door, tmp_path: Path) -> None:
     record, key = door.key()
     door.ask(Headers(api_key=key.encode()))
-    elsewhere = Database(str(tmp_path / "telemetry.db"))
+    elsewhere = Database(databases.location(tmp_path))
     keys.revoke(
         elsewhere, record.id, clock=lambda: NOW, actor=Actor("default", "x"), workspace=None
     )

@@ -12,12 +12,14 @@ from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.keys import KeyInsertion, KeyRecord, KeyRemoval, Keys, KeyUse
 from gitprompt.store.tables.rows import Tally
+from tests import databases
+from tests.world import eventually
 
 
 @pytest.fixture
 def elsewhere(database: Database, tmp_path: Path) -> Iterator[Database]:
     """The same database in another process."""
-    other = Database(str(tmp_path / "telemetry.db"))
+    other = Database(databases.location(tmp_path))
     yield other
     other.close()
 
@@ -43,10 +45,10 @@ def test_keys_that_another_process_has_changed_are_not_trusted(
     database: Database, elsewhere: Database
 ) -> None:
     record = add(database, "hash")
-    assert elsewhere.keys is None
+    eventually(lambda: elsewhere.keys is None, seconds=1)
     assert elsewhere.refresh_keys() == {"hash": record}
     remove(elsewhere, record.id)
-    assert database.keys is None
+    eventually(lambda: database.keys is None, seconds=1)
     assert database.refresh_keys() == {}
 
 

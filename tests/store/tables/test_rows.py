@@ -12,6 +12,7 @@ from gitprompt.store.engines import Duplicate
 from gitprompt.store.tables import rows
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.rows import Bound, Condition, Tally
+from tests import databases
 
 PIN = "workspace, name, version, tag, blob, created_at, author, path, first_seen"
 
@@ -38,7 +39,7 @@ def test_a_column_that_is_no_name_never_gets_into_sql(column: str) -> None:
 def test_sums_do_not_depend_on_how_they_were_added(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
-    database = Database(str(tmp_path_factory.mktemp("t") / "t.db"))
+    database = Database(databases.location(tmp_path_factory.mktemp("t")))
     keyed = [(name, "kind", number) for name, number in steps]
     database.writer.call(lambda db: rows.add_up(db, "tally", "workspace, kind", ["rows"], keyed))
     for name in "abc":

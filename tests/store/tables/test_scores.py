@@ -19,6 +19,7 @@ from gitprompt.store.tables.rollups import RollupRebuild
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.scores import OneScore, ScoreDeletion, ScoreRow, StoredResult
 from gitprompt.store.tables.traces import EnsuredTrace
+from tests import databases
 from tests.store.stored import (
     new_result,
     new_run,
@@ -184,7 +185,7 @@ STEPS = st.lists(
 def test_rollups_are_a_function_of_the_scores(
     steps: list[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    database = Database(str(tmp_path_factory.mktemp("scores") / "telemetry.db"))
+    database = Database(databases.location(tmp_path_factory.mktemp("scores")))
     try:
         for step in steps:
             if isinstance(step, dict):

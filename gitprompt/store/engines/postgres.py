@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL: many nodes write one database. What is SQLite's alone is in `sqlite`; both take the SQL of
+the tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import psycopg
+from psycopg import RawServerCursor
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
+from psycopg.pq import TransactionStatus
+
+from gitprompt import log
+from gitprompt.errors import Unavailable
+from gitprompt.store.engines.again import Again
+from gitprompt.store.engines.duplicate import Duplicate
+from gitprompt.store.engines.postgres_errors import explained
+from gitprompt.store.engines.postgres_link import SCHEMA, Place, qualified
+from gitprompt.store.engines.postgres_node import Node
+from gitprompt.store.engines.postgres_pulse import Pulse
+from gitprompt.store.engines.postgres_schema import migrate
+
+_COPIED = 8  # rows from which on COPY is faster than VALUES
+_FETCHED = 2_000  # rows of a stream at a time
+_RESOLVING = 10.0  # seconds in which a lost COMMIT must be found out
+
+Session = psycopg.Connection[tuple[Any, ...]]
+
+
+class Postgres:
+    """The database at a URL of PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self.place = Place(url)
+
+    def __str__(self) -> str:
+        return f"PostgreSQL: {self.place}"
+
+    def writer(self, *, progress: Callable[[int, int], None] | None = None) -> PostgresConnection:
+        session = self.place.first()
+        try:
+            migrate(session, self.place)
+            node = Node(session)
+        except psycopg.Error as error:
+            raise explained(error) from error
+        return PostgresConnection(self.place, session, node)
+
+    def reader(self) -> PostgresConnection:
+        return PostgresConnection(self.place, self.place.first(), None)
+
+    def size(self) -> int:
+        with self.place.first() as session:
+            row = session.execute(
+                "SELECT CAST(coalesce(sum(pg_total_relation_size(c.oid)), 0) AS BIGINT) FROM pg_class AS c"
+                f" WHERE c.relnamespace = '{SCHEMA}'::regnamespace AND c.relkind = 'r'"
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def is_gone(self) -> bool:
+        return False  # whoever drops it makes every statement fail
+
+    def generation(self) -> Pulse:
+        return Pulse(self.place)
+
+
+class PostgresConnection:
+    """One session, opened anew when it is lost. With a `node` it may write: each transaction is the node's."""
+
+    def __init__(self, place: Place, session: Session, node: Node | None) -> None:
+        self._place = place
+        self._session = session
+        self._node = node
+        self._streams = 0
+        self._is_writing = False  # a transaction is begun: its session must not be another one
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._run(sql, values).fetchall()
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        return self._run(sql, values).fetchone()
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        session = self._live()
+        if session.info.transaction_status != TransactionStatus.INTRANS:
+            with session.cursor() as cursor:
+                yield from cursor.stream(qualified(sql), values)
+            return
+        self._streams += 1  # other statements go on beside it
+        with RawServerCursor(session, f"stream_{self._streams}") as streamed:
+            streamed.itersize = _FETCHED
+            streamed.execute(qualified(sql), values)
+            yield from streamed
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        return self._run(sql, values).rowcount
+
+    def execute_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        if len(rows) == 1:
+            self._run(sql, rows[0])
+        elif rows:
+            with self._live().cursor() as cursor:
+                cursor.executemany(qualified(sql), rows)
+
+    def insert(
+        self, table: str, columns: str, rows: Sequence[Sequence[Any]], *, keep: str = ""
+    ) -> None:
+        try:
+            if len(rows) >= _COPIED and not keep:
+                with (
+                    self._live().cursor() as cursor,
+                    cursor.copy(f"COPY {SCHEMA}.{table} ({columns}) FROM STDIN") as copy,
+                ):
+                    for row in rows:
+                        copy.write_row(row)
+                return
+            width = columns.count(",") + 1
+            size = _MOST_VALUES // width
+            for start in range(0, len(rows), size):
+                part = rows[start : start + size]
+                sql = _insertion(table, columns, keep, len(part))
+                self._run(sql, tuple(chain.from_iterable(part)))
+        except (UniqueViolation, ForeignKeyViolation) as error:
+            raise Duplicate(str(error)) from error
+
+    def add_up(
+        self, table: str, key: str, sums: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        assert self._node is not None
+        width = key.count(",") + 1
+        shard = self._node.id
+        sharded = [(*row[:width], shard, *row[width:]) for row in rows]
+        size = _MOST_VALUES // (width + 1 + len(sums))
+        for start in range(0, len(sharded), size):
+            part = sharded[start : start + size]
+            sql = _addition(table, key, tuple(sums), len(part))
+            self._run(sql, tuple(chain.from_iterable(part)))
+
+    def numbers(self, table: str, count: int) -> list[int]:
+        rows = self._run(
+            f"SELECT nextval('{SCHEMA}.{table}_number') FROM generate_series(1, $1)", (count,)
+        )
+        return [row[0] for row in rows]
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        return self._session.transaction()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `Connection.transaction`. A connection that is lost at COMMIT is no answer: the node's row is."""
+        self._begin()
+        try:
+            yield
+        except BaseException as error:
+            self._roll_back()
+            known = explained(error) if isinstance(error, Exception) else error
+            if known is error:
+                raise
+            raise known from error
+        try:
+            self._session.execute("COMMIT")
+        except psycopg.Error as error:
+            is_lost = self._session.closed
+            self._roll_back()
+            if not is_lost:
+                raise explained(error) from error
+            if not self._has_committed():
+                raise Again(
+                    "the connection to the database was lost; nothing was stored"
+                ) from error
+        self._is_writing = False
+
+    def _roll_back(self) -> None:
+        with suppress(psycopg.Error):
+            self._session.execute("ROLLBACK")
+        self._is_writing = False
+
+    def _begin(self) -> None:
+        assert self._node is not None, "a reader does not write"
+        try:
+            session = self._live()
+            if not self._node.begin(session):
+                before = self._node.id
+                self._node.claim(session)
+                log.warning(
+                    "this node was not seen for a minute, and another took its place",
+                    node=before, now=self._node.id,
+                )  # fmt: skip
+                self._node.begin(session)
+        except psycopg.Error as error:
+            self._roll_back()
+            raise explained(error) from error
+        self._is_writing = True
+
+    def _has_committed(self) -> bool:
+        """Whether the transaction whose COMMIT got no answer is stored."""
+        assert self._node is not None
+        deadline = time.monotonic() + _RESOLVING
+        while True:
+            try:
+                stored = self._node.has_committed(self._live())
+            except psycopg.Error as error:
+                if time.monotonic() > deadline:
+                    raise Unavailable(
+                        "the database went away in the middle: what was sent may be stored; send it"
+                        " again with the same id",
+                        retry_after=5,
+                    ) from error
+                time.sleep(0.2)
+                continue
+            if stored is None:
+                raise Unavailable(
+                    "the database was away for a minute: what was sent may be stored; send it again"
+                    " with the same id",
+                    retry_after=5,
+                )
+            return stored
+
+    def explained(self, error: Exception) -> Exception:
+        return explained(error)
+
+    def close(self) -> None:
+        if self._node is not None:
+            with suppress(psycopg.Error):
+                self._node.leave(self._live())
+        self._session.close()
+
+    def _run(self, sql: str, values: Sequence[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+        """A cursor with the result. What is asked outside a transaction is asked again of a new session."""
+        try:
+            return self._live().execute(qualified(sql), values)
+        except psycopg.OperationalError:
+            if not self._session.closed or self._is_writing:
+                raise
+            return self._live().execute(qualified(sql), values)
+
+    def _live(self) -> Session:
+        """The session; a new one if it was lost outside a transaction."""
+        if self._session.closed and not self._is_writing:
+            self._session = self._place.open()
+        return self._session
+
+
+_MOST_VALUES = 30_000  # of one statement; the protocol has 65,535
+
+
+@cache
+def _insertion(table: str, columns: str, keep: str, size: int) -> str:
+    width = columns.count(",") + 1
+    conflict = f" ON CONFLICT ({keep}) DO NOTHING" if keep else ""
+    return f"INSERT INTO {SCHEMA}.{table} ({columns}) VALUES {_places(width, size)}{conflict}"
+
+
+@cache
+def _addition(table: str, key: str, sums: tuple[str, ...], size: int) -> str:
+    columns = f"{key}, shard, {', '.join(sums)}"
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
+    return (
+        f"INSERT INTO {SCHEMA}.{table} ({columns}) VALUES {_places(columns.count(',') + 1, size)}"
+        f" ON CONFLICT ({key}, shard) DO UPDATE SET {added}"
+    )
+
+
+def _places(width: int, size: int) -> str:
+    """Numbered placeholders of so many rows."""
+    rows = (range(at * width + 1, (at + 1) * width + 1) for at in range(size))
+    return ", ".join(f"({', '.join(f'${number}' for number in row)})" for row in rows)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at the database twice a second: what another node has changed is known within a second, without
+LISTEN, which poolers and some engines lack."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from gitprompt.store.engines.postgres_link import SCHEMA, Place
+
+_SECONDS = 0.5
+_KEYS = f"SELECT count(*), coalesce(max(id), 0) FROM {SCHEMA}.api_key"
+
+
+class Pulse:
+    """A number that changes whenever an API key is made or removed, by whichever node."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._session: psycopg.Connection[Any] | None = place.first()
+        self._seen: Any = None
+        self._value = 0
+        self._look()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="postgres-pulse", daemon=True)
+        self._thread.start()
+
+    @property
+    def value(self) -> int:
+        return self._value
+
+    def advance(self) -> None:
+        """Let this process look again; others see it in the table."""
+        self._value += 1
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._session is not None:
+            self._session.close()
+
+    def _work(self) -> None:
+        while not self._stop.wait(_SECONDS):
+            with suppress(psycopg.Error):  # whoever asks the database himself is told
+                self._look()
+
+    def _look(self) -> None:
+        if self._session is None or self._session.closed:
+            self._session = self._place.open()
+        seen = self._session.execute(_KEYS).fetchone()
+        if seen != self._seen:
+            self._seen = seen
+            self._value += 1
