@@ -146,6 +146,11 @@ class Database:
         """All keys by hash; None if they have changed, whoever changed them: `refresh_keys` first."""
         return self._keys if self._keys_at == self._generation.value else None
 
+    def look_for_keys(self) -> Mapping[str, KeyRecord]:
+        """All keys by hash, those too that another node has just made. Blocks."""
+        self._generation.look()
+        return self.keys or self.refresh_keys()
+
     def refresh_keys(self) -> Mapping[str, KeyRecord]:
         """Read all keys. Blocks."""
         with self._refreshing:

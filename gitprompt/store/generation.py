@@ -36,6 +36,9 @@ class Generation:
     def advance(self) -> None:
         _NUMBER.pack_into(self._memory, 0, (self.value + 1) % (1 << 64))
 
+    def look(self) -> None:
+        """The memory is that of all processes."""
+
     @property
     def value(self) -> int:
         number: int = _NUMBER.unpack_from(self._memory)[0]

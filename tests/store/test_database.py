@@ -20,6 +20,7 @@ from tests.store.stored import new_log
 from tests.world import Refused, Server, eventually, run
 
 
+@pytest.mark.sqlite
 def test_a_damaged_telemetry_database_stops_the_server_with_a_hint(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -55,6 +56,7 @@ def test_an_older_database_is_migrated_with_what_is_in_it(tmp_path: Path) -> Non
     database.close()
 
 
+@pytest.mark.sqlite
 def test_a_database_locked_by_another_process_is_503_and_stores_nothing(tmp_path: Path) -> None:
     server = Server(tmp_path / "data").start()
     try:
@@ -79,6 +81,7 @@ def fill(database: Database) -> None:
         database.writer.run(new_log(metadata=large, log_id=str(number)))
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_503_and_reads_go_on(tmp_path: Path) -> None:
     """A small tmpfs is a full disk; where it cannot be mounted, SQLite's own limit is one."""
     data = tmp_path / "small"

@@ -81,6 +81,9 @@ class Authenticator:
             records = await asyncio.to_thread(self._database.refresh_keys)
         record = records.get(self._hash(key))
         if record is None:
+            records = await asyncio.to_thread(self._database.look_for_keys)
+            record = records.get(self._hash(key))
+        if record is None:
             raise Unauthorized("Invalid API key")
         now = self._clock()
         if record.expires_at is not None and record.expires_at <= now:

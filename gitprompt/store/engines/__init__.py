@@ -77,6 +77,9 @@ class Counter(Protocol):
 
     def advance(self) -> None: ...
 
+    def look(self) -> None:
+        """Let `value` tell of all that was changed before this call. May block for a query."""
+
     def close(self) -> None: ...
 
 

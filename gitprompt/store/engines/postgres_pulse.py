@@ -5,6 +5,7 @@ LISTEN, which poolers and some engines lack."""
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +25,8 @@ class Pulse:
         self._session: psycopg.Connection[Any] | None = place.first()
         self._seen: Any = None
         self._value = 0
+        self._looking = threading.Lock()
+        self._begun = 0.0  # when the last look began
         self._look()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="postgres-pulse", daemon=True)
@@ -37,6 +40,12 @@ class Pulse:
         """Let this process look again; others see it in the table."""
         self._value += 1
 
+    def look(self) -> None:
+        asked = time.monotonic()
+        with suppress(psycopg.Error), self._looking:
+            if self._begun < asked:  # else somebody has looked while this one waited
+                self._look()
+
     def close(self) -> None:
         self._stop.set()
         self._thread.join()
@@ -45,10 +54,10 @@ class Pulse:
 
     def _work(self) -> None:
         while not self._stop.wait(_SECONDS):
-            with suppress(psycopg.Error):  # whoever asks the database himself is told
-                self._look()
+            self.look()  # whether the database answers, whoever asks it himself is told
 
     def _look(self) -> None:
+        self._begun = time.monotonic()
         if self._session is None or self._session.closed:
             self._session = self._place.open()
         seen = self._session.execute(_KEYS).fetchone()

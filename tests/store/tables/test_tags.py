@@ -14,7 +14,6 @@ from gitprompt.store.tables.pages import Listing, Page, Window
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.runs import RunDeletion
 from gitprompt.store.tables.traces import EnsuredTrace, TraceDeletion, TraceInsertion
-from tests import databases
 from tests.store.stored import new_run, new_trace
 
 ACTOR = Actor("default", "test")
@@ -89,7 +88,7 @@ def test_what_an_exporter_calls_tags_is_taken_as_it_is(
     assert found(database, tag) == ["a"]
 
 
-@pytest.mark.skipif(databases.IS_POSTGRES, reason="it is about SQLite's plans")
+@pytest.mark.sqlite
 def test_a_page_of_a_tag_reads_its_index_only(database: Database) -> None:
     """A rare tag among many rows must not cost a look at all of them."""
     database.write_now(tagged("a", "beta"))
