@@ -15,6 +15,7 @@ from gitprompt.errors import Invalid, NotFound, SetupError
 from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL, RESERVED, Actor
+from gitprompt.store.tables.fingerprints import Fingerprint
 from gitprompt.store.tables.keys import KeyInsertion, KeyRecord, KeyRemoval, Keys
 
 SCOPES = ("read", "write", "admin")
@@ -34,7 +35,7 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
     The file appears with its content in it or not at all, whoever else makes it at the same time.
     """
     if configured:
-        return configured.encode()
+        return _same_for_all(configured.encode(), database)
     path = os.path.join(data, "salt")
     if database is not None:
         check_salt(path, len(database.read_now(Keys(None))))
@@ -58,7 +59,20 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
         ) from error
     if len(value) < 16:
         raise SetupError(f"the salt {path} is too short", hint="Restore it: keys depend on it.")
-    return value
+    return _same_for_all(value, database)
+
+
+def _same_for_all(salt: bytes, database: Database | None) -> bytes:
+    """Raise SetupError for another salt than that of the keys that are there."""
+    if database is not None:
+        fingerprint = hashed(salt, "fingerprint")
+        if database.write_now(Fingerprint("salt", fingerprint)) != fingerprint:
+            raise SetupError(
+                "this salt is not the one with which the API keys in the database were made",
+                hint="Set API_KEY_SALT to that of the other nodes, or copy their file `salt`. If it is lost,"
+                " revoke all keys first: gitprompt keys list, gitprompt keys revoke ID",
+            )
+    return salt
 
 
 def check_salt(path: str, number: int) -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gitprompt.store.database import Database
+
 IS_POSTGRES = os.environ.get("GITPROMPT_TEST_ENGINE") == "postgres"
 _urls: dict[str, str] = {}
 
@@ -25,3 +27,8 @@ def location(folder: Path | str) -> str:
 def environment(folder: Path | str) -> dict[str, str]:
     """What a server or command with this data folder needs to find its database."""
     return {"DATABASE_URL": location(folder)} if IS_POSTGRES else {}
+
+
+def after_a_crash(database: Database) -> None:
+    """What is pending was begun by a process that is dead."""
+    database.writer.call(lambda db: db.execute("UPDATE audit SET boot = 'dead'"))

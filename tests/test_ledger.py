@@ -19,6 +19,7 @@ from gitprompt.store.tables.audit import Actor, AuditRow, Expected, Pending
 from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
 from tests import databases
+from tests.databases import after_a_crash
 from tests.world import Clone
 
 NOW = 1_700_000_000
@@ -54,6 +55,7 @@ class Book:
         """A write that was begun when the process died."""
         entry = Actor(workspace, "ci").did(action, NOW, target_id="tone")
         self.database.write_now(Expected(entry, ref, oid))
+        after_a_crash(self.database)
 
     def settle_pending(self) -> list[str]:
         source = Source("default", self.repository, owned=True)

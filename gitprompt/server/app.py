@@ -63,6 +63,7 @@ from gitprompt.server.ops.guarding import Guard
 from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.mending import Mender
 from gitprompt.server.ops.metering import make_metrics, metrics_address
+from gitprompt.server.ops.neighbours import follow
 from gitprompt.server.surfaces import ENDPOINTS, SURFACES
 from gitprompt.server.work.held import Held
 from gitprompt.server.work.requests import Requests
@@ -458,6 +459,7 @@ class Sidecar:
         self._tasks = [
             asyncio.create_task(context.workspaces.poll(context.settings.poll_seconds)),
             asyncio.create_task(keep_house(context)),
+            asyncio.create_task(follow(context)),
             asyncio.create_task(self._mender.watch()),
             asyncio.create_task(self._guard.watch()),
         ]

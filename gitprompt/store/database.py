@@ -79,6 +79,11 @@ class Database:
         with self._read_lock:
             self._reader.row("SELECT 1 FROM schema_version")
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes write it too."""
+        return self._reader.is_shared
+
     def __str__(self) -> str:
         """Where it is, without secrets."""
         return str(self._engine)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the server does now and then: remember when keys were used, and forget old telemetry."""
+"""What the server does now and then: remember when keys were used, settle what a dead node has begun, and
+forget old telemetry."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import time
 
 from gitprompt import log
 from gitprompt.errors import GitpromptError
+from gitprompt.ledger import settle_pending
 from gitprompt.server.context import Context
 from gitprompt.store.tables.retention import OldRows
 
@@ -23,6 +25,7 @@ async def keep_house(context: Context) -> None:
         await asyncio.sleep(_SECONDS)
         try:
             await asyncio.to_thread(context.authenticator.write_down_use)
+            await asyncio.to_thread(settle_pending, context.database, context.workspaces.source)
             if context.settings.keep_days:
                 await forget_old(context)
         except GitpromptError as error:

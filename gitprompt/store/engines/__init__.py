@@ -10,7 +10,7 @@ in `ENGINES`; the contract suite picks it up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -23,7 +23,16 @@ Row = tuple[Any, ...]
 
 
 class Connection(Protocol):
-    """A connection to the durable database; one thread uses it at a time."""
+    """A connection to the durable database; one thread uses it at a time. `is_shared`: other nodes write
+    it too. `boot` is the process that writes, another one after each start."""
+
+    is_shared: bool
+
+    @property
+    def boot(self) -> str: ...
+
+    def living(self) -> Collection[str]:
+        """The boots of all processes that may be writing."""
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows; the author of the SQL knows the types of the columns."""

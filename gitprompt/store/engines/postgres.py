@@ -5,7 +5,7 @@ the tables."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from itertools import chain
@@ -22,7 +22,7 @@ from gitprompt.store.engines.again import Again
 from gitprompt.store.engines.duplicate import Duplicate
 from gitprompt.store.engines.postgres_errors import explained
 from gitprompt.store.engines.postgres_link import SCHEMA, Place, qualified
-from gitprompt.store.engines.postgres_node import Node
+from gitprompt.store.engines.postgres_node import LIVING, Node
 from gitprompt.store.engines.postgres_pulse import Pulse
 from gitprompt.store.engines.postgres_schema import migrate
 
@@ -72,12 +72,22 @@ class Postgres:
 class PostgresConnection:
     """One session, opened anew when it is lost. With a `node` it may write: each transaction is the node's."""
 
+    is_shared = True
+
     def __init__(self, place: Place, session: Session, node: Node | None) -> None:
         self._place = place
         self._session = session
         self._node = node
         self._streams = 0
         self._is_writing = False  # a transaction is begun: its session must not be another one
+
+    @property
+    def boot(self) -> str:
+        assert self._node is not None
+        return self._node.boot
+
+    def living(self) -> Collection[str]:
+        return frozenset(row[0] for row in self.query(LIVING))
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._run(sql, values).fetchall()

@@ -18,6 +18,7 @@ from gitprompt.store.engines.postgres_link import SCHEMA
 STALE = 60  # seconds after which a node that was not seen is dead
 _NOW = "CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) AS BIGINT)"
 _NODE = f"{SCHEMA}.node"
+LIVING = f"SELECT boot FROM {_NODE} WHERE seen_at >= {_NOW} - {STALE}"
 # What holds a transaction for ever would hold all others.
 _BEGIN = (
     "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '10s';"

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from itertools import chain
@@ -27,6 +28,7 @@ class Sqlite:
     def __init__(self, path: str) -> None:
         self.path = path
         self._inode: int | None = None
+        self._boot = secrets.token_hex(16)
 
     def __str__(self) -> str:
         return f"SQLite: {self.path}"
@@ -36,10 +38,11 @@ class Sqlite:
         self._inode = os.stat(self.path).st_ino
         db.pragma("cache_size", -_CACHE_KIB)
         db.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
-        return SqliteConnection(db)
+        return SqliteConnection(db, self._boot)
 
     def reader(self) -> SqliteConnection:
-        return SqliteConnection(sqlite_file.connect(self.path, "sqlite", durability="FULL"))
+        db = sqlite_file.connect(self.path, "sqlite", durability="FULL")
+        return SqliteConnection(db, self._boot)
 
     def size(self) -> int:
         return sqlite_file.size_of(self.path)
@@ -52,9 +55,15 @@ class Sqlite:
 
 
 class SqliteConnection:
-    def __init__(self, db: apsw.Connection) -> None:
+    is_shared = False
+
+    def __init__(self, db: apsw.Connection, boot: str) -> None:
         self.db = db
+        self.boot = boot
         self.close = db.close
+
+    def living(self) -> Collection[str]:
+        return (self.boot,)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self.db.execute(sql, values).fetchall()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gitprompt.git.refs import ref_of_text, text_of_ref
 from gitprompt.store.engines import Connection
-from gitprompt.store.tables import rows
+from gitprompt.store.tables import moves, rows
 from gitprompt.store.tables.pages import Listing
 
 
@@ -84,9 +84,10 @@ def insert(db: Connection, entries: Sequence[AuditRow]) -> Sequence[int]:
 def _begin(db: Connection, items: Sequence[Expected]) -> Sequence[int]:
     """Write pending rows; returns their ids."""
     rows_of = [
-        (*item.entry._replace(outcome="pending"), text_of_ref(item.ref), item.oid) for item in items
+        (*item.entry._replace(outcome="pending"), text_of_ref(item.ref), item.oid, db.boot)
+        for item in items
     ]
-    return _insert(db, f"{COLUMNS}, ref, oid", [item.entry for item in items], rows_of)
+    return _insert(db, f"{COLUMNS}, ref, oid, boot", [item.entry for item in items], rows_of)
 
 
 def _insert(
@@ -125,6 +126,8 @@ class Settled(NamedTuple):
                 for number, outcome in item.outcomes
             ],
         )
+        for workspace in sorted({item.workspace for item in items}):
+            moves.note(db, workspace)
         return [None] * len(items)
 
 
@@ -142,14 +145,17 @@ class NotedOnce(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """What was begun and not settled, as after a crash."""
+    """What was begun and not settled by a process that is dead; one that lives settles its own."""
 
     def answer(self, db: Connection) -> list[tuple[int, Expected]]:
         pending = db.query(
-            f"SELECT id, ref, oid, {COLUMNS} FROM audit WHERE outcome = 'pending' ORDER BY id"
+            f"SELECT boot, id, ref, oid, {COLUMNS} FROM audit WHERE outcome = 'pending' ORDER BY id"
         )
+        living = db.living() if pending else ()
         return [
-            (row[0], Expected(AuditRow(*row[3:]), ref_of_text(row[1]), row[2])) for row in pending
+            (number, Expected(AuditRow(*columns), ref_of_text(ref), oid))
+            for boot, number, ref, oid, *columns in pending
+            if boot not in living
         ]
 
 

@@ -15,6 +15,7 @@ from gitprompt.store.tables.audit import (
 )
 from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.rows import Condition, Tally
+from tests.databases import after_a_crash
 
 ADA = Actor("default", "ada", "10.0.0.1")
 
@@ -37,8 +38,16 @@ def test_a_row_says_who_did_what_and_from_where(database: Database) -> None:
     ]
 
 
+def test_what_a_living_process_began_is_for_itself_to_settle(database: Database) -> None:
+    database.write_now(expected(1))
+    assert database.read_now(Pending()) == []
+    after_a_crash(database)
+    assert len(database.read_now(Pending())) == 1
+
+
 def test_what_one_push_expects_is_pending_until_it_is_settled(database: Database) -> None:
     first, second = database.write_now(ExpectedTogether([expected(1), expected(2)]))
+    after_a_crash(database)
     assert [(row, one.ref) for row, one in database.read_now(Pending())] == [
         (first, "refs/1"),
         (second, "refs/2"),
@@ -57,6 +66,7 @@ def test_a_row_is_settled_in_its_own_workspace_alone(database: Database) -> None
 def test_pending_rows_of_all_workspaces_come_oldest_first(database: Database) -> None:
     for number, workspace in enumerate(("b", "a", "c")):
         database.write_now(expected(number, workspace))
+    after_a_crash(database)
     assert [one.entry.workspace for _, one in database.read_now(Pending())] == ["b", "a", "c"]
 
 

@@ -203,6 +203,7 @@ CREATE TABLE audit (
     outcome      TEXT COLLATE "C" NOT NULL,
     ref          TEXT COLLATE "C",
     oid          TEXT COLLATE "C",
+    boot         TEXT COLLATE "C",
     PRIMARY KEY (workspace, id)
 );
 CREATE INDEX audit_pending ON audit (workspace, id) WHERE outcome = 'pending';
