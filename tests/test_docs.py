@@ -58,6 +58,7 @@ def test_every_shell_block_of_the_readme_runs_in_order(tmp_path: Path) -> None:
     assert "1.0.1 → 1.0.0" in said
 
 
+@pytest.mark.sqlite
 def test_every_shell_block_of_the_operations_page_runs(tmp_path: Path) -> None:
     """On a data folder that is served, with a passphrase beside it."""
     text = (ROOT / "docs" / "operations.md").read_text()

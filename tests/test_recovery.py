@@ -22,6 +22,8 @@ from gitprompt import recovery
 from gitprompt.errors import SetupError
 from tests.world import WELCOME, Clone, Refused, Server, run
 
+pytestmark = pytest.mark.sqlite
+
 
 def gitprompt(*args: object, cwd: Path, env: dict[str, str] | None = None) -> str:
     return run(sys.executable, "-m", "gitprompt", *map(str, args), cwd=cwd, env=env)

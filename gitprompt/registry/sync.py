@@ -398,11 +398,9 @@ class _Application:
                 self.index.unreject(self.workspace, item.ref)
             self._note(item.version, item.tags)
         self.added += len(chunk)
-        seen = {(item.version.name, item.version.version): item for item in chunk}
         for pin in pinned.result():  # another node was faster, and saw another tag
-            item = seen[pin.version.name, pin.version.version]
             self._restore([pin])
-            self._compare(item.ref, pin, item.version.tag)
+            self._compare(tag_ref(pin.version.name, pin.version.version), pin, None)
 
     def _keep_alive(self, blobs: Sequence[str]) -> None:
         """One commit on a hidden ref holds the new documents, so that no gc can take them."""

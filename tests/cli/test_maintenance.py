@@ -128,6 +128,7 @@ def test_a_backup_that_is_not_there_makes_no_folder(cli: Cli, clone: Clone) -> N
     assert not (clone.path / "new").exists()
 
 
+@pytest.mark.sqlite
 def test_sums_are_computed_again_from_the_rows_that_are_there(
     cli: Cli, server: Server, client: Client
 ) -> None:

@@ -45,7 +45,7 @@ def test_a_secret_is_not_taken_as_an_argument(cli: Cli) -> None:
     [
         (("--poll-seconds", "soon"), {}, "--poll-seconds: 'soon' is not a float"),
         ((), {"PORT": "many"}, "PORT: 'many' is not a int"),
-        ((), {"DATABASE_URL": "postgresql://db/x"}, "names PostgreSQL"),
+        ((), {"DATABASE_URL": "mysql://db/x"}, "names no database that is known"),
     ],
 )
 def test_a_wrong_setting_is_usage_and_makes_nothing(

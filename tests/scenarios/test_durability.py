@@ -164,6 +164,7 @@ def test_a_hundred_crashes(tmp_path: Path) -> None:
         crash(Server(tmp_path / uuid.uuid4().hex), 10)
 
 
+@pytest.mark.sqlite
 def test_there_is_an_fsync_for_each_group_of_commits(tmp_path: Path) -> None:
     if not shutil.which("strace"):
         pytest.skip("strace is not installed (apt-get install strace)")
@@ -211,6 +212,7 @@ def test_the_second_server_on_a_data_directory_says_who_holds_it(tmp_path: Path)
         server.stop()
 
 
+@pytest.mark.sqlite
 def test_a_backup_while_serving_can_be_restored(tmp_path: Path) -> None:
     server = Server(tmp_path / "data").start()
     headers = {"X-API-Key": server.key()}
@@ -232,6 +234,7 @@ def test_a_backup_while_serving_can_be_restored(tmp_path: Path) -> None:
     server.stop()
 
 
+@pytest.mark.sqlite
 def test_a_backup_of_the_database_alone_is_restored_as_ever(tmp_path: Path) -> None:
     server = Server(tmp_path / "data").start()
     key = server.key()

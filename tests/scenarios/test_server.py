@@ -330,6 +330,7 @@ def test_a_revoked_key_is_refused_at_once(server: Server, tmp_path: Path) -> Non
             "--data",
             str(server.data),
             cwd=tmp_path,
+            env=server.env,
         )
 
     said = keys("create", "--name", "short")
@@ -337,6 +338,8 @@ def test_a_revoked_key_is_refused_at_once(server: Server, tmp_path: Path) -> Non
     assert server.request("/v1/prompts", key=key).status_code == 200
     assert key not in keys("list")
     keys("revoke", key_id)
+    if databases.IS_POSTGRES:  # within a second
+        eventually(lambda: server.request("/v1/prompts", key=key).status_code == 401, seconds=1)
     assert error(server.request("/v1/prompts", key=key)) == (401, "UNAUTHORIZED", "Invalid API key")
 
 

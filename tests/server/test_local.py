@@ -82,6 +82,7 @@ def test_the_socket_takes_a_poke_and_nothing_else(slow: Server) -> None:
     assert over_the_socket(slow.data, "/v1/sync", slow.key()).status_code == 401  # an API key
 
 
+@pytest.mark.sqlite
 def test_the_token_is_revoked_at_once(slow: Server) -> None:
     token = token_of(slow)
     assert "revoked" in gitprompt("keys", "revoke", "local", "--data", "data", cwd=slow.data.parent)

@@ -29,6 +29,7 @@ def own(tmp_path: Path) -> Iterator[Server]:
     running.stop(signal.SIGKILL)
 
 
+@pytest.mark.sqlite
 def test_nothing_configured_makes_everything(own: Server) -> None:
     assert own.url.startswith("http://127.0.0.1:")
     assert {p.name for p in own.data.iterdir()} >= {
@@ -162,6 +163,7 @@ def test_it_may_be_told_to_stop_as_soon_as_it_says_that_it_serves(own: Server) -
     assert own.logged().count("stopped") == 3
 
 
+@pytest.mark.sqlite
 def test_a_damaged_telemetry_db_is_not_thrown_away(own: Server) -> None:
     own.key()
     own.stop()

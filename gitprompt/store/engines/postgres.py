@@ -21,7 +21,7 @@ from gitprompt.errors import Unavailable
 from gitprompt.store.engines.again import Again
 from gitprompt.store.engines.duplicate import Duplicate
 from gitprompt.store.engines.postgres_errors import explained
-from gitprompt.store.engines.postgres_link import SCHEMA, Place, qualified
+from gitprompt.store.engines.postgres_link import SCHEMA, PostgresAddress, qualified
 from gitprompt.store.engines.postgres_node import LIVING, Node
 from gitprompt.store.engines.postgres_pulse import Pulse
 from gitprompt.store.engines.postgres_schema import migrate
@@ -37,7 +37,7 @@ class Postgres:
     """The database at a URL of PostgreSQL."""
 
     def __init__(self, url: str) -> None:
-        self.place = Place(url)
+        self.place = PostgresAddress(url)
 
     def __str__(self) -> str:
         return f"PostgreSQL: {self.place}"
@@ -48,7 +48,11 @@ class Postgres:
             migrate(session, self.place)
             node = Node(session)
         except psycopg.Error as error:
+            session.close()
             raise explained(error) from error
+        except BaseException:
+            session.close()
+            raise
         return PostgresConnection(self.place, session, node)
 
     def reader(self) -> PostgresConnection:
@@ -74,7 +78,7 @@ class PostgresConnection:
 
     is_shared = True
 
-    def __init__(self, place: Place, session: Session, node: Node | None) -> None:
+    def __init__(self, place: PostgresAddress, session: Session, node: Node | None) -> None:
         self._place = place
         self._session = session
         self._node = node

@@ -47,7 +47,7 @@ def qualified(sql: str) -> str:
     return _NAMED.sub(rf"\1 {SCHEMA}.\2", sql)
 
 
-class Place:
+class PostgresAddress:
     """A database by its URL. Raises SetupError for one that is none; its password is never told."""
 
     def __init__(self, url: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from gitprompt.store.engines.postgres_link import SCHEMA, Place
+from gitprompt.store.engines.postgres_link import SCHEMA, PostgresAddress
 
 _SECONDS = 0.5
 _KEYS = f"SELECT count(*), coalesce(max(id), 0) FROM {SCHEMA}.api_key"
@@ -20,7 +20,7 @@ _KEYS = f"SELECT count(*), coalesce(max(id), 0) FROM {SCHEMA}.api_key"
 class Pulse:
     """A number that changes whenever an API key is made or removed, by whichever node."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: PostgresAddress) -> None:
         self._place = place
         self._session: psycopg.Connection[Any] | None = place.first()
         self._seen: Any = None

@@ -14,7 +14,7 @@ from psycopg import errors
 from gitprompt import log
 from gitprompt.errors import SetupError
 from gitprompt.store.engines.postgres_errors import said
-from gitprompt.store.engines.postgres_link import SCHEMA, Place
+from gitprompt.store.engines.postgres_link import SCHEMA, PostgresAddress
 from gitprompt.store.migration import MIGRATIONS
 
 _FOLDER = os.path.join(MIGRATIONS, "postgres")
@@ -26,7 +26,7 @@ _MADE = (
 )
 
 
-def migrate(connection: psycopg.Connection[Any], place: Place) -> None:
+def migrate(connection: psycopg.Connection[Any], place: PostgresAddress) -> None:
     """Raises SetupError if the schema is of a newer gitprompt, or the role lacks rights."""
     files = sorted(name for name in os.listdir(_FOLDER) if re.fullmatch(r"\d{4}_\w+\.sql", name))
     newest = int(files[-1][:4])

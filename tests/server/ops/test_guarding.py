@@ -28,6 +28,7 @@ def write(server: Server) -> int:
     return server.request("/v1/logs", method="POST", content=LOG, headers=headers).status_code
 
 
+@pytest.mark.sqlite
 def test_a_database_that_was_deleted_takes_nothing_more(server: Server) -> None:
     assert write(server) < 300
     assert server.request("/health/deep").status_code == 200

@@ -91,6 +91,7 @@ def test_a_sound_index_is_kept(server: Server) -> None:
     assert (server.data / "index.db").stat().st_ino == inode
 
 
+@pytest.mark.sqlite
 def test_a_damaged_telemetry_is_named_with_its_cure(server: Server) -> None:
     server.stop()
     scribble(server.data / "telemetry.db")

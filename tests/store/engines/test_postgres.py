@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL: the same columns as SQLite, and what is acknowledged is stored, whatever gets lost."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from gitprompt.errors import SetupError, Unavailable
+from gitprompt.store import group_commit
+from gitprompt.store.database import Database
+from gitprompt.store.engines import Again, engine_at
+from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.rollups import StatisticsQuery
+from gitprompt.store.tables.rows import Tally
+from tests.postgres import PASSWORD, Cluster, cluster, name_of
+from tests.proxy import Fate, Proxy
+from tests.store.stored import new_log, new_spans, new_trace
+from tests.world import eventually
+
+pytestmark = pytest.mark.postgres
+ACTOR = Actor("default", "test")
+ONLY_HERE = {"shard"}  # columns
+
+
+# The schema
+
+
+def test_both_engines_have_the_same_columns(url: str, tmp_path: Path) -> None:
+    here, there = engine_at(url).writer(), engine_at(str(tmp_path / "t.db")).writer()
+    mine: dict[str, set[str]] = {}
+    for table, column in here.query(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'gitprompt'"
+    ):
+        mine.setdefault(table, set()).add(column)
+    theirs = {
+        table: {row[0] for row in there.query(f"SELECT name FROM pragma_table_info('{table}')")}
+        for (table,) in there.query("SELECT name FROM pragma_table_list WHERE type = 'table'")
+        if not table.startswith("sqlite_")
+    }
+    assert mine.keys() - theirs.keys() == {"node", "generation"}
+    assert theirs.keys() - mine.keys() == {"sequence"}
+    for table in theirs.keys() & mine.keys() - {"schema_version"}:
+        assert mine[table] - ONLY_HERE == theirs[table], table
+    here.close()
+    there.close()
+
+
+def test_text_is_ordered_by_its_bytes_and_integers_have_64_bits(url: str) -> None:
+    db = engine_at(url).writer()
+    odd = db.query(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'gitprompt'"
+        " AND (data_type = 'integer' OR data_type = 'text' AND collation_name IS DISTINCT FROM 'C')"
+    )
+    assert odd == []
+    db.close()
+
+
+def test_workspace_is_the_first_column_of_every_key(url: str) -> None:
+    db = engine_at(url).writer()
+    keys = db.query(
+        "SELECT c.relname, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid"
+        " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]"
+        " WHERE i.indisunique AND c.relnamespace = 'gitprompt'::regnamespace"
+    )
+    small = {"api_key", "node", "generation", "fingerprint", "schema_version"}
+    assert {
+        (table, first) for table, first in keys if table not in small and first != "workspace"
+    } == set()
+    db.close()
+
+
+def test_nodes_that_start_together_migrate_once(url: str) -> None:
+    code = (
+        "import sys; from gitprompt.store.engines import engine_at;"
+        " db = engine_at(sys.argv[1]).writer(); print(db._node.id)"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = [one.communicate()[0].strip() for one in started]
+    assert sorted(said) == ["1", "2", "3"]
+
+
+def test_a_newer_schema_is_refused(url: str) -> None:
+    engine_at(url).writer().close()
+    cluster().execute("UPDATE gitprompt.schema_version SET version = 99", name_of(url))
+    with pytest.raises(SetupError, match="newer gitprompt \\(schema 99") as caught:
+        engine_at(url).writer()
+    assert PASSWORD not in str(caught.value)
+
+
+# Did my COMMIT land?
+
+
+def test_what_is_acknowledged_is_stored_and_nothing_else_is(place: tuple[Proxy, str]) -> None:
+    """Over 1,500 commits, some cut before they arrive, some stored and their answer lost."""
+    proxy, url = place
+    dice = random.Random(7)
+    fates: list[Fate] = ["pass", "cut", "swallow"]
+    told: list[Fate] = []
+
+    def fate() -> Fate:
+        told.append(dice.choices(fates, [90, 5, 5])[0])
+        return told[-1]
+
+    database = Database(url)
+    proxy.fate = fate
+    for number in range(1_500):
+        assert database.write_now(new_log(log_id=f"{number}", tokens_in=1)).is_new
+    proxy.fate = lambda: "pass"
+    assert min(told.count("cut"), told.count("swallow")) > 40
+    stored = cluster().execute(
+        "SELECT count(*), count(DISTINCT log_id) FROM gitprompt.log", name_of(url)
+    )
+    assert stored == [(1_500, 1_500)]
+    (row,) = database.read_now(StatisticsQuery("default"))
+    assert (row.calls, row.tokens_in) == (1_500, 1_500)
+    database.close()
+
+
+def test_a_backend_that_is_killed_in_the_middle_loses_and_doubles_nothing(url: str) -> None:
+    database = Database(url)
+    stop = threading.Event()
+
+    def kill() -> None:
+        while not stop.wait(0.01):
+            cluster().execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                f" WHERE datname = '{name_of(url)}' AND application_name = 'gitprompt'"
+            )
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        for number in range(300):
+            database.write_now(new_log(log_id=f"{number}", tokens_in=1))
+    finally:
+        stop.set()
+        killer.join()
+    (row,) = database.read_now(StatisticsQuery("default"))
+    assert (row.calls, database.read_now(Tally("default", "log"))) == (300, 300)
+    database.close()
+
+
+def test_a_server_that_is_away_is_503_soon_and_works_again_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "_TRYING", 1.0)
+    own = Cluster()
+    try:
+        database = Database(own.url(own.database()))
+        database.write_now(new_log(log_id="before"))
+        own.stop("immediate")
+        begun = time.monotonic()
+        with pytest.raises(Again) as caught:
+            database.write_now(new_log(log_id="while"))
+        assert 0.9 < time.monotonic() - begun < 5
+        assert int(caught.value.headers["Retry-After"]) >= 1
+        begun = time.monotonic()
+        with pytest.raises(Unavailable):
+            database.write_now(new_log(log_id="while"))
+        assert time.monotonic() - begun < 1  # who comes later is not kept waiting again
+        with pytest.raises(Unavailable):
+            database.read_now(Tally("default", "log"))
+        own.start()
+        assert database.write_now(new_log(log_id="after")).is_new
+        assert database.read_now(Tally("default", "log")) == 2
+        database.close()
+    finally:
+        own.remove()
+
+
+def test_a_short_absence_is_waited_for(url: str) -> None:
+    database = Database(url)
+    proxy = Proxy(cluster().port)
+    behind = Database(url.replace(f":{cluster().port}/", f":{proxy.port}/"))
+    proxy.cut()
+    proxy.hole = True
+    future = behind.start(new_log(log_id="a"))
+    time.sleep(0.5)
+    assert not future.done()
+    proxy.hole = False
+    assert future.result(timeout=20).is_new
+    for one in (database, behind):
+        one.close()
+    proxy.close()
+
+
+def test_a_database_that_is_dropped_under_the_server_is_503(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "_TRYING", 0.5)
+    database = Database(url)
+    cluster().execute(f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+    with pytest.raises(Unavailable, match="does not exist"):
+        database.write_now(new_log(log_id="a"))
+    with pytest.raises(Unavailable):
+        database.read_now(Tally("default", "log"))
+    database.close()
+
+
+def test_tables_that_are_gone_are_told(url: str) -> None:
+    database = Database(url)
+    cluster().execute("DROP SCHEMA gitprompt CASCADE", name_of(url))
+    with pytest.raises(Unavailable, match="tables of gitprompt are gone"):
+        database.write_now(new_log(log_id="a"))
+    database.close()
+
+
+def test_a_name_that_no_index_takes_is_refused_by_itself(url: str) -> None:
+    database = Database(url)
+    dice = random.Random(1)
+    text = "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _ in range(1_200))
+    bad = database.start(new_log(prompt_name=text, log_id="a"))
+    good = database.start(new_log(log_id="b"))
+    with pytest.raises(Exception, match="too long for the indexes"):
+        bad.result()
+    assert good.result().is_new
+    database.close()
+
+
+def test_a_killed_key_is_seen_by_others_within_a_second(url: str) -> None:
+    from gitprompt.store.tables.keys import KeyInsertion, KeyRemoval
+
+    first, second = Database(url), Database(url)
+    did = ACTOR.did("key:create", 1)
+    record = first.add_key(KeyInsertion("n", "default", "read", "hash", 1, None, did))
+    assert "hash" in second.look_for_keys()
+    first.remove_key(KeyRemoval(record.id, None, did))
+    eventually(lambda: second.keys is None, seconds=1)
+    assert second.refresh_keys() == {}
+    for one in (first, second):
+        one.close()
+
+
+def test_spans_of_a_large_export_are_copied(url: str) -> None:
+    database = Database(url)
+    database.write_now(new_trace("t"))
+    database.write_now(new_spans("t", *(f"s{at}" for at in range(3_000)), tokens_in=1))
+    (row,) = database.read_now(StatisticsQuery("default"))
+    assert row.calls == 3_000
+    database.close()
+
+
+def test_no_advisory_lock_and_no_notification_is_needed(url: str) -> None:
+    """A role that may call none of them, as on engines that lack them."""
+    role, name = f"plain_{name_of(url)}", name_of(url)
+    cluster().execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+    cluster().execute(f"GRANT CREATE, CONNECT ON DATABASE {name} TO {role}")
+    functions = cluster().execute(
+        "SELECT oid::regprocedure::text FROM pg_proc"
+        " WHERE proname LIKE 'pg\\_%advisory%' OR proname = 'pg_notify'",
+        name,
+    )
+    for (function,) in functions:
+        cluster().execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC", name)
+    database = Database(cluster().url(name, user=role))
+    assert database.write_now(new_log(log_id="a")).is_new
+    with (
+        psycopg.connect(cluster().url(name, user=role)) as plain,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        plain.execute("SELECT pg_advisory_lock(1)")
+    database.close()
