@@ -288,6 +288,23 @@ def database_location(data: str, url: str | None = None) -> str:
     return f"{scheme}:{place}"
 
 
+def data_file(data: str, why: str) -> str:
+    """The database of a data folder, which is in it; raises UsageError if DATABASE_URL names another one, with
+    `why` for what to do instead where that is no file."""
+    own, location = database_location(data, ""), database_location(data)
+    file = database_file(location)
+    if file is None:
+        raise UsageError(
+            "DATABASE_URL names PostgreSQL, which has tools of its own for this", hint=why
+        )
+    if location != own and os.path.abspath(file) != os.path.abspath(str(database_file(own))):
+        raise UsageError(
+            f"DATABASE_URL names {file}, and a backup is of a whole data folder",
+            hint=f"Stop the server, move it to {database_file(own)}, and unset DATABASE_URL.",
+        )
+    return file
+
+
 def database_file(location: str) -> str | None:
     """The file of a SQLite database; None for one that is no file of this machine."""
     scheme, _, place = location.partition(":")

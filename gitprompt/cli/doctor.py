@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from gitprompt.git.origin import Origin, ask, parse_origin
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository, cure_of
 from gitprompt.store import integrity
+from gitprompt.store.engines import engine_at
 from gitprompt.store.index.reader import IndexReader
 
 
@@ -132,15 +134,19 @@ def _data(folder: str) -> Iterator[Diagnosis]:
             yield Diagnosis("salt", "others may read it", f"chmod 600 {salt}")
         else:
             yield Diagnosis("salt")
-    database = os.path.join(folder, "telemetry.db")
-    if not os.path.exists(salt) and not config.variable("API_KEY_SALT"):
-        number = integrity.number_of_keys(database)
-        yield _try("salt", partial(api_keys.check_salt, salt, number))
-    yield Diagnosis(
-        "telemetry.db",
-        integrity.problem(database),
-        "Stop the server and restore it from a backup.",
-    )
+    location = config.database_location(folder)
+    database = config.database_file(location)
+    if database is None:
+        yield _try("database", partial(_connect, location))
+    else:
+        if not os.path.exists(salt) and not config.variable("API_KEY_SALT"):
+            number = integrity.number_of_keys(database)
+            yield _try("salt", partial(api_keys.check_salt, salt, number))
+        yield Diagnosis(
+            os.path.basename(database),
+            integrity.problem(database),
+            "Stop the server and restore it from a backup.",
+        )
     index = os.path.join(folder, "index.db")
     yield Diagnosis(
         "index.db",
@@ -152,6 +158,15 @@ def _data(folder: str) -> Iterator[Diagnosis]:
     for workspace in hosted.workspaces():
         yield _try(f"workspace {workspace}", partial(_fsck, hosted, workspace))
         yield from _origin(hosted, workspace)
+
+
+def _connect(location: str) -> None:
+    """Whether a database that is no file answers, and has our tables."""
+    with closing(engine_at(location).reader()) as db:
+        try:
+            db.row("SELECT version FROM schema_version")
+        except Exception as error:
+            raise db.explained(error) from error
 
 
 def _tampering(path: str) -> Iterator[Diagnosis]:

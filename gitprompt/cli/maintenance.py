@@ -25,6 +25,10 @@ _passphrase_option = click.option(
 _without_salt_option = click.option(
     "--without-salt", is_flag=True, help="Leave the salt out; no key is valid without it."
 )
+_POSTGRES = (
+    "pg_dump --schema=gitprompt --format=custom writes keys, audit, pins and telemetry, pg_restore puts"
+    " them back; the repositories are their origin's, and the salt is API_KEY_SALT. See docs/scaling.md."
+)
 _PARTS = ("telemetry.db", "repos", "salt")
 
 
@@ -45,6 +49,7 @@ def backup(file: str, data: str | None, passphrase_file: str | None, without_sal
       gitprompt backup gitprompt-2026-11-24.tar --without-salt
     """
     folder = config.data_folder(data)
+    config.data_file(folder, _POSTGRES)
     if not os.path.exists(os.path.join(folder, "telemetry.db")):
         raise NotFound(f"there is no {folder}/telemetry.db", hint="Is --data right?")
     os.umask(0o077)
@@ -85,6 +90,7 @@ def restore(
       gitprompt restore gitprompt-2026-11-24.tar --data data --passphrase-file passphrase
     """
     folder = config.data_folder(data)
+    config.data_file(folder, _POSTGRES)
     if not os.path.exists(file):
         raise NotFound(f"there is no {file}", hint="Give the file that gitprompt backup wrote.")
     os.umask(0o077)

@@ -58,3 +58,22 @@ def test_a_salt_that_is_gone_is_found_where_keys_need_it(
     assert not (data / "salt").exists()
     monkeypatch.setenv("API_KEY_SALT", "a salt of the environment")
     assert "is gone" not in cli("doctor", "--data", str(data)).out
+
+
+@pytest.mark.postgres
+def test_a_postgresql_is_asked_whether_it_answers(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gitprompt.store.engines import engine_at
+    from tests.postgres import PASSWORD, new_url
+
+    (tmp_path / "data").mkdir()
+    url = new_url()
+    monkeypatch.setenv("DATABASE_URL", url)
+    look = ("doctor", "--data", str(tmp_path / "data"))
+    assert "database: the tables of gitprompt are gone" in cli(*look).out
+    engine_at(url).writer().close()
+    assert "ok   database" in cli(*look).out
+    monkeypatch.setenv("DATABASE_URL", url + "x")
+    said = cli(*look)
+    assert (said.code, "does not exist" in said.out, PASSWORD in said.out) == (1, True, False)

@@ -149,3 +149,16 @@ def test_sums_are_computed_again_from_the_rows_that_are_there(
     assert calls() == [2]  # its hour begins earlier
     assert cli(*rebuild).code == 0
     assert calls() == []
+
+
+@pytest.mark.parametrize("command", [("backup", "b.tar"), ("restore", "b.tar")])
+def test_postgresql_has_its_own_tools_and_another_file_is_named(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:secret@db/prompts")
+    refused = cli(*command)
+    assert (refused.code, "pg_dump --schema=gitprompt" in refused.err) == (2, True)
+    assert "secret" not in refused.err
+    monkeypatch.setenv("DATABASE_URL", "sqlite:./pm.db")
+    refused = cli(*command)
+    assert (refused.code, "names ./pm.db" in refused.err) == (2, True)

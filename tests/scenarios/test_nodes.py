@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three sidecars, each with a data folder of its own, on one PostgreSQL and behind one origin."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.postgres import cluster, name_of, new_url
+from tests.server.client import Client, fresh
+from tests.world import Clone, Refused, Server, eventually, run
+
+pytestmark = pytest.mark.postgres
+SALT = "the-same-salt-on-every-node"
+
+
+class Nodes:
+    """Sidecars that serve one repository; a key of one is a key of all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = new_url()
+        self.origin = folder / "origin.git"
+        run("git", "init", "-q", "--bare", "-b", "main", str(self.origin), cwd=folder)
+        self.servers = [self.node(f"node{at}").start() for at in range(3)]
+        self.clients = [Client(one) for one in self.servers]
+
+    def node(self, name: str, **env: str) -> Server:
+        made = {"DATABASE_URL": self.url, "API_KEY_SALT": SALT, **env}
+        return Server(self.folder / name, "--origin", str(self.origin), env=made)
+
+    def stop(self) -> None:
+        for one in self.servers:
+            one.stop()
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    found = Nodes(tmp_path_factory.mktemp("nodes"))
+    yield found
+    found.stop()
+
+
+def prompt(name: str, version: str = "1.0.0", text: str = "Hello") -> dict[str, Any]:
+    return {"name": name, "version": version, "messages": [{"role": "user", "content": text}]}
+
+
+def seconds_until(client: Client, path: str, holds: Any) -> float:
+    begun = time.monotonic()
+
+    def there() -> bool:
+        answer = client.http.get(path)
+        return answer.status_code == 200 and bool(holds(answer.json()))
+
+    eventually(there, seconds=10)
+    return time.monotonic() - begun
+
+
+def test_a_key_of_one_node_is_a_key_of_all_and_is_revoked_for_all(nodes: Nodes) -> None:
+    made = nodes.clients[0].post("/v1/api-keys", {"name": "app", "scopes": "read"})
+    headers = {"X-API-Key": made["key"]}
+    for one in nodes.servers:
+        assert httpx.get(f"{one.url}/v1/prompts", headers=headers).status_code == 200
+    assert nodes.clients[1].call("DELETE", f"/v1/api-keys/{made['id']}") is None
+    begun = time.monotonic()
+    for one in nodes.servers:
+        while httpx.get(f"{one.url}/v1/prompts", headers=headers).status_code != 401:
+            assert time.monotonic() - begun < 1
+            time.sleep(0.02)
+
+
+def test_what_is_published_on_one_node_is_served_by_the_others_within_a_second(
+    nodes: Nodes,
+) -> None:
+    first, second, third = nodes.clients
+    name = fresh("shared")
+    first.post("/v1/prompts", prompt(name))
+    for client in (second, third):
+        assert seconds_until(client, f"/v1/prompts/{name}", lambda body: body["content"]) < 1
+    second.post(f"/v1/prompts/{name}/labels", {"name": "production", "version_tag": "1.0.0"})
+    path = f"/v1/prompts/{name}/labels/production"
+    for client in (first, third):
+        assert seconds_until(client, path, lambda body: body["version_tag"] == "1.0.0") < 1
+
+
+def test_a_push_to_one_node_is_served_by_the_others_within_a_second(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    name = fresh("pushed")
+    run("git", "clone", "-q", nodes.servers[2].remote(), "c", cwd=tmp_path)
+    clone = Clone(tmp_path / "c")
+    clone.commit("x", **{name: "messages:\n  - {role: user, content: Hi}\n"})
+    clone.tag(name, "1.0.0")
+    clone.git("push", "-q", "origin", "HEAD:main", f"refs/tags/prompts/{name}/1.0.0")
+    for client in nodes.clients[:2]:
+        assert seconds_until(client, f"/v1/prompts/{name}", lambda body: body["content"]) < 1
+
+
+def test_label_moves_that_are_raced_from_all_nodes_have_one_winner_each(nodes: Nodes) -> None:
+    name = fresh("raced")
+    for minor in range(6):
+        nodes.clients[0].post("/v1/prompts", prompt(name, f"1.{minor}.0", f"Hello {minor}"))
+    for client in nodes.clients:
+        seconds_until(client, f"/v1/prompts/{name}?version=1.5.0", lambda body: body["content"])
+    path = f"/v1/prompts/{name}/labels/production"
+    current = None
+    for round_ in range(5):
+        wanted = [f"1.{(round_ + at) % 6}.0" for at in range(3)]
+
+        def move(at: int, wanted: list[str] = wanted, expected: str | None = current) -> int:
+            body = {"version_tag": wanted[at], "expected": expected}
+            return nodes.clients[at].http.put(path, json=body).status_code
+
+        with ThreadPoolExecutor(3) as pool:
+            statuses = list(pool.map(move, range(3)))
+        assert sorted(statuses) == [200, 409, 409], statuses
+        current = wanted[statuses.index(200)]
+        for client in nodes.clients:
+            assert seconds_until(client, path, lambda body, v=current: body["version_tag"] == v) < 2
+
+
+def test_telemetry_of_all_nodes_is_one(nodes: Nodes) -> None:
+    workspace = fresh("tele")
+    clients = [Client(one, **{"X-Workspace-Id": workspace}) for one in nodes.servers]
+
+    def send(client: Client) -> None:
+        for _ in range(40):
+            client.post("/v1/logs", {"prompt_name": "p", "version_tag": "1", "tokens_in": 3})
+
+    threads = [threading.Thread(target=send, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        (row,) = client.get("/v1/metrics/summary")["items"]
+        assert (row["calls"], row["tokens_in"]) == (120, 360)
+        assert client.get("/v1/logs")["total"] == 120
+
+
+def test_a_node_that_is_killed_is_replaced_by_an_empty_one_that_serves_the_same(
+    nodes: Nodes,
+) -> None:
+    name = fresh("kept")
+    nodes.clients[0].post("/v1/prompts", prompt(name))
+    path = f"/v1/prompts/{name}?version=1.0.0&render=false"
+    seconds_until(nodes.clients[2], path, lambda body: body["content"])
+    served = nodes.clients[2].get(path)
+    nodes.servers[2].stop(signal.SIGKILL)
+    shutil.rmtree(nodes.servers[2].data)
+    nodes.servers[2].start()
+    nodes.clients[2] = Client(nodes.servers[2])
+    assert nodes.clients[2].get(path) == served
+    nodes.clients[2].post("/v1/prompts", prompt(name, "1.0.1", "Hello again"))
+    assert (
+        seconds_until(nodes.clients[0], f"/v1/prompts/{name}?version=1.0.1", lambda body: body) < 1
+    )
+
+
+def test_a_node_with_another_salt_does_not_start(nodes: Nodes) -> None:
+    other = nodes.node("other", API_KEY_SALT="another-salt-than-the-others")
+    with pytest.raises(Refused, match="is not the one with which the API keys") as caught:
+        other.start()
+    assert "API_KEY_SALT" in str(caught.value)
+
+
+def test_a_node_says_where_its_database_is_and_never_the_password(nodes: Nodes) -> None:
+    logged = nodes.servers[0].logged()
+    assert f"database {name_of(nodes.url)} on 127.0.0.1:{cluster().port}" in logged
+    config = nodes.clients[0].get("/v1/config")
+    assert "s3cret" not in logged + str(config)
+
+
+def test_prompts_are_served_while_the_database_is_away(tmp_path: Path) -> None:
+    from tests.postgres import Cluster
+
+    own = Cluster()
+    server = Server(tmp_path / "data", env={"DATABASE_URL": own.url(own.database())})
+    try:
+        server.start()
+        client = Client(server)
+        client.post("/v1/prompts", prompt("p"))
+        own.stop("immediate")
+        assert client.get("/v1/prompts/p")["content"]
+        began = time.monotonic()
+        body = {"prompt_name": "p", "version_tag": "1"}
+        refused = client.http.post("/v1/logs", json=body, timeout=30)
+        assert (refused.status_code, refused.json()["code"]) == (503, "UNAVAILABLE")
+        assert time.monotonic() - began < 20
+        assert int(refused.headers["retry-after"]) >= 1
+        deep = client.http.get("/health/deep")
+        assert (deep.status_code, deep.json()["status"]) == (503, "degraded")
+        assert client.get("/v1/prompts/p")["content"]
+        own.start()
+        eventually(lambda: client.http.get("/health/deep").status_code == 200, seconds=20)
+        client.post("/v1/logs", body)
+        assert client.get("/v1/logs")["total"] >= 1
+    finally:
+        server.stop()
+        own.remove()
