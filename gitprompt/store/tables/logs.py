@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.core.telemetry.houses import house_of
@@ -93,7 +92,7 @@ def _insert(db: Connection, items: Sequence[LogInsertion]) -> list[StoredLog]:
     rows.add_to_tally(db, "log", [item.row.workspace for item in items])
     audit.insert(db, [item.audit for item in items])
     rollups.add(db, [item.usage for item in items])
-    linked = [item.row for item in items if item.row.trace_id and item.row.span_id]
+    linked = [_call_key(item.row) for item in items if item.row.trace_id and item.row.span_id]
     spanned = _count_once(db, linked) if linked else {}
     return [
         StoredLog(number, True, spanned.pop(_call_key(item.row), None) if spanned else None)
@@ -115,35 +114,68 @@ def _known(db: Connection, item: LogInsertion) -> StoredLog | GitpromptError | N
     return StoredLog(int(row[0]), False)
 
 
-def _call_key(row: LogRow) -> tuple[str, str, str | None]:
-    """What a log and a span of the same call have in common."""
-    return row.workspace, trace_ids.key_of(row.trace_id), row.span_id
+class CallKey(NamedTuple):
+    """What a log and a span of the same call have in common; `trace` in one spelling."""
+
+    workspace: str
+    trace: str
+    span_id: str
 
 
-def _count_once(
-    db: Connection, logged: Sequence[LogRow]
-) -> dict[tuple[str, str, str | None], ModelCall]:
+def _call_key(row: LogRow) -> CallKey:
+    return CallKey(row.workspace, trace_ids.key_of(row.trace_id), row.span_id or "")
+
+
+def _count_once(db: Connection, calls: Iterable[CallKey]) -> dict[CallKey, ModelCall]:
     """Take back what a span of the same call has counted already: the log says it better. Returns
     what was taken back, by call."""
-    taken_back: dict[tuple[str, str, str | None], ModelCall] = {}
-    calls = Counter(_call_key(row) for row in logged)
-    for call, number in calls.items():
-        spans = db.query(
-            f"SELECT {rollups.TRACED} FROM {rollups.SPANS}"
-            f" WHERE trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2 AND span.span_id = $3",
-            call,
+    taken_back: dict[CallKey, ModelCall] = {}
+    for call in sorted(set(calls)):
+        workspace, key, span_id = call
+        counted = db.query(
+            "UPDATE span SET counted = 0 WHERE workspace = $1 AND span_id = $2 AND counted = 1"
+            f" AND trace IN (SELECT id FROM trace WHERE workspace = $1 AND {trace_ids.TRACE_KEY} = $3)"
+            " RETURNING trace",
+            (workspace, span_id, key),
         )
-        traced = [traced_call for row in spans if (traced_call := rollups.of_traced(row))]
-        if not traced:
-            continue
-        sql = (
-            f"SELECT count(*) FROM log WHERE workspace = $1 AND {trace_ids.LOG_KEY} = $2"
-            " AND span_id = $3"
-        )
-        if db.query(sql, call)[0][0] == number:
-            rollups.add(db, [traced_call.usage for traced_call in traced], sign=-1)
-            taken_back[call] = traced[0]
+        for (trace,) in counted:
+            row = db.row(
+                f"SELECT {rollups.TRACED} FROM {rollups.SPANS}"
+                " WHERE span.workspace = $1 AND span.trace = $2 AND span.span_id = $3",
+                (workspace, trace, span_id),
+            )
+            traced = rollups.of_traced(row) if row is not None else None
+            if traced is not None:
+                rollups.add(db, [traced.usage], sign=-1)
+                taken_back[call] = traced
     return taken_back
+
+
+class Recount(NamedTuple):
+    """Calls that one node has logged while another has stored their spans are counted once: looks at the
+    logs of each workspace after the number `after` has for it. The result are the newest numbers."""
+
+    after: Mapping[str, int]
+
+    @classmethod
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[Mapping[str, int]]:
+        return [_recount(db, item.after) for item in items]
+
+
+def _recount(db: Connection, after: Mapping[str, int]) -> Mapping[str, int]:
+    newest = {}
+    for workspace in rows.workspaces(db):
+        sql = "SELECT coalesce(max(id), 0) FROM log WHERE workspace = $1"
+        newest[workspace] = db.query(sql, (workspace,))[0][0]
+        lately = after.get(workspace, newest[workspace])
+        if lately < newest[workspace]:
+            calls = db.query(
+                f"SELECT workspace, {trace_ids.LOG_KEY}, span_id FROM log"
+                " WHERE workspace = $1 AND id > $2 AND span_id IS NOT NULL AND trace_id IS NOT NULL",
+                (workspace, lately),
+            )
+            _count_once(db, [CallKey(*row) for row in calls])
+    return newest
 
 
 def of_traces(db: Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

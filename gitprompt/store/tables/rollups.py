@@ -24,7 +24,7 @@ from gitprompt.core.telemetry.usage import (
     usage_of_span,
 )
 from gitprompt.store.engines import Connection
-from gitprompt.store.tables import rows, trace_ids
+from gitprompt.store.tables import rows
 from gitprompt.store.tables.rows import Bound
 
 _HOURLY = "workspace, prompt_name, version_tag, hour"
@@ -299,10 +299,7 @@ TRACED = (
     " span.start_time, span.end_time, span.facts, span.metadata"
 )
 SPANS = "span JOIN trace ON trace.workspace = span.workspace AND trace.id = span.trace"
-UNLOGGED = (
-    "NOT EXISTS (SELECT 1 FROM log WHERE log.workspace = trace.workspace"
-    f" AND {trace_ids.LOG_KEY} = {trace_ids.TRACE_KEY} AND log.span_id = span.span_id)"
-)
+COUNTED = "span.counted = 1"  # no log has told of its call
 
 
 def of_traced(row: Sequence[Any]) -> ModelCall | None:
@@ -335,7 +332,7 @@ def facts_of_row(stored: str | None, metadata: str | None) -> SpanFacts:
 def _traced(db: Connection, since: int) -> Iterator[Usage]:
     spans = db.stream(
         f"SELECT {TRACED} FROM {SPANS}"
-        f" WHERE span.metadata IS NOT NULL AND span.created_at >= $1 AND {UNLOGGED}",
+        f" WHERE span.metadata IS NOT NULL AND span.created_at >= $1 AND {COUNTED}",
         (since,),
     )
     for row in spans:

@@ -117,7 +117,7 @@ _IS_TRACE = f"trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2"
 _ABOUT = TraceRow._fields[6:]
 _SAID = ("prompt_name", "version_tag", "metadata", *_ABOUT)
 _DOCUMENTS = ("metadata", "tags", "input", "output")
-_CHILD_COLUMNS = f"workspace, trace, {SPAN_COLUMNS}"
+_CHILD_COLUMNS = f"workspace, trace, {SPAN_COLUMNS}, counted"
 
 
 def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[GitpromptError | bool]:
@@ -241,17 +241,19 @@ def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptErr
 def _insert_spans(
     db: Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]
 ) -> list[StoredSpans]:
-    children = [
-        (item.workspace, trace[0], *span.row) for item, trace in items for span in item.spans
-    ]
-    rows.insert_numbered(db, "span", _CHILD_COLUMNS, children)
-    audit.insert(db, [item.audit for item, _ in items])
     keys = [(item.workspace, trace_ids.key_of(item.trace_id)) for item, _ in items]
     with_logs = logs.of_traces(db, keys)
     stored = [
         StoredSpans(item, _logged(db, item)) if key in with_logs else StoredSpans(item)
         for (item, _), key in zip(items, keys, strict=True)
     ]
+    children = [
+        (item.workspace, trace[0], *span.row, int(span.row.span_id not in logged))
+        for (item, trace), (_, logged) in zip(items, stored, strict=True)
+        for span in item.spans
+    ]
+    rows.insert_numbered(db, "span", _CHILD_COLUMNS, children)
+    audit.insert(db, [item.audit for item, _ in items])
     rollups.add_for(
         db,
         (
@@ -300,7 +302,7 @@ def _forget(db: Connection, item: NewSpans, trace: int, span_id: str) -> None:
     key = item.workspace, trace, span_id
     this = "span.workspace = $1 AND span.trace = $2 AND span.span_id = $3"
     spans = db.query(
-        f"SELECT {rollups.TRACED} FROM {rollups.SPANS} WHERE {this} AND {rollups.UNLOGGED}", key
+        f"SELECT {rollups.TRACED} FROM {rollups.SPANS} WHERE {this} AND {rollups.COUNTED}", key
     )
     rollups.add(db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=-1)
     db.execute(f"DELETE FROM span WHERE {this}", key)
@@ -350,7 +352,7 @@ def count_spans(db: Connection, workspace: str, trace: int, *, sign: int) -> Non
     """Put what the spans of a trace used into the rollups, or take it out."""
     spans = db.query(
         f"SELECT {rollups.TRACED} FROM {rollups.SPANS} WHERE span.workspace = $1"
-        f" AND span.trace = $2 AND span.metadata IS NOT NULL AND {rollups.UNLOGGED}",
+        f" AND span.trace = $2 AND span.metadata IS NOT NULL AND {rollups.COUNTED}",
         (workspace, trace),
     )
     rollups.add(db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=sign)

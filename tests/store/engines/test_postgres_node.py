@@ -10,11 +10,12 @@ import pytest
 from gitprompt.store.database import Database
 from gitprompt.store.engines.postgres import Postgres, PostgresConnection
 from gitprompt.store.tables.audit import Pending
+from gitprompt.store.tables.logs import Recount
 from gitprompt.store.tables.retention import OldRows
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery
 from gitprompt.store.tables.rows import Tally
 from tests.postgres import cluster, name_of
-from tests.store.stored import new_log, new_trace
+from tests.store.stored import new_log, new_spans, new_trace
 
 pytestmark = pytest.mark.postgres
 
@@ -103,4 +104,27 @@ def test_what_a_living_node_has_begun_is_not_settled_by_another(url: str) -> Non
     cluster().execute("UPDATE gitprompt.node SET seen_at = 0 WHERE id = 1", name_of(url))
     assert len(second.read_now(Pending())) == 1
     for one in (first, second):
+        one.close()
+
+
+def test_a_call_that_one_node_logs_and_another_traces_counts_once(url: str) -> None:
+    """Each of two transactions that overlap sees nothing of the other; whoever looks afterwards does."""
+    nodes = [Database(url) for _ in range(2)]
+    nodes[1].write_now(new_trace("t"))
+    newest = nodes[0].write_now(Recount({}))
+    for number in range(150):
+        logged = nodes[0].start(
+            new_log(log_id=f"{number}", trace_id="T", span_id=f"s{number}", tokens_in=5)
+        )
+        nodes[1].write_now(new_spans("t", f"s{number}", tokens_in=3))
+        logged.result()
+    looks = [one.start(Recount({"default": 0})) for one in nodes]  # two at once take back once
+    for look in looks:
+        look.result()
+    nodes[1].write_now(Recount(newest))
+    (row,) = nodes[0].read_now(StatisticsQuery("default"))
+    assert (row.calls, row.tokens_in) == (150, 750)
+    nodes[0].write_now(RollupRebuild(0))
+    assert nodes[1].read_now(StatisticsQuery("default")) == [row]
+    for one in nodes:
         one.close()

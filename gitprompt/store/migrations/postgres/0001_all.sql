@@ -99,6 +99,7 @@ CREATE TABLE span (
     metadata   TEXT COLLATE "C",
     created_at BIGINT NOT NULL,
     facts      TEXT COLLATE "C",
+    counted    BIGINT NOT NULL DEFAULT 1,
     PRIMARY KEY (workspace, trace, span_id),
     FOREIGN KEY (workspace, trace) REFERENCES trace (workspace, id) ON DELETE CASCADE
 );
