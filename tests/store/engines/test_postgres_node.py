@@ -125,6 +125,7 @@ def test_a_call_that_one_node_logs_and_another_traces_counts_once(url: str) -> N
     (row,) = nodes[0].read_now(StatisticsQuery("default"))
     assert (row.calls, row.tokens_in) == (150, 750)
     nodes[0].write_now(RollupRebuild(0))
-    assert nodes[1].read_now(StatisticsQuery("default")) == [row]
+    (row,) = nodes[1].read_now(StatisticsQuery("default"))
+    assert (row.calls, row.tokens_in) == (150, 750)
     for one in nodes:
         one.close()
