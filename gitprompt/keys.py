@@ -63,8 +63,8 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
 
 
 def _same_for_all(salt: bytes, database: Database | None) -> bytes:
-    """Raise SetupError for another salt than that of the keys that are there."""
-    if database is not None:
+    """Raise SetupError for another salt than that of the other nodes: no key would be good on all of them."""
+    if database is not None and database.is_shared:
         fingerprint = hashed(salt, "fingerprint")
         if database.write_now(Fingerprint("salt", fingerprint)) != fingerprint:
             raise SetupError(

@@ -21,6 +21,7 @@ from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Pending
 from gitprompt.store.tables.pages import Page, Window
 from gitprompt.transaction import Built, Ground, Transactions
+from tests.databases import after_a_crash
 from tests.world import WELCOME, Clone
 
 ADA = Signature("Ada", "ada@example.com", 1_700_000_000)
@@ -120,6 +121,7 @@ def test_a_write_that_is_not_served_yet_is_pending_with_what_shall_be(desk: Desk
     pending: list[tuple[str, str]] = []
 
     async def look() -> None:
+        after_a_crash(desk.context.database)
         for _, expected in desk.context.database.read_now(Pending()):
             pending.append((expected.ref, expected.oid))
 

@@ -99,6 +99,7 @@ def test_no_hook_sees_a_secret(tmp_path: Path, published: Clone, bare: Clone) ->
     names |= {"PGPASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"}
     secret = "0123456789abcdef-that-nobody-else-should-see"
     env = {**dict.fromkeys(names, secret), "FAVOURITE_EDITOR": "ed"}
+    env["DATABASE_URL"] = f"sqlite:{tmp_path}/{secret}.db"
     server = Server(tmp_path / "data", "--repo", str(bare.path), env=env).start()
     try:
         published.push_all(server.remote())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all nodes must have in common, as a fingerprint that says nothing of it."""
+"""What all nodes must have in common, as a fingerprint that says nothing of it. Only where several nodes have
+one database."""
 
 from __future__ import annotations
 

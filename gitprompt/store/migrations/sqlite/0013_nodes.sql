@@ -1,10 +1,5 @@
 -- Which process began what is pending: only what one that is dead has begun may be settled by others.
 ALTER TABLE audit ADD COLUMN boot TEXT;
--- What must stay the same as long as keys depend on it.
-CREATE TABLE fingerprint (
-    name  TEXT NOT NULL PRIMARY KEY,
-    value TEXT NOT NULL
-) WITHOUT ROWID, STRICT;
 -- Whether the sums have a span's call: they do not if its log tells of it.
 ALTER TABLE span ADD COLUMN counted INTEGER NOT NULL DEFAULT 1;
 UPDATE span SET counted = 0 WHERE (workspace, trace, span_id) IN (
