@@ -8,7 +8,7 @@ and traced (same trace and span) counts once, with the most that either says it 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gitprompt import log
@@ -112,9 +112,7 @@ class Counting:
         """At the start: the runs that are running, and the series of recent ones at 0, so that the
         first failure after a restart is an increase."""
         metrics, now = self._metrics, self._clock()
-        since = now - round(metrics.run_expiry)
-        for workspace, run_id, came in database.read_now(Running(since, _MAX_RUNNING)):
-            metrics.record_pipeline_start(_run_key(workspace, run_id), age=now - came)
+        metrics.replace_pipelines(ages_of(database.read_now(running(metrics, now)), now))
         for suite in database.read_now(RecentSuites(_LATELY)):
             metrics.know_suite(suite)
         for provider, model in database.read_now(RecentModels(_LATELY)):
@@ -128,6 +126,19 @@ class Counting:
                 metrics.know_validator(facts.name or name, facts.type or OTHER)
             else:
                 metrics.know_stage(name, facts.type or OTHER)
+
+
+def running(metrics: Metrics, now: int) -> Running:
+    """The question for the runs that count as active."""
+    return Running(now - round(metrics.run_expiry), _MAX_RUNNING)
+
+
+def ages_of(rows: Iterable[Sequence[Any]], now: int) -> dict[str, float]:
+    """The seconds since each of the runs began, oldest first."""
+    return {
+        _run_key(workspace, run_id): float(now - came)
+        for workspace, run_id, came in reversed([*rows])
+    }
 
 
 def _result(is_new: bool) -> str:

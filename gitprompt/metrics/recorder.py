@@ -88,6 +88,12 @@ class Metrics:
         self._open: dict[str, float] = {}  # run → when it expires, oldest first
         self._anonymous = itertools.count(1)
 
+    def replace_pipelines(self, ages: Mapping[str, float]) -> None:
+        """What is running is known elsewhere, since others start and end runs too: run → seconds since then."""
+        now = self._clock()
+        with self._lock:
+            self._open = {run: now + self.run_expiry - age for run, age in ages.items()}
+
     def record_pipeline_start(self, run_id: str | None = None, *, age: float = 0.0) -> str:
         """A pipeline runs, since `age` seconds; returns its id, made where none is given."""
         key = str(run_id) if run_id is not None else f"\0{next(self._anonymous)}"

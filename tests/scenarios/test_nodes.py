@@ -166,6 +166,24 @@ def test_a_node_that_is_killed_is_replaced_by_an_empty_one_that_serves_the_same(
     )
 
 
+def test_a_run_that_begins_on_one_node_and_ends_on_another_is_active_on_none(nodes: Nodes) -> None:
+    def active() -> list[float]:
+        pages = [one.request("/metrics", key=None).text.splitlines() for one in nodes.servers]
+        return [
+            float(line.split()[1])
+            for page in pages
+            for line in page
+            if line.startswith("gitprompt_pipelines_active ")
+        ]
+
+    first, second, third = nodes.clients
+    runs = [first.post("/v1/runs", {"workflow_name": "w"})["run_id"] for _ in range(2)]
+    assert active() == [2, 2, 2]
+    for client, run_id in ((second, runs[0]), (third, runs[1])):
+        client.http.patch(f"/v1/runs/{run_id}", json={"status": "completed"}).raise_for_status()
+    assert active() == [0, 0, 0]
+
+
 def test_a_node_with_another_salt_does_not_start(nodes: Nodes) -> None:
     other = nodes.node("other", API_KEY_SALT="another-salt-than-the-others")
     with pytest.raises(Refused, match="is not the one with which the API keys") as caught:

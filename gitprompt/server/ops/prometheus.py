@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gitprompt import keys
-from gitprompt.errors import MethodNotAllowed, Unauthorized
+from gitprompt.counting import ages_of, running
+from gitprompt.errors import GitpromptError, MethodNotAllowed, Unauthorized
 from gitprompt.metrics import process_collectors
 from gitprompt.metrics.exposition import Registry, expose
 from gitprompt.metrics.http import bears, gzipped, send_parts, takes_gzip
@@ -45,6 +48,7 @@ class Scrape:
         if self._wants_token:
             await self._require_token(scope)
         headers = dict(scope["headers"])
+        await self._look_at_runs()
         self._gauges.refresh()
         exposition = expose(self._registry, headers.get(b"accept", b"").decode("latin-1"))
         raw = [(b"content-type", exposition.content_type.encode()), (b"vary", b"Accept-Encoding")]
@@ -54,6 +58,15 @@ class Scrape:
             body = gzipped(body)
         await send({"type": "http.response.start", "status": 200, "headers": raw})
         await send_parts(send, iter(()) if scope["method"] == "HEAD" else body)
+
+    async def _look_at_runs(self) -> None:
+        """A run may begin on one node and end on another: then the database knows which are active."""
+        context = self._context
+        if context.database.is_shared:
+            with suppress(GitpromptError):
+                now = context.clock()
+                rows = await context.database.read(running(context.metrics, now))
+                context.metrics.replace_pipelines(ages_of(rows, now))
 
     async def _require_token(self, scope: Scope) -> None:
         """The token of the setting, or a key of all workspaces: names of all are in the labels."""

@@ -24,7 +24,7 @@ from gitprompt.store.engines.postgres_errors import explained
 from gitprompt.store.engines.postgres_link import SCHEMA, PostgresAddress, qualified
 from gitprompt.store.engines.postgres_node import LIVING, Node
 from gitprompt.store.engines.postgres_pulse import Pulse
-from gitprompt.store.engines.postgres_schema import migrate
+from gitprompt.store.engines.postgres_schema import migrate, newest_version, version_of
 
 _COPIED = 8  # rows from which on COPY is faster than VALUES
 _FETCHED = 2_000  # rows of a stream at a time
@@ -46,7 +46,7 @@ class Postgres:
         session = self.place.first()
         try:
             migrate(session, self.place)
-            node = Node(session)
+            node = Node(session, newest_version())
         except psycopg.Error as error:
             session.close()
             raise explained(error) from error
@@ -199,6 +199,11 @@ class PostgresConnection:
         try:
             session = self._live()
             if not self._node.begin(session):
+                if version_of(session) > newest_version():
+                    raise Unavailable(
+                        "another node has brought the database to a newer schema: upgrade this one",
+                        retry_after=60,
+                    )
                 before = self._node.id
                 self._node.claim(session)
                 log.warning(

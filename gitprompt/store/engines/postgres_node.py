@@ -29,7 +29,8 @@ _BEGIN = (
 class Node:
     """A row of the table of nodes that is this process's own."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], schema: int) -> None:
+        self._schema = schema
         self.claim(connection)
 
     def claim(self, connection: psycopg.Connection[Any]) -> None:
@@ -62,10 +63,12 @@ class Node:
             return
 
     def begin(self, connection: psycopg.Connection[Any]) -> bool:
-        """Begin a transaction, in one round trip; False: somebody has taken the row, and it is aborted."""
+        """Begin a transaction, in one round trip; False: somebody has taken the row, or has brought the tables to
+        a newer schema, and it is aborted."""
         cursor = connection.execute(
             f"{_BEGIN} UPDATE {_NODE} SET batch = {self.batch + 1}, seen_at = {_NOW}"
             f" WHERE id = {self.id} AND boot = '{self.boot}'"
+            f" AND {self._schema} = (SELECT version FROM {SCHEMA}.schema_version)"
         )
         while cursor.nextset():
             pass

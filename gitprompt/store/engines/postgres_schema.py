@@ -28,10 +28,9 @@ _MADE = (
 
 def migrate(connection: psycopg.Connection[Any], place: PostgresAddress) -> None:
     """Raises SetupError if the schema is of a newer gitprompt, or the role lacks rights."""
-    files = sorted(name for name in os.listdir(_FOLDER) if re.fullmatch(r"\d{4}_\w+\.sql", name))
-    newest = int(files[-1][:4])
+    files, newest = _files(), newest_version()
     try:
-        if _version(connection) == newest:
+        if version_of(connection) == newest:
             return
         _make(connection)
         with connection.transaction():
@@ -57,7 +56,16 @@ def migrate(connection: psycopg.Connection[Any], place: PostgresAddress) -> None
     log.info("the database has a new schema", database=str(place), schema=newest)
 
 
-def _version(connection: psycopg.Connection[Any]) -> int:
+def newest_version() -> int:
+    """The schema that this gitprompt knows."""
+    return int(_files()[-1][:4])
+
+
+def _files() -> list[str]:
+    return sorted(name for name in os.listdir(_FOLDER) if re.fullmatch(r"\d{4}_\w+\.sql", name))
+
+
+def version_of(connection: psycopg.Connection[Any]) -> int:
     """The schema of the database; 0 if it has none."""
     try:
         row = connection.execute(f"SELECT version FROM {_VERSION}").fetchone()

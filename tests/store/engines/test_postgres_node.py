@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from gitprompt.errors import SetupError, Unavailable
 from gitprompt.store.database import Database
 from gitprompt.store.engines.postgres import Postgres, PostgresConnection
 from gitprompt.store.tables.audit import Pending
@@ -129,3 +130,17 @@ def test_a_call_that_one_node_logs_and_another_traces_counts_once(url: str) -> N
     assert (row.calls, row.tokens_in) == (150, 750)
     for one in nodes:
         one.close()
+
+
+def test_a_node_that_is_a_schema_older_reads_and_writes_nothing(url: str) -> None:
+    """A rolling upgrade: another node has migrated."""
+    database = Database(url)
+    database.write_now(new_log(log_id="a"))
+    cluster().execute("UPDATE gitprompt.schema_version SET version = version + 1", name_of(url))
+    with pytest.raises(Unavailable, match="newer schema: upgrade this one"):
+        database.write_now(new_log(log_id="b"))
+    assert database.read_now(Tally("default", "log")) == 1
+    with pytest.raises(SetupError, match="newer gitprompt"):
+        Database(url)
+    cluster().execute("UPDATE gitprompt.schema_version SET version = version - 1", name_of(url))
+    database.close()
