@@ -116,6 +116,7 @@ def sidecar(
             location,
             on_commit=on_commit,
             progress=progress("migrating telemetry.db"),
+            memory=os.path.join(settings.data, "node"),
         )
         log.info("keys and telemetry are kept here", database=str(database))
         try:

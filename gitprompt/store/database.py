@@ -32,7 +32,7 @@ class Query(Protocol[Answer_co]):
 
 class Database:
     """Opens the database at `location` (see `engine_at`), which is made or migrated first;
-    `progress` hears of a migration that takes long. Raises Corrupt or SetupError."""
+    `progress` hears of a migration that takes long; `memory`: see `Engine.writer`. Raises Corrupt or SetupError."""
 
     def __init__(
         self,
@@ -40,10 +40,13 @@ class Database:
         *,
         on_commit: Sequence[OnCommit] = (),
         progress: Callable[[int, int], None] | None = None,
+        memory: str | None = None,
     ) -> None:
         self._engine = engine_at(location)
         self.writer = Writer(
-            self._engine.writer(progress=progress), name="telemetry-writer", on_commit=on_commit
+            self._engine.writer(progress=progress, memory=memory),
+            name="telemetry-writer",
+            on_commit=on_commit,
         )
         self._reader = self._engine.reader()
         self._read_lock = threading.Lock()

@@ -173,6 +173,7 @@ def test_a_damaged_telemetry_db_is_not_thrown_away(own: Server) -> None:
     assert (own.data / "telemetry.db").read_bytes().startswith(b"damaged")
 
 
+@pytest.mark.sqlite
 def test_keys_survive_a_restart_and_need_their_salt(own: Server) -> None:
     key = own.key("read")
     own.stop()

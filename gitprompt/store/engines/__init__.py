@@ -95,9 +95,15 @@ class Counter(Protocol):
 class Engine(Protocol):
     """One durable database. Raises SetupError, or Corrupt, if it cannot be used."""
 
-    def writer(self, *, progress: Callable[[int, int], None] | None = None) -> Connection:
+    def writer(
+        self,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        memory: str | None = None,
+    ) -> Connection:
         """The connection of the only thread that writes; brings the schema up to date first.
-        `progress` gets rows done and rows in all if that takes long."""
+        `progress` gets rows done and rows in all if that takes long. `memory` is a file of whoever holds the
+        data folder, by which the process before it is known to be dead."""
 
     def reader(self) -> Connection:
         """A connection that reads; the schema is up to date."""

@@ -42,11 +42,16 @@ class Postgres:
     def __str__(self) -> str:
         return f"PostgreSQL: {self.place}"
 
-    def writer(self, *, progress: Callable[[int, int], None] | None = None) -> PostgresConnection:
+    def writer(
+        self,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        memory: str | None = None,
+    ) -> PostgresConnection:
         session = self.place.first()
         try:
             migrate(session, self.place)
-            node = Node(session, newest_version())
+            node = Node(session, newest_version(), memory)
         except psycopg.Error as error:
             session.close()
             raise explained(error) from error

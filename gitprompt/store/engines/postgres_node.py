@@ -7,6 +7,7 @@ it takes another one. After a connection is lost at COMMIT the row says whether 
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import Any
 
@@ -29,14 +30,26 @@ _BEGIN = (
 class Node:
     """A row of the table of nodes that is this process's own."""
 
-    def __init__(self, connection: psycopg.Connection[Any], schema: int) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], schema: int, memory: str | None
+    ) -> None:
+        """`memory` is a file that says who the last process was: whoever has it knows that one to be dead."""
         self._schema = schema
+        self._memory = memory
+        if memory is not None and os.path.exists(memory):
+            with open(memory, encoding="ascii") as file:
+                before = file.read()
+            connection.execute(f"UPDATE {_NODE} SET seen_at = 0 WHERE boot = $1", (before,))
         self.claim(connection)
 
     def claim(self, connection: psycopg.Connection[Any]) -> None:
         """Take the smallest row that nobody lives in, or a new one."""
         self.boot = secrets.token_hex(16)
         self.batch = 0
+        if self._memory is not None:
+            with open(f"{self._memory}.new", "w", encoding="ascii") as file:
+                file.write(self.boot)
+            os.replace(f"{self._memory}.new", self._memory)
         while True:
             with connection.transaction():
                 found = connection.execute(

@@ -14,7 +14,7 @@ import psycopg
 from gitprompt.store.engines.postgres_link import SCHEMA, PostgresAddress
 
 _SECONDS = 0.5
-_KEYS = f"SELECT count(*), coalesce(max(id), 0) FROM {SCHEMA}.api_key"
+_KEYS = f"SELECT value FROM {SCHEMA}.generation WHERE kind = 'keys'"
 
 
 class Pulse:

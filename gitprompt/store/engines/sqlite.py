@@ -33,7 +33,12 @@ class Sqlite:
     def __str__(self) -> str:
         return f"SQLite: {self.path}"
 
-    def writer(self, *, progress: Callable[[int, int], None] | None = None) -> SqliteConnection:
+    def writer(
+        self,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        memory: str | None = None,
+    ) -> SqliteConnection:
         db = sqlite_file.connect(self.path, "sqlite", durability="FULL", progress=progress)
         self._inode = os.stat(self.path).st_ino
         db.pragma("cache_size", -_CACHE_KIB)

@@ -127,7 +127,7 @@ class Settled(NamedTuple):
             ],
         )
         for workspace in sorted({item.workspace for item in items}):
-            moves.note(db, workspace)
+            moves.note_refs(db, workspace)
         return [None] * len(items)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.store.engines import Connection
-from gitprompt.store.tables import audit
+from gitprompt.store.tables import audit, moves
 from gitprompt.store.tables.audit import AuditRow
 
 
@@ -103,6 +103,7 @@ def _insert(db: Connection, item: KeyInsertion) -> int:
     )
     assert row is not None
     key_id = int(row[0])
+    moves.note(db, moves.KEYS)
     audit.insert(db, [item.audit._replace(target_id=str(key_id))])
     return key_id
 
@@ -113,5 +114,6 @@ def _remove(db: Connection, item: KeyRemoval) -> bool:
         (item.key_id, item.workspace),
     )
     if removed:
+        moves.note(db, moves.KEYS)
         audit.insert(db, [item.audit])
     return removed > 0
