@@ -61,6 +61,11 @@ class Connection(Protocol):
         """Add to the sums of rows, each made if it is absent: values of `key`, then of `sums`; no key stands
         twice, and they ascend. Many nodes may add to one key: whoever reads it adds up again."""
 
+    def insert_numbered(
+        self, table: str, columns: str, rows: Sequence[Sequence[Any]]
+    ) -> Sequence[int]:
+        """Insert rows that have no id yet; returns the ids that they get, ascending. Raises Duplicate."""
+
     def numbers(self, table: str, count: int) -> Sequence[int]:
         """Ids for new rows of a table, ascending. No two rows that were ever stored share one."""
 

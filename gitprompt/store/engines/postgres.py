@@ -4,9 +4,10 @@ the tables."""
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -21,7 +22,7 @@ from gitprompt.errors import Unavailable
 from gitprompt.store.engines.again import Again
 from gitprompt.store.engines.duplicate import Duplicate
 from gitprompt.store.engines.postgres_errors import explained
-from gitprompt.store.engines.postgres_link import SCHEMA, PostgresAddress, qualified
+from gitprompt.store.engines.postgres_link import SCHEMA, PostgresAddress, qualified, reads_sums
 from gitprompt.store.engines.postgres_node import LIVING, Node
 from gitprompt.store.engines.postgres_pulse import Pulse
 from gitprompt.store.engines.postgres_schema import migrate, newest_version, version_of
@@ -30,6 +31,8 @@ _COPIED = 8  # rows from which on COPY is faster than VALUES
 _FETCHED = 2_000  # rows of a stream at a time
 _RESOLVING = 10.0  # seconds in which a lost COMMIT must be found out
 
+Sums = dict[tuple[str, str, tuple[str, ...]], dict[tuple[Any, ...], tuple[Any, ...]]]
+"""By table, key and columns: what is added to which row."""
 Session = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -88,6 +91,7 @@ class PostgresConnection:
         self._session = session
         self._node = node
         self._streams = 0
+        self._sums: Sums = {}  # what the transaction adds up, written at its end
         self._is_writing = False  # a transaction is begun: its session must not be another one
 
     @property
@@ -150,15 +154,43 @@ class PostgresConnection:
     def add_up(
         self, table: str, key: str, sums: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
-        assert self._node is not None
         width = key.count(",") + 1
+        known = self._sums.setdefault((table, key, tuple(sums)), {})
+        for row in rows:
+            place, added = tuple(row[:width]), tuple(row[width:])
+            before = known.get(place)
+            known[place] = added if before is None else tuple(map(operator.add, before, added))
+        if not self._is_writing:
+            self._write_sums()
+
+    def _write_sums(self) -> None:
+        """Each table by one statement, all of them in one round trip; always in the same order, so that two
+        nodes never wait for each other."""
+        assert self._node is not None
+        written, self._sums = self._sums, {}
         shard = self._node.id
-        sharded = [(*row[:width], shard, *row[width:]) for row in rows]
-        size = _MOST_VALUES // (width + 1 + len(sums))
-        for start in range(0, len(sharded), size):
-            part = sharded[start : start + size]
-            sql = _addition(table, key, tuple(sums), len(part))
-            self._run(sql, tuple(chain.from_iterable(part)))
+        with self._session.pipeline():
+            for (table, key, sums), rows in sorted(written.items()):
+                sharded = [(*place, shard, *rows[place]) for place in sorted(rows)]
+                size = _MOST_VALUES // (key.count(",") + 2 + len(sums))
+                for start in range(0, len(sharded), size):
+                    part = sharded[start : start + size]
+                    sql = _addition(table, key, sums, len(part))
+                    self._session.execute(sql, tuple(chain.from_iterable(part)))
+
+    def insert_numbered(
+        self, table: str, columns: str, rows: Sequence[Sequence[Any]]
+    ) -> Sequence[int]:
+        if len(rows) >= _COPIED:
+            ids = self.numbers(table, len(rows))
+            numbered = [(number, *row) for number, row in zip(ids, rows, strict=True)]
+            self.insert(table, f"id, {columns}", numbered)
+            return ids
+        try:
+            sql = _numbered(table, columns, len(rows))
+            return [row[0] for row in self._run(sql, tuple(chain.from_iterable(rows)))]
+        except (UniqueViolation, ForeignKeyViolation) as error:
+            raise Duplicate(str(error)) from error
 
     def numbers(self, table: str, count: int) -> list[int]:
         rows = self._run(
@@ -166,8 +198,15 @@ class PostgresConnection:
         )
         return [row[0] for row in rows]
 
-    def savepoint(self) -> AbstractContextManager[Any]:
-        return self._session.transaction()
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        before = {what: dict(rows) for what, rows in self._sums.items()}
+        try:
+            with self._session.transaction():
+                yield
+        except BaseException:
+            self._sums = before
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -175,6 +214,8 @@ class PostgresConnection:
         self._begin()
         try:
             yield
+            if self._sums:
+                self._write_sums()
         except BaseException as error:
             self._roll_back()
             known = explained(error) if isinstance(error, Exception) else error
@@ -198,6 +239,7 @@ class PostgresConnection:
         with suppress(psycopg.Error):
             self._session.execute("ROLLBACK")
         self._is_writing = False
+        self._sums = {}
 
     def _begin(self) -> None:
         assert self._node is not None, "a reader does not write"
@@ -256,6 +298,8 @@ class PostgresConnection:
 
     def _run(self, sql: str, values: Sequence[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
         """A cursor with the result. What is asked outside a transaction is asked again of a new session."""
+        if self._sums and reads_sums(sql):
+            self._write_sums()
         try:
             return self._live().execute(qualified(sql), values)
         except psycopg.OperationalError:
@@ -278,6 +322,17 @@ def _insertion(table: str, columns: str, keep: str, size: int) -> str:
     width = columns.count(",") + 1
     conflict = f" ON CONFLICT ({keep}) DO NOTHING" if keep else ""
     return f"INSERT INTO {SCHEMA}.{table} ({columns}) VALUES {_places(width, size)}{conflict}"
+
+
+@cache
+def _numbered(table: str, columns: str, size: int) -> str:
+    width = columns.count(",") + 1
+    number = f"nextval('{SCHEMA}.{table}_number')"
+    values = ", ".join(
+        f"({number}, {', '.join(f'${at * width + one}' for one in range(1, width + 1))})"
+        for at in range(size)
+    )
+    return f"INSERT INTO {SCHEMA}.{table} (id, {columns}) VALUES {values} RETURNING id"
 
 
 @cache

@@ -47,6 +47,12 @@ def qualified(sql: str) -> str:
     return _NAMED.sub(rf"\1 {SCHEMA}.\2", sql)
 
 
+@lru_cache(maxsize=1_000)
+def reads_sums(sql: str) -> bool:
+    """Whether a statement is about what `Connection.add_up` adds to."""
+    return "_rollup" in sql or "tally" in sql
+
+
 class PostgresAddress:
     """A database by its URL. Raises SetupError for one that is none; its password is never told."""
 

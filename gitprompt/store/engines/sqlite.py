@@ -112,6 +112,14 @@ class SqliteConnection:
     ) -> None:
         self.execute_each(_addition(table, key, tuple(sums)), rows)
 
+    def insert_numbered(
+        self, table: str, columns: str, rows: Sequence[Sequence[Any]]
+    ) -> Sequence[int]:
+        ids = self.numbers(table, len(rows))
+        numbered = [(number, *row) for number, row in zip(ids, rows, strict=True)]
+        self.insert(table, f"id, {columns}", numbered)
+        return ids
+
     def numbers(self, table: str, count: int) -> range:
         # In two statements: RETURNING makes SQLite build a table for its answer, which costs more.
         self.db.execute("UPDATE sequence SET last = last + $1 WHERE name = $2", (count, table))

@@ -33,11 +33,7 @@ def insert_numbered(
     db: Connection, table: str, columns: str, rows: Sequence[Sequence[Any]]
 ) -> Sequence[int]:
     """Insert rows that have no id yet; returns the ids that they get, ascending. Raises Duplicate."""
-    ids = db.numbers(table, len(rows))
-    db.insert(
-        table, f"id, {columns}", [(number, *row) for number, row in zip(ids, rows, strict=True)]
-    )
-    return ids
+    return db.insert_numbered(table, columns, rows) if rows else []
 
 
 def add_up(db: Connection, table: str, key: str, sums: Sequence[str], rows: Iterable[Row]) -> None:
