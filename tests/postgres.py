@@ -24,7 +24,7 @@ import psycopg
 PASSWORD = "s3cret/@:word"
 _ESCAPED = "s3cret%2F%40%3Aword"
 # PostgreSQL will not run as root.
-_USER, _GROUP = ("nobody", "nogroup") if os.getuid() == 0 else (None, None)
+USER, GROUP = ("nobody", "nogroup") if os.getuid() == 0 else (None, None)
 _names = itertools.count()
 
 
@@ -41,10 +41,10 @@ class Cluster:
         )  # fmt: skip
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
-        if _USER is not None:
+        if USER is not None:
             self.folder.chmod(0o711)
             for path in (self.folder, secret):
-                shutil.chown(path, _USER)
+                shutil.chown(path, USER)
         self._run(
             "initdb", "-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile=password",
             "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
@@ -58,7 +58,7 @@ class Cluster:
         with open(self.folder / "log", "ab") as output:
             self._server = subprocess.Popen(
                 [_bin("postgres"), "-D", "data", *options], cwd=self.folder, stdout=output,
-                stderr=output, user=_USER, group=_GROUP,
+                stderr=output, user=USER, group=GROUP,
             )  # fmt: skip
         for _ in range(200):
             try:
@@ -97,7 +97,7 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [_bin(program), *arguments], cwd=self.folder, capture_output=True, text=True,
-            check=False, user=_USER, group=_GROUP,
+            check=False, user=USER, group=GROUP,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
