@@ -25,6 +25,7 @@ from gitprompt.git.repository import Repository, cure_of
 from gitprompt.store import integrity
 from gitprompt.store.engines import engine_at
 from gitprompt.store.index.reader import IndexReader
+from gitprompt.store.tables.pins import AnyPin
 
 
 class Diagnosis(NamedTuple):
@@ -164,7 +165,7 @@ def _connect(location: str) -> None:
     """Whether a database that is no file answers, and has our tables."""
     with closing(engine_at(location).reader()) as db:
         try:
-            db.row("SELECT version FROM schema_version")
+            AnyPin(hosting.DEFAULT_WORKSPACE).answer(db)
         except Exception as error:
             raise db.explained(error) from error
 

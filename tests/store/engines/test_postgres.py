@@ -4,19 +4,16 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from gitprompt.errors import SetupError, Unavailable
+from gitprompt.errors import Unavailable
 from gitprompt.store import group_commit
 from gitprompt.store.database import Database
-from gitprompt.store.engines import Again, engine_at
+from gitprompt.store.engines import Again
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.rollups import StatisticsQuery
 from gitprompt.store.tables.rows import Tally
@@ -28,77 +25,6 @@ from tests.world import eventually
 pytestmark = pytest.mark.postgres
 ACTOR = Actor("default", "test")
 ONLY_HERE = {"shard"}  # columns
-
-
-# The schema
-
-
-def test_both_engines_have_the_same_columns(url: str, tmp_path: Path) -> None:
-    here, there = engine_at(url).writer(), engine_at(str(tmp_path / "t.db")).writer()
-    mine: dict[str, set[str]] = {}
-    for table, column in here.query(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'gitprompt'"
-    ):
-        mine.setdefault(table, set()).add(column)
-    theirs = {
-        table: {row[0] for row in there.query(f"SELECT name FROM pragma_table_info('{table}')")}
-        for (table,) in there.query("SELECT name FROM pragma_table_list WHERE type = 'table'")
-        if not table.startswith("sqlite_")
-    }
-    assert mine.keys() - theirs.keys() == {"node", "generation", "fingerprint"}
-    assert theirs.keys() - mine.keys() == {"sequence"}
-    for table in theirs.keys() & mine.keys() - {"schema_version"}:
-        assert mine[table] - ONLY_HERE == theirs[table], table
-    here.close()
-    there.close()
-
-
-def test_text_is_ordered_by_its_bytes_and_integers_have_64_bits(url: str) -> None:
-    db = engine_at(url).writer()
-    odd = db.query(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'gitprompt'"
-        " AND (data_type = 'integer' OR data_type = 'text' AND collation_name IS DISTINCT FROM 'C')"
-    )
-    assert odd == []
-    db.close()
-
-
-def test_workspace_is_the_first_column_of_every_key(url: str) -> None:
-    db = engine_at(url).writer()
-    keys = db.query(
-        "SELECT c.relname, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid"
-        " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]"
-        " WHERE i.indisunique AND c.relnamespace = 'gitprompt'::regnamespace"
-    )
-    small = {"api_key", "node", "generation", "fingerprint", "schema_version"}
-    assert {
-        (table, first) for table, first in keys if table not in small and first != "workspace"
-    } == set()
-    db.close()
-
-
-def test_nodes_that_start_together_migrate_once(url: str) -> None:
-    code = (
-        "import sys; from gitprompt.store.engines import engine_at;"
-        " db = engine_at(sys.argv[1]).writer(); print(db._node.id)"
-    )
-    started = [
-        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    said = [one.communicate()[0].strip() for one in started]
-    assert sorted(said) == ["1", "2", "3"]
-
-
-def test_a_newer_schema_is_refused(url: str) -> None:
-    engine_at(url).writer().close()
-    cluster().execute("UPDATE gitprompt.schema_version SET version = 99", name_of(url))
-    with pytest.raises(SetupError, match="newer gitprompt \\(schema 99") as caught:
-        engine_at(url).writer()
-    assert PASSWORD not in str(caught.value)
-
-
-# Did my COMMIT land?
 
 
 def test_what_is_acknowledged_is_stored_and_nothing_else_is(place: tuple[Proxy, str]) -> None:
