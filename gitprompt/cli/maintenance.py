@@ -57,7 +57,7 @@ def backup(file: str, data: str | None, passphrase_file: str | None, without_sal
     passphrase = None
     if has_salt and not without_salt:
         passphrase = _passphrase(passphrase_file, confirm=True)
-    with _Bars() as show:
+    with Bars() as show:
         contents = recovery.back_up(folder, file, passphrase=passphrase, progress=show)
     done(
         f"{file} has {os.path.getsize(file):,} bytes: telemetry.db,"
@@ -112,7 +112,7 @@ def restore(
             copies.put_back(file, path)
             done(f"{path} is what {file} was")
             return
-        with _Bars() as show:
+        with Bars() as show:
             contents = recovery.restore(file, folder, passphrase=passphrase, progress=show)
     os.chmod(folder, 0o700)
     done(f"{folder} is what {file} was: {len(contents.heads)} repositories")
@@ -137,7 +137,7 @@ def _passphrase(file: str | None, *, confirm: bool) -> str:
     return str(text)
 
 
-class _Bars:
+class Bars:
     """A bar for each stage of a long copy."""
 
     def __enter__(self) -> Callable[[str, int, int], None]:
@@ -186,7 +186,7 @@ def rebuild(data: str | None, since: int) -> None:
     file = config.database_file(location)
     if file is not None and not os.path.exists(file):
         raise NotFound(f"there is no {file}", hint="Is --data right?")
-    with _Bars() as show:
+    with Bars() as show:
         database = Database(location, progress=lambda at, total: show("migrating", at, total))
     try:
         database.write_now(RollupRebuild(since))

@@ -69,6 +69,9 @@ class Connection(Protocol):
     def numbers(self, table: str, count: int) -> Sequence[int]:
         """Ids for new rows of a table, ascending. No two rows that were ever stored share one."""
 
+    def continue_numbers(self, table: str, last: int) -> None:
+        """Give no number up to `last` to a row of a table: rows were inserted with theirs."""
+
     def savepoint(self) -> AbstractContextManager[Any]:
         """What the body wrote is undone if it raises; the transaction goes on."""
 

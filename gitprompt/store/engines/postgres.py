@@ -198,6 +198,13 @@ class PostgresConnection:
         )
         return [row[0] for row in rows]
 
+    def continue_numbers(self, table: str, last: int) -> None:
+        name = "api_key_id_seq" if table == "api_key" else f"{table}_number"
+        self._run(
+            f"SELECT setval('{SCHEMA}.{name}', greatest($1, (SELECT last_value FROM {SCHEMA}.{name})))",
+            (max(last, 1),),
+        )
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         before = {what: dict(rows) for what, rows in self._sums.items()}

@@ -126,6 +126,11 @@ class SqliteConnection:
         last = self.db.execute("SELECT last FROM sequence WHERE name = $1", (table,)).get
         return range(last - count + 1, last + 1)
 
+    def continue_numbers(self, table: str, last: int) -> None:
+        if table != "api_key":  # it counts by itself
+            sql = "UPDATE sequence SET last = max(last, $1) WHERE name = $2"
+            self.db.execute(sql, (last, table))
+
     def savepoint(self) -> AbstractContextManager[Any]:
         return self.db
 
