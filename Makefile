@@ -17,7 +17,8 @@ test: $(READY)
 # What touches the store, on a real PostgreSQL, which comes as a wheel and is started by the tests.
 test-postgres: $(READY)
 	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not sqlite" \
-	  tests/contracts tests/metrics tests/registry tests/scenarios tests/server tests/store tests/test_*.py
+	  tests/contracts tests/metrics tests/registry tests/scenarios tests/server tests/store \
+	  tests/cli/test_databases.py tests/cli/test_demo.py tests/cli/test_doctor.py tests/test_*.py
 
 # Programs of others that talk to a server: Prometheus, schemathesis, a generated TypeScript client, and
 # instrumentations, which have an environment of their own. Needs prometheus, npm, and the npm registry.

@@ -110,7 +110,10 @@ class Story:
         command += ["--port", str(self.port), "--log-level", "warning"]
         for name in ("HOST", "PORT", "GITPROMPT_REPO", "DRIVER"):
             self._env.pop(name, None)
-        self._server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self._env)
+        serving = dict(self._env)
+        if url := config.variable("DATABASE_URL"):  # which git, and what it starts, must not see
+            serving["DATABASE_URL"] = url
+        self._server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=serving)
         assert self._server.stdout is not None
         line = self._server.stdout.readline()
         if " serves at " not in line:

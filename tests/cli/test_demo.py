@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitprompt import resources
+from tests.cli.commands import Cli
 from tests.world import Refused, run
 
 BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
@@ -47,3 +48,14 @@ def test_the_example_repository_is_valid_under_its_own_rules() -> None:
     path = resources.path("example-repo")
     said = run(sys.executable, "-m", "gitprompt", "validate", "--strict", path, cwd=path)
     assert "14 files: 0 errors, 0 warnings" in said
+
+
+@pytest.mark.postgres
+def test_the_demo_works_on_postgresql_too(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.postgres import cluster, name_of, new_url
+
+    url = new_url()
+    monkeypatch.setenv("DATABASE_URL", url)
+    outcome = cli("demo", "--check")
+    assert outcome.code == 0, outcome.err
+    assert cluster().execute("SELECT count(*) > 5 FROM gitprompt.audit", name_of(url)) == [(True,)]

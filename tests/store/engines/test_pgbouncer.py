@@ -39,6 +39,8 @@ def pooled(url: str) -> Iterator[str]:
         f"listen_addr=127.0.0.1\nlisten_port={port}\nauth_file={folder}/users\nunix_socket_dir=\n"
         "pool_mode=transaction\ndefault_pool_size=3\nmax_client_conn=100\n"
     )
+    for path in (folder, folder / "users", folder / "ini"):
+        path.chmod(0o755)
     pooler = subprocess.Popen(
         ["pgbouncer", "-q", str(folder / "ini")], user=USER, group=GROUP, stderr=subprocess.DEVNULL
     )
