@@ -48,7 +48,8 @@ class Recounts:
         self._newest: deque[tuple[float, Mapping[str, int]]] = deque()
 
     async def look(self, context: Context) -> None:
-        """Now and then: at the logs of the last while, since a transaction may have taken that long."""
+        """Now and then: at the logs of the last while, since a transaction may have taken that long. By this
+        transaction a node that stores nothing is seen, too."""
         now = monotonic()
         if now - self._at < _RECOUNTED:
             return

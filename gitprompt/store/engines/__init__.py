@@ -58,8 +58,8 @@ class Connection(Protocol):
     def add_up(
         self, table: str, key: str, sums: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
-        """Add to the sums of rows, each made if it is absent: values of `key`, then of `sums`; no key stands
-        twice, and they ascend. Many nodes may add to one key: whoever reads it adds up again."""
+        """Add to the sums of rows, each made if it is absent: values of `key`, then of `sums`; a key may stand
+        twice. Many nodes may add to one key: whoever reads it adds up again."""
 
     def insert_numbered(
         self, table: str, columns: str, rows: Sequence[Sequence[Any]]

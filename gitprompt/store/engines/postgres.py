@@ -232,9 +232,8 @@ class PostgresConnection:
         try:
             self._session.execute("COMMIT")
         except psycopg.Error as error:
-            is_lost = (
-                self._session.closed or error.sqlstate is None
-            )  # it is not the server that says so
+            # What has no state is not said by the server: only the node's row knows.
+            is_lost = self._session.closed or error.sqlstate is None
             self._roll_back()
             if not is_lost:
                 raise explained(error) from error
@@ -247,9 +246,7 @@ class PostgresConnection:
     def _roll_back(self) -> None:
         try:
             self._session.execute("ROLLBACK")
-        except (
-            psycopg.Error
-        ):  # a session that cannot even do that is of no use, whatever it says of itself
+        except psycopg.Error:  # of no use any more, whatever it says of itself
             self._session.close()
         self._is_writing = False
         self._sums = {}
@@ -259,7 +256,7 @@ class PostgresConnection:
         try:
             session = self._live()
             if not self._node.begin(session):
-                if version_of(session) > newest_version():
+                if version_of(session) > self._node.schema:
                     raise Unavailable(
                         "another node has brought the database to a newer schema: upgrade this one",
                         retry_after=60,

@@ -12,17 +12,11 @@ from gitprompt.store.engines.duplicate import Duplicate
 
 # What another transaction or the network did, and what may go well the next time; nothing was stored.
 _PASSING = (
-    errors.SerializationFailure,
-    errors.DeadlockDetected,
-    errors.LockNotAvailable,
-    errors.TooManyConnections,
+    psycopg.OperationalError,  # lost, busy, in the way of another: all but what is told apart before
+    psycopg.InterfaceError,
     errors.ReadOnlySqlTransaction,  # a replica took over, or has yet to
-    errors.AdminShutdown,
-    errors.CrashShutdown,
-    errors.CannotConnectNow,
     errors.IdleInTransactionSessionTimeout,
 )
-_FULL = (errors.DiskFull, errors.OutOfMemory, errors.InsufficientResources)
 
 
 def explained(error: Exception) -> Exception:
@@ -47,7 +41,7 @@ def explained(error: Exception) -> Exception:
         )
     if isinstance(error, errors.ProgramLimitExceeded):
         return Invalid("a name is too long for the indexes of the database")
-    if isinstance(error, (*_PASSING, *_FULL, psycopg.OperationalError, psycopg.InterfaceError)):
+    if isinstance(error, _PASSING):
         return Again(f"the database does not answer: {said(error)}", retry_after=5)
     return error
 

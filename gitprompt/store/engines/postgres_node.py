@@ -34,7 +34,7 @@ class Node:
         self, connection: psycopg.Connection[Any], schema: int, memory: str | None
     ) -> None:
         """`memory` is a file that says who the last process was: whoever has it knows that one to be dead."""
-        self._schema = schema
+        self.schema = schema
         self._memory = memory
         if memory is not None and os.path.exists(memory):
             with open(memory, encoding="ascii") as file:
@@ -81,7 +81,7 @@ class Node:
         cursor = connection.execute(
             f"{_BEGIN} UPDATE {_NODE} SET batch = {self.batch + 1}, seen_at = {_NOW}"
             f" WHERE id = {self.id} AND boot = '{self.boot}'"
-            f" AND {self._schema} = (SELECT version FROM {SCHEMA}.schema_version)"
+            f" AND {self.schema} = (SELECT version FROM {SCHEMA}.schema_version)"
         )
         while cursor.nextset():
             pass
@@ -101,14 +101,6 @@ class Node:
         if row is None or row[0] != self.boot:
             return None
         return bool(row[1] == self.batch)
-
-    def beat(self, connection: psycopg.Connection[Any]) -> None:
-        """Be seen, unless a transaction is doing that just now."""
-        connection.execute(
-            f"UPDATE {_NODE} SET seen_at = {_NOW} WHERE id = (SELECT id FROM {_NODE}"
-            " WHERE id = $1 AND boot = $2 FOR UPDATE SKIP LOCKED)",
-            (self.id, self.boot),
-        )
 
     def leave(self, connection: psycopg.Connection[Any]) -> None:
         """Give the row to whoever comes next."""

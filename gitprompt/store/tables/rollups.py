@@ -24,7 +24,6 @@ from gitprompt.core.telemetry.usage import (
     usage_of_span,
 )
 from gitprompt.store.engines import Connection
-from gitprompt.store.tables import rows
 from gitprompt.store.tables.rows import Bound
 
 _HOURLY = "workspace, prompt_name, version_tag, hour"
@@ -102,9 +101,8 @@ def add_for(db: Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: i
         if latency is not None:
             place = (*key, bucket_of(latency))
             latencies[place] = latencies.get(place, 0) + sign
-    rows.add_up(db, "usage_rollup", _HOURLY, _SUMS, [(*key, *total) for key, total in sums.items()])
-    rows.add_up(
-        db,
+    db.add_up("usage_rollup", _HOURLY, _SUMS, [(*key, *total) for key, total in sums.items()])
+    db.add_up(
         "latency_rollup",
         f"{_HOURLY}, bucket",
         ["calls"],
@@ -113,8 +111,7 @@ def add_for(db: Connection, usages: Iterable[tuple[str, str, Usage]], *, sign: i
 
 
 def add_scores(db: Connection, scores: Iterable[CountedScore], *, sign: int = 1) -> None:
-    rows.add_up(
-        db,
+    db.add_up(
         "score_rollup",
         f"{_HOURLY}, name, of_suite",
         ["scores", "total"],

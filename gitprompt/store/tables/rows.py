@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -34,21 +33,6 @@ def insert_numbered(
 ) -> Sequence[int]:
     """Insert rows that have no id yet; returns the ids that they get, ascending. Raises Duplicate."""
     return db.insert_numbered(table, columns, rows) if rows else []
-
-
-def add_up(db: Connection, table: str, key: str, sums: Sequence[str], rows: Iterable[Row]) -> None:
-    """Add to the sums of rows, each made if it is absent: values of `key`, then of `sums`.
-
-    In order of their keys: two writers that take the same rows in different orders would wait for
-    each other for ever.
-    """
-    width = key.count(",") + 1
-    by_key: dict[Row, Row] = {}
-    for row in rows:
-        place, added = row[:width], row[width:]
-        before = by_key.get(place)
-        by_key[place] = added if before is None else tuple(map(operator.add, before, added))
-    db.add_up(table, key, sums, sorted((*place, *added) for place, added in by_key.items()))
 
 
 def workspaces(db: Connection) -> list[str]:
@@ -147,9 +131,7 @@ def add_to_tally(db: Connection, kind: str, workspaces: Iterable[str], step: int
     counts: dict[str, int] = {}
     for workspace in workspaces:
         counts[workspace] = counts.get(workspace, 0) + step
-    add_up(
-        db, "tally", "workspace, kind", ["rows"], [(name, kind, n) for name, n in counts.items()]
-    )
+    db.add_up("tally", "workspace, kind", ["rows"], [(name, kind, n) for name, n in counts.items()])
 
 
 # JSON in a column

@@ -41,7 +41,7 @@ def test_sums_do_not_depend_on_how_they_were_added(
 ) -> None:
     database = Database(databases.location(tmp_path_factory.mktemp("t")))
     keyed = [(name, "kind", number) for name, number in steps]
-    database.writer.call(lambda db: rows.add_up(db, "tally", "workspace, kind", ["rows"], keyed))
+    database.writer.call(lambda db: db.add_up("tally", "workspace, kind", ["rows"], keyed))
     for name in "abc":
         expected = sum(number for other, number in steps if other == name)
         assert database.read_now(Tally(name, "kind")) == expected
