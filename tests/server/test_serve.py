@@ -377,8 +377,12 @@ def test_what_changes_something_or_is_refused_is_logged_with_who_asked(
         server.request("/v1/prompts/a%0Ab", key=key)
         server.request("/v1/prompts/welcome/labels/x", method="PUT", key=key, headers=headers,
                        content=b'{"version_tag": "1.0.0"}')  # fmt: skip
-        eventually(lambda: len(requests_of(server)) >= 3)
-        push, refused, label = (line for line in requests_of(server) if line["status"] != 401)
+
+        def told() -> list[Any]:
+            return [line for line in requests_of(server) if line["status"] != 401]
+
+        eventually(lambda: len(told()) >= 3)  # a line is written after its answer
+        push, refused, label = told()
         assert (push["path"], push["status"]) == ("/git/default.git/git-receive-pack", 200)
         assert (refused["path"], refused["status"]) == ("/v1/prompts/a\nb", 404)
         assert (label["method"], label["key"], label["request_id"]) == ("PUT", "key", "mine")
