@@ -46,7 +46,8 @@ TABLES = (
     Table(
         "pin",
         "workspace, name, version",
-        "workspace, name, version, tag, commit_oid, blob, created_at, author, path, first_seen, fragments",
+        "workspace, name, version, tag, commit_oid, blob, created_at, author, path, first_seen, fragments,"
+        " document",
         numbered=False,
     ),
     Table(

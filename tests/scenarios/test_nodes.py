@@ -204,6 +204,38 @@ def test_a_node_that_is_killed_is_replaced_by_an_empty_one_that_serves_the_same(
     seconds_until(nodes.clients[0], f"/v1/prompts/{name}?version=1.0.1", lambda body: body)
 
 
+def test_an_empty_node_serves_what_the_origin_has_lost(nodes: Nodes, tmp_path: Path) -> None:
+    """A tag was moved upstream and its old commit is gone: no node that comes now can fetch that."""
+    name = fresh("lost")
+    run("git", "clone", "-q", str(nodes.origin), "c", cwd=tmp_path)
+    clone = Clone(tmp_path / "c")
+    clone.git("checkout", "-q", "--orphan", "alone")
+    clone.write(f"prompts/_fragments/{name}.md", "Be brief.")
+    included = "{{> " + name + "}}"
+    clone.commit("x", **{name: f"messages:\n  - role: user\n    content: '{included} Hi'\n"})
+    clone.tag(name, "1.0.0")
+    clone.git("push", "-q", "origin", f"refs/tags/prompts/{name}/1.0.0")
+    nodes.clients[0].post("/v1/sync", {})
+    path = f"/v1/prompts/{name}?version=1.0.0&render=false"
+    seconds_until(nodes.clients[0], path, lambda body: body["content"])
+    served = nodes.clients[0].get(path)
+    clone.git("commit", "-q", "--amend", "--allow-empty", "-m", "Another")
+    clone.write(f"prompts/_fragments/{name}.md", "Be verbose.")
+    clone.commit("y", **{name: "messages:\n  - {role: user, content: Another}\n"})
+    clone.git("tag", "-f", f"prompts/{name}/1.0.0")
+    clone.git("push", "-q", "-f", "origin", f"refs/tags/prompts/{name}/1.0.0")
+    run("git", "reflog", "expire", "--expire=now", "--all", cwd=nodes.origin)
+    run("git", "gc", "-q", "--prune=now", cwd=nodes.origin)
+    empty = nodes.node(fresh("empty")).start()
+    try:
+        client = Client(empty)
+        assert client.get(path) == served
+        tampered = [item["ref"] for item in client.get("/v1/sync")["tampered"]]
+        assert f"refs/tags/prompts/{name}/1.0.0" in tampered
+    finally:
+        empty.stop()
+
+
 def test_a_run_that_begins_on_one_node_and_ends_on_another_is_active_on_none(nodes: Nodes) -> None:
     def active() -> list[float]:
         pages = [one.request("/metrics", key=None).text.splitlines() for one in nodes.servers]

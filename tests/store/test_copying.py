@@ -40,7 +40,7 @@ def full(tmp_path: Path) -> str:
     database = Database(location)
     did = Actor("default", "t").did("key:create", 1)
     database.add_key(KeyInsertion("n", "default", "read", "hash", 1, None, did))
-    database.write_now(NewPins("default", [version("a"), version("b")], 9))
+    database.write_now(NewPins("default", [version("a"), version("b")], [b"{}", b"{}"], 9))
     for at in range(30):
         database.write_now(
             new_log(log_id=f"{at}", tokens_in=at, cost_usd=0.1 * at, metadata='{"ü": 1}')

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gitprompt.core.publication import Pin, Version
 from gitprompt.core.settings import NAMESPACES, Settings
 from gitprompt.git.refs import Packed, Refs
-from gitprompt.registry.plan import Known, PinnedTag, Plan, plan
+from gitprompt.registry.sync.plan import Known, PinnedTag, Plan, plan
 
 A, B = "a" * 40, "b" * 40
 TAG, LABEL = "refs/tags/prompts/welcome/1.0.0", "refs/labels/welcome@production"

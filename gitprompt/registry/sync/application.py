@@ -1,26 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Git → index: list the refs, load only what changed, apply it in one transaction.
-
-Level-triggered and single-flight: a poke and a poll call `reconcile`, and whoever comes second
-finds nothing to do. What results depends on (Git, pins) alone and never on the order of arrival:
-where two refs cannot both be served, the pinned one wins, then the older, then byte order.
-"""
+"""A plan is applied to the index, inside one transaction: ties, pins, tampering, labels, suites."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from typing import NamedTuple
 
-from gitprompt.checks import schema
-from gitprompt.clock import Clock
 from gitprompt.core.document import SETTINGS, SUITES
 from gitprompt.core.labels import label_ref, split_label_ref
 from gitprompt.core.names import fold
@@ -29,174 +19,23 @@ from gitprompt.core.settings import Settings
 from gitprompt.core.twins import Spellings, Taken, case_twin
 from gitprompt.core.versions import is_version, precedence, rank, split_tag_ref, tag_ref
 from gitprompt.errors import Conflict, Invalid
-from gitprompt.formats import fast_json
 from gitprompt.git.kept import Kept
 from gitprompt.git.objects import ObjectReader, Signature
-from gitprompt.git.refs import ZERO, Packed, Refs, RefUpdate
-from gitprompt.git.repository import Repository
+from gitprompt.git.refs import ZERO, Refs, RefUpdate
 from gitprompt.registry.labels import is_bare, load_label
-from gitprompt.registry.plan import Known, Plan, plan
-from gitprompt.registry.tip import load_settings, load_suites, suites_tree
-from gitprompt.registry.versions import Loaded, load_chunks, load_pinned
+from gitprompt.registry.sync.pinned import documents_of
+from gitprompt.registry.sync.plan import Plan
+from gitprompt.registry.sync.source import Outcome, Source
+from gitprompt.registry.tip import load_suites, suites_tree
+from gitprompt.registry.versions import Loaded
 from gitprompt.store.database import Database
 from gitprompt.store.index.writer import IndexWriter, PromptRow, WorkspaceRow
-from gitprompt.store.tables.pins import AnyPin, NewPins
+from gitprompt.store.tables.pins import NewPins
 
 PIN_REF = "refs/gitprompt/pins"
 _PIN_TRIES = 5
-_HELD = 32_000_000  # bytes of documents that a sync loads before it writes
-_CHUNK = 2_000  # versions that are loaded at once, and to one durable commit of pins
 
-Progress = Callable[[int, int], None]
 Chunks = Iterator[list[Loaded | Rejection]]
-
-
-class Source(NamedTuple):
-    """A workspace and its local repository. `owned`: we made it (hosted or a mirror), so a hidden
-    ref may keep pinned documents alive in it."""
-
-    workspace: str
-    repository: Repository
-    owned: bool
-
-    @property
-    def is_checked_out(self) -> bool:
-        """Whether a person works in it: then its branch is theirs to move."""
-        return self.repository.work_tree is not None and not self.owned
-
-
-class Outcome(NamedTuple):
-    """What a reconciliation changed. `moves`: of labels, by their names; not those that an index
-    which was empty has seen for the first time."""
-
-    changed: bool = False
-    versions: int = 0
-    labels: int = 0
-    rejected: int = 0
-    tampered: tuple[str, ...] = ()
-    moves: Mapping[str, int] = {}
-
-
-class Sync:
-    """All workspaces. Syncs of one come one after another; those of different workspaces wait for
-    each other only while one writes the index, and not while it reads Git."""
-
-    def __init__(self, index: IndexWriter, database: Database, clock: Clock) -> None:
-        self._index = index
-        self._database = database
-        self._clock = clock
-        self._seen: dict[str, Refs] = {}
-        self._kept = Kept()
-        self._locks: dict[str, threading.Lock] = {}
-        schema.verdict("prompt")  # compiled now, and not when the first tag waits for it
-
-    def reconcile(self, source: Source, *, progress: Progress | None = None) -> Outcome:
-        """Make the index agree with Git. Idempotent; blocks; raises GitError, Unavailable."""
-        workspace = source.workspace
-        with self._locks.setdefault(workspace, threading.Lock()):
-            before = self._seen.get(workspace)
-            if before is not None and source.repository.is_unchanged(before):
-                return Outcome()
-            with self._kept.reader(source.repository) as reader:  # gets ready while refs are read
-                refs = source.repository.refs(before=before)
-                row, known = self._known(workspace, refs, before)
-                if not known.changed and row is not None and refs.head == (row.branch, row.head):
-                    self._seen[workspace] = refs
-                    return Outcome()
-                settings, broken = load_settings(reader, refs.head[1])
-                steps = plan(refs, known, self._pins(workspace), settings)
-                with fast_json.undisturbed(len(steps.fresh)):
-                    loaded = _ahead(_load(reader, steps.fresh, settings, progress))
-                    with self._index.transaction():
-                        application = _Application(
-                            source=source, reader=reader, refs=refs, row=row, settings=settings,
-                            was_rejected=known.rejected, index=self._index,
-                            database=self._database, kept=self._kept, now=self._clock(),
-                        )  # fmt: skip
-                        outcome = application.apply(steps, loaded, broken)
-            self._seen[workspace] = refs
-            return outcome
-
-    def _known(
-        self, workspace: str, refs: Refs, before: Refs | None
-    ) -> tuple[WorkspaceRow | None, Known]:
-        with self._index.lock:
-            row = self._index.workspace(workspace)
-            if before is None:
-                before = Refs({}, Packed(self._index.known_refs(workspace)), "")
-            rejected = self._index.rejected_refs(workspace, "refs/").keys()
-        changed = refs.changed_since(before)
-        return row, Known(changed, rejected, row.settings if row else None)
-
-    def _pins(self, workspace: str) -> Callable[[str, str], Pin | None] | None:
-        if not self._database.read_now(AnyPin(workspace)):
-            return None
-        return partial(self._database.pin, workspace)
-
-    def refs(self, workspace: str) -> Refs | None:
-        """The refs of a workspace as the last reconciliation saw them."""
-        return self._seen.get(workspace)
-
-    @property
-    def index_is_gone(self) -> bool:
-        """Whether the index's file was deleted, or another is in its place."""
-        return self._index.is_gone
-
-    def renew_if_damaged(self) -> str:
-        """Begin with an empty index if the file is damaged or gone, and say why; no sync runs meanwhile.
-        Every workspace is to be reconciled then."""
-        with self._all_locks():
-            problem = self._index.problem()
-            if problem:
-                self._index.renew()
-                self._seen.clear()
-            return problem
-
-    def checkpoint(self) -> None:
-        """Bring the index's journal into its file; not part of a sync, which need not wait."""
-        self._index.checkpoint()
-
-    def close(self) -> None:
-        """Wait for what runs, and end the git processes that were kept."""
-        with self._all_locks():
-            self._kept.close()
-
-    @contextmanager
-    def _all_locks(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            for _, lock in sorted(self._locks.items()):
-                stack.enter_context(lock)
-            yield
-
-
-def _load(
-    reader: ObjectReader,
-    fresh: Sequence[tuple[str, str]],
-    settings: Settings,
-    progress: Progress | None,
-) -> Chunks:
-    """What new tags publish, many at once."""
-    done = 0
-    for items in load_chunks(
-        reader, fresh, settings.checks, size=_CHUNK, read=fast_json.read, are_published=True
-    ):
-        yield items
-        done += len(items)
-        if progress:
-            progress(done, len(fresh))
-
-
-def _ahead(chunks: Chunks) -> Chunks:
-    """The same, with the first of them loaded now, while no other workspace waits; as many as
-    memory should hold."""
-    held: list[list[Loaded | Rejection]] = []
-    size = 0
-    for items in chunks:
-        held.append(items)
-        size += sum(len(item.document) for item in items if isinstance(item, Loaded))
-        if size > _HELD:
-            break
-    return chain(held, chunks)
 
 
 class _Newest(NamedTuple):
@@ -208,8 +47,8 @@ class _Newest(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class _Application:
-    """A plan is applied, inside the index's transaction."""
+class Application:
+    """One reconciliation of one workspace."""
 
     source: Source
     reader: ObjectReader
@@ -301,7 +140,7 @@ class _Application:
 
     def _restore(self, pins: Sequence[Pin]) -> None:
         versions = [pin.version for pin in pins]
-        documents = list(load_pinned(self.reader, versions))
+        documents = documents_of(self.reader, self.database, self.workspace, versions)
         self.index.put_versions(self.workspace, zip(versions, documents, strict=True))
         for version, document in zip(versions, documents, strict=True):
             tags = json.loads(document).get("tags", []) if document else []
@@ -391,7 +230,8 @@ class _Application:
         if self.source.owned:
             self._keep_alive([blob for item in chunk for blob in item.version.blobs])
         versions = [item.version for item in chunk]
-        pinned = self.database.start(NewPins(self.workspace, versions, self.now))
+        documents = [item.document for item in chunk]
+        pinned = self.database.start(NewPins(self.workspace, versions, documents, self.now))
         self.index.put_versions(self.workspace, ((item.version, item.document) for item in chunk))
         for item in chunk:
             if item.ref in self.was_rejected:
