@@ -219,7 +219,7 @@ def test_an_empty_node_serves_what_the_origin_has_lost(nodes: Nodes, tmp_path: P
     path = f"/v1/prompts/{name}?version=1.0.0&render=false"
     seconds_until(nodes.clients[0], path, lambda body: body["content"])
     served = nodes.clients[0].get(path)
-    clone.git("commit", "-q", "--amend", "--allow-empty", "-m", "Another")
+    clone.git("checkout", "-q", "--orphan", "again")
     clone.write(f"prompts/_fragments/{name}.md", "Be verbose.")
     clone.commit("y", **{name: "messages:\n  - {role: user, content: Another}\n"})
     clone.git("tag", "-f", f"prompts/{name}/1.0.0")
