@@ -14,11 +14,17 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not postgres"
 
-# What touches the store, on a real PostgreSQL, which comes as a wheel and is started by the tests.
+# What touches the store, on a real PostgreSQL, which comes as a wheel and is started by the tests; the engine
+# and what several nodes do also through PgBouncer, and as a role that has no advisory locks and no pg_notify.
 test-postgres: $(READY)
 	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not sqlite" \
 	  tests/contracts tests/metrics tests/registry tests/scenarios tests/server tests/store \
 	  tests/cli/test_databases.py tests/cli/test_demo.py tests/cli/test_doctor.py tests/test_*.py
+	for route in pooled plain; do \
+	  GITPROMPT_TEST_ENGINE=postgres GITPROMPT_TEST_POSTGRES=$$route $(BIN)/pytest -n 3 --dist worksteal \
+	    -m "not soak and not clients and not sqlite" tests/contracts/test_engines.py \
+	    tests/scenarios/test_nodes.py tests/store/tables tests/test_counting.py || exit 1; \
+	done
 
 # Programs of others that talk to a server: Prometheus, schemathesis, a generated TypeScript client, and
 # instrumentations, which have an environment of their own. Needs prometheus, npm, and the npm registry.

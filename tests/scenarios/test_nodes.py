@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -263,9 +265,80 @@ def test_a_node_with_another_salt_does_not_start(nodes: Nodes) -> None:
 
 def test_a_node_says_where_its_database_is_and_never_the_password(nodes: Nodes) -> None:
     logged = nodes.servers[0].logged()
-    assert f"database {name_of(nodes.url)} on 127.0.0.1:{cluster().port}" in logged
+    port = urlsplit(nodes.url).port
+    assert f"database {name_of(nodes.url)} on 127.0.0.1:{port}" in logged
     config = nodes.clients[0].get("/v1/config")
     assert "s3cret" not in logged + str(config)
+
+
+def test_a_process_that_slept_for_a_minute_notices_that_its_place_was_taken(nodes: Nodes) -> None:
+    workspace = fresh("slept")
+    slept, client = nodes.servers[0], Client(nodes.servers[0], **{"X-Workspace-Id": workspace})
+    log = {"prompt_name": "p", "version_tag": "1", "tokens_in": 3}
+    client.post("/v1/logs", log)
+    assert slept.process is not None
+    slept.process.send_signal(signal.SIGSTOP)
+    try:  # a minute passes, as the database sees it
+        boot = (slept.data / "node").read_text()
+        sql = f"UPDATE gitprompt.node SET seen_at = seen_at - 100 WHERE boot = '{boot}'"
+        cluster().execute(sql, name_of(nodes.url))
+        other = nodes.node(fresh("heir")).start()
+    finally:
+        slept.process.send_signal(signal.SIGCONT)
+    try:
+        heir = Client(other, **{"X-Workspace-Id": workspace})
+        for one in (client, heir, client):
+            one.post("/v1/logs", log)
+        for one in (client, heir):
+            (row,) = one.get("/v1/metrics/summary")["items"]
+            assert (row["calls"], row["tokens_in"]) == (4, 12)
+        assert "another took its place" in slept.logged()
+        rows = cluster().execute("SELECT boot FROM gitprompt.node", name_of(nodes.url))
+        boots = [str(boot) for (boot,) in rows]
+        for server in (slept, other):
+            assert boots.count((server.data / "node").read_text()) == 1
+    finally:
+        other.stop()
+
+
+def test_clocks_that_differ_by_minutes_part_nobody(nodes: Nodes, tmp_path: Path) -> None:
+    """Who lives is said by the clock of the database alone."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nreal = time.time\ntime.time = lambda: real() + 600\n"
+    )
+    ahead = nodes.node(fresh("ahead"), PYTHONPATH=f"{tmp_path}:{os.getcwd()}").start()
+    try:
+        boots = [(one.data / "node").read_text() for one in (ahead, nodes.servers[1])]
+        clients = [Client(ahead), nodes.clients[1]]
+        name, workspace = fresh("skewed"), fresh("skewed")
+        begun = Client(ahead, **{"X-Workspace-Id": workspace})
+        ended = Client(nodes.servers[1], **{"X-Workspace-Id": workspace})
+        run_id = begun.post("/v1/runs", {"workflow_name": "w"})["run_id"]
+        ended.http.patch(f"/v1/runs/{run_id}", json={"status": "completed"}).raise_for_status()
+        assert begun.get(f"/v1/runs/{run_id}")["status"] == "completed"
+        path = f"/v1/prompts/{name}/labels/production"
+        for at, client in enumerate(clients * 2):
+            client.post("/v1/prompts", prompt(name, f"1.{at}.0", f"Hello {at}"))
+            client.http.put(path, json={"version_tag": f"1.{at}.0"}).raise_for_status()
+            for other in clients:
+                seconds_until(other, path, lambda body, v=f"1.{at}.0": body["version_tag"] == v)
+        for at, client in enumerate(clients * 2):
+            client.post(
+                "/v1/logs", {"prompt_name": name, "version_tag": "1.0.0", "log_id": str(at)}
+            )
+        assert [(one.data / "node").read_text() for one in (ahead, nodes.servers[1])] == boots
+        pending = (
+            "SELECT count(*) FROM gitprompt.audit WHERE outcome <> 'done' AND prompt_name = '{}'"
+        )
+        assert cluster().execute(pending.format(name), name_of(nodes.url)) == [(0,)]
+    finally:
+        ahead.stop()
+
+
+def test_two_nodes_never_share_a_data_folder(nodes: Nodes) -> None:
+    with pytest.raises(Refused, match="is in use by"):
+        nodes.node(nodes.servers[0].data.name).start()
+    assert nodes.clients[0].get("/v1/prompts") is not None
 
 
 def test_prompts_are_served_while_the_database_is_away(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ class PostgresConnection:
                 raise
             raise known from error
         try:
-            self._session.execute("COMMIT")
+            self._session.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
             # What has no state is not said by the server: only the node's row knows.
             is_lost = self._session.closed or error.sqlstate is None
@@ -245,7 +245,7 @@ class PostgresConnection:
 
     def _roll_back(self) -> None:
         try:
-            self._session.execute("ROLLBACK")
+            self._session.execute("ROLLBACK", prepare=False)
         except psycopg.Error:  # of no use any more, whatever it says of itself
             self._session.close()
         self._is_writing = False

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections to PostgreSQL: opened with bounds on every wait, and opened anew when one is lost.
 
-A pooler in transaction mode gives every transaction another session, so nothing is left in one: no
-prepared statements, no `SET` beyond a transaction, and each table is named with its schema.
+A pooler in transaction mode gives every transaction another session, so nothing is left in one: no `SET` beyond
+a transaction, each table is named with its schema, and statements are prepared where there is no pooler alone.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _TABLES = (
     "|latency_rollup|score_rollup|node|generation|fingerprint|schema_version"
 )
 _NAMED = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE) ({_TABLES})\b")
+_PREPARED = 5  # times that a statement is run before it is prepared
 _SECONDS = 30.0  # that one statement may take before its connection is given up
 _BOUNDS: dict[str, Any] = {
     "connect_timeout": 5,
@@ -83,6 +84,8 @@ class PostgresAddress:
             cursor_factory=psycopg.RawCursor,
             **{**_BOUNDS, **self._parameters},
         )
+        if _is_direct(connection):
+            connection.prepare_threshold = _PREPARED
         _WATCH.add(connection)
         return connection
 
@@ -96,6 +99,16 @@ class PostgresAddress:
                 hint="Check DATABASE_URL: the host, the name of the database, user and password; and"
                 " that the server is running and takes one connection more.",
             ) from None
+
+
+def _is_direct(connection: psycopg.Connection[tuple[Any, ...]]) -> bool:
+    """Whether this session is one of the server's own: a pooler tells a number of a process that it made up."""
+    try:
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    except psycopg.Error:
+        connection.close()
+        raise
+    return row is not None and row[0] == connection.info.backend_pid
 
 
 class _Watch:

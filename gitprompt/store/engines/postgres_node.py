@@ -81,14 +81,15 @@ class Node:
         cursor = connection.execute(
             f"{_BEGIN} UPDATE {_NODE} SET batch = {self.batch + 1}, seen_at = {_NOW}"
             f" WHERE id = {self.id} AND boot = '{self.boot}'"
-            f" AND {self.schema} = (SELECT version FROM {SCHEMA}.schema_version)"
+            f" AND {self.schema} = (SELECT version FROM {SCHEMA}.schema_version)",
+            prepare=False,
         )
         while cursor.nextset():
             pass
         self.batch += 1
         if cursor.rowcount == 1:
             return True
-        connection.execute("ROLLBACK")
+        connection.execute("ROLLBACK", prepare=False)
         return False
 
     def has_committed(self, connection: psycopg.Connection[Any]) -> bool | None:

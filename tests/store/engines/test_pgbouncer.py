@@ -3,59 +3,34 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from gitprompt.store.database import Database
+from gitprompt.store.engines.postgres_link import PostgresAddress
 from gitprompt.store.tables.rollups import RollupRebuild
 from gitprompt.store.tables.rows import Tally
-from tests.postgres import GROUP, PASSWORD, USER, cluster, name_of
+from tests.pooler import IS_INSTALLED, pooler
+from tests.postgres import cluster, name_of
 from tests.store.stored import new_log, new_spans, new_trace, statistics_of
-from tests.world import eventually
 
 pytestmark = [
     pytest.mark.postgres,
-    pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed"),
+    pytest.mark.skipif(not IS_INSTALLED, reason="pgbouncer is not installed"),
 ]
 
 
 @pytest.fixture
-def pooled(url: str) -> Iterator[str]:
+def pooled(url: str) -> str:
     """The URL of an empty database behind a pooler that has three sessions for all."""
-    folder = Path("/tmp") / f"bouncer-{name_of(url)}"
-    folder.mkdir(mode=0o755)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    (folder / "users").write_text(f'"postgres" "{PASSWORD}"\n')
-    (folder / "ini").write_text(
-        f"[databases]\n* = host=127.0.0.1 port={cluster().port}\n[pgbouncer]\nauth_type=trust\n"
-        f"listen_addr=127.0.0.1\nlisten_port={port}\nauth_file={folder}/users\nunix_socket_dir=\n"
-        "pool_mode=transaction\ndefault_pool_size=3\nmax_client_conn=100\n"
-    )
-    for path in (folder, folder / "users", folder / "ini"):
-        path.chmod(0o755)
-    pooler = subprocess.Popen(
-        ["pgbouncer", "-q", str(folder / "ini")], user=USER, group=GROUP, stderr=subprocess.DEVNULL
-    )
-    try:
+    return cluster().url(name_of(url), port=pooler().port)
 
-        def listens() -> bool:
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
 
-        eventually(listens)
-        yield cluster().url(name_of(url), port=port)
-    finally:
-        pooler.terminate()
-        pooler.wait()
-        shutil.rmtree(folder)
+def test_statements_are_prepared_where_no_pooler_is(url: str, pooled: str) -> None:
+    with PostgresAddress(url).open() as direct, PostgresAddress(pooled).open() as shared:
+        assert direct.prepare_threshold is not None
+        assert shared.prepare_threshold is None
 
 
 def test_nodes_behind_a_pooler_store_and_count_all(pooled: str) -> None:

@@ -17,7 +17,7 @@ from gitprompt.store.engines import Again
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.rollups import StatisticsQuery
 from gitprompt.store.tables.rows import Tally
-from tests.postgres import PASSWORD, Cluster, cluster, name_of
+from tests.postgres import Cluster, cluster, name_of, plain_role
 from tests.proxy import Fate, Proxy
 from tests.store.stored import new_log, new_spans, new_trace
 from tests.world import eventually
@@ -179,16 +179,8 @@ def test_spans_of_a_large_export_are_copied(url: str) -> None:
 
 def test_no_advisory_lock_and_no_notification_is_needed(url: str) -> None:
     """A role that may call none of them, as on engines that lack them."""
-    role, name = f"plain_{name_of(url)}", name_of(url)
-    cluster().execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
-    cluster().execute(f"GRANT CREATE, CONNECT ON DATABASE {name} TO {role}")
-    functions = cluster().execute(
-        "SELECT oid::regprocedure::text FROM pg_proc"
-        " WHERE proname LIKE 'pg\\_%advisory%' OR proname = 'pg_notify'",
-        name,
-    )
-    for (function,) in functions:
-        cluster().execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC", name)
+    name = name_of(url)
+    role = plain_role(name)
     database = Database(cluster().url(name, user=role))
     assert database.write_now(new_log(log_id="a")).is_new
     with (
