@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spans into PostgreSQL: with their audit row, sums and idempotence, against a raw COPY of the same rows, and
-against SQLite; and what several nodes commit, 3 ms from their database.
+against SQLite.
 
-python bench/postgres.py [--rounds 9] [--seconds 4]
+python bench/postgres.py [--rounds 9]
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import os
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -35,13 +34,11 @@ from gitprompt.store.tables.traces import (
     TraceRow,
 )
 from tests.postgres import Cluster
-from tests.proxy import Proxy
 
 ACTOR = Actor("default", "bench")
 CALL = {"kind": "llm", "model": "gpt-4o", "provider": "openai", "tokens_in": 120, "tokens_out": 340,
         "note": measure.prose("span", 20)}  # fmt: skip
 _LEAST = 0.5
-_LATENCY = 0.003
 
 
 def spans(number: int) -> NewSpans:
@@ -112,55 +109,13 @@ def ingest(cluster: Cluster, folder: str, rounds: int) -> None:
         database.close()
 
 
-def nodes(cluster: Cluster, number: int, seconds: float) -> float:
-    """Commits a second of so many nodes, each of which sends one log after another."""
-    proxy = Proxy(cluster.port, delay=_LATENCY)
-    url = cluster.url(cluster.database(), port=proxy.port)
-    databases = [Database(url) for _ in range(number)]
-    for database in databases:
-        database.write_now(EnsuredTrace(*TraceInsertion(trace(), ACTOR.did("trace:create", 1))))
-    done = [0] * number
-    end = time.monotonic() + seconds
-
-    def send(at: int) -> None:
-        while time.monotonic() < end:
-            databases[at].write_now(spans(1))
-            done[at] += 1
-
-    threads = [threading.Thread(target=send, args=(at,)) for at in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for database in databases:
-        database.close()
-    proxy.close()
-    return sum(done) / seconds
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=4)
     options = parser.parse_args()
     cluster = Cluster(fsync=True)
     with tempfile.TemporaryDirectory() as folder:
         ingest(cluster, folder, options.rounds)
-    one, two, three = measure.median_of(
-        3, *(partial(nodes, cluster, number, options.seconds) for number in (1, 2, 3))
-    )
-    measure.table(
-        "Commits a second of nodes that are 3 ms from their database",
-        ("one", "two", "three", "three to one"),
-        [
-            (
-                f"{one:.0f}",
-                f"{two:.0f}",
-                f"{three:.0f}",
-                measure.verdict(three / one, 2, at_most=False),
-            )
-        ],
-    )
     cluster.remove()
 
 

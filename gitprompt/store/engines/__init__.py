@@ -66,6 +66,9 @@ class Connection(Protocol):
     ) -> Sequence[int]:
         """Insert rows that have no id yet; returns the ids that they get, ascending. Raises Duplicate."""
 
+    def append(self, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows that have no id yet, and whose ids nobody asks for. Raises Duplicate."""
+
     def numbers(self, table: str, count: int) -> Sequence[int]:
         """Ids for new rows of a table, ascending. No two rows that were ever stored share one."""
 

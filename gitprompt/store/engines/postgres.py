@@ -192,6 +192,9 @@ class PostgresConnection:
         except (UniqueViolation, ForeignKeyViolation) as error:
             raise Duplicate(str(error)) from error
 
+    def append(self, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+        self.insert(table, columns, rows)  # the table numbers them
+
     def numbers(self, table: str, count: int) -> list[int]:
         rows = self._run(
             f"SELECT nextval('{SCHEMA}.{table}_number') FROM generate_series(1, $1)", (count,)

@@ -120,6 +120,9 @@ class SqliteConnection:
         self.insert(table, f"id, {columns}", numbered)
         return ids
 
+    def append(self, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+        self.insert_numbered(table, columns, rows)
+
     def numbers(self, table: str, count: int) -> range:
         # In two statements: RETURNING makes SQLite build a table for its answer, which costs more.
         self.db.execute("UPDATE sequence SET last = last + $1 WHERE name = $2", (count, table))

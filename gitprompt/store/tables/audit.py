@@ -27,8 +27,9 @@ class AuditRow(NamedTuple):
     outcome: str = "done"
 
     @classmethod
-    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[int]:
-        return insert(db, items)
+    def apply(cls, db: Connection, items: Sequence[Any]) -> Sequence[None]:
+        insert(db, items)
+        return [None] * len(items)
 
 
 class Actor(NamedTuple):
@@ -76,27 +77,24 @@ COLUMNS = ", ".join(AuditRow._fields)
 LISTING = Listing("audit", COLUMNS, "audit")
 
 
-def insert(db: Connection, entries: Sequence[AuditRow]) -> Sequence[int]:
-    """Write rows; returns their ids."""
-    return _insert(db, COLUMNS, entries, entries)
+def insert(db: Connection, entries: Sequence[AuditRow]) -> None:
+    """Write rows."""
+    rows.append(db, "audit", COLUMNS, entries)
+    rows.add_to_tally(db, "audit", [entry.workspace for entry in entries])
 
 
 def _begin(db: Connection, items: Sequence[Expected]) -> Sequence[int]:
     """Write pending rows; returns their ids."""
-    rows_of = [
-        (*item.entry._replace(outcome="pending"), text_of_ref(item.ref), item.oid, db.boot)
-        for item in items
-    ]
-    return _insert(db, f"{COLUMNS}, ref, oid, boot", [item.entry for item in items], rows_of)
-
-
-def _insert(
-    db: Connection, columns: str, entries: Sequence[AuditRow], values: Sequence[Sequence[Any]]
-) -> Sequence[int]:
-    if not entries:
-        return []
-    ids = rows.insert_numbered(db, "audit", columns, values)
-    rows.add_to_tally(db, "audit", [entry.workspace for entry in entries])
+    ids = rows.insert_numbered(
+        db,
+        "audit",
+        f"{COLUMNS}, ref, oid, boot",
+        [
+            (*item.entry._replace(outcome="pending"), text_of_ref(item.ref), item.oid, db.boot)
+            for item in items
+        ],
+    )
+    rows.add_to_tally(db, "audit", [item.entry.workspace for item in items])
     return ids
 
 

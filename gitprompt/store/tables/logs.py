@@ -178,15 +178,6 @@ def _recount(db: Connection, after: Mapping[str, int]) -> Mapping[str, int]:
     return newest
 
 
-def of_traces(db: Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Which of the traces, by workspace and key, have calls that are logged: nearly always none."""
-    sql = f"DISTINCT {trace_ids.LOG_KEY} FROM log"
-    found = rows.of_keys(
-        db, sql, "log.workspace", trace_ids.LOG_KEY, keys, also="span_id IS NOT NULL"
-    )
-    return {(workspace, key) for workspace, (key,) in found}
-
-
 def of_spans(db: Connection, workspace: str, trace_id: str) -> Mapping[str, ModelCall]:
     """The calls of a trace that are logged, by the id of their span; of several logs the first."""
     calls = db.query(_ALL_OF_TRACE, (workspace, trace_ids.key_of(trace_id)))
@@ -199,6 +190,11 @@ def call_of_log(provider: str | None, model: str | None, usage: Usage) -> ModelC
     return ModelCall(*house_of(provider, model), cost, usage)
 
 
+# Whether a trace, in a query of it, has calls that are logged: nearly none has.
+HAS_CALLS = (
+    f"EXISTS (SELECT 1 FROM log WHERE log.workspace = trace.workspace AND {trace_ids.LOG_KEY}"
+    f" = {trace_ids.TRACE_KEY} AND log.span_id IS NOT NULL)"
+)
 _OF_TRACE = f"FROM log WHERE workspace = $1 AND {trace_ids.LOG_KEY} = $2 AND span_id IS NOT NULL"
 _ALL_OF_TRACE = f"SELECT span_id, provider, model, {rollups.LOGGED} {_OF_TRACE} ORDER BY id DESC"
 

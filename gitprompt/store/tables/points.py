@@ -58,7 +58,7 @@ _SQL: dict[Aggregate, str] = {
 
 def insert(db: Connection, items: Sequence[NewPoints]) -> list[int]:
     """How many points each item had."""
-    rows.insert_numbered(db, "metric", COLUMNS, [point for item in items for point in item.points])
+    rows.append(db, "metric", COLUMNS, [point for item in items for point in item.points])
     audit.insert(db, [item.audit for item in items])
     return [len(item.points) for item in items]
 

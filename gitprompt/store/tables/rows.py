@@ -35,6 +35,12 @@ def insert_numbered(
     return db.insert_numbered(table, columns, rows) if rows else []
 
 
+def append(db: Connection, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+    """The same of rows whose ids nobody asks for."""
+    if rows:
+        db.append(table, columns, rows)
+
+
 def workspaces(db: Connection) -> list[str]:
     """The workspaces that ever stored something."""
     sql = "SELECT DISTINCT workspace FROM tally WHERE kind = 'audit' ORDER BY workspace"

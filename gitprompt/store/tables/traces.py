@@ -145,10 +145,10 @@ def insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> list[Gitpr
 
 
 def _stored(
-    db: Connection, keys: Collection[tuple[str, str]]
+    db: Connection, keys: Collection[tuple[str, str]], *, has_calls: str = "0"
 ) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """(id, prompt_name, version_tag) of the traces that are there, by workspace and key."""
-    sql = f"{trace_ids.TRACE_KEY}, id, prompt_name, version_tag FROM trace"
+    """(id, prompt_name, version_tag, `has_calls`) of the traces that are there, by workspace and key."""
+    sql = f"{trace_ids.TRACE_KEY}, id, prompt_name, version_tag, {has_calls} FROM trace"
     found = rows.of_keys(db, sql, "trace.workspace", trace_ids.TRACE_KEY, keys)
     return {(workspace, key): tuple(row) for workspace, (key, *row) in found}
 
@@ -226,7 +226,7 @@ def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:
 def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptError | StoredSpans]:
     """Spans of traces that exist; the same id with the same content is the same span."""
     keys = [(item.workspace, trace_ids.key_of(item.trace_id)) for item in items]
-    traces = _stored(db, keys)
+    traces = _stored(db, keys, has_calls=logs.HAS_CALLS)
     pairs = [(item, traces.get(key)) for item, key in zip(items, keys, strict=True)]
     existing = [(item, trace) for item, trace in pairs if trace is not None]
     try:
@@ -241,18 +241,16 @@ def insert_spans(db: Connection, items: Sequence[NewSpans]) -> list[GitpromptErr
 def _insert_spans(
     db: Connection, items: Sequence[tuple[NewSpans, tuple[Any, ...]]]
 ) -> list[StoredSpans]:
-    keys = [(item.workspace, trace_ids.key_of(item.trace_id)) for item, _ in items]
-    with_logs = logs.of_traces(db, keys)
     stored = [
-        StoredSpans(item, _logged(db, item)) if key in with_logs else StoredSpans(item)
-        for (item, _), key in zip(items, keys, strict=True)
+        StoredSpans(item, _logged(db, item)) if has_calls else StoredSpans(item)
+        for item, (*_, has_calls) in items
     ]
     children = [
         (item.workspace, trace[0], *span.row, int(span.row.span_id not in logged))
         for (item, trace), (_, logged) in zip(items, stored, strict=True)
         for span in item.spans
     ]
-    rows.insert_numbered(db, "span", _CHILD_COLUMNS, children)
+    rows.append(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
     rollups.add_for(
         db,

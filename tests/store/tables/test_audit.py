@@ -30,12 +30,10 @@ def outcomes(database: Database) -> list[str]:
 
 
 def test_a_row_says_who_did_what_and_from_where(database: Database) -> None:
-    number = database.write_now(ADA.did("label:move", 9, prompt_name="a", target_id="live"))
+    database.write_now(ADA.did("label:move", 9, prompt_name="a", target_id="live"))
     rows, total, *_ = database.read_now(Page(audit.LISTING, "default", Window(50)))
     assert total == 1
-    assert rows == [
-        (number, "default", "label:move", "a", None, "ada", "10.0.0.1", "live", 9, "done")
-    ]
+    assert rows == [(1, "default", "label:move", "a", None, "ada", "10.0.0.1", "live", 9, "done")]
 
 
 def test_what_a_living_process_began_is_for_itself_to_settle(database: Database) -> None:

@@ -7,15 +7,24 @@ import pytest
 
 from gitprompt.store.database import Database
 from gitprompt.store.tables import audit, logs, pages
-from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.audit import Actor, AuditRow
 from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.rows import Condition
 from tests.store.stored import new_log
 
 
+def written(database: Database, *entries: AuditRow) -> list[int]:
+    """The ids of rows of an empty table, which are written one after another."""
+    for entry in entries:
+        database.write_now(entry)
+    return database.writer.call(
+        lambda db: [row[0] for row in db.query("SELECT id FROM audit ORDER BY id")]
+    )
+
+
 def test_pages_cover_every_row_once_newest_first(database: Database) -> None:
     actor = Actor("default", "t")
-    ids = [database.write_now(actor.did("x", at)) for at in range(7)]
+    ids = written(database, *(actor.did("x", at) for at in range(7)))
     database.write_now(actor._replace(workspace="other").did("x", 1))
     pages: list[int] = []
     before = None
@@ -34,7 +43,7 @@ def test_a_page_of_large_rows_ends_early_and_says_so(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actor = Actor("default", "t")
-    ids = [database.write_now(actor.did("x" * 1_000, at)) for at in range(7)]
+    ids = written(database, *(actor.did("x" * 1_000, at) for at in range(7)))
     monkeypatch.setattr(pages, "MAX_PAGE", 2_500)
     first = database.read_now(Page(audit.LISTING, "default", Window(5)))
     assert ([row[0] for row in first.rows], first.total, first.is_cut) == (ids[:3:-1], 7, True)
