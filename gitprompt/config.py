@@ -61,7 +61,28 @@ class ServerSettings:
         " it off.",
     )
     workers: int = _setting(1, "GITPROMPT_WORKERS", "Processes that serve. Only 1 for now.")
-    driver: str = _setting("filesystem", "DRIVER", "Where repositories come from.")
+    driver: str = _setting(
+        "filesystem",
+        "DRIVER",
+        "Where repositories come from: filesystem (hosted here, served in place with --repo, or mirrors of"
+        " --origin), or github.",
+    )
+    github_repo: str = _setting(
+        "",
+        "GITHUB_REPO",
+        "With DRIVER=github: owner/repository for the workspace 'default', or workspace=owner/repository for"
+        " each, comma-separated.",
+    )
+    github_api_url: str = _setting(
+        "https://api.github.com",
+        "GITHUB_API_URL",
+        "The API of GitHub, or of an Enterprise server: https://HOST/api/v3.",
+    )
+    github_sync_interval_ms: int = _setting(
+        0,
+        "GITHUB_SYNC_INTERVAL_MS",
+        "Milliseconds between two looks at GitHub; 0: 60000 with a webhook secret, and 15000 without.",
+    )
     poll_seconds: float = _setting(
         1.0,
         "GITPROMPT_POLL_SECONDS",
@@ -190,6 +211,12 @@ class ServerSettings:
         " <data>/telemetry.db.",
         secret=True,
     )
+    github_token: str = _setting(
+        "",
+        "GITHUB_TOKEN",
+        "Token that may read the repositories of GITHUB_REPO, and write their contents.",
+        secret=True,
+    )
     github_webhook_secret: str = _setting(
         "",
         "GITHUB_WEBHOOK_SECRET",
@@ -250,7 +277,7 @@ def server_settings(
     if settings.workers != 1:
         raise UsageError("only one worker is supported", hint="Leave --workers at 1.")
     for name in ("rate_limit", "keep_days", "max_body_bytes", "max_otlp_bytes", "max_push_bytes", "max_render_bytes",
-                 "max_push_refs", "max_push_files", "max_push_documents"):  # fmt: skip
+                 "max_push_refs", "max_push_files", "max_push_documents", "github_sync_interval_ms"):  # fmt: skip
         if not 0 <= getattr(settings, name) < 1 << 62:
             raise UsageError(f"{name.replace('_', ' ')} must be 0 or more")
     if not 1 <= settings.max_connections <= 1_000_000:

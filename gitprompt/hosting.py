@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -21,13 +20,12 @@ from functools import cache
 from typing import IO
 
 from gitprompt import resources
+from gitprompt.core.names import WORKSPACE
 from gitprompt.errors import BadRequest, NotFound, SetupError
 from gitprompt.git.process import environment, git
 from gitprompt.git.refs import ref_of_text
 from gitprompt.git.repository import Repository
 
-WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
-DEFAULT_WORKSPACE = "default"
 LOOSE_REFS_BEFORE_PACKING = 1_000
 _GLANCES = (0.02, 0.05, 0.1)  # seconds to wait for somebody who only looks whether it is held
 

@@ -11,8 +11,9 @@ import secrets
 from contextlib import suppress
 
 from gitprompt.clock import Clock
+from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.errors import Invalid, NotFound, SetupError
-from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
+from gitprompt.hosting import check_workspace
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL, RESERVED, Actor
 from gitprompt.store.tables.fingerprints import Fingerprint

@@ -22,10 +22,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from gitprompt.clock import now
+from gitprompt.core.names import WORKSPACE
 from gitprompt.errors import GitpromptError, Invalid, SetupError, Unauthorized
 from gitprompt.git.process import environment, git
 from gitprompt.git.refs import ROOTS
-from gitprompt.hosting import WORKSPACE, Hosting
+from gitprompt.hosting import Hosting
 from gitprompt.store import snapshot
 
 FORMAT = 1

@@ -9,6 +9,7 @@ everything that was there when they asked.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING
 
 from gitprompt import hosting, log
 from gitprompt.clock import Clock
+from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.drivers import Driver
 from gitprompt.errors import GitpromptError, NotFound, OriginUnreachable
 from gitprompt.git.refs import Refs
 from gitprompt.git.repository import Repository
-from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
+from gitprompt.hosting import Hosting
 from gitprompt.metrics import SidecarMetrics
 from gitprompt.registry.sync import Outcome, Progress, Source, Sync
 
@@ -78,10 +80,14 @@ class Workspaces:
     # which there are
 
     def load(self) -> None:
-        """Open every workspace on disk. Blocks; called before serving, and by the poll."""
+        """Open every workspace on disk; those that come from elsewhere are made first. Blocks; called before
+        serving, and by the poll."""
         if self._in_place is not None:
             source = Source(DEFAULT_WORKSPACE, self._in_place, owned=False)
             self._sources.setdefault(DEFAULT_WORKSPACE, source)
+        for name in self._driver.workspaces():
+            if name not in self._sources:
+                self._make(name)
         unusable: set[str] = set()
         for name in self._hosting.workspaces():
             if name in self._sources:
@@ -94,6 +100,23 @@ class Workspaces:
                 unusable.add(name)
                 self._failed(name, error.message, None)
         self._unusable = unusable
+
+    def _make(self, workspace: str) -> None:
+        """What is there and cannot be used stops only itself; `load` says why."""
+        try:
+            self._hosting.create(workspace)
+        except GitpromptError:
+            if not os.path.isdir(self._hosting.path(workspace)):
+                raise
+
+    def claim(self, root: str) -> None:
+        """Before the first fetch: let the driver take the repositories that are ours, or raise SetupError; those
+        that come from elsewhere have their prompts below `root`."""
+        for name, source in self._sources.items():
+            if source.owned:
+                self._driver.claim(name, source.repository)
+            if self._driver.is_mirror and name in self._driver.workspaces():
+                source.repository.root = root
 
     @property
     def names(self) -> list[str]:
@@ -111,15 +134,17 @@ class Workspaces:
         return self._sync.refs(workspace)
 
     async def create(self, workspace: str) -> Source:
-        """The workspace, made on its first write. Idempotent."""
+        """The workspace, made on its first write. Idempotent. Raises NotFound if the driver has no place for it."""
         source = self._sources.get(workspace)
         if source is None:
+            self._driver.admit(workspace)
             repository = await asyncio.to_thread(self._hosting.create, workspace)
             source = self._sources[workspace] = Source(workspace, repository, owned=True)
         return source
 
     async def nothing(self, workspace: str) -> Source:
         """A workspace that is not there yet, as it will be at first."""
+        self._driver.admit(workspace)
         repository = await asyncio.to_thread(self._hosting.nothing)
         return Source(workspace, repository, owned=False)
 
@@ -153,11 +178,12 @@ class Workspaces:
         begin = time.perf_counter()
         unheard: OriginUnreachable | None = None
         try:
+            disputed = None
             try:
-                self._driver.fetch(source.workspace, source.repository)
+                disputed = self._driver.fetch(source.workspace, source.repository)
             except OriginUnreachable as error:
                 unheard = error  # what is here is served all the same
-            outcome = self._sync.reconcile(source, progress=progress)
+            outcome = self._sync.reconcile(source, disputed=disputed, progress=progress)
         except Exception as error:
             message = error.message if isinstance(error, GitpromptError) else repr(error)
             self._failed(source.workspace, message, time.perf_counter() - begin)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from gitprompt.drivers.filesystem import Filesystem
 from gitprompt.errors import BadRequest, GitError, NotFound
 from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
@@ -28,26 +29,25 @@ NOW = 1_700_000_000
 TAG = "refs/tags/prompts/welcome/1.0.0"
 
 
-class Origin:
+class Origin(Filesystem):
     """A driver whose origin can be away, or slow to answer."""
 
     name = "origin"
     is_mirror = False
 
     def __init__(self) -> None:
+        super().__init__(is_hosted=False)
         self.away: set[str] = set()
         self.fetches: list[str] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def expect(self, workspace: str) -> None:
-        """It is asked anyway."""
-
-    def fetch(self, workspace: str, repository: Repository) -> None:
+    def fetch(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
         self.fetches.append(workspace)
         assert self.may_answer.wait(10)
         if workspace in self.away:
             raise GitError("the origin is away")
+        return None
 
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """Nothing is sent."""

@@ -16,10 +16,10 @@ import click
 from gitprompt import config, hosting
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import Styled, json_option, say, write_json
-from gitprompt.drivers.mirror import MARK
+from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git import peek
-from gitprompt.git.origin import Origin, ask, parse_origin
+from gitprompt.git.origin import MARK, Origin, ask, parse_origin
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository, cure_of
 from gitprompt.store import integrity
@@ -165,7 +165,7 @@ def _connect(location: str) -> None:
     """Whether a database that is no file answers, and has our tables."""
     with closing(engine_at(location).reader()) as db:
         try:
-            AnyPin(hosting.DEFAULT_WORKSPACE).answer(db)
+            AnyPin(DEFAULT_WORKSPACE).answer(db)
         except Exception as error:
             raise db.explained(error) from error
 

@@ -13,8 +13,8 @@ from gitprompt import clock, config, hosting
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import Group, done, json_option, say, when, write_json, write_table
 from gitprompt.cli.remote import KEY_HELP, Function, again, require
+from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.errors import NotFound, SetupError, UsageError
-from gitprompt.hosting import DEFAULT_WORKSPACE
 from gitprompt.server import local
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL, LOCAL_TOKEN, Actor

@@ -14,6 +14,7 @@ from gitprompt import config, hosting
 from gitprompt.cli.output import done, json_option, say, write_json
 from gitprompt.cli.remote import connect, connect_locally, server_options
 from gitprompt.config import ServerSettings, server_settings
+from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.errors import GitpromptError, NotFound, SetupError
 from gitprompt.registry.sync import Progress
 
@@ -150,7 +151,7 @@ def _sync_here(folder: str, repo: str | None) -> Any:
     settings = server_settings({"data": folder, "repo": repo})
     with sidecar(settings, progress=_bar) as application:
         context = application.context
-        state = state_of(context, hosting.DEFAULT_WORKSPACE)
+        state = state_of(context, DEFAULT_WORKSPACE)
         if state["last_error"]:
             raise GitpromptError(state["last_error"])
         return state

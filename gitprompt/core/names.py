@@ -15,6 +15,8 @@ from itertools import islice
 from gitprompt.core.versions import reads_as_version
 from gitprompt.errors import Invalid
 
+DEFAULT_WORKSPACE = "default"
+WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 MAX_LENGTH = 128
 MAX_SEGMENTS = 8
 

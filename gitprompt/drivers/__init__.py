@@ -2,7 +2,7 @@
 """Drivers: where a workspace's repository comes from, and where a write must succeed first.
 
 The server always reads a local repository. To add a driver: write `drivers/<name>.py` with a class
-that keeps the `Driver` contract, and name it in `DRIVERS`; the contract suite picks it up.
+that keeps the `Driver` contract, and name in `DRIVERS` how it is made of the settings; the contract suite picks it up.
 """
 
 from __future__ import annotations
@@ -10,8 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from gitprompt.config import ServerSettings
+from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.drivers.filesystem import Filesystem
+from gitprompt.drivers.github import Github
+from gitprompt.drivers.mirror import Mirror
 from gitprompt.errors import SetupError
+from gitprompt.git.origin import parse_origin
 from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
 
@@ -24,12 +29,23 @@ class Driver(Protocol):
     is_mirror: bool
     """False: the local repository is the origin, and a `git push` to it is a publication."""
 
-    def fetch(self, workspace: str, repository: Repository) -> None:
+    def fetch(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
         """Bring what is new at the origin into the local repository.
 
-        Idempotent. Never moves a version tag and never deletes one. Raises GitError if the
-        origin cannot be reached; the local repository is then as it was.
+        Idempotent. Never moves a version tag and never deletes one: those that are another object at
+        the origin, or None if it has deleted them, are the result; None if it was not asked, because it
+        was just now, or is here. Raises OriginUnreachable; the local repository is then as it was.
         """
+
+    def workspaces(self) -> Sequence[str]:
+        """Those that have an origin, and are made at the start if they are not here yet."""
+
+    def admit(self, workspace: str) -> None:
+        """Raise NotFound for a workspace that this driver can have nowhere."""
+
+    def claim(self, workspace: str, repository: Repository) -> None:
+        """Before its first fetch: make the local repository of a workspace the origin's, or raise SetupError for
+        one that has a history of its own, or of another origin."""
 
     def expect(self, workspace: str) -> None:
         """Somebody says that the origin has something new: the next fetch must ask it, however short
@@ -39,20 +55,43 @@ class Driver(Protocol):
         """Make the updates at the origin, by compare-and-swap, all of them or none.
 
         The objects are in the local repository already; its refs are not moved yet. Returns when
-        the origin is durable. Raises Conflict if a ref is not at its `old` value there.
+        the origin is durable. Raises Conflict if a ref is neither at its `old` value there nor, which may
+        be our own work of a moment ago, at its `new` one; and OriginUnreachable if it is not known to be done.
         """
 
     def check(self, workspace: str, repository: Repository) -> None:
         """Raise GitpromptError if the origin is not usable now. Changes nothing."""
 
 
-DRIVERS: Mapping[str, Callable[[], Driver]] = {
-    "filesystem": Filesystem,
+def _filesystem(settings: ServerSettings) -> Driver:
+    if not settings.origin:
+        return Filesystem(is_hosted=not settings.repo)
+    if settings.repo:
+        raise SetupError("--origin and --repo exclude each other", hint="Leave one of them out.")
+    if settings.fetch:
+        raise SetupError(
+            "--fetch is for a clone that is served with --repo",
+            hint="A mirror is fetched anyway: leave it out.",
+        )
+    return Mirror({DEFAULT_WORKSPACE: parse_origin(settings.origin)})
+
+
+DRIVERS: Mapping[str, Callable[[ServerSettings], Driver]] = {
+    "filesystem": _filesystem,
+    "github": Github,
 }
 
 
-def make(name: str) -> Driver:
+def make(settings: ServerSettings) -> Driver:
+    """The driver that the settings name. Raises SetupError."""
+    name = settings.driver
     if name not in DRIVERS:
         names = ", ".join(sorted(DRIVERS))
         raise SetupError(f"there is no driver '{name}'", hint=f"DRIVER is one of: {names}.")
-    return DRIVERS[name]()
+    for setting in ("origin", "repo", "fetch"):
+        if name != "filesystem" and getattr(settings, setting):
+            raise SetupError(
+                f"DRIVER={name} and --{setting} exclude each other",
+                hint="Unset DRIVER to serve a repository of this machine, or any origin.",
+            )
+    return DRIVERS[name](settings)

@@ -8,6 +8,7 @@ never touched; a version tag is never moved.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from gitprompt.drivers.filesystem import Filesystem
 from gitprompt.errors import OriginUnreachable
@@ -21,28 +22,34 @@ class FollowingClone(Filesystem):
     name = "clone"
 
     def __init__(self, remote: str) -> None:
+        super().__init__(is_hosted=False)
         self.remote = remote
         self._next = 0.0
 
     def expect(self, workspace: str) -> None:
         self._next = 0.0
 
-    def fetch(self, workspace: str, repository: Repository) -> None:
-        """Raises OriginUnreachable; until the next time is due nobody is asked again."""
+    def fetch(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
+        """Raises OriginUnreachable; until the next time is due nobody is asked again. A tag that is here alone
+        is not pushed yet, and in no dispute."""
         if time.monotonic() < self._next:
-            return
+            return None
         self._next = time.monotonic() + origin.EVERY_SECONDS
         specs = (
             f"+refs/heads/*:refs/remotes/{self.remote}/*",
             f"+refs/labels/*:refs/remotes/{self.remote}/labels/*",
-            "refs/tags/prompts/*:refs/tags/prompts/*",
+            f"{origin.TAGS}*:{origin.TAGS}*",
         )
         try:
-            origin.fetch(repository, self.remote, *specs)
+            try:
+                origin.fetch(repository, self.remote, *specs)
+            except OriginUnreachable as error:
+                if not origin.has_moved_tags(error):
+                    raise
+                _, there = origin.listed(repository, self.remote, [origin.TAGS])
+                here = repository.refs()
+                return {ref: oid for ref, oid in there.items() if here.get(ref) not in (None, oid)}
         except OriginUnreachable as error:
             error.message = f"{self.remote}: {error.message}"
-            if origin.has_moved_tags(error):
-                error.message = (
-                    f"{self.remote} has other objects under version tags that are here already"
-                )
             raise
+        return {}

@@ -5,21 +5,43 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from gitprompt import log
+from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.errors import Conflict, SetupError
+from gitprompt.git import origin
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
 _HEAD = re.compile(rb"(?:ref: refs/[^\0\n]+|[0-9a-f]{40})\n?\Z")
 
 
+def disown(repository: Repository) -> None:
+    """A mirror that is started without its origin is a repository of its own from then on."""
+    if origin.disown(repository):
+        log.warning("this mirror is served without its origin, and follows it no more")
+
+
 class Filesystem:
     name = "filesystem"
     is_mirror = False
 
-    def fetch(self, workspace: str, repository: Repository) -> None:
+    def __init__(self, *, is_hosted: bool = True) -> None:
+        self._is_hosted = is_hosted
+
+    def workspaces(self) -> Sequence[str]:
+        return [DEFAULT_WORKSPACE] if self._is_hosted else []
+
+    def admit(self, workspace: str) -> None:
+        """Any is made on its first write."""
+
+    def claim(self, workspace: str, repository: Repository) -> None:
+        disown(repository)
+
+    def fetch(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
         """The origin is here."""
+        return None
 
     def expect(self, workspace: str) -> None:
         """What is new is here already."""

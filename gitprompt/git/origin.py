@@ -15,6 +15,8 @@ from gitprompt.git.process import git
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
+MARK = "gitprompt.origin"  # in the configuration of a mirror: the URL of what it follows
+TAGS = "refs/tags/prompts/"
 EVERY_SECONDS = 60.0  # between two looks at an origin of which nobody says that it has news
 # Nobody wants a repository to be packed behind their back, nor waits for ever.
 _OPTIONS = (
@@ -55,14 +57,18 @@ def parse_origin(text: str) -> Origin:
     if parts.scheme not in ("http", "https") or parts.username is None:
         return Origin(text)
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    person = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    header = f"Authorization: Basic {base64.b64encode(person.encode()).decode()}"
+    return with_password(url, unquote(parts.username), unquote(parts.password or ""))
+
+
+def with_password(url: str, user: str, password: str) -> Origin:
+    """The origin at a URL of HTTP that asks who comes."""
+    person = base64.b64encode(f"{user}:{password}".encode()).decode()
     return Origin(
         url,
         {
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",
-            "GIT_CONFIG_VALUE_0": header,
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {person}",
         },
     )
 
@@ -97,6 +103,36 @@ def fetch(
         repository, "fetch", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
         remote, *specs, secret=secret,
     )  # fmt: skip
+
+
+def listed(
+    repository: Repository,
+    remote: str,
+    folders: Sequence[str],
+    *,
+    secret: Mapping[str, str] | None = None,
+) -> tuple[str | None, dict[str, str]]:
+    """The branch that a remote's HEAD names, and the object of each of its refs in the folders. Raises
+    OriginUnreachable."""
+    patterns = ["HEAD", *(f"{folder}*" for folder in folders)]
+    answer = ask(repository, "ls-remote", "--symref", remote, *patterns, secret=secret)
+    head: str | None = None
+    refs: dict[str, str] = {}
+    for line in answer.decode("utf-8", "surrogateescape").splitlines():
+        value, _, name = line.partition("\t")
+        if name == "HEAD" and value.startswith("ref: refs/heads/"):
+            head = value.removeprefix("ref: ")
+        elif name.startswith(tuple(folders)) and not name.endswith("^{}"):
+            refs[name] = value
+    return head, refs
+
+
+def disown(repository: Repository) -> bool:
+    """Let a mirror be a repository of its own from now on; False if it is none."""
+    if not repository.line("config", "--get", MARK):
+        return False
+    repository.git("config", "--local", "--unset-all", MARK)
+    return True
 
 
 def has_moved_tags(error: OriginUnreachable) -> bool:

@@ -24,7 +24,6 @@ from gitprompt.core.document import check_root
 from gitprompt.counting import Counting
 from gitprompt.drivers import Driver
 from gitprompt.drivers.clone import FollowingClone
-from gitprompt.drivers.mirror import MARK, Mirror
 from gitprompt.errors import (
     BadRequest,
     GitpromptError,
@@ -35,7 +34,7 @@ from gitprompt.errors import (
 from gitprompt.git.kept import Kept
 from gitprompt.git.process import require_git
 from gitprompt.git.repository import Repository
-from gitprompt.hosting import DEFAULT_WORKSPACE, Hosting
+from gitprompt.hosting import Hosting
 from gitprompt.ingest import Ingest
 from gitprompt.ledger import note_tampering, settle_pending
 from gitprompt.metrics import OTHER
@@ -151,15 +150,8 @@ def sidecar(
                 in_place=in_place,
                 on_tampering=partial(note_tampering, database, clock),
             )
-            if not settings.repo:
-                _make_default(hosted)
             workspaces.load()
-            default = workspaces.source(DEFAULT_WORKSPACE)
-            if isinstance(driver, Mirror) and default is not None:
-                driver.claim(default.repository)
-                default.repository.root = check_root(settings.root)
-            elif default is not None and default.owned:
-                _disown(default.repository)
+            workspaces.claim(check_root(settings.root))
             workspaces.sync_all(progress)
             settle_pending(database, workspaces.source)
             authenticator = Authenticator(database, salt, clock, data=settings.data)
@@ -217,22 +209,6 @@ def sidecar(
                 tracing.close()
 
 
-def _make_default(hosted: Hosting) -> None:
-    """What is there and cannot be used stops only itself; `Workspaces.load` says why."""
-    try:
-        hosted.create(DEFAULT_WORKSPACE)
-    except GitpromptError:
-        if not os.path.isdir(hosted.path(DEFAULT_WORKSPACE)):
-            raise
-
-
-def _disown(repository: Repository) -> None:
-    """A mirror that is started without its origin is a repository of its own from then on."""
-    if repository.line("config", "--get", MARK):
-        repository.git("config", "--local", "--unset-all", MARK)
-        log.warning("this mirror is served without its origin, and follows it no more")
-
-
 def _tracing(settings: ServerSettings) -> Tracing | None:
     endpoint = config.traces_endpoint(settings)
     if not endpoint:
@@ -260,19 +236,9 @@ def _in_place(settings: ServerSettings) -> Repository | None:
 
 
 def _driver(settings: ServerSettings, in_place: Repository | None) -> Driver:
-    if settings.origin:
-        if settings.repo:
-            raise SetupError(
-                "--origin and --repo exclude each other", hint="Leave one of them out."
-            )
-        if settings.fetch:
-            raise SetupError(
-                "--fetch is for a clone that is served with --repo",
-                hint="A mirror is fetched anyway: leave it out.",
-            )
-        return Mirror(settings.origin, workspace=DEFAULT_WORKSPACE)
+    driver = drivers.make(settings)
     if not settings.fetch:
-        return drivers.make(settings.driver)
+        return driver
     if in_place is None or in_place.work_tree is None:
         raise SetupError("--fetch is for a clone that is served with --repo")
     return FollowingClone(remotes.choose_remote(in_place))

@@ -138,10 +138,27 @@ def test_a_moved_tag_is_told_and_not_taken(published: Clone, forge: Clone, mirro
     published.git(
         "push", "-q", "--force", "origin", "prompts/welcome/1.0.0", "prompts/welcome/1.2.0"
     )
-    answer = sync(mirror)
-    assert "other objects under version tags" in answer.json()["error"]
+    moved = published.git("rev-parse", "prompts/welcome/1.0.0")
+    assert sync(mirror).status_code == 200
+    (found,) = mirror.get("/v1/sync")["tampered"]
+    assert (found["ref"], found["seen"]) == ("refs/tags/prompts/welcome/1.0.0", moved)
     assert text(mirror, "version=1.0.0") == "Hello {{name}}!"
     assert text(mirror) == "Other {{name}}!", "what is sound has come all the same"
+    (row,) = [
+        one for one in mirror.get("/v1/audit-logs")["items"] if one["action"] == "tag:tampered"
+    ]
+    assert row["prompt_name"] == "welcome"
+    published.git("push", "-q", "--force", "origin", f"{found['pinned']}:{found['ref']}")
+    sync(mirror)
+    assert mirror.get("/v1/sync")["tampered"] == []
+    published.git("push", "-q", "origin", f":{found['ref']}")
+    sync(mirror)
+    (gone,) = mirror.get("/v1/sync")["tampered"]
+    assert (gone["ref"], gone["seen"]) == (found["ref"], None)
+    mirror.stop()
+    mirror.start()
+    assert [one["ref"] for one in mirror.get("/v1/sync")["tampered"]] == [found["ref"]]
+    assert text(mirror, "version=1.0.0") == "Hello {{name}}!"
 
 
 def test_the_default_branch_may_be_renamed(published: Clone, forge: Clone, mirror: Server) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from gitprompt.core.labels import MoveRecord, parse_move
 from gitprompt.core.publication import Version
+from gitprompt.drivers.filesystem import Filesystem
 from gitprompt.errors import Conflict, GitError, NotFound, SetupError
 from gitprompt.git.objects import EMPTY_TREE
 from gitprompt.git.ref_updates import update_refs
@@ -24,25 +25,17 @@ from tests.world import WELCOME, Clone
 LABEL = "refs/labels/welcome@production"
 
 
-class Mirror:
+class Mirror(Filesystem):
     """The driver of an origin that takes what it is given, or says no."""
 
     name = "mirror"
     is_mirror = True
 
     def __init__(self, *, refuses: bool = False, then_moves_here: bool = False) -> None:
+        super().__init__()
         self.refuses = refuses
         self.then_moves_here = then_moves_here
         self.refs_here: list[str] = []
-
-    def expect(self, workspace: str) -> None:
-        """It is asked anyway."""
-
-    def fetch(self, workspace: str, repository: Repository) -> None:
-        """There is nothing new."""
-
-    def check(self, workspace: str, repository: Repository) -> None:
-        """It is usable."""
 
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         if self.refuses:

@@ -88,7 +88,8 @@ def test_a_tag_that_was_moved_at_the_forge_is_not_taken(
     follower.request("/v1/sync", method="POST", key=follower.key())
     assert text(follower) == "Hello {{name}}!"
     state = follower.request("/v1/sync", key=follower.key()).json()
-    assert "other objects under version tags" in state["last_error"]
+    assert state["last_error"] is None
+    assert [found["ref"] for found in state["tampered"]] == ["refs/tags/prompts/welcome/1.0.0"]
 
 
 def test_following_needs_a_clone(tmp_path: Path, published: Clone) -> None:

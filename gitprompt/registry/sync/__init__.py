@@ -9,7 +9,8 @@ where two refs cannot both be served, the pinned one wins, then the older, then 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
@@ -47,20 +48,29 @@ class Sync:
         self._database = database
         self._clock = clock
         self._seen: dict[str, Refs] = {}
+        self._disputed: dict[str, Mapping[str, str | None]] = {}
         self._kept = Kept()
         self._locks: dict[str, threading.Lock] = {}
         schema.verdict("prompt")  # compiled now, and not when the first tag waits for it
 
-    def reconcile(self, source: Source, *, progress: Progress | None = None) -> Outcome:
-        """Make the index agree with Git. Idempotent; blocks; raises GitError, Unavailable."""
+    def reconcile(
+        self,
+        source: Source,
+        *,
+        disputed: Mapping[str, str | None] | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Make the index agree with Git. Idempotent; blocks; raises GitError, Unavailable. `disputed`: the version
+        tags that are other objects at the origin, or None where it has deleted them; None: it was not asked."""
         workspace = source.workspace
         with self._locks.setdefault(workspace, threading.Lock()):
             before = self._seen.get(workspace)
-            if before is not None and source.repository.is_unchanged(before):
+            doubts = self._doubts(workspace, disputed)
+            if before is not None and not doubts and source.repository.is_unchanged(before):
                 return Outcome()
             with self._kept.reader(source.repository) as reader:  # gets ready while refs are read
                 refs = source.repository.refs(before=before)
-                row, known = self._known(workspace, refs, before)
+                row, known = self._known(workspace, refs, before, doubts)
                 if not known.changed and row is not None and refs.head == (row.branch, row.head):
                     self._seen[workspace] = refs
                     return Outcome()
@@ -72,21 +82,33 @@ class Sync:
                         application = Application(
                             source=source, reader=reader, refs=refs, row=row, settings=settings,
                             was_rejected=known.rejected, index=self._index,
+                            disputed=self._disputed.get(workspace, {}),
                             database=self._database, kept=self._kept, now=self._clock(),
                         )  # fmt: skip
                         outcome = application.apply(steps, loaded, broken)
             self._seen[workspace] = refs
             return outcome
 
+    def _doubts(
+        self, workspace: str, disputed: Mapping[str, str | None] | None
+    ) -> AbstractSet[str]:
+        """The tags to hold against their pins again, since the origin says something else of them than before."""
+        before = self._disputed.get(workspace)
+        if disputed is None or disputed == before:
+            return frozenset()
+        self._disputed[workspace] = disputed
+        with self._index.lock:
+            return {*disputed, *(before or {}), *self._index.tampered_refs(workspace)}
+
     def _known(
-        self, workspace: str, refs: Refs, before: Refs | None
+        self, workspace: str, refs: Refs, before: Refs | None, doubts: AbstractSet[str]
     ) -> tuple[WorkspaceRow | None, Known]:
         with self._index.lock:
             row = self._index.workspace(workspace)
             if before is None:
                 before = Refs({}, Packed(self._index.known_refs(workspace)), "")
             rejected = self._index.rejected_refs(workspace, "refs/").keys()
-        changed = refs.changed_since(before)
+        changed = refs.changed_since(before) | doubts
         return row, Known(changed, rejected, row.settings if row else None)
 
     def _pins(self, workspace: str) -> Callable[[str, str], Pin | None] | None:
@@ -111,6 +133,7 @@ class Sync:
             if problem:
                 self._index.renew()
                 self._seen.clear()
+                self._disputed.clear()
             return problem
 
     def checkpoint(self) -> None:

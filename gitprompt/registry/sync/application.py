@@ -56,6 +56,7 @@ class Application:
     row: WorkspaceRow | None
     settings: Settings
     was_rejected: AbstractSet[str]
+    disputed: Mapping[str, str | None]
     index: IndexWriter
     database: Database
     kept: Kept
@@ -116,10 +117,12 @@ class Application:
             self._publish(list(self._winners(group)))
 
     def _compare(self, ref: str, pin: Pin, oid: str | None) -> None:
-        """A pinned tag: what is served stays; a tag that moved or vanished is reported."""
+        """A pinned tag: what is served stays; a tag that moved or vanished, here or at the origin, is reported."""
         if not self.index.version_like(self.workspace, pin.version.name, pin.version.version):
             self._restore([pin])
-        if oid != pin.version.tag:
+        if ref in self.disputed:
+            oid = self.disputed[ref]
+        elif oid != pin.version.tag:
             actual = next(self.reader.names((ref,)))
             oid = actual.oid if actual else None
         if oid == pin.version.tag:

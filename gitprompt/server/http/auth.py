@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from gitprompt import keys
 from gitprompt.clock import Clock
+from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.errors import Forbidden, Unauthorized
-from gitprompt.hosting import DEFAULT_WORKSPACE, check_workspace
+from gitprompt.hosting import check_workspace
 from gitprompt.server import local
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL_TOKEN

@@ -223,6 +223,12 @@ class IndexWriter:
             is not None
         )
 
+    def tampered_refs(self, workspace: str) -> list[str]:
+        rows = sqlite_file.query(
+            self._db, "SELECT ref FROM tampered WHERE workspace = ?", (workspace,)
+        )
+        return [ref for (ref,) in rows]
+
     def rejected_refs(self, workspace: str, prefix: str) -> dict[str, str]:
         rows = sqlite_file.query(
             self._db,

@@ -54,9 +54,9 @@ def heard(
 
 
 def child_count() -> int:
-    """The processes that this one has started, but for a database that tests have."""
+    """The processes that this one has started, but for a database that tests have, and its pooler."""
     children = psutil.Process().children()
-    return sum(child.name() != "postgres" for child in children)
+    return sum(child.name() not in ("postgres", "pgbouncer") for child in children)
 
 
 def soon(is_so: Callable[[], bool]) -> bool:

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A forge: bare repositories over HTTP by `git http-backend`, for whoever has its token; it can be away, or lose
+its answers."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Literal
+
+Fate = Literal["answer", "away", "lose"]
+
+
+class Forge:
+    """The repositories of a folder, at `{url}/<any owner>/<name>.git`."""
+
+    token = "ghp_s3cret"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fate: Fate = "answer"
+        self.asked: list[str] = []
+        forge = self
+
+        class Handler(_Handler):
+            of = forge
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    of: Forge
+
+    def do_GET(self) -> None:
+        self._serve(b"")
+
+    def do_POST(self) -> None:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._serve(body)
+
+    def _serve(self, body: bytes) -> None:
+        self.of.asked.append(self.path)
+        expected = base64.b64encode(f"x-access-token:{self.of.token}".encode()).decode()
+        if self.of.fate == "away":
+            self.send_error(503)
+        elif self.headers.get("Authorization") != f"Basic {expected}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="forge"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            answer = self._answer(body)
+            if self.of.fate == "lose" and self.path.endswith("/git-receive-pack"):
+                self.connection.close()
+            else:
+                self.wfile.write(answer)
+        self.close_connection = True
+
+    def _answer(self, body: bytes) -> bytes:
+        path, _, query = self.path.partition("?")
+        environment = {
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(self.of.folder),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REMOTE_USER": "x-access-token",
+            "PATH_INFO": "/" + path.split("/", 2)[2],
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+        }
+        said = subprocess.run(
+            ["git", "http-backend"], input=body, env=environment, capture_output=True, check=True
+        ).stdout
+        head, _, rest = said.partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        status = next((line[8:] for line in lines if line.startswith(b"Status: ")), b"200 OK")
+        kept = [line for line in lines if not line.startswith(b"Status: ")]
+        return b"\r\n".join([b"HTTP/1.1 " + status, *kept, b"Connection: close", b"", rest])
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Tests say what went wrong."""
