@@ -6,25 +6,29 @@ READY := $(VENV)/.ready
 CLIENTS := $(VENV)/clients
 LANGFUSE_5 := $(VENV)/clients-langfuse-5
 
-.PHONY: demo test test-postgres test-clients check format bench soak docs wheel clean
+.PHONY: demo test test-postgres test-drivers test-clients check format bench soak docs wheel clean
 
 demo: $(READY)
 	$(BIN)/gitprompt demo
 
 test: $(READY)
-	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not postgres"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not postgres and not stores"
 
 # What touches the store, on a real PostgreSQL, which comes as a wheel and is started by the tests; the engine
 # and what several nodes do also through PgBouncer, and as a role that has no advisory locks and no pg_notify.
 test-postgres: $(READY)
-	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not sqlite" \
+	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not sqlite and not stores" \
 	  tests/contracts tests/metrics tests/registry tests/scenarios tests/server tests/store \
 	  tests/cli/test_databases.py tests/cli/test_demo.py tests/cli/test_doctor.py tests/test_*.py
 	for route in pooled plain; do \
 	  GITPROMPT_TEST_ENGINE=postgres GITPROMPT_TEST_POSTGRES=$$route $(BIN)/pytest -n 3 --dist worksteal \
-	    -m "not soak and not clients and not sqlite" tests/contracts/test_engines.py \
+	    -m "not soak and not clients and not sqlite and not stores" tests/contracts/test_engines.py \
 	    tests/scenarios/test_nodes.py tests/store/tables tests/test_counting.py || exit 1; \
 	done
+
+# Drivers on real object stores, which come as wheels and are started by the tests.
+test-drivers: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal -m "stores and not soak"
 
 # Programs of others that talk to a server: Prometheus, schemathesis, a generated TypeScript client, and
 # instrumentations, which have an environment of their own. Needs prometheus, npm, and the npm registry.

@@ -65,7 +65,7 @@ class ServerSettings:
         "filesystem",
         "DRIVER",
         "Where repositories come from: filesystem (hosted here, served in place with --repo, or mirrors of"
-        " --origin), or github.",
+        " --origin), github, or s3.",
     )
     github_repo: str = _setting(
         "",
@@ -83,6 +83,12 @@ class ServerSettings:
         "GITHUB_SYNC_INTERVAL_MS",
         "Milliseconds between two looks at GitHub; 0: 60000 with a webhook secret, and 15000 without.",
     )
+    s3_bucket: str = _setting("", "S3_BUCKET", "With DRIVER=s3: the bucket; it must exist.")
+    s3_region: str = _setting("us-east-1", "S3_REGION", "Its region.")
+    s3_endpoint: str = _setting(
+        "", "S3_ENDPOINT", "URL of a store that speaks the protocol of S3; by default that of AWS."
+    )
+    s3_prefix: str = _setting("", "S3_PREFIX", "What all keys begin with, such as prompts/.")
     poll_seconds: float = _setting(
         1.0,
         "GITPROMPT_POLL_SECONDS",
@@ -217,6 +223,13 @@ class ServerSettings:
         "Token that may read the repositories of GITHUB_REPO, and write their contents.",
         secret=True,
     )
+    s3_access_key: str = _setting(
+        "",
+        "S3_ACCESS_KEY",
+        "Access key of the bucket; without it, that of AWS's own variables or of the instance.",
+        secret=True,
+    )
+    s3_secret_key: str = _setting("", "S3_SECRET_KEY", "Its secret.", secret=True)
     github_webhook_secret: str = _setting(
         "",
         "GITHUB_WEBHOOK_SECRET",

@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from gitprompt.core.settings import Settings
 from gitprompt.drivers import Driver
-from gitprompt.errors import Conflict, GitpromptError, OriginUnreachable, Unavailable
+from gitprompt.errors import Conflict, GitpromptError, OriginUnreachable, Stale, Unavailable
 from gitprompt.git.kept import Kept
 from gitprompt.git.objects import ObjectReader
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -113,6 +113,9 @@ class Transactions:
                 await asyncio.to_thread(self._move, source, updates)
             except Exception as error:
                 await self._settle(source, pending, "failed")
+                if isinstance(error, Stale) and attempt + 1 < _TRIES:
+                    await self._workspaces.reconcile(source.workspace)
+                    continue
                 branch_only = isinstance(error, Conflict) and attempt + 1 < _TRIES
                 if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
                     raise

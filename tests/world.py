@@ -21,6 +21,7 @@ import httpx
 
 from gitprompt.cli.main import run_cli
 from gitprompt.cli.outcome import guarded
+from gitprompt.git.repository import Repository
 from tests import databases
 
 IDENTITY = {
@@ -235,6 +236,12 @@ class Server:
         """The last message of a rendered prompt."""
         content: str = self.get(path)["content"]["messages"][-1]["content"]
         return content
+
+
+def empty_repository(path: Path) -> Repository:
+    """A new bare one, of which HEAD is `trunk`."""
+    run("git", "init", "-q", "--bare", "-b", "trunk", str(path), cwd=path.parent)
+    return Repository.open(str(path))
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gitprompt.config import ServerSettings
 from gitprompt.core.names import DEFAULT_WORKSPACE
+from gitprompt.drivers import s3
 from gitprompt.drivers.filesystem import Filesystem
 from gitprompt.drivers.github import Github
 from gitprompt.drivers.mirror import Mirror
@@ -79,6 +80,7 @@ def _filesystem(settings: ServerSettings) -> Driver:
 DRIVERS: Mapping[str, Callable[[ServerSettings], Driver]] = {
     "filesystem": _filesystem,
     "github": Github,
+    "s3": s3.make,
 }
 
 

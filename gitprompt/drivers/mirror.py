@@ -13,9 +13,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from gitprompt.drivers.filesystem import disown
-from gitprompt.errors import Conflict, OriginUnreachable, SetupError
+from gitprompt.errors import Conflict, OriginUnreachable
 from gitprompt.git import origin
-from gitprompt.git.origin import MARK, TAGS, Origin
+from gitprompt.git.origin import TAGS, Origin
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
@@ -53,18 +53,7 @@ class Mirror:
         if workspace not in self._origins:
             disown(repository)
             return
-        url = self.url(workspace)
-        mark = repository.line("config", "--get", MARK)
-        if mark == url:
-            return
-        if mark or any(ref.startswith((*_FOLLOWED, TAGS)) for ref, _ in repository.refs().items()):
-            what = f"mirrors {mark}" if mark else "is a repository of its own"
-            raise SetupError(
-                f"{repository.git_dir} {what}; as a mirror of {url} it would lose what is in it",
-                hint="Choose another folder with --data. If it is a copy of the same repository:"
-                f" git -C {repository.git_dir} config {MARK} {url}",
-            )
-        repository.git("config", "--local", MARK, url)
+        origin.claim(repository, self.url(workspace))
 
     def expect(self, workspace: str) -> None:
         self._next.pop(workspace, None)

@@ -127,6 +127,22 @@ def listed(
     return head, refs
 
 
+def claim(repository: Repository, url: str) -> None:
+    """Mark a repository as the mirror of an origin. Raises SetupError for one that has a history of its own, or of
+    another origin: to follow this one would delete it."""
+    mark = repository.line("config", "--get", MARK)
+    if mark == url:
+        return
+    if mark or any(repository.refs().items()):
+        what = f"mirrors {mark}" if mark else "is a repository of its own"
+        raise SetupError(
+            f"{repository.git_dir} {what}; as a mirror of {url} it would lose what is in it",
+            hint="Choose another folder with --data. If it is a copy of the same repository:"
+            f" git -C {repository.git_dir} config {MARK} {url}",
+        )
+    repository.git("config", "--local", MARK, url)
+
+
 def disown(repository: Repository) -> bool:
     """Let a mirror be a repository of its own from now on; False if it is none."""
     if not repository.line("config", "--get", MARK):

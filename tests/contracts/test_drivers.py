@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,12 +12,15 @@ import pytest
 from gitprompt import drivers
 from gitprompt.config import server_settings
 from gitprompt.drivers import Driver
+from gitprompt.drivers.ref_log import RefLog
 from gitprompt.errors import Conflict, OriginUnreachable, SetupError
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
+from tests.drivers.filling import fill
 from tests.forge import Forge
-from tests.world import Clone, run
+from tests.seaweed import seaweed
+from tests.world import Clone, empty_repository
 
 LABEL = "refs/labels/welcome@staging"
 TAG = "refs/tags/prompts/welcome/1.0.0"
@@ -29,6 +33,7 @@ _KINDS: dict[str, Callable[[Clone, Forge], dict[str, str]]] = {
         "GITHUB_API_URL": f"{http.url}/api/v3",
         "GITHUB_TOKEN": http.token,
     },
+    "s3": lambda _origin, _http: seaweed().environment(uuid.uuid4().hex),
 }
 
 
@@ -39,10 +44,18 @@ def http_forge(tmp_path: Path) -> Iterator[Forge]:
     found.close()
 
 
-@pytest.fixture(params=sorted({*drivers.DRIVERS, "mirror"}))
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.stores) if name == "s3" else name
+        for name in sorted({*drivers.DRIVERS, "mirror"})
+    ]
+)
 def driver(request: pytest.FixtureRequest, forge: Clone, http_forge: Forge) -> Driver:
     """Each driver with an origin that has what `published` has."""
-    return drivers.make(server_settings({}, _KINDS[request.param](forge, http_forge)))
+    made = drivers.make(server_settings({}, _KINDS[request.param](forge, http_forge)))
+    if isinstance(made, RefLog):
+        fill(made, forge)
+    return made
 
 
 @pytest.fixture
@@ -50,15 +63,10 @@ def repository(driver: Driver, published: Clone, tmp_path: Path) -> Repository:
     """The local repository of the workspace 'default', which is up to date."""
     if not driver.is_mirror:
         return Repository.open(str(published.path))
-    found = empty(tmp_path)
+    found = empty_repository(tmp_path / "local.git")
     driver.claim("default", found)
     driver.fetch("default", found)
     return found
-
-
-def empty(folder: Path) -> Repository:
-    run("git", "init", "-q", "--bare", "-b", "trunk", "local.git", cwd=folder)
-    return Repository.open(str(folder / "local.git"))
 
 
 def head_of(repository: Repository) -> str:
@@ -97,7 +105,7 @@ def test_push_is_a_compare_and_swap(driver: Driver, repository: Repository) -> N
     with pytest.raises(Conflict):
         driver.push("default", repository, [RefUpdate(LABEL, other, ZERO)])
     with pytest.raises(Conflict):
-        driver.push("default", repository, [RefUpdate("refs/labels/welcome@other", head, ZERO)])
+        driver.push("default", repository, [RefUpdate("refs/labels/welcome@other", head, other)])
 
 
 def test_check_changes_nothing(driver: Driver, repository: Repository) -> None:
@@ -107,7 +115,7 @@ def test_check_changes_nothing(driver: Driver, repository: Repository) -> None:
 
 
 def test_a_repository_without_commits_is_well(driver: Driver, tmp_path: Path) -> None:
-    driver.check("default", empty(tmp_path))
+    driver.check("default", empty_repository(tmp_path / "local.git"))
 
 
 def test_a_local_repository_that_is_its_own_is_taken_by_nobody_unasked(

@@ -3,22 +3,17 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 
 from gitprompt import drivers
 from gitprompt.config import server_settings
 from gitprompt.drivers.github import Github
 from gitprompt.errors import NotFound, SetupError
+from tests.drivers.three_nodes import document, send, survive
 from tests.forge import Forge
 from tests.world import WELCOME, Clone, Refused, Server, eventually, run
 
@@ -98,19 +93,6 @@ def node(folder: Path, forge: Forge, name: str = "node", **env: str) -> Server:
     return Server(folder / name, env=settings)
 
 
-def send(server: Server, method: str, path: str, body: object, workspace: str) -> httpx.Response:
-    headers = {"Content-Type": "application/json", "X-Workspace-Id": workspace}
-    key = server.key(workspace=workspace)
-    content = json.dumps(body).encode()
-    return server.request(path, method=method, key=key, headers=headers, content=content)
-
-
-def document(name: str, version: str = "1.0.0") -> dict[str, object]:
-    return {
-        "name": name, "version": version, "messages": [{"role": "user", "content": f"Hi {version}"}]
-    }  # fmt: skip
-
-
 def test_every_workspace_is_served_and_published_to_its_repository(
     published: Clone, forge: Clone, at_github: Forge, tmp_path: Path
 ) -> None:
@@ -188,40 +170,4 @@ def test_a_workspace_that_has_a_history_and_no_repository_is_refused_at_the_star
 
 
 def test_three_nodes_publish_race_die_and_are_replaced(at_github: Forge, tmp_path: Path) -> None:
-    nodes = [node(tmp_path, at_github, f"node{at}").start() for at in range(3)]
-    path = "/v1/prompts/raced/labels/production"
-    try:
-        for at in range(4):
-            body = document("raced", f"1.{at}.0")
-            assert send(nodes[at % 3], "POST", "/v1/prompts", body, "default").status_code == 201
-
-        def has(server: Server, version: str) -> bool:
-            return server.request(f"/v1/prompts/raced?version={version}").status_code == 200
-
-        eventually(lambda: all(has(one, f"1.{at}.0") for one in nodes for at in range(4)))
-        current = None
-        for round_ in range(3):
-
-            def move(at: int, round_: int = round_, current: str | None = current) -> int:
-                body = {"version_tag": f"1.{(round_ + at) % 4}.0", "expected": current}
-                return send(nodes[at], "PUT", path, body, "default").status_code
-
-            with ThreadPoolExecutor(3) as pool:
-                statuses = list(pool.map(move, range(3)))
-            assert sorted(statuses) == [200, 409, 409], statuses
-            current = f"1.{(round_ + statuses.index(200)) % 4}.0"
-
-            def follows(server: Server, current: str = current) -> bool:
-                return bool(server.request(path).json().get("version_tag") == current)
-
-            for one in nodes:
-                eventually(partial(follows, one))
-        nodes[1].stop(signal.SIGKILL)
-        shutil.rmtree(nodes[1].data)
-        nodes[1] = node(tmp_path, at_github, "node1").start()
-        assert nodes[1].request(path).json()["version_tag"] == current
-        again = send(nodes[1], "POST", "/v1/prompts", document("raced", "1.0.0"), "default")
-        assert again.status_code == 409
-    finally:
-        for one in nodes:
-            one.stop()
+    survive([node(tmp_path, at_github, f"node{at}") for at in range(3)])

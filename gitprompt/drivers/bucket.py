@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any store of obstore as an `ObjectStore`: S3 and what speaks its protocol, a folder, or memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+
+from gitprompt.drivers.objects import StoreRefused
+from gitprompt.errors import OriginUnreachable
+
+
+class Bucket:
+    """`name` is what people call it."""
+
+    def __init__(self, store: Any, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    def get(self, key: str) -> bytes | None:
+        with self._told():
+            try:
+                return bytes(obstore.get(self._store, key).bytes())
+            except FileNotFoundError:
+                return None
+
+    def create(self, key: str, data: bytes) -> bool:
+        with self._told():
+            try:
+                obstore.put(self._store, key, data, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
+
+    def first_after(self, folder: str, key: str) -> str | None:
+        with self._told():
+            for page in obstore.list(self._store, prefix=folder, offset=key):
+                for item in page:
+                    return str(item["path"])
+            return None
+
+    def folders(self, folder: str) -> list[str]:
+        with self._told():
+            found = obstore.list_with_delimiter(self._store, prefix=folder)
+            return [str(path).rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise StoreRefused(f"{self._name}: {_said(error)}") from None
+        except (BaseError, OSError) as error:
+            raise OriginUnreachable(f"{self._name}: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DRIVER=s3: a bucket is the origin. The store is a real one."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from gitprompt import drivers
+from gitprompt.config import server_settings
+from gitprompt.errors import SetupError
+from tests.drivers.three_nodes import document, send, survive
+from tests.seaweed import SECRET, seaweed
+from tests.world import WELCOME, Clone, Refused, Server, eventually, run
+
+
+pytestmark = pytest.mark.stores
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({}, "DRIVER=s3 needs S3_BUCKET"),
+        ({"S3_BUCKET": "a/b"}, "'a/b' is no name of a bucket"),
+        ({"S3_BUCKET": "ab"}, "'ab' is no name of a bucket"),
+        ({"S3_BUCKET": "abc", "S3_PREFIX": "../x"}, "'../x' is no path"),
+        ({"S3_BUCKET": "abc", "S3_PREFIX": "a b"}, "'a b' is no path"),
+        ({"S3_BUCKET": "abc", "S3_ENDPOINT": "minio:9000"}, "S3_ENDPOINT is no URL"),
+        ({"S3_BUCKET": "abc", "S3_ENDPOINT": "http://u:p@minio"}, "S3_ENDPOINT is no URL"),
+        ({"S3_BUCKET": "abc", "S3_ACCESS_KEY": "x"}, "go together"),
+        (
+            {"S3_BUCKET": "abc", "GITPROMPT_ORIGIN": "/x"},
+            "DRIVER=s3 and --origin exclude each other",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(env: dict[str, str], said: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        drivers.make(server_settings({}, {"DRIVER": "s3", **env}))
+    assert said in str(caught.value)
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"team/{uuid.uuid4().hex}"
+
+
+def node(folder: Path, prefix: str, name: str = "node", **env: str) -> Server:
+    return Server(folder / name, env={**seaweed().environment(prefix), **env})
+
+
+def test_three_nodes_publish_race_die_and_are_replaced(prefix: str, tmp_path: Path) -> None:
+    survive([node(tmp_path, prefix, f"node{at}") for at in range(3)])
+
+
+def test_a_push_and_a_workspace_reach_the_other_node(prefix: str, tmp_path: Path) -> None:
+    first, second = (node(tmp_path, prefix, name).start() for name in ("a", "b"))
+    try:
+        run("git", "clone", "-q", first.remote(), "c", cwd=tmp_path)
+        clone = Clone(tmp_path / "c")
+        clone.commit("Add", fresh=WELCOME)
+        clone.tag("fresh", "1.0.0")
+        clone.git("push", "-q", "origin", "HEAD:main", "refs/tags/prompts/fresh/1.0.0")
+        path = "/v1/prompts/fresh?render=false"
+        eventually(lambda: second.request(path).status_code == 200)
+        assert first.request(path).json() == second.request(path).json()
+        assert send(first, "POST", "/v1/prompts", document("bill"), "billing").status_code == 201
+    finally:
+        first.stop()
+        second.stop()
+    third = node(tmp_path, prefix, "c-node").start()  # it finds the workspace at its start
+    try:
+        headers = {"X-Workspace-Id": "billing"}
+        key = third.key(workspace="billing")
+        assert third.request("/v1/prompts/bill", key=key, headers=headers).status_code == 200
+    finally:
+        third.stop()
+
+
+def test_wrong_keys_are_refused_at_the_start_and_shown_to_nobody(
+    prefix: str, tmp_path: Path
+) -> None:
+    wrong = node(tmp_path, prefix, S3_SECRET_KEY="wrong-s3cret")
+    with pytest.raises(Refused, match="lacked the necessary privileges") as caught:
+        wrong.start()
+    assert "wrong-s3cret" not in str(caught.value) + wrong.logged()
+    right = node(tmp_path, prefix, "right").start()
+    try:
+        shown = right.request("/v1/config").text + right.logged()
+        assert SECRET not in shown
+    finally:
+        right.stop()
+
+
+def test_a_start_without_the_store_serves_what_is_here(prefix: str, tmp_path: Path) -> None:
+    server = node(tmp_path, prefix).start()
+    assert send(server, "POST", "/v1/prompts", document("kept"), "default").status_code == 201
+    server.stop()
+    away = node(tmp_path, prefix, S3_ENDPOINT="http://127.0.0.1:9").start()
+    try:
+        assert away.request("/v1/prompts/kept").status_code == 200
+        refused = send(away, "POST", "/v1/prompts", document("other"), "default")
+        assert (refused.status_code, refused.json()["code"]) == (503, "ORIGIN_UNREACHABLE")
+        deep = away.request("/health/deep")
+        assert (deep.status_code, deep.json()["status"]) == (503, "degraded")
+    finally:
+        away.stop()

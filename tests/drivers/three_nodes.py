@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What three nodes with one origin, and each its own data folder, must survive."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import httpx
+
+from tests.world import Server, eventually
+
+
+def send(server: Server, method: str, path: str, body: object, workspace: str) -> httpx.Response:
+    headers = {"Content-Type": "application/json", "X-Workspace-Id": workspace}
+    key = server.key(workspace=workspace)
+    content = json.dumps(body).encode()
+    return server.request(path, method=method, key=key, headers=headers, content=content)
+
+
+def document(name: str, version: str = "1.0.0") -> dict[str, object]:
+    return {
+        "name": name, "version": version, "messages": [{"role": "user", "content": f"Hi {version}"}]
+    }  # fmt: skip
+
+
+def survive(nodes: list[Server]) -> None:
+    """Publish, race, kill, replace. Starts and stops them."""
+    path = "/v1/prompts/raced/labels/production"
+    try:
+        for one in nodes:
+            one.start()
+        for at in range(4):
+            body = document("raced", f"1.{at}.0")
+            assert send(nodes[at % 3], "POST", "/v1/prompts", body, "default").status_code == 201
+
+        def has(server: Server, version: str) -> bool:
+            return server.request(f"/v1/prompts/raced?version={version}").status_code == 200
+
+        eventually(lambda: all(has(one, f"1.{at}.0") for one in nodes for at in range(4)))
+        current = None
+        for round_ in range(3):
+
+            def move(at: int, round_: int = round_, current: str | None = current) -> int:
+                body = {"version_tag": f"1.{(round_ + at) % 4}.0", "expected": current}
+                return send(nodes[at], "PUT", path, body, "default").status_code
+
+            with ThreadPoolExecutor(3) as pool:
+                statuses = list(pool.map(move, range(3)))
+            assert sorted(statuses) == [200, 409, 409], statuses
+            current = f"1.{(round_ + statuses.index(200)) % 4}.0"
+
+            def follows(server: Server, current: str = current) -> bool:
+                return bool(server.request(path).json().get("version_tag") == current)
+
+            for one in nodes:
+                eventually(partial(follows, one))
+        nodes[1].stop(signal.SIGKILL)
+        shutil.rmtree(nodes[1].data)
+        nodes[1] = Server(nodes[1].data, env=nodes[1].env).start()
+        assert nodes[1].request(path).json()["version_tag"] == current
+        again = send(nodes[1], "POST", "/v1/prompts", document("raced", "1.0.0"), "default")
+        assert again.status_code == 409
+    finally:
+        for one in nodes:
+            one.stop()
