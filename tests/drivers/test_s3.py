@@ -15,7 +15,6 @@ from tests.drivers.three_nodes import document, send, survive
 from tests.seaweed import SECRET, seaweed
 from tests.world import WELCOME, Clone, Refused, Server, eventually, run
 
-
 pytestmark = pytest.mark.stores
 
 
