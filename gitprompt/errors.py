@@ -84,10 +84,6 @@ class Conflict(GitpromptError):
     status = 409
 
 
-class Stale(Conflict):
-    """Somebody else was faster with something: what was decided has to be decided again."""
-
-
 class PayloadTooLarge(GitpromptError):
     code = "PAYLOAD_TOO_LARGE"
     status = 413

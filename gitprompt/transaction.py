@@ -15,7 +15,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 from gitprompt.core.settings import Settings
 from gitprompt.drivers import Driver
-from gitprompt.errors import Conflict, GitpromptError, OriginUnreachable, Stale, Unavailable
+from gitprompt.drivers.claims import Stale
+from gitprompt.errors import Conflict, GitpromptError, OriginUnreachable, Unavailable
 from gitprompt.git.kept import Kept
 from gitprompt.git.objects import ObjectReader
 from gitprompt.git.refs import ZERO, RefUpdate

@@ -20,6 +20,7 @@ from gitprompt import hosting, log
 from gitprompt.clock import Clock
 from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.drivers import Driver
+from gitprompt.drivers.claims import NotClaimed
 from gitprompt.errors import GitpromptError, NotFound, OriginUnreachable
 from gitprompt.git.refs import Refs
 from gitprompt.git.repository import Repository
@@ -56,6 +57,7 @@ class Workspaces:
         metrics: SidecarMetrics,
         tracing: Tracing | None,
         in_place: Repository | None = None,
+        root: str = "",
         on_tampering: Callable[[str, str], None] = lambda _workspace, _ref: None,
     ) -> None:
         self._hosting = hosting
@@ -65,6 +67,8 @@ class Workspaces:
         self._metrics = metrics
         self._tracing = tracing
         self._in_place = in_place
+        self._root = root  # below it are the prompts of what comes from elsewhere
+        self._has_loaded = False
         self._on_tampering = on_tampering
         self._sources: dict[str, Source] = {}
         self._unusable: set[str] = set()
@@ -81,7 +85,7 @@ class Workspaces:
 
     def load(self) -> None:
         """Open every workspace on disk; those that come from elsewhere are made first. Blocks; called before
-        serving, and by the poll."""
+        serving, when it raises NotClaimed, and by the poll."""
         if self._in_place is not None:
             source = Source(DEFAULT_WORKSPACE, self._in_place, owned=False)
             self._sources.setdefault(DEFAULT_WORKSPACE, source)
@@ -93,12 +97,15 @@ class Workspaces:
             if name in self._sources:
                 continue
             try:
-                self._sources[name] = Source(name, self._hosting.open(name), owned=True)
+                self._sources[name] = self._claimed(name, self._hosting.open(name))
             except NotFound:
                 continue
             except GitpromptError as error:  # it stops no other
+                if isinstance(error, NotClaimed) and not self._has_loaded:
+                    raise
                 unusable.add(name)
                 self._failed(name, error.message, None)
+        self._has_loaded = True
         self._unusable = unusable
 
     def _make(self, workspace: str) -> None:
@@ -109,14 +116,12 @@ class Workspaces:
             if not os.path.isdir(self._hosting.path(workspace)):
                 raise
 
-    def claim(self, root: str) -> None:
-        """Before the first fetch: let the driver take the repositories that are ours, or raise SetupError; those
-        that come from elsewhere have their prompts below `root`."""
-        for name, source in self._sources.items():
-            if source.owned:
-                self._driver.claim(name, source.repository)
-            if self._driver.is_mirror and name in self._driver.workspaces():
-                source.repository.root = root
+    def _claimed(self, workspace: str, repository: Repository) -> Source:
+        """Before its first fetch: the driver takes a repository that is ours, or raises NotClaimed."""
+        self._driver.claim(workspace, repository)
+        if self._driver.is_mirror and workspace in self._driver.workspaces():
+            repository.root = self._root
+        return Source(workspace, repository, owned=True)
 
     @property
     def names(self) -> list[str]:
@@ -138,9 +143,12 @@ class Workspaces:
         source = self._sources.get(workspace)
         if source is None:
             self._driver.admit(workspace)
-            repository = await asyncio.to_thread(self._hosting.create, workspace)
-            source = self._sources[workspace] = Source(workspace, repository, owned=True)
+            source = await asyncio.to_thread(self._made, workspace)
+            self._sources[workspace] = source
         return source
+
+    def _made(self, workspace: str) -> Source:
+        return self._claimed(workspace, self._hosting.create(workspace))
 
     async def nothing(self, workspace: str) -> Source:
         """A workspace that is not there yet, as it will be at first."""

@@ -45,7 +45,7 @@ class Driver(Protocol):
         """Raise NotFound for a workspace that this driver can have nowhere."""
 
     def claim(self, workspace: str, repository: Repository) -> None:
-        """Before its first fetch: make the local repository of a workspace the origin's, or raise SetupError for
+        """Before its first fetch: make the local repository of a workspace the origin's, or raise NotClaimed for
         one that has a history of its own, or of another origin."""
 
     def expect(self, workspace: str) -> None:

@@ -41,6 +41,10 @@ class Bucket:
                 return False
             return True
 
+    def remove(self, key: str) -> None:
+        with self._told():
+            obstore.delete(self._store, key)
+
     def first_after(self, folder: str, key: str) -> str | None:
         with self._told():
             for page in obstore.list(self._store, prefix=folder, offset=key):

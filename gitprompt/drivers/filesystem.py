@@ -7,20 +7,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from gitprompt import log
 from gitprompt.core.names import DEFAULT_WORKSPACE
+from gitprompt.drivers.claims import disown
 from gitprompt.errors import Conflict, SetupError
-from gitprompt.git import origin
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
 _HEAD = re.compile(rb"(?:ref: refs/[^\0\n]+|[0-9a-f]{40})\n?\Z")
-
-
-def disown(repository: Repository) -> None:
-    """A mirror that is started without its origin is a repository of its own from then on."""
-    if origin.disown(repository):
-        log.warning("this mirror is served without its origin, and follows it no more")
 
 
 class Filesystem:

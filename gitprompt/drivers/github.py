@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from gitprompt.config import ServerSettings
 from gitprompt.core.names import DEFAULT_WORKSPACE, WORKSPACE
+from gitprompt.drivers.claims import NotClaimed
 from gitprompt.drivers.mirror import Mirror
 from gitprompt.errors import NotFound, SetupError
 from gitprompt.git import origin
@@ -40,7 +41,7 @@ class Github(Mirror):
 
     def claim(self, workspace: str, repository: Repository) -> None:
         if workspace not in self._origins and any(repository.refs().items()):
-            raise SetupError(
+            raise NotClaimed(
                 f"{repository.git_dir} is a workspace for which GITHUB_REPO names no repository",
                 hint=f"{_EXAMPLE} Or choose another folder with --data.",
             )

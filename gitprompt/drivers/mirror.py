@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-from gitprompt.drivers.filesystem import disown
+from gitprompt.drivers.claims import claim, disown
 from gitprompt.errors import Conflict, OriginUnreachable
 from gitprompt.git import origin
 from gitprompt.git.origin import TAGS, Origin
@@ -53,7 +53,7 @@ class Mirror:
         if workspace not in self._origins:
             disown(repository)
             return
-        origin.claim(repository, self.url(workspace))
+        claim(repository, self.url(workspace))
 
     def expect(self, workspace: str) -> None:
         self._next.pop(workspace, None)

@@ -6,10 +6,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Protocol
 
-from gitprompt.errors import OriginUnreachable, SetupError
+from gitprompt.drivers.claims import NotClaimed
+from gitprompt.errors import OriginUnreachable
 
+_PROBES = ".probes"  # a folder: no workspace is called so
 _RIVALS = 8  # that create the same key at once, to see whether one wins
 
 
@@ -21,6 +24,9 @@ class ObjectStore(Protocol):
 
     def create(self, key: str, data: bytes) -> bool:
         """Store bytes under a key that is not there; False if it is. Of many who try at once one gets True."""
+
+    def remove(self, key: str) -> None:
+        """It is there no more. Only for what was made to try the store."""
 
     def first_after(self, folder: str, key: str) -> str | None:
         """The first key of a folder that comes after another one, in the order of bytes."""
@@ -34,13 +40,15 @@ class StoreRefused(OriginUnreachable):
 
 
 def check_store(store: ObjectStore, folder: str) -> None:
-    """Raise SetupError for a store in which a key can be created twice: two nodes would overwrite each other."""
-    key = f"{folder}probe-{secrets.token_hex(8)}"
+    """Raise NotClaimed for a store in which a key can be created twice: two nodes would overwrite each other."""
+    key = f"{folder}{_PROBES}/{secrets.token_hex(8)}"
     with ThreadPoolExecutor(_RIVALS) as pool:
         attempt: Callable[[int], bool] = lambda at: store.create(key, str(at).encode())  # noqa: E731
         won = sum(pool.map(attempt, range(_RIVALS)))
     if won != 1 or store.create(key, b"late"):
-        raise SetupError(
+        raise NotClaimed(
             f"the store creates a key more than once ({won} of {_RIVALS} who tried at once)",
             hint="It must keep If-None-Match: * on PUT, as S3, R2, GCS, MinIO, Ceph, and SeaweedFS since 4.17 do.",
         )
+    with suppress(OriginUnreachable):  # whoever may not delete leaves it there
+        store.remove(key)

@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 from gitprompt import log
 from gitprompt.core.names import DEFAULT_WORKSPACE, WORKSPACE
+from gitprompt.drivers.claims import NotClaimed, Stale, claim
 from gitprompt.drivers.log_entry import Entry, decoded, digest
 from gitprompt.drivers.objects import ObjectStore, StoreRefused, check_store
-from gitprompt.errors import Conflict, OriginUnreachable, SetupError, Stale
+from gitprompt.errors import Conflict, OriginUnreachable
 from gitprompt.git import origin, packs
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -82,10 +83,10 @@ class RefLog:
                 check_store(self._store, self._folder)
                 self._is_checked = True
             except StoreRefused as error:
-                raise SetupError(error.message, hint="Look at its keys and their rights.") from None
+                raise NotClaimed(error.message, hint="Look at its keys and their rights.") from None
             except OriginUnreachable as error:  # what is here is served all the same
                 log.warning("the store could not be checked", error=error.message)
-        origin.claim(repository, f"{self._place}#{workspace}")
+        claim(repository, f"{self._place}#{workspace}")
 
     def expect(self, workspace: str) -> None:
         self._next.pop(workspace, None)
@@ -113,7 +114,8 @@ class RefLog:
                 current = refs.get(ref) or ZERO
                 if current not in (old, new):
                     raise Conflict(f"{ref} was changed by somebody else meanwhile")
-                _refuse_moved_tag(RefUpdate(ref, current, new))
+                if _moves_tag(RefUpdate(ref, current, new)):
+                    raise Conflict(f"{ref} is published, and never moves")
             moved = [update for update in updates if (refs.get(update.ref) or ZERO) != update.new]
             if not moved:
                 return
@@ -196,8 +198,11 @@ class RefLog:
                 f"{self._where(workspace, state.number + 1)} follows another history than the one that is here",
                 hint="Nothing was applied. Look at who writes there; a copy of another bucket has its own prefix.",
             )
-        for update in entry.updates:
-            _refuse_moved_tag(update)
+        if any(_moves_tag(update) for update in entry.updates):
+            raise OriginUnreachable(
+                f"{self._where(workspace, state.number + 1)} moves a version tag, which no gitprompt does",
+                hint="Nothing was applied. Look at who writes there.",
+            )
         return _State(state.number + 1, digest(data), entry.repository), entry
 
     def _refuse_gap(self, workspace: str, state: _State) -> None:
@@ -222,9 +227,8 @@ class RefLog:
         return f"entry {number} of {workspace} in {self._place}"
 
 
-def _refuse_moved_tag(update: RefUpdate) -> None:
-    if update.ref.startswith(origin.TAGS) and update.old not in (ZERO, update.new):
-        raise Conflict(f"{update.ref} is published, and never moves")
+def _moves_tag(update: RefUpdate) -> bool:
+    return update.ref.startswith(origin.TAGS) and update.old not in (ZERO, update.new)
 
 
 def _apply(repository: Repository, entries: Sequence[tuple[_State, Entry]]) -> None:

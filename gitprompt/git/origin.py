@@ -127,30 +127,6 @@ def listed(
     return head, refs
 
 
-def claim(repository: Repository, url: str) -> None:
-    """Mark a repository as the mirror of an origin. Raises SetupError for one that has a history of its own, or of
-    another origin: to follow this one would delete it."""
-    mark = repository.line("config", "--get", MARK)
-    if mark == url:
-        return
-    if mark or any(repository.refs().items()):
-        what = f"mirrors {mark}" if mark else "is a repository of its own"
-        raise SetupError(
-            f"{repository.git_dir} {what}; as a mirror of {url} it would lose what is in it",
-            hint="Choose another folder with --data. If it is a copy of the same repository:"
-            f" git -C {repository.git_dir} config {MARK} {url}",
-        )
-    repository.git("config", "--local", MARK, url)
-
-
-def disown(repository: Repository) -> bool:
-    """Let a mirror be a repository of its own from now on; False if it is none."""
-    if not repository.line("config", "--get", MARK):
-        return False
-    repository.git("config", "--local", "--unset-all", MARK)
-    return True
-
-
 def has_moved_tags(error: OriginUnreachable) -> bool:
     """Whether a fetch has left out tags that are here already, with other objects."""
     return "would clobber existing tag" in error.stderr

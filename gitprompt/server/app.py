@@ -148,10 +148,10 @@ def sidecar(
                 metrics=metrics,
                 tracing=tracing,
                 in_place=in_place,
+                root=check_root(settings.root),
                 on_tampering=partial(note_tampering, database, clock),
             )
             workspaces.load()
-            workspaces.claim(check_root(settings.root))
             workspaces.sync_all(progress)
             settle_pending(database, workspaces.source)
             authenticator = Authenticator(database, salt, clock, data=settings.data)

@@ -14,10 +14,11 @@ from obstore.store import LocalStore, MemoryStore
 
 from gitprompt.drivers import ref_log
 from gitprompt.drivers.bucket import Bucket
+from gitprompt.drivers.claims import Stale
 from gitprompt.drivers.log_entry import Entry, decoded, digest
 from gitprompt.drivers.objects import ObjectStore, StoreRefused, check_store
 from gitprompt.drivers.ref_log import RefLog
-from gitprompt.errors import Conflict, OriginUnreachable, SetupError, Stale
+from gitprompt.errors import Conflict, OriginUnreachable, SetupError
 from gitprompt.git import packs
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -53,6 +54,10 @@ class Faulty:
         if fate == "fails after":
             raise OriginUnreachable("the answer was lost")
         return made
+
+    def remove(self, key: str) -> None:
+        self._answer()
+        self.store.remove(key)
 
     def first_after(self, folder: str, key: str) -> str | None:
         self._answer()
@@ -202,7 +207,7 @@ def test_a_version_tag_never_moves(nodes: list[Node], store: Bucket) -> None:
         b"",
     )
     store.create(key(2), forged.encoded())
-    with pytest.raises(Conflict):
+    with pytest.raises(OriginUnreachable, match="moves a version tag"):
         node.fetch()
     assert node.refs[TAG] == tag
 
@@ -348,6 +353,7 @@ class Shut(Faulty):
 
 def test_a_store_that_creates_twice_is_refused(store: Bucket, tmp_path: Path) -> None:
     check_store(store, "p/")
+    assert store.first_after("p/", "p/") is None, "what was tried is gone"
     with pytest.raises(SetupError, match="creates a key more than once"):
         check_store(Lax(store), "p/")
     for unfit in (Lax(store), Shut(store)):

@@ -66,6 +66,10 @@ def test_a_push_and_a_workspace_reach_the_other_node(prefix: str, tmp_path: Path
         eventually(lambda: second.request(path).status_code == 200)
         assert first.request(path).json() == second.request(path).json()
         assert send(first, "POST", "/v1/prompts", document("bill"), "billing").status_code == 201
+        first.stop()
+        first.start()  # the workspace that it made is one of the bucket's, too
+        again = document("bill", "1.0.1")
+        assert send(first, "POST", "/v1/prompts", again, "billing").status_code == 201
     finally:
         first.stop()
         second.stop()

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -16,8 +16,8 @@ import pytest
 
 from gitprompt import drivers
 from gitprompt.config import ServerSettings
+from gitprompt.drivers.filesystem import Filesystem
 from gitprompt.errors import GitpromptError
-from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.server.app import Sidecar, sidecar
 from gitprompt.server.ops import health
@@ -155,28 +155,18 @@ def test_health_can_be_asked_and_nothing_else(application: Sidecar, path: str) -
     assert asked(application, f"{path}/").status_code == 404
 
 
-class Stuck:
+class Stuck(Filesystem):
     """A driver whose origin does not answer until it is let go."""
 
     name = "stuck"
-    is_mirror = False
     release = threading.Event()
-
-    def expect(self, workspace: str) -> None:
-        """It is asked anyway."""
-
-    def fetch(self, workspace: str, repository: Repository) -> None:
-        """The origin is here."""
-
-    def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
-        """Nothing is sent."""
 
     def check(self, workspace: str, repository: Repository) -> None:
         self.release.wait(10)
 
 
 def test_a_check_that_hangs_holds_up_no_answer(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drivers, "DRIVERS", {"stuck": Stuck})
+    monkeypatch.setattr(drivers, "DRIVERS", {"stuck": lambda _settings: Stuck()})
     monkeypatch.setattr(health, "_TIMEOUT", 0.25)
 
     async def story(application: Sidecar) -> httpx.Response:
