@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -50,14 +51,26 @@ def decoded(data: bytes, where: str) -> Entry:
             )
         if fields.pop("pack") != len(pack) or not newline:
             raise ValueError("it is cut")
-        updates = [
-            RefUpdate(ref_of_text(ref), str(old), str(new)) for ref, old, new in fields["updates"]
-        ]
+        updates = [RefUpdate(ref_of_text(ref), old, new) for ref, old, new in fields["updates"]]
+        if not all(map(_is_sound, updates)) or not _BRANCH.match(fields["head"]):
+            raise ValueError("it names what is no ref or no object")
         return Entry(**{**fields, "updates": updates, "pack": pack})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise OriginUnreachable(
             f"{where} is no entry of a log: {error}", hint="Somebody else writes to this place."
         ) from None
+
+
+def _is_sound(update: RefUpdate) -> bool:
+    """Whether git may be told of it: what comes from a store is anybody's. Ours is what nobody else writes."""
+    ref, old, new = update
+    is_ref = _REF.match(ref) is not None and not ref.startswith("refs/gitprompt/")
+    return is_ref and _OBJECT.match(old) is not None and _OBJECT.match(new) is not None
+
+
+_REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+\Z")
+_BRANCH = re.compile(r"(?:refs/heads/[^\x00-\x20\x7f~^:?*\[\\]+)?\Z")
+_OBJECT = re.compile(r"[0-9a-f]{40}\Z")
 
 
 def digest(data: bytes) -> str:

@@ -26,13 +26,14 @@ from gitprompt.drivers.objects import ObjectStore, StoreRefused, check_store
 from gitprompt.errors import Conflict, OriginUnreachable
 from gitprompt.git import origin, packs
 from gitprompt.git.ref_updates import update_refs
-from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.refs import ROOTS, ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
 _SECONDS = 1.0  # between two looks at the next entry
 _LISTED = 60.0  # between two looks at which workspaces there are, and whether the log has a gap
 _AHEAD = 32  # entries that are asked for at once
 _APPLIED = 500  # entries to one transaction here
+_LOOKED_AT = tuple(f"{root}/" for root in ROOTS)
 _STATE = "gitprompt-log.json"
 
 
@@ -109,17 +110,17 @@ class RefLog:
         """Raises Stale if others were faster with anything: what was decided was decided by older refs."""
         with self._lock(workspace):
             state = _read(repository)
-            refs = repository.refs()
+            here = _values(repository, [update.ref for update in updates])
             for ref, old, new in updates:
-                current = refs.get(ref) or ZERO
+                current = here[ref]
                 if current not in (old, new):
                     raise Conflict(f"{ref} was changed by somebody else meanwhile")
                 if _moves_tag(RefUpdate(ref, current, new)):
                     raise Conflict(f"{ref} is published, and never moves")
-            moved = [update for update in updates if (refs.get(update.ref) or ZERO) != update.new]
+            moved = [update for update in updates if here[update.ref] != update.new]
             if not moved:
                 return
-            branch, tip = refs.head
+            branch, tip = repository.refs().head
             made = [update.new for update in moved if update.new != ZERO]
             entry = Entry(
                 repository=state.repository or secrets.token_hex(16),
@@ -235,12 +236,8 @@ def _apply(repository: Repository, entries: Sequence[tuple[_State, Entry]]) -> N
     """Objects, then refs, then what is applied: cut anywhere, the next time does it again."""
     packs.take(repository, [entry.pack for _, entry in entries])
     wanted = {update.ref: update.new for _, entry in entries for update in entry.updates}
-    refs = repository.refs()
-    updates = [
-        RefUpdate(ref, refs.get(ref) or ZERO, new)
-        for ref, new in wanted.items()
-        if (refs.get(ref) or ZERO) != new
-    ]
+    here = _values(repository, list(wanted))
+    updates = [RefUpdate(ref, here[ref], new) for ref, new in wanted.items() if here[ref] != new]
     if updates:
         update_refs(repository, updates, message="gitprompt: from the log")
     state, last = entries[-1]
@@ -252,6 +249,21 @@ def _apply(repository: Repository, entries: Sequence[tuple[_State, Entry]]) -> N
         file.flush()
         os.fsync(file.fileno())
     os.replace(f"{path}.new", path)
+
+
+def _values(repository: Repository, names: Sequence[str]) -> dict[str, str]:
+    """What refs are here, ZERO for those that are not; also of such as gitprompt does not look at."""
+    refs = repository.refs()
+    values = {ref: refs.get(ref) or ZERO for ref in names}
+    others = [ref for ref in names if not ref.startswith(_LOOKED_AT)]
+    for start in range(0, len(others), _APPLIED):
+        part = others[start : start + _APPLIED]
+        said = repository.git("for-each-ref", "--format=%(refname)%00%(objectname)", *part)
+        for line in os.fsdecode(said).splitlines():
+            ref, _, oid = line.partition("\0")
+            if ref in values:
+                values[ref] = oid
+    return values
 
 
 def _read(repository: Repository) -> _State:

@@ -146,6 +146,18 @@ def test_what_one_pushes_the_others_have_with_its_objects(nodes: list[Node]) -> 
     assert LABEL not in nodes[2].refs
 
 
+def test_refs_that_gitprompt_does_not_look_at_come_along(nodes: list[Node]) -> None:
+    tag, note = "refs/tags/v1", "refs/notes/commits"
+    first, second = nodes[0].commit("first"), nodes[0].commit("second")
+    nodes[0].push(RefUpdate(tag, ZERO, first), RefUpdate(note, ZERO, first))
+    nodes[0].fetch()
+    nodes[0].push(RefUpdate(tag, first, second), RefUpdate(note, first, ZERO))
+    for node in nodes:
+        node.fetch()
+        there = run("git", "for-each-ref", tag, note, cwd=node.repository.git_dir)
+        assert there.split() == [second, "commit", tag]
+
+
 def test_whoever_was_slower_starts_over(nodes: list[Node]) -> None:
     nodes[0].push(RefUpdate(LABEL, ZERO, nodes[0].commit("first")))
     with pytest.raises(Stale):
@@ -300,6 +312,23 @@ class TestDamage:
     def test_what_is_no_entry(self, nodes: list[Node], store: Bucket, data: bytes) -> None:
         store.create(key(2), data)
         self.refused(nodes[0], "entry 2 of default in memory is no entry of a log")
+
+    @pytest.mark.parametrize(
+        ("ref", "new"),
+        [
+            ("HEAD", "1" * 40), ("refs/heads/x\0y", "1" * 40), ("refs/heads/x\n", "1" * 40),
+            ("refs/gitprompt/pins", "1" * 40), ("refs/heads/x", "HEAD"), ("refs/heads/x", "--all"),
+        ],
+    )  # fmt: skip
+    def test_what_is_no_ref_or_object(
+        self, nodes: list[Node], store: Bucket, ref: str, new: str
+    ) -> None:
+        first = store.get(key(1))
+        assert first
+        updates = [RefUpdate(ref, ZERO, new)]
+        forged = decoded(first, "x")._replace(before=digest(first), updates=updates, pack=b"")
+        store.create(key(2), forged.encoded())
+        self.refused(nodes[0], "names what is no ref or no object")
 
     def test_an_entry_of_another_history(self, nodes: list[Node], store: Bucket) -> None:
         first = store.get(key(1))
