@@ -62,10 +62,11 @@ class Bucket:
         try:
             yield
         except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise StoreRefused(f"{self._name}: {_said(error)}") from None
+            raise StoreRefused(f"{self._name}: {said(error)}") from None
         except (BaseError, OSError) as error:
-            raise OriginUnreachable(f"{self._name}: {_said(error)}") from None
+            raise OriginUnreachable(f"{self._name}: {said(error)}") from None
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """The first line of what the store said: the rest is for who writes obstore."""
     return str(error).partition("\n")[0]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from gitprompt.config import ServerSettings
 from gitprompt.core.names import DEFAULT_WORKSPACE, WORKSPACE
@@ -78,8 +77,8 @@ def _origins(settings: ServerSettings) -> Mapping[str, Origin]:
 
 def _forge(api: str) -> str:
     """Where the repositories are, by the URL of the API: of GitHub, or of an Enterprise server."""
-    parts = urlsplit(api.rstrip("/"))
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+    parts = origin.http_parts(api.rstrip("/"))
+    if parts is None:
         raise SetupError(
             "GITHUB_API_URL is no URL",
             hint="It is https://api.github.com, or https://HOST/api/v3 of an Enterprise server.",
@@ -87,6 +86,6 @@ def _forge(api: str) -> str:
     if parts.hostname == "api.github.com":
         return "https://github.com"
     path = parts.path.removesuffix("/api/v3")
-    if parts.hostname.startswith("api.") and not path:  # GitHub Enterprise Cloud: api.NAME.ghe.com
+    if parts.netloc.startswith("api.") and not path:  # GitHub Enterprise Cloud: api.NAME.ghe.com
         return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
     return f"{parts.scheme}://{parts.netloc}{path}"

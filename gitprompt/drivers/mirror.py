@@ -9,10 +9,10 @@ a version tag is never moved nor deleted: one that was, there, is told.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 
 from gitprompt.drivers.claims import claim, disown
+from gitprompt.drivers.following import Following
 from gitprompt.errors import Conflict, OriginUnreachable
 from gitprompt.git import origin
 from gitprompt.git.origin import TAGS, Origin
@@ -25,19 +25,16 @@ _REJECTED = re.compile(r"^ ! \[(?:remote )?rejected\]", re.MULTILINE)
 _NAMED = 500  # refs that are fetched by their names; more come by their folders
 
 
-class Mirror:
+class Mirror(Following):
     """Each workspace with an origin comes from there; others are their own."""
 
     name = "mirror"
-    is_mirror = True
 
     def __init__(
         self, origins: Mapping[str, Origin], *, seconds: float = origin.EVERY_SECONDS
     ) -> None:
+        super().__init__(seconds)
         self._origins = origins
-        self._seconds = seconds
-        self._next: dict[str, float] = {}
-        self._problems: dict[str, OriginUnreachable] = {}
 
     def workspaces(self) -> Sequence[str]:
         return sorted(self._origins)
@@ -55,23 +52,15 @@ class Mirror:
             return
         claim(repository, self.url(workspace))
 
-    def expect(self, workspace: str) -> None:
-        self._next.pop(workspace, None)
-
-    def fetch(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
-        """Raises OriginUnreachable; until the next time is due nobody is asked again."""
-        if workspace not in self._origins or time.monotonic() < self._next.get(workspace, 0.0):
+    def _bring(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
+        if workspace not in self._origins:
             return None
-        self._next[workspace] = time.monotonic() + self._seconds
         there = self._origins[workspace]
         try:
-            disputed = _bring(repository, there)
+            return _follow(repository, there)
         except OriginUnreachable as error:
             error.message = f"{there.url}: {error.message}"
-            self._problems[workspace] = error
             raise
-        self._problems.pop(workspace, None)
-        return disputed
 
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """An answer that was lost is asked for again: what is there counts."""
@@ -89,13 +78,8 @@ class Mirror:
                 error.message = f"{url}: {error.message}"
                 raise
 
-    def check(self, workspace: str, repository: Repository) -> None:
-        """How the last fetch went: a look at the health starts no process, and asks nobody."""
-        if workspace in self._problems:
-            raise self._problems[workspace]
 
-
-def _bring(repository: Repository, there: Origin) -> dict[str, str | None]:
+def _follow(repository: Repository, there: Origin) -> dict[str, str | None]:
     """Ask for the list of the refs, and fetch only those that differ. The tags that are otherwise there."""
     # What is here before the origin is asked, and not there, was deleted there; what somebody
     # publishes meanwhile reaches the origin first.

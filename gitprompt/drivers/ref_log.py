@@ -21,6 +21,7 @@ from typing import NamedTuple
 from gitprompt import log
 from gitprompt.core.names import DEFAULT_WORKSPACE, WORKSPACE
 from gitprompt.drivers.claims import NotClaimed, Stale, claim
+from gitprompt.drivers.following import Following
 from gitprompt.drivers.log_entry import Entry, decoded, digest
 from gitprompt.drivers.objects import ObjectStore, StoreRefused, check_store
 from gitprompt.errors import Conflict, OriginUnreachable
@@ -45,20 +46,17 @@ class _State(NamedTuple):
     repository: str = ""
 
 
-class RefLog:
+class RefLog(Following):
     """`name` is the driver's; `place` says where the store is, without secrets; keys begin with `prefix`."""
 
-    is_mirror = True
-
     def __init__(self, store: ObjectStore, *, name: str, place: str, prefix: str) -> None:
+        super().__init__(_SECONDS)
         self.name = name
         self._store = store
         self._place = place
         self._folder = f"{prefix}git/"
         self._node = secrets.token_hex(8)
-        self._next: dict[str, float] = {}
         self._looked: dict[str, float] = {}
-        self._problems: dict[str, OriginUnreachable] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._known: Sequence[str] = ()
         self._listed_at: float | None = None
@@ -89,21 +87,10 @@ class RefLog:
                 log.warning("the store could not be checked", error=error.message)
         claim(repository, f"{self._place}#{workspace}")
 
-    def expect(self, workspace: str) -> None:
-        self._next.pop(workspace, None)
-
-    def fetch(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
-        """Raises OriginUnreachable, also for a log with a gap, of another repository, or of a later format."""
-        if time.monotonic() < self._next.get(workspace, 0.0):
-            return None
+    def _bring(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
+        """Raises OriginUnreachable also for a log with a gap, of another repository, or of a later format."""
         with self._lock(workspace):
-            self._next[workspace] = time.monotonic() + _SECONDS
-            try:
-                self._follow(workspace, repository)
-            except OriginUnreachable as error:
-                self._problems[workspace] = error
-                raise
-            self._problems.pop(workspace, None)
+            self._follow(workspace, repository)
         return {}  # a version tag never moves in a log
 
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
@@ -137,11 +124,6 @@ class RefLog:
             self.expect(workspace)
             if not self._is_created(workspace, state.number + 1, entry):
                 raise Stale("somebody else has published meanwhile", hint="Try again.")
-
-    def check(self, workspace: str, repository: Repository) -> None:
-        """How the last fetch went: a look at the health asks nobody."""
-        if workspace in self._problems:
-            raise self._problems[workspace]
 
     def _lock(self, workspace: str) -> threading.Lock:
         return self._locks.setdefault(workspace, threading.Lock())

@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from gitprompt.config import ServerSettings
 from gitprompt.drivers.ref_log import RefLog
 from gitprompt.errors import SetupError
+from gitprompt.git.origin import http_parts
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+\Z")
@@ -23,7 +23,7 @@ def make(settings: ServerSettings) -> RefLog:
         from obstore.exceptions import BaseError
         from obstore.store import S3Store
 
-        from gitprompt.drivers.bucket import Bucket
+        from gitprompt.drivers.bucket import Bucket, said
     except ImportError as error:
         raise SetupError(
             f"DRIVER=s3 needs obstore, which cannot be loaded: {error}",
@@ -39,8 +39,8 @@ def make(settings: ServerSettings) -> RefLog:
         raise SetupError(f"S3_PREFIX: '{prefix}' is no path", hint="For example: S3_PREFIX=prompts")
     options: dict[str, Any] = {"region": settings.s3_region}
     if settings.s3_endpoint:
-        parts = urlsplit(settings.s3_endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        parts = http_parts(settings.s3_endpoint)
+        if parts is None:
             raise SetupError(
                 "S3_ENDPOINT is no URL", hint="For example: S3_ENDPOINT=https://minio.internal:9000"
             )
@@ -55,8 +55,7 @@ def make(settings: ServerSettings) -> RefLog:
     try:
         store = S3Store(bucket, retry_config=retries, **options)
     except BaseError as error:
-        said = str(error).partition("\n")[0]
-        raise SetupError(f"the bucket {bucket} cannot be used: {said}") from None
+        raise SetupError(f"the bucket {bucket} cannot be used: {said(error)}") from None
     place = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
     return RefLog(
         Bucket(store, place), name="s3", place=place, prefix=f"{prefix}/" if prefix else ""

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from gitprompt.errors import GitError, OriginUnreachable, SetupError
 from gitprompt.git.process import git
@@ -58,6 +58,16 @@ def parse_origin(text: str) -> Origin:
         return Origin(text)
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return with_password(url, unquote(parts.username), unquote(parts.password or ""))
+
+
+def http_parts(url: str) -> SplitResult | None:
+    """The parts of a URL of HTTP, in which no person is named; None for any other text."""
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
+    except ValueError:
+        return None
+    return parts if is_one else None
 
 
 def with_password(url: str, user: str, password: str) -> Origin:

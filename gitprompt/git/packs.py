@@ -13,16 +13,15 @@ from gitprompt.git.repository import Repository
 _HEADER = 12  # bytes: PACK, the version, how many objects
 _TRAILER = 20  # the SHA-1 of all before
 _FEW, _LOOSE = 16, 200  # packs, and objects in them, up to which each becomes a file
-_CHECKS = ("-c", "fetch.fsckObjects=true", "-c", "core.fsync=all")
 
 
 def pack(repository: Repository, new: Iterable[str], old: Iterable[str]) -> bytes:
     """What is reachable from `new` objects and not from `old` ones; it needs no other pack. Empty if that is
     nothing."""
     lines = [*dict.fromkeys(new), "--not", *dict.fromkeys(oid for oid in old if oid != ZERO)]
-    data = repository.git(
-        "pack-objects", "--revs", "--stdout", "--quiet", "--delta-base-offset", stdin="".join(f"{line}\n" for line in lines).encode()
-    )  # fmt: skip
+    asked = "".join(f"{line}\n" for line in lines).encode()
+    options = ("--revs", "--stdout", "--quiet", "--delta-base-offset")
+    data = repository.git("pack-objects", *options, stdin=asked)
     return data if count(data) else b""
 
 
@@ -48,6 +47,6 @@ def take(repository: Repository, packs: Sequence[bytes]) -> None:
     wanted = [data for data in packs if data]
     if len(wanted) <= _FEW and sum(map(count, wanted)) <= _LOOSE:
         for data in wanted:
-            repository.git(*_CHECKS, "unpack-objects", "-q", "--strict", stdin=data)
+            repository.git("unpack-objects", "-q", "--strict", stdin=data)
     elif wanted:
-        repository.git(*_CHECKS, "index-pack", "--stdin", "--fsck-objects", stdin=joined(wanted))
+        repository.git("index-pack", "--stdin", "--fsck-objects", stdin=joined(wanted))

@@ -173,10 +173,13 @@ class Database:
     def pin(self, workspace: str, name: str, version: str) -> Pin | None:
         return self.read_now(OnePin(workspace, name, version))
 
-    def pins(self, workspace: str, *, chunk: int = 2_000) -> Iterator[list[Pin]]:
-        """All pins of a workspace in order of name and version, in chunks."""
+    def pins(
+        self, workspace: str, *, chunk: int = 2_000, lack_document: bool = False
+    ) -> Iterator[list[Pin]]:
+        """All pins of a workspace, or those whose documents are not here, in order of name and version, in
+        chunks."""
         name = version = ""
-        while pins := self.read_now(PinsAfter(workspace, name, version, chunk)):
+        while pins := self.read_now(PinsAfter(workspace, name, version, chunk, lack_document)):
             yield pins
             name, version = pins[-1].version.name, pins[-1].version.version
 

@@ -66,6 +66,7 @@ def test_each_workspace_has_its_repository() -> None:
         ({"GITHUB_REPO": "a/b,default=a/c"}, "two repositories for 'default'"),
         ({"GITHUB_REPO": "a/b", "GITHUB_API_URL": "github.com"}, "GITHUB_API_URL is no URL"),
         ({"GITHUB_REPO": "a/b", "GITHUB_API_URL": "https://u:p@h/api/v3"}, "is no URL"),
+        ({"GITHUB_REPO": "a/b", "GITHUB_API_URL": "http://["}, "GITHUB_API_URL is no URL"),
         ({"GITHUB_REPO": "a/b", "GITPROMPT_ORIGIN": "/x"}, "and --origin exclude each other"),
         ({"GITHUB_REPO": "a/b", "GITPROMPT_REPO": "/x"}, "and --repo exclude each other"),
     ],

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.stores
         ({"S3_BUCKET": "abc", "S3_PREFIX": "a b"}, "'a b' is no path"),
         ({"S3_BUCKET": "abc", "S3_ENDPOINT": "minio:9000"}, "S3_ENDPOINT is no URL"),
         ({"S3_BUCKET": "abc", "S3_ENDPOINT": "http://u:p@minio"}, "S3_ENDPOINT is no URL"),
+        ({"S3_BUCKET": "abc", "S3_ENDPOINT": "http://["}, "S3_ENDPOINT is no URL"),
         ({"S3_BUCKET": "abc", "S3_ACCESS_KEY": "x"}, "go together"),
         (
             {"S3_BUCKET": "abc", "GITPROMPT_ORIGIN": "/x"},

@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from gitprompt.core.publication import Version
 from gitprompt.git.objects import ObjectReader
 from gitprompt.registry.sync.source import Source
 from gitprompt.registry.versions import load_pinned
 from gitprompt.store.database import Database
-from gitprompt.store.tables.pins import (
-    DocumentsOfPins,
-    PinnedDocuments,
-    PinsAfter,
-    PinsWithoutDocument,
-)
+from gitprompt.store.tables.pins import DocumentsOfPins, PinnedDocuments
 
 _CHUNK = 500  # documents to one transaction
 
@@ -40,7 +35,8 @@ def keep_documents(database: Database, source: Source) -> int:
     made by a release that kept none. Returns how many those were. Blocks."""
     number = 0
     with source.repository.reader() as reader:
-        for versions in _without(database, source.workspace):
+        for pins in database.pins(source.workspace, chunk=_CHUNK, lack_document=True):
+            versions = [pin.version for pin in pins]
             documents = [
                 (version.name, version.version, document)
                 for version, document in zip(versions, load_pinned(reader, versions), strict=True)
@@ -50,14 +46,3 @@ def keep_documents(database: Database, source: Source) -> int:
                 database.write_now(DocumentsOfPins(source.workspace, documents))
             number += len(documents)
     return number
-
-
-def _without(database: Database, workspace: str) -> Iterator[list[Version]]:
-    name = version = ""
-    while True:
-        page = PinsAfter(workspace, name, version, _CHUNK)
-        pins = database.read_now(PinsWithoutDocument(page))
-        if not pins:
-            return
-        yield [pin.version for pin in pins]
-        name, version = pins[-1].version.name, pins[-1].version.version

@@ -72,32 +72,21 @@ class OnePin(NamedTuple):
 
 
 class PinsAfter(NamedTuple):
-    """The next pins of a workspace in order of name and version."""
+    """The next pins of a workspace in order of name and version; those alone of which the database lacks the
+    document, if they are asked for."""
 
     workspace: str
     name: str
     version: str
     limit: int
+    lack_document: bool = False
 
     def answer(self, db: Connection) -> list[Pin]:
+        wanted = "AND document IS NULL" if self.lack_document else ""
         pins = db.query(
             f"SELECT {_COLUMNS} FROM pin WHERE workspace = $1 AND (name, version) > ($2, $3)"
-            " ORDER BY name, version LIMIT $4",
-            self,
-        )
-        return [_pin(row) for row in pins]
-
-
-class PinsWithoutDocument(NamedTuple):
-    """Those of them whose documents the database does not have."""
-
-    after: PinsAfter
-
-    def answer(self, db: Connection) -> list[Pin]:
-        pins = db.query(
-            f"SELECT {_COLUMNS} FROM pin WHERE workspace = $1 AND (name, version) > ($2, $3)"
-            " AND document IS NULL ORDER BY name, version LIMIT $4",
-            self.after,
+            f" {wanted} ORDER BY name, version LIMIT $4",
+            self[:4],
         )
         return [_pin(row) for row in pins]
 
