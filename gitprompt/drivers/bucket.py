@@ -24,7 +24,7 @@ class Bucket:
 
     def __init__(self, store: Any, name: str) -> None:
         self._store = store
-        self._name = name
+        self.name = name
 
     def get(self, key: str) -> bytes | None:
         with self._told():
@@ -62,9 +62,9 @@ class Bucket:
         try:
             yield
         except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise StoreRefused(f"{self._name}: {said(error)}") from None
+            raise StoreRefused(f"{self.name}: {said(error)}") from None
         except (BaseError, OSError) as error:
-            raise OriginUnreachable(f"{self._name}: {said(error)}") from None
+            raise OriginUnreachable(f"{self.name}: {said(error)}") from None
 
 
 def said(error: Exception) -> str:

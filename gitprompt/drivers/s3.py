@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitprompt.config import ServerSettings
 from gitprompt.drivers.ref_log import RefLog
 from gitprompt.errors import SetupError
 from gitprompt.git.origin import http_parts
+
+if TYPE_CHECKING:
+    from gitprompt.drivers.bucket import Bucket
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+\Z")
@@ -18,7 +21,17 @@ _PATIENCE = timedelta(seconds=10)
 
 
 def make(settings: ServerSettings) -> RefLog:
-    """Without keys they come from where AWS's own tools have them. Raises SetupError."""
+    """Raises SetupError."""
+    prefix = settings.s3_prefix.strip("/")
+    if prefix and (not _PREFIX.match(prefix) or ".." in prefix.split("/")):
+        raise SetupError(f"S3_PREFIX: '{prefix}' is no path", hint="For example: S3_PREFIX=prompts")
+    store = bucket(settings)
+    place = f"{store.name}/{prefix}" if prefix else store.name
+    return RefLog(store, name="s3", place=place, prefix=f"{prefix}/" if prefix else "")
+
+
+def bucket(settings: ServerSettings) -> Bucket:
+    """The one that S3_* name. Without keys they come from where AWS's own tools have them. Raises SetupError."""
     try:
         from obstore.exceptions import BaseError
         from obstore.store import S3Store
@@ -29,14 +42,12 @@ def make(settings: ServerSettings) -> RefLog:
             f"DRIVER=s3 needs obstore, which cannot be loaded: {error}",
             hint="pip install 'gitprompt-registry[s3]'",
         ) from None
-    bucket, prefix = settings.s3_bucket, settings.s3_prefix.strip("/")
-    if not _BUCKET.match(bucket):
+    name = settings.s3_bucket
+    if not _BUCKET.match(name):
         raise SetupError(
-            f"S3_BUCKET: '{bucket}' is no name of a bucket" if bucket else "DRIVER=s3 needs S3_BUCKET",
+            f"S3_BUCKET: '{name}' is no name of a bucket" if name else "DRIVER=s3 needs S3_BUCKET",
             hint="Three to 63 of a-z 0-9 . and -, such as S3_BUCKET=acme-prompts.",
         )  # fmt: skip
-    if prefix and (not _PREFIX.match(prefix) or ".." in prefix.split("/")):
-        raise SetupError(f"S3_PREFIX: '{prefix}' is no path", hint="For example: S3_PREFIX=prompts")
     options: dict[str, Any] = {"region": settings.s3_region}
     if settings.s3_endpoint:
         parts = http_parts(settings.s3_endpoint)
@@ -53,10 +64,7 @@ def make(settings: ServerSettings) -> RefLog:
         options["secret_access_key"] = settings.s3_secret_key
     retries: Any = {"max_retries": 3, "retry_timeout": _PATIENCE}
     try:
-        store = S3Store(bucket, retry_config=retries, **options)
+        store = S3Store(name, retry_config=retries, **options)
     except BaseError as error:
-        raise SetupError(f"the bucket {bucket} cannot be used: {said(error)}") from None
-    place = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
-    return RefLog(
-        Bucket(store, place), name="s3", place=place, prefix=f"{prefix}/" if prefix else ""
-    )
+        raise SetupError(f"the bucket {name} cannot be used: {said(error)}") from None
+    return Bucket(store, f"s3://{name}")
