@@ -65,7 +65,7 @@ class ServerSettings:
         "filesystem",
         "DRIVER",
         "Where repositories come from: filesystem (hosted here, served in place with --repo, or mirrors of"
-        " --origin), github, or s3.",
+        " --origin), github, s3, or postgres (in the database of DATABASE_URL).",
     )
     github_repo: str = _setting(
         "",

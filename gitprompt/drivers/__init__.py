@@ -12,10 +12,11 @@ from typing import Protocol
 
 from gitprompt.config import ServerSettings
 from gitprompt.core.names import DEFAULT_WORKSPACE
-from gitprompt.drivers import s3
+from gitprompt.drivers import postgres, s3
 from gitprompt.drivers.filesystem import Filesystem
 from gitprompt.drivers.github import Github
 from gitprompt.drivers.mirror import Mirror
+from gitprompt.drivers.objects import ObjectStore
 from gitprompt.errors import SetupError
 from gitprompt.git.origin import parse_origin
 from gitprompt.git.refs import RefUpdate
@@ -77,15 +78,17 @@ def _filesystem(settings: ServerSettings) -> Driver:
     return Mirror({DEFAULT_WORKSPACE: parse_origin(settings.origin)})
 
 
-DRIVERS: Mapping[str, Callable[[ServerSettings], Driver]] = {
-    "filesystem": _filesystem,
-    "github": Github,
-    "s3": s3.make,
+DRIVERS: Mapping[str, Callable[[ServerSettings, ObjectStore | None], Driver]] = {
+    "filesystem": lambda settings, _: _filesystem(settings),
+    "github": lambda settings, _: Github(settings),
+    "postgres": postgres.make,
+    "s3": lambda settings, _: s3.make(settings),
 }
 
 
-def make(settings: ServerSettings) -> Driver:
-    """The driver that the settings name. Raises SetupError."""
+def make(settings: ServerSettings, tables: ObjectStore | None = None) -> Driver:
+    """The driver that the settings name. `tables` is the store in their database, which is not opened yet. Raises
+    SetupError."""
     name = settings.driver
     if name not in DRIVERS:
         names = ", ".join(sorted(DRIVERS))
@@ -96,4 +99,4 @@ def make(settings: ServerSettings) -> Driver:
                 f"DRIVER={name} and --{setting} exclude each other",
                 hint="Unset DRIVER to serve a repository of this machine, or any origin.",
             )
-    return DRIVERS[name](settings)
+    return DRIVERS[name](settings, tables)

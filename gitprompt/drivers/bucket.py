@@ -46,11 +46,10 @@ class Bucket:
             obstore.delete(self._store, key)
 
     def first_after(self, folder: str, key: str) -> str | None:
+        """Of few: not every store lists in order."""
         with self._told():
-            for page in obstore.list(self._store, prefix=folder, offset=key):
-                for item in page:
-                    return str(item["path"])
-            return None
+            pages = obstore.list(self._store, prefix=folder, offset=key)
+            return min((str(item["path"]) for page in pages for item in page), default=None)
 
     def folders(self, folder: str) -> list[str]:
         with self._told():

@@ -71,6 +71,7 @@ from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
 from gitprompt.store.sqlite_file import Corrupt
+from gitprompt.store.tables.git_objects import GitObjects
 from gitprompt.suites import Suites
 from gitprompt.transaction import Transactions
 from gitprompt.workspaces import Workspaces
@@ -93,7 +94,8 @@ def sidecar(
     """Everything, open and in sync; closed again at the end. Holds the data directory meanwhile."""
     require_git()
     in_place = _in_place(settings)
-    driver = _driver(settings, in_place)
+    tables = GitObjects()
+    driver = _driver(settings, in_place, tables)
     parse_root_path(settings.root_path)
     parse_proxies(settings.trusted_proxies)  # what is wrong is reported before anything is made
     location = config.database_location(settings.data, settings.database_url)
@@ -117,6 +119,7 @@ def sidecar(
             progress=progress("migrating telemetry.db"),
             memory=os.path.join(settings.data, "node"),
         )
+        tables.open(database)
         log.info("keys and telemetry are kept here", database=str(database))
         try:
             salt = keys.salt(settings.data, settings.salt, database)
@@ -235,8 +238,8 @@ def _in_place(settings: ServerSettings) -> Repository | None:
     return repository
 
 
-def _driver(settings: ServerSettings, in_place: Repository | None) -> Driver:
-    driver = drivers.make(settings)
+def _driver(settings: ServerSettings, in_place: Repository | None, tables: GitObjects) -> Driver:
+    driver = drivers.make(settings, tables)
     if not settings.fetch:
         return driver
     if in_place is None or in_place.work_tree is None:

@@ -17,7 +17,7 @@ from gitprompt.errors import Conflict, OriginUnreachable, SetupError
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
-from tests.drivers.filling import fill
+from tests.drivers.ref_log.filling import fill
 from tests.forge import Forge
 from tests.seaweed import seaweed
 from tests.world import Clone, empty_repository

@@ -3,127 +3,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from obstore.store import LocalStore, MemoryStore
 
-from gitprompt.drivers import ref_log
 from gitprompt.drivers.bucket import Bucket
 from gitprompt.drivers.claims import Stale
-from gitprompt.drivers.log_entry import Entry, decoded, digest
-from gitprompt.drivers.objects import ObjectStore, StoreRefused, check_store
-from gitprompt.drivers.ref_log import RefLog
+from gitprompt.drivers.objects import StoreRefused, check_store
+from gitprompt.drivers.ref_log import RefLog, applied
+from gitprompt.drivers.ref_log.entry import Entry, digest, entry_of
 from gitprompt.errors import Conflict, OriginUnreachable, SetupError
 from gitprompt.git import packs
-from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
-from tests.drivers.filling import fill
+from tests.drivers.ref_log.filling import fill
+from tests.drivers.ref_log.nodes import LABEL, TAG, Fate, Faulty, Node, key
 from tests.world import Clone, empty_repository, run
-
-TAG = "refs/tags/prompts/welcome/1.0.0"
-LABEL = "refs/labels/welcome@staging"
-Fate = Literal["works", "fails before", "fails after"]
-
-
-class Faulty:
-    """A store whose next creation fails, before or after it is done; or which is away."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self.store = store
-        self.fate: Fate = "works"
-        self.is_away = False
-        self.asked = 0
-
-    def get(self, key: str) -> bytes | None:
-        self.asked += 1
-        self._answer()
-        return self.store.get(key)
-
-    def create(self, key: str, data: bytes) -> bool:
-        self._answer()
-        fate, self.fate = self.fate, "works"
-        if fate == "fails before":
-            raise OriginUnreachable("the line was cut")
-        made = self.store.create(key, data)
-        if fate == "fails after":
-            raise OriginUnreachable("the answer was lost")
-        return made
-
-    def remove(self, key: str) -> None:
-        self._answer()
-        self.store.remove(key)
-
-    def first_after(self, folder: str, key: str) -> str | None:
-        self._answer()
-        return self.store.first_after(folder, key)
-
-    def folders(self, folder: str) -> list[str]:
-        self._answer()
-        return self.store.folders(folder)
-
-    def _answer(self) -> None:
-        if self.is_away:
-            raise OriginUnreachable("nobody answers")
-
-
-class Node:
-    """A repository that follows a log, and writes to it."""
-
-    def __init__(self, store: ObjectStore, path: Path) -> None:
-        self.store = Faulty(store)
-        self.log = RefLog(self.store, name="test", place="memory", prefix="p/")
-        path.mkdir()
-        self.repository = empty_repository(path / "r.git")
-        self.log.claim("default", self.repository)
-
-    def fetch(self) -> None:
-        self.log.expect("default")
-        assert self.log.fetch("default", self.repository) == {}
-
-    def commit(self, text: str) -> str:
-        """An object that nobody else has."""
-        tip = self.repository.refs().get("refs/heads/main")
-        assert tip
-        return run(
-            "git", "-c", "user.name=A", "-c", "user.email=a@b", "commit-tree", "-m", text, "-p", tip,
-            f"{tip}^{{tree}}", cwd=self.repository.git_dir,
-        ).strip()  # fmt: skip
-
-    def push(self, *updates: RefUpdate) -> None:
-        """As a write does it: there first, then here."""
-        self.log.push("default", self.repository, updates)
-        update_refs(self.repository, updates, message="test")
-
-    @property
-    def refs(self) -> dict[str, str]:
-        return dict(self.repository.refs().items())
-
-
-@pytest.fixture(params=["memory", "folder"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
-    if request.param == "memory":
-        return Bucket(MemoryStore(), "memory")
-    return Bucket(LocalStore(str(tmp_path / "bucket"), mkdir=True), "folder")
-
-
-@pytest.fixture
-def nodes(store: Bucket, forge: Clone, tmp_path: Path) -> list[Node]:
-    """Three that have all of `forge`, by one entry."""
-    found = [Node(store, tmp_path / f"node{at}") for at in range(3)]
-    fill(found[0].log, forge)
-    for node in found:
-        node.fetch()
-    return found
-
-
-def key(number: int) -> str:
-    return f"p/git/default/log/{number:012}"
 
 
 def test_all_nodes_have_what_the_log_has(nodes: list[Node], forge: Clone) -> None:
@@ -207,7 +104,7 @@ def test_a_version_tag_never_moves(nodes: list[Node], store: Bucket) -> None:
             node.push(RefUpdate(TAG, tag, new))
     first = store.get(key(1))
     assert first
-    before = decoded(first, "x")
+    before = entry_of(first, "x")
     forged = Entry(
         before.repository,
         digest(first),
@@ -256,7 +153,7 @@ def test_a_fetch_that_is_cut_is_done_again(
 ) -> None:
     commit = nodes[0].commit("x")
     nodes[0].push(RefUpdate(LABEL, ZERO, commit))
-    where = {"take": packs, "update_refs": ref_log, "replace": os}[step]
+    where = {"take": packs, "update_refs": applied, "replace": os}[step]
 
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -290,73 +187,6 @@ def test_a_poll_is_one_request(nodes: list[Node]) -> None:
     nodes[0].fetch()
     assert nodes[0].store.asked == before + 1
     assert nodes[0].log.fetch("default", nodes[0].repository) is None  # it is not time yet
-
-
-class TestDamage:
-    """It stops this workspace, is told as long as it lasts, and nothing is skipped."""
-
-    def refused(self, node: Node, said: str) -> None:
-        node.log._looked.clear()
-        before = node.refs
-        with pytest.raises(OriginUnreachable, match=said):
-            node.fetch()
-        with pytest.raises(OriginUnreachable, match=said):
-            node.log.check("default", node.repository)
-        assert node.refs == before
-
-    def test_an_entry_of_a_later_format(self, nodes: list[Node], store: Bucket) -> None:
-        store.create(key(2), json.dumps({"v": 2}).encode() + b"\n")
-        self.refused(nodes[0], "has the format 2, and this gitprompt knows 1")
-
-    @pytest.mark.parametrize("data", [b"", b"{}", b"hello\n", b'{"v": 1}\n', b"[]\n", b"\xff\n"])
-    def test_what_is_no_entry(self, nodes: list[Node], store: Bucket, data: bytes) -> None:
-        store.create(key(2), data)
-        self.refused(nodes[0], "entry 2 of default in memory is no entry of a log")
-
-    @pytest.mark.parametrize(
-        ("ref", "new"),
-        [
-            ("HEAD", "1" * 40), ("refs/heads/x\0y", "1" * 40), ("refs/heads/x\n", "1" * 40),
-            ("refs/gitprompt/pins", "1" * 40), ("refs/heads/x", "HEAD"), ("refs/heads/x", "--all"),
-        ],
-    )  # fmt: skip
-    def test_what_is_no_ref_or_object(
-        self, nodes: list[Node], store: Bucket, ref: str, new: str
-    ) -> None:
-        first = store.get(key(1))
-        assert first
-        updates = [RefUpdate(ref, ZERO, new)]
-        forged = decoded(first, "x")._replace(before=digest(first), updates=updates, pack=b"")
-        store.create(key(2), forged.encoded())
-        self.refused(nodes[0], "names what is no ref or no object")
-
-    def test_an_entry_of_another_history(self, nodes: list[Node], store: Bucket) -> None:
-        first = store.get(key(1))
-        assert first
-        store.create(key(2), decoded(first, "x")._replace(before="0" * 64).encoded())
-        self.refused(nodes[0], "follows another history")
-
-    def test_a_gap(self, nodes: list[Node], store: Bucket) -> None:
-        store.create(key(3), b"x")
-        self.refused(nodes[0], "entry 2 of default in memory is missing, and later ones are there")
-
-    def test_a_store_that_was_emptied_gets_no_second_history(
-        self, nodes: list[Node], tmp_path: Path
-    ) -> None:
-        node = nodes[0]
-        node.store.store = Bucket(MemoryStore(), "memory")
-        self.refused(node, "entry 1 of default in memory was deleted or changed")
-
-    def test_a_store_that_is_away_stops_no_reading(self, nodes: list[Node]) -> None:
-        node = nodes[0]
-        node.store.is_away = True
-        self.refused(node, "nobody answers")
-        with pytest.raises(OriginUnreachable):
-            node.push(RefUpdate(LABEL, ZERO, node.commit("x")))
-        assert node.log.workspaces() == ["default"]
-        node.store.is_away = False
-        node.fetch()
-        node.log.check("default", node.repository)
 
 
 def test_workspaces_are_what_the_store_has(store: Bucket, forge: Clone) -> None:

@@ -26,7 +26,7 @@ from gitprompt.store.engines.postgres_errors import said
 SCHEMA = "gitprompt"
 _TABLES = (
     "api_key|pin|log|trace|span|run|suite|score|metric|audit|trace_tag|run_tag|tally|usage_rollup"
-    "|latency_rollup|score_rollup|node|generation|fingerprint|schema_version"
+    "|latency_rollup|score_rollup|node|generation|fingerprint|schema_version|git_object"
 )
 _NAMED = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE) ({_TABLES})\b")
 _PREPARED = 5  # times that a statement is run before it is prepared

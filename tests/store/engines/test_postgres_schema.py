@@ -31,7 +31,7 @@ def test_both_engines_have_the_same_columns(url: str, tmp_path: Path) -> None:
         for (table,) in there.query("SELECT name FROM pragma_table_list WHERE type = 'table'")
         if not table.startswith("sqlite_")
     }
-    assert mine.keys() - theirs.keys() == {"node", "generation", "fingerprint"}
+    assert mine.keys() - theirs.keys() == {"node", "generation", "fingerprint", "git_object"}
     assert theirs.keys() - mine.keys() == {"sequence"}
     for table in theirs.keys() & mine.keys() - {"schema_version"}:
         assert mine[table] - ONLY_HERE == theirs[table], table
