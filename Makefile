@@ -18,7 +18,7 @@ test: $(READY)
 # and what several nodes do also through PgBouncer, and as a role that has no advisory locks and no pg_notify.
 test-postgres: $(READY)
 	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not sqlite and not stores" \
-	  tests/contracts tests/metrics tests/registry tests/scenarios tests/server tests/store \
+	  tests/contracts tests/drivers/test_postgres.py tests/metrics tests/registry tests/scenarios tests/server tests/store \
 	  tests/cli/test_databases.py tests/cli/test_demo.py tests/cli/test_doctor.py tests/test_*.py
 	for route in pooled plain; do \
 	  GITPROMPT_TEST_ENGINE=postgres GITPROMPT_TEST_POSTGRES=$$route $(BIN)/pytest -n 3 --dist worksteal \

@@ -8,11 +8,12 @@ import base64
 import os
 import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
 
-Fate = Literal["answer", "away", "lose"]
+Fate = Literal["answer", "away", "lose", "cut", "slow"]
 
 
 class Forge:
@@ -69,7 +70,11 @@ class _Handler(BaseHTTPRequestHandler):
             answer = self._answer(body)
             if self.of.fate == "lose" and self.path.endswith("/git-receive-pack"):
                 self.connection.close()
+            elif self.of.fate == "cut" and not self.path.endswith("/git-receive-pack"):
+                self.wfile.write(answer[: len(answer) // 2])
             else:
+                if self.of.fate == "slow":
+                    time.sleep(0.5)
                 self.wfile.write(answer)
         self.close_connection = True
 

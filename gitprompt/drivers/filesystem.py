@@ -39,6 +39,9 @@ class Filesystem:
     def expect(self, workspace: str) -> None:
         """What is new is here already."""
 
+    def close(self) -> None:
+        """It does nothing in the background."""
+
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """Nothing is sent; a lost race is reported before the local transaction would find it."""
         refs = repository.refs()

@@ -40,6 +40,9 @@ class Following:
         """What `Driver.fetch` does, now."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """It does nothing in the background."""
+
     def check(self, workspace: str, repository: Repository) -> None:
         """How the last fetch went: a look at the health starts no process, and asks nobody."""
         if workspace in self._problems:

@@ -67,9 +67,8 @@ class Mirror(Following):
         if workspace not in self._origins:
             return
         url, secret = self._origins[workspace]
-        leases, specs = origin.push_arguments(updates)
         try:
-            origin.ask(repository, "push", "--atomic", *leases, url, *specs, secret=secret)
+            origin.push(repository, url, updates, secret=secret)
         except OriginUnreachable as error:
             if _REJECTED.search(error.stderr):
                 self.expect(workspace)
@@ -85,6 +84,13 @@ def _follow(repository: Repository, there: Origin) -> dict[str, str | None]:
     # publishes meanwhile reaches the origin first.
     before = dict(repository.refs().items())
     head, refs = _listed(repository, there)
+    if before and not refs:
+        # Git takes an answer that is cut, or is some proxy's page, for a list with nothing in it.
+        raise OriginUnreachable(
+            "it says that it has no refs at all, and there are some here: nothing was deleted",
+            hint="Look what answers there. To follow one that was emptied, stop the server and move"
+            f" {repository.git_dir} away.",
+        )
     disputed: dict[str, str | None] = {
         ref: refs.get(ref)
         for ref, oid in before.items()

@@ -6,17 +6,22 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from gitprompt.errors import GitError, OriginUnreachable, SetupError
 from gitprompt.git.process import git
+from gitprompt.git.ref_updates import packed_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
 MARK = "gitprompt.origin"  # in the configuration of a mirror: the URL of what it follows
 TAGS = "refs/tags/prompts/"
+_ANY_TAG = "refs/tags/"
+_FEW = 50  # new tags that a push names one by one
 EVERY_SECONDS = 60.0  # between two looks at an origin of which nobody says that it has news
 # Nobody wants a repository to be packed behind their back, nor waits for ever.
 _OPTIONS = (
@@ -140,6 +145,45 @@ def listed(
 def has_moved_tags(error: OriginUnreachable) -> bool:
     """Whether a fetch has left out tags that are here already, with other objects."""
     return "would clobber existing tag" in error.stderr
+
+
+def push(
+    repository: Repository,
+    url: str,
+    updates: Sequence[RefUpdate],
+    *,
+    secret: Mapping[str, str] | None = None,
+) -> None:
+    """Make updates at an origin, by compare-and-swap, all of them or none. Raises OriginUnreachable."""
+    new = {one.ref: one.new for one in updates if one.ref.startswith(_ANY_TAG) and one.old == ZERO}
+    if len(new) <= _FEW:
+        leases, specs = push_arguments(updates)
+        ask(repository, "push", "--atomic", *leases, url, *specs, secret=secret)
+        return
+    # Git compares each name that it is given with each ref there: the square of thousands. What a pattern matches
+    # it looks up, and a tag that is there already it refuses without a lease.
+    leases, specs = push_arguments([update for update in updates if update.ref not in new])
+    specs.append(f"{_ANY_TAG}*:{_ANY_TAG}*")
+    objects = {"GIT_OBJECT_DIRECTORY": f"{repository.common_dir}/objects"}
+    with _apart(repository, new) as folder:
+        env = {**objects, **repository.environment, "GIT_DIR": folder, **(secret or {})}
+        ask(repository, "push", "--atomic", *leases, url, *specs, secret=env)
+
+
+@contextmanager
+def _apart(repository: Repository, refs: Mapping[str, str]) -> Iterator[str]:
+    """The folder of a repository that has these refs alone, and no objects of its own."""
+    with tempfile.TemporaryDirectory(prefix="gitprompt-push-") as folder:
+        for part in ("refs", "objects"):
+            os.mkdir(os.path.join(folder, part))
+        for name, text in (
+            ("HEAD", b"ref: refs/heads/none\n"),
+            ("config", b"[include]\n\tpath = %b/config\n" % os.fsencode(repository.common_dir)),
+            ("packed-refs", packed_refs(refs)),
+        ):
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(text)
+        yield folder
 
 
 def push_arguments(updates: Sequence[RefUpdate]) -> tuple[list[str], list[str]]:

@@ -36,17 +36,21 @@ def write_packed_refs(repository: Repository, refs: Mapping[str, str]) -> None:
     if b" missing" in repository.git("cat-file", "--batch-check=%(objectname)", stdin=oids):
         raise GitError("refs name objects that are not there")
     path = os.path.join(repository.common_dir, "packed-refs")
-    lines = sorted((os.fsencode(ref), oid.encode()) for ref, oid in refs.items())
     try:
         with open(f"{path}.lock", "xb") as file:  # as git itself locks it
-            file.write(b"# pack-refs with: sorted \n")
-            file.writelines(b"%b %b\n" % (oid, ref) for ref, oid in lines)
+            file.write(packed_refs(refs))
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
         raise GitError(f"{path}.lock is there: somebody else packs refs now") from None
     os.replace(f"{path}.lock", path)
     repository.git("pack-refs", "--all")  # notes what each tag leads to
+
+
+def packed_refs(refs: Mapping[str, str]) -> bytes:
+    """The file of that name."""
+    lines = sorted((os.fsencode(ref), oid.encode()) for ref, oid in refs.items())
+    return b"# pack-refs with: sorted \n" + b"".join(b"%b %b\n" % (oid, ref) for ref, oid in lines)
 
 
 def _command(update: RefUpdate) -> bytes:

@@ -207,6 +207,7 @@ def sidecar(
             kept.close()
             reader.close()
             index.close()
+            driver.close()
             database.close()
             if tracing is not None:
                 tracing.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,11 @@ from gitprompt.errors import Conflict, OriginUnreachable, SetupError
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
+from gitprompt.store.database import Database
+from gitprompt.store.tables.git_objects import GitObjects
 from tests.drivers.ref_log.filling import fill
 from tests.forge import Forge
+from tests.postgres import new_url
 from tests.seaweed import seaweed
 from tests.world import Clone, empty_repository
 
@@ -34,7 +38,9 @@ _KINDS: dict[str, Callable[[Clone, Forge], dict[str, str]]] = {
         "GITHUB_TOKEN": http.token,
     },
     "s3": lambda _origin, _http: seaweed().environment(uuid.uuid4().hex),
+    "postgres": lambda _origin, _http: {"DRIVER": "postgres", "DATABASE_URL": new_url()},
 }
+_MARKS = {"s3": [pytest.mark.stores], "postgres": [pytest.mark.postgres]}
 
 
 @pytest.fixture
@@ -46,16 +52,22 @@ def http_forge(tmp_path: Path) -> Iterator[Forge]:
 
 @pytest.fixture(
     params=[
-        pytest.param(name, marks=pytest.mark.stores) if name == "s3" else name
+        pytest.param(name, marks=_MARKS.get(name, []))
         for name in sorted({*drivers.DRIVERS, "mirror"})
     ]
 )
-def driver(request: pytest.FixtureRequest, forge: Clone, http_forge: Forge) -> Driver:
+def driver(request: pytest.FixtureRequest, forge: Clone, http_forge: Forge) -> Iterator[Driver]:
     """Each driver with an origin that has what `published` has."""
-    made = drivers.make(server_settings({}, _KINDS[request.param](forge, http_forge)))
-    if isinstance(made, RefLog):
-        fill(made, forge)
-    return made
+    settings = server_settings({}, _KINDS[request.param](forge, http_forge))
+    tables = GitObjects()
+    made = drivers.make(settings, tables)
+    with ExitStack() as stack:
+        stack.callback(made.close)
+        if settings.driver == "postgres":
+            tables.open(stack.enter_context(closing(Database(settings.database_url))))
+        if isinstance(made, RefLog):
+            fill(made, forge)
+        yield made
 
 
 @pytest.fixture

@@ -91,3 +91,21 @@ def test_an_origin_that_is_not_there_is_unreachable(published: Clone, tmp_path: 
     repository = Repository.open(str(published.path))
     with pytest.raises(OriginUnreachable):
         origin.fetch(repository, str(tmp_path / "nowhere.git"), "refs/heads/*:refs/x/*")
+
+
+def test_many_new_tags_go_at_once_or_not_at_all(published: Clone, forge: Clone) -> None:
+    repository = Repository.open(str(published.path))
+    tip = published.git("rev-parse", "HEAD")
+    label, other = "refs/labels/a@x", f"refs/tags/prompts/p{origin._FEW}/1.0.0"
+    tags = [RefUpdate(f"refs/tags/prompts/p{at}/1.0.0", ZERO, tip) for at in range(origin._FEW + 1)]
+    forge.git("update-ref", other, forge.git("rev-parse", "HEAD^{tree}"))
+    before = forge.git("show-ref")
+    with pytest.raises(OriginUnreachable) as caught:
+        origin.push(repository, str(forge.path), [*tags, RefUpdate(label, ZERO, tip)])
+    assert "[rejected]" in caught.value.stderr
+    assert forge.git("show-ref") == before
+    forge.git("update-ref", "-d", other)
+    origin.push(repository, str(forge.path), [*tags, RefUpdate(label, ZERO, tip)])
+    assert all(forge.git("rev-parse", update.ref) == tip for update in tags)
+    assert forge.git("rev-parse", label) == tip
+    assert "refs/tags/prompts/p1/1.0.0" not in published.git("show-ref"), "nothing is left here"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -15,28 +16,33 @@ from tests.world import empty_repository, run
 
 TAG = "refs/tags/prompts/welcome/1.0.0"
 LABEL = "refs/labels/welcome@staging"
-Fate = Literal["works", "fails before", "fails after"]
+Fate = Literal["works", "fails before", "fails after", "is slow"]
 
 
 class Faulty:
-    """A store whose next creation fails, before or after it is done; or which is away."""
+    """A store whose next creation fails, before or after it is done; or which is away, or cuts what it
+    answers."""
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
         self.fate: Fate = "works"
         self.is_away = False
+        self.cuts = False
         self.asked = 0
 
     def get(self, key: str) -> bytes | None:
         self.asked += 1
         self._answer()
-        return self.store.get(key)
+        found = self.store.get(key)
+        return found[: len(found) // 2] if found and self.cuts else found
 
     def create(self, key: str, data: bytes) -> bool:
         self._answer()
         fate, self.fate = self.fate, "works"
         if fate == "fails before":
             raise OriginUnreachable("the line was cut")
+        if fate == "is slow":
+            time.sleep(0.5)
         made = self.store.create(key, data)
         if fate == "fails after":
             raise OriginUnreachable("the answer was lost")

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DRIVER=postgres: nodes without a shared disk, and one dump that has Git and telemetry of one moment."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gitprompt import drivers
+from gitprompt.config import server_settings
+from gitprompt.errors import SetupError
+from tests.drivers.three_nodes import document, send, survive
+from tests.postgres import binary, new_url
+from tests.world import WELCOME, Clone, Server, eventually, run
+
+pytestmark = pytest.mark.postgres
+
+
+def node(folder: Path, url: str, name: str = "node") -> Server:
+    env = {"DRIVER": "postgres", "DATABASE_URL": url, "API_KEY_SALT": "the-same-on-every-node"}
+    return Server(folder / name, env=env)
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:./pm.db", "telemetry.db"])
+def test_it_needs_a_database_of_postgresql(url: str) -> None:
+    with pytest.raises(SetupError, match="needs a PostgreSQL database") as caught:
+        drivers.make(server_settings({}, {"DRIVER": "postgres", "DATABASE_URL": url}))
+    assert "DATABASE_URL=postgres://" in caught.value.hint
+
+
+def test_three_nodes_publish_race_die_and_are_replaced(tmp_path: Path) -> None:
+    url = new_url()
+    survive([node(tmp_path, url, f"node{at}") for at in range(3)])
+
+
+def test_a_push_and_a_workspace_reach_the_other_node(tmp_path: Path) -> None:
+    url = new_url()
+    first, second = (node(tmp_path, url, name).start() for name in ("a", "b"))
+    try:
+        run("git", "clone", "-q", first.remote(), "c", cwd=tmp_path)
+        clone = Clone(tmp_path / "c")
+        clone.commit("Add", fresh=WELCOME)
+        clone.tag("fresh", "1.0.0")
+        clone.git("push", "-q", "origin", "HEAD:main", "refs/tags/prompts/fresh/1.0.0")
+        path = "/v1/prompts/fresh?render=false"
+        eventually(lambda: second.request(path).status_code == 200)
+        assert first.request(path).json() == second.request(path).json()
+        assert send(first, "POST", "/v1/prompts", document("bill"), "billing").status_code == 201
+    finally:
+        first.stop()
+        second.stop()
+    third = node(tmp_path, url, "c-node").start()  # it finds the workspace at its start
+    try:
+        key, headers = third.key(workspace="billing"), {"X-Workspace-Id": "billing"}
+        assert third.request("/v1/prompts/bill", key=key, headers=headers).status_code == 200
+    finally:
+        third.stop()
+
+
+def test_a_dump_has_git_and_telemetry(tmp_path: Path) -> None:
+    url, other = new_url(), new_url()
+    first = node(tmp_path, url).start()
+    try:
+        assert send(first, "POST", "/v1/prompts", document("kept"), "default").status_code == 201
+        key = first.key()
+    finally:
+        first.stop()
+    dump = subprocess.run(
+        [binary("pg_dump"), "--no-owner", url], check=True, capture_output=True
+    ).stdout
+    subprocess.run([binary("psql"), "-q", "-v", "ON_ERROR_STOP=1", other], input=dump, check=True,
+                   stdout=subprocess.DEVNULL)  # fmt: skip
+    restored = node(tmp_path, other, "restored").start()
+    try:
+        assert restored.request("/v1/prompts/kept", key=key).status_code == 200
+        again = send(restored, "POST", "/v1/prompts", document("kept"), "default")
+        assert again.status_code == 409
+    finally:
+        restored.stop()
