@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from types import EllipsisType
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +23,7 @@ from gitprompt.core.publication import Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.twins import Spellings, Taken, case_twin
 from gitprompt.core.versions import is_version, rank
+from gitprompt.drivers.claims import Stale
 from gitprompt.errors import BadRequest, Conflict, Forbidden, GitpromptError, NotFound
 from gitprompt.gates import Facts
 from gitprompt.git.objects import Signature
@@ -37,7 +39,7 @@ from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.pins import OnePin
 from gitprompt.store.tables.suites import SuiteRemoval
 from gitprompt.suites import Suites, check_suite
-from gitprompt.transaction import Built, Ground, Transactions
+from gitprompt.transaction import Built, Ground, Transactions, again
 from gitprompt.workspaces import Workspaces
 
 _TRIES = 3
@@ -299,7 +301,8 @@ class Publishing:
                 )
 
         target = self._target(by.actor.workspace, name, version)
-        previous, commit = await self._move(by, name, label, target, reason, then=is_expected)
+        move = partial(self._move, by, name, label, target, reason, then=is_expected)
+        previous, commit = await again(move)
         return LabelMoved(target.version.version, previous, commit)
 
     async def remove_label(self, by: Author, name: str, label: str, *, reason: str) -> None:
@@ -309,7 +312,7 @@ class Publishing:
             if current is None:
                 raise NotFound("Label not found")
 
-        await self._move(by, name, label, None, reason, first=exists)
+        await again(partial(self._move, by, name, label, None, reason, first=exists))
 
     def _target(self, workspace: str, name: str, version: str | None) -> StoredVersion:
         """The version that a label must point at; the newest if none is named."""
@@ -335,7 +338,7 @@ class Publishing:
     ) -> tuple[str | None, str]:
         """Point a label at a version, or remove it (`target` None): one commit on its ref. `first`
         and `then` raise if what it points at now does not allow that, around what the gates say.
-        Returns the version that it pointed at, and the commit."""
+        Returns the version that it pointed at, and the commit. Raises Stale if it moved meanwhile."""
         source = self._workspaces.source(by.actor.workspace)
         if source is None:
             raise NotFound("Label not found" if target is None else "Prompt not found")
@@ -367,7 +370,7 @@ class Publishing:
                 # In a clone a label that was fetched stands in for one that is not there yet.
                 stood_in = standing is None and source.is_checked_out
                 if standing != tip and not stood_in:
-                    raise Conflict("The label was moved meanwhile", hint="Look, and try again.")
+                    raise Stale("The label was moved meanwhile", hint="Look, and try again.")
                 parent = ground.writer.commit_of(tip) if tip else None
                 commit = label_commit(ground.writer, move, version, parent=parent, author=author)
                 admission.admit_label(

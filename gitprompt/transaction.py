@@ -176,3 +176,11 @@ class Transactions:
             for update in updates
             if not update.ref.startswith("refs/heads/")
         )
+
+
+async def again(decide: Callable[[], Awaitable[Made]]) -> Made:
+    """What another node, whom nobody had asked yet, was faster with is decided again."""
+    for _ in range(_TRIES):
+        with suppress(Stale):
+            return await decide()
+    return await decide()

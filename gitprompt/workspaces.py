@@ -35,12 +35,14 @@ _TIDY_SECONDS = 60.0
 
 
 class State:
-    """How a workspace is doing. Times are Unix seconds; `revision` rises with every change."""
+    """How a workspace is doing. Times are Unix seconds; `revision` rises with every change, of
+    which `position` is the driver's."""
 
-    __slots__ = ("last_error", "last_success", "revision", "seconds")
+    __slots__ = ("last_error", "last_success", "position", "revision", "seconds")
 
     def __init__(self) -> None:
         self.revision = 0
+        self.position = 0
         self.last_success: int | None = None
         self.last_error: str | None = None
         self.seconds = 0.0
@@ -191,6 +193,7 @@ class Workspaces:
                 disputed = self._driver.fetch(source.workspace, source.repository)
             except OriginUnreachable as error:
                 unheard = error  # what is here is served all the same
+            position = self._driver.position(source.repository)
             outcome = self._sync.reconcile(source, disputed=disputed, progress=progress)
         except Exception as error:
             message = error.message if isinstance(error, GitpromptError) else repr(error)
@@ -207,6 +210,8 @@ class Workspaces:
         for ref in outcome.tampered:
             log.warning("a version tag was moved or deleted", workspace=source.workspace, ref=ref)
             self._on_tampering(source.workspace, ref)
+        if outcome.changed or not state.position:
+            state.position = position
         if outcome.changed:
             state.revision += 1
             self.generation += 1

@@ -17,6 +17,7 @@ from gitprompt.drivers.filesystem import Filesystem
 from gitprompt.drivers.github import Github
 from gitprompt.drivers.mirror import Mirror
 from gitprompt.drivers.objects import ObjectStore
+from gitprompt.drivers.shelf import Served
 from gitprompt.errors import SetupError
 from gitprompt.git.origin import parse_origin
 from gitprompt.git.refs import RefUpdate
@@ -63,6 +64,13 @@ class Driver(Protocol):
 
     def check(self, workspace: str, repository: Repository) -> None:
         """Raise GitpromptError if the origin is not usable now. Changes nothing."""
+
+    def position(self, repository: Repository) -> int:
+        """Up to where the history of its origin is here; 0 where it has no such number."""
+
+    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> int:
+        """Let readers without Git find what is served at a position, where the origin has a place for that; returns
+        how many files were written. Raises OriginUnreachable."""
 
     def close(self) -> None:
         """End what it does in the background."""

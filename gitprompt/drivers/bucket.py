@@ -12,6 +12,7 @@ from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
     PermissionDeniedError,
+    PreconditionError,
     UnauthenticatedError,
 )
 
@@ -55,6 +56,27 @@ class Bucket:
         with self._told():
             found = obstore.list_with_delimiter(self._store, prefix=folder)
             return [str(path).rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
+
+    def keys(self, folder: str) -> list[str]:
+        with self._told():
+            pages = obstore.list(self._store, prefix=folder)
+            return [str(item["path"]) for page in pages for item in page]
+
+    def get_tagged(self, key: str) -> tuple[bytes, str] | None:
+        with self._told():
+            try:
+                found = obstore.get(self._store, key)
+            except FileNotFoundError:
+                return None
+            return bytes(found.bytes()), str(found.meta["e_tag"])
+
+    def replace(self, key: str, data: bytes, tag: str) -> bool:
+        with self._told():
+            try:
+                obstore.put(self._store, key, data, mode={"e_tag": tag})
+            except (PreconditionError, FileNotFoundError):
+                return False
+            return True
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.drivers.claims import disown
+from gitprompt.drivers.shelf import Served
 from gitprompt.errors import Conflict, SetupError
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
@@ -38,6 +39,12 @@ class Filesystem:
 
     def expect(self, workspace: str) -> None:
         """What is new is here already."""
+
+    def position(self, repository: Repository) -> int:
+        return 0
+
+    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> int:
+        return 0  # whoever wants to read it has Git
 
     def close(self) -> None:
         """It does nothing in the background."""

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from gitprompt.drivers.shelf import Served
 from gitprompt.errors import OriginUnreachable
 from gitprompt.git.repository import Repository
 
@@ -39,6 +40,12 @@ class Following:
     def _bring(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
         """What `Driver.fetch` does, now."""
         raise NotImplementedError
+
+    def position(self, repository: Repository) -> int:
+        return 0
+
+    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> int:
+        return 0  # whoever wants to read it has Git
 
     def close(self) -> None:
         """It does nothing in the background."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from gitprompt.drivers.claims import claim, disown
+from gitprompt.drivers.claims import Stale, claim, disown
 from gitprompt.drivers.following import Following
 from gitprompt.errors import Conflict, OriginUnreachable
 from gitprompt.git import origin
@@ -22,6 +22,9 @@ from gitprompt.git.repository import Repository
 
 _FOLLOWED = ("refs/heads/", "refs/labels/")
 _REJECTED = re.compile(r"^ ! \[(?:remote )?rejected\]", re.MULTILINE)
+_OVERTAKEN = re.compile(
+    r"\((?:stale info|already exists|fetch first|cannot lock ref|failed to update ref)"
+)
 _NAMED = 500  # refs that are fetched by their names; more come by their folders
 
 
@@ -72,7 +75,8 @@ class Mirror(Following):
         except OriginUnreachable as error:
             if _REJECTED.search(error.stderr):
                 self.expect(workspace)
-                raise _refused(error, url) from error
+                kind = Stale if _OVERTAKEN.search(error.stderr) else Conflict
+                raise _refused(kind, error, url) from error
             if not _has(repository, self._origins[workspace], updates):
                 error.message = f"{url}: {error.message}"
                 raise
@@ -131,10 +135,10 @@ def _listed(repository: Repository, there: Origin) -> tuple[str | None, dict[str
     return origin.listed(repository, there.url, (*_FOLLOWED, TAGS), secret=there.secret)
 
 
-def _refused(error: OriginUnreachable, url: str) -> Conflict:
+def _refused(kind: type[Conflict], error: OriginUnreachable, url: str) -> Conflict:
     """A race that is lost, or what the origin's own rules refuse, in its words."""
     said = "; ".join(map(str.strip, origin.words(error)))
-    return Conflict(
+    return kind(
         f"{url} refused it" + (f": {said}" if said else ": somebody was faster"),
         hint="Look at what is there now, and try again.",
     )

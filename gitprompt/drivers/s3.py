@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitprompt.config import ServerSettings
 from gitprompt.drivers.ref_log import RefLog
+from gitprompt.drivers.shelf import Shelf
 from gitprompt.errors import SetupError
 from gitprompt.git.origin import http_parts
 
@@ -27,7 +28,8 @@ def make(settings: ServerSettings) -> RefLog:
         raise SetupError(f"S3_PREFIX: '{prefix}' is no path", hint="For example: S3_PREFIX=prompts")
     store = bucket(settings)
     place = f"{store.name}/{prefix}" if prefix else store.name
-    return RefLog(store, name="s3", place=place, prefix=f"{prefix}/" if prefix else "")
+    prefix = f"{prefix}/" if prefix else ""
+    return RefLog(store, name="s3", place=place, prefix=prefix, shelf=Shelf(store, prefix))
 
 
 def bucket(settings: ServerSettings) -> Bucket:

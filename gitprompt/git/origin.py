@@ -14,8 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from gitprompt.errors import GitError, OriginUnreachable, SetupError
 from gitprompt.git.process import git
-from gitprompt.git.ref_updates import packed_refs
-from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.refs import ZERO, RefUpdate, packed_refs
 from gitprompt.git.repository import Repository
 
 MARK = "gitprompt.origin"  # in the configuration of a mirror: the URL of what it follows

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gitprompt.errors import Conflict, GitError
-from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.refs import ZERO, RefUpdate, packed_refs
 from gitprompt.git.repository import Repository
 
 
@@ -45,12 +45,6 @@ def write_packed_refs(repository: Repository, refs: Mapping[str, str]) -> None:
         raise GitError(f"{path}.lock is there: somebody else packs refs now") from None
     os.replace(f"{path}.lock", path)
     repository.git("pack-refs", "--all")  # notes what each tag leads to
-
-
-def packed_refs(refs: Mapping[str, str]) -> bytes:
-    """The file of that name."""
-    lines = sorted((os.fsencode(ref), oid.encode()) for ref, oid in refs.items())
-    return b"# pack-refs with: sorted \n" + b"".join(b"%b %b\n" % (oid, ref) for ref, oid in lines)
 
 
 def _command(update: RefUpdate) -> bytes:

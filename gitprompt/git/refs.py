@@ -49,6 +49,12 @@ def ref_of_text(text: str) -> str:
     return re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), text)
 
 
+def packed_refs(refs: Mapping[str, str]) -> bytes:
+    """The file of that name: ref → object."""
+    lines = sorted((os.fsencode(ref), oid.encode()) for ref, oid in refs.items())
+    return b"# pack-refs with: sorted \n" + b"".join(b"%b %b\n" % (oid, ref) for ref, oid in lines)
+
+
 class _Folder(NamedTuple):
     """What one folder of loose refs had: its files, and the folders below it."""
 

@@ -63,15 +63,16 @@ from gitprompt.server.ops.housekeeping import keep_house
 from gitprompt.server.ops.mending import Mender
 from gitprompt.server.ops.metering import make_metrics, metrics_address
 from gitprompt.server.ops.neighbours import follow
+from gitprompt.server.ops.shelving import keep_shelves
 from gitprompt.server.surfaces import ENDPOINTS, SURFACES
 from gitprompt.server.work.held import Held
 from gitprompt.server.work.requests import Requests
 from gitprompt.store.database import Database
+from gitprompt.store.git_store import GitObjects
 from gitprompt.store.group_commit import OnCommit
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.index.writer import open_index
 from gitprompt.store.sqlite_file import Corrupt
-from gitprompt.store.tables.git_objects import GitObjects
 from gitprompt.suites import Suites
 from gitprompt.transaction import Transactions
 from gitprompt.workspaces import Workspaces
@@ -431,6 +432,7 @@ class Sidecar:
             asyncio.create_task(context.workspaces.poll(context.settings.poll_seconds)),
             asyncio.create_task(keep_house(context)),
             asyncio.create_task(follow(context)),
+            asyncio.create_task(keep_shelves(context)),
             asyncio.create_task(self._mender.watch()),
             asyncio.create_task(self._guard.watch()),
         ]

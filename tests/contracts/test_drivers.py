@@ -19,7 +19,7 @@ from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 from gitprompt.store.database import Database
-from gitprompt.store.tables.git_objects import GitObjects
+from gitprompt.store.git_store import GitObjects
 from tests.drivers.ref_log.filling import fill
 from tests.forge import Forge
 from tests.postgres import new_url

@@ -96,8 +96,13 @@ def test_whoever_was_faster_at_the_origin_is_not_overwritten(
     published.commit("Theirs", other=WELCOME)
     published.git("push", "-q", "origin", "main")
     published.gitprompt("label", "set", "welcome", "live", "1.0.0", "--push")
-    moved = send(mirror, "PUT", "/v1/prompts/welcome/labels/live", {"version_tag": "1.0.0"})
+    path, body = "/v1/prompts/welcome/labels/live", {"version_tag": "1.0.0"}
+    theirs = forge.git("rev-parse", "refs/labels/welcome@live")
+    moved = send(mirror, "PUT", path, {**body, "expected": None})
     assert (moved.status_code, moved.json()["code"]) == (409, "CONFLICT"), moved.text
+    # Who does not say what is there moves it on from what they have made of it.
+    assert send(mirror, "PUT", path, body).status_code == 200
+    assert forge.git("rev-parse", "refs/labels/welcome@live^") == theirs
     assert mirror.request("/v1/prompts/fresh").status_code == 404
     # A publication is built again on what they have pushed.
     answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gitprompt import drivers
 from gitprompt.config import server_settings
+from gitprompt.drivers.s3 import bucket
 from gitprompt.errors import SetupError
 from tests.drivers.three_nodes import document, send, survive
 from tests.seaweed import SECRET, seaweed
@@ -81,6 +84,39 @@ def test_a_push_and_a_workspace_reach_the_other_node(prefix: str, tmp_path: Path
         assert third.request("/v1/prompts/bill", key=key, headers=headers).status_code == 200
     finally:
         third.stop()
+
+
+def test_readers_without_git_find_what_is_served(prefix: str, tmp_path: Path) -> None:
+    store = bucket(server_settings({}, seaweed().environment(prefix)))
+    first, second = (node(tmp_path, prefix, name).start() for name in ("a", "b"))
+
+    def says(version: str | None) -> bool:
+        data = store.get(f"{prefix}/labels/shown/production.json")
+        return data is not None and bool(json.loads(data)["version_tag"] == version)
+
+    try:
+        for version in ("1.0.0", "1.1.0"):
+            sent = send(first, "POST", "/v1/prompts", document("shown", version), "default")
+            assert sent.status_code == 201
+        path = "/v1/prompts/shown/labels/production"
+        eventually(lambda: second.request("/v1/prompts/shown?version=1.1.0").status_code == 200)
+        for server, version in ((first, "1.0.0"), (second, "1.1.0"), (first, "1.0.0")):
+            moved = send(server, "PUT", path, {"version_tag": version}, "default")
+            assert moved.status_code == 200, moved.text
+            eventually(partial(says, version))
+        data = store.get(f"{prefix}/prompts/shown/1.1.0.json")
+        assert data is not None
+        served = first.request("/v1/prompts/shown?version=1.1.0&render=false").json()
+        assert json.loads(data)["messages"] == served["content"]["messages"]
+        store.remove(f"{prefix}/prompts/shown/1.1.0.json")
+    finally:
+        first.stop()
+        second.stop()
+    again = node(tmp_path, prefix, "c").start()  # it looks for what is missing
+    try:
+        eventually(lambda: store.get(f"{prefix}/prompts/shown/1.1.0.json") == data)
+    finally:
+        again.stop()
 
 
 def test_wrong_keys_are_refused_at_the_start_and_shown_to_nobody(

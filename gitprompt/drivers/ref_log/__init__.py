@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -24,6 +24,7 @@ from gitprompt.drivers.ref_log.applied import Position, apply, begin, position_o
 from gitprompt.drivers.ref_log.checkpoints import write_checkpoint
 from gitprompt.drivers.ref_log.entry import Entry
 from gitprompt.drivers.ref_log.history import AHEAD, History, moves_tag
+from gitprompt.drivers.shelf import Served, Shelf
 from gitprompt.errors import Conflict, GitpromptError, OriginUnreachable
 from gitprompt.git import packs
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -38,11 +39,20 @@ _TAIL = 1_000  # entries after a checkpoint, from which on there is another one
 class RefLog(Following):
     """`name` is the driver's; `place` says where the store is, without secrets; keys begin with `prefix`."""
 
-    def __init__(self, store: ObjectStore, *, name: str, place: str, prefix: str) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        name: str,
+        place: str,
+        prefix: str,
+        shelf: Shelf | None = None,
+    ) -> None:
         super().__init__(_SECONDS)
         self.name = name
         self._store = store
         self._place = place
+        self._shelf = shelf
         self._folder = f"{prefix}git/"
         self._node = secrets.token_hex(8)
         self._looked: dict[str, float] = {}
@@ -52,6 +62,12 @@ class RefLog(Following):
         self._is_checked = False
         self._pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="log")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+
+    def position(self, repository: Repository) -> int:
+        return position_of(repository).number
+
+    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> int:
+        return self._shelf.show(workspace, position, served()) if self._shelf is not None else 0
 
     def close(self) -> None:
         self._writer.shutdown(cancel_futures=True)

@@ -157,6 +157,20 @@ class IndexReader:
         )
         return [StoredVersion(Version(*row[:-1]), row[-1]) for row in rows]
 
+    def all_versions(self, workspace: str) -> list[tuple[str, str]]:
+        """(name, version) of every version."""
+        return sqlite_file.query(
+            self._db,
+            "SELECT name, version FROM version WHERE workspace = ? ORDER BY name, precedence",
+            (workspace,),
+        )
+
+    def all_labels(self, workspace: str) -> dict[tuple[str, str], str | None]:
+        """The version of each label by (name, label); None: it was removed."""
+        sql = "SELECT name, label, version FROM label WHERE workspace = ? ORDER BY name, label"
+        rows = sqlite_file.query(self._db, sql, (workspace,))
+        return {(name, label): version for name, label, version in rows}
+
     def count_versions(self, workspace: str, name: str | None = None) -> int:
         if name is None:
             return self._count("SELECT count(*) FROM version WHERE workspace = ?", workspace)

@@ -10,7 +10,7 @@ import pytest
 
 from gitprompt.errors import OriginUnreachable, Unavailable
 from gitprompt.store.database import Database
-from gitprompt.store.tables.git_objects import GitObjects
+from gitprompt.store.git_store import GitObjects
 from tests.postgres import new_url
 
 pytestmark = pytest.mark.postgres

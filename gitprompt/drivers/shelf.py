@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is served, as files of JSON in a bucket, for readers without Git. The truth is the log beside them; they follow it.
+
+{prefix}prompts/{name}/{version}.json    the document; of other workspaces than `default`
+{prefix}labels/{name}/{label}.json       {"name", "label", "version_tag", "position"}
+                                         below {prefix}workspaces/{workspace}/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from gitprompt.core.names import DEFAULT_WORKSPACE
+
+_TRIES = 5  # of a label that others move at the same time
+
+
+class Served(NamedTuple):
+    """Of one workspace: all versions, the version of each label (None: the label was removed), and how to read a
+    document, in JSON; None if it is lost."""
+
+    versions: Sequence[tuple[str, str]]
+    labels: Mapping[tuple[str, str], str | None]
+    document: Callable[[str, str], bytes | None]
+
+
+class Shelves(Protocol):
+    """A store of which files can be replaced. Methods raise OriginUnreachable."""
+
+    def create(self, key: str, data: bytes) -> bool: ...
+
+    def keys(self, folder: str) -> Sequence[str]:
+        """All keys of a folder, and of those in it."""
+
+    def get_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """The bytes, and what changes with them."""
+
+    def replace(self, key: str, data: bytes, tag: str) -> bool:
+        """False if somebody else has changed it since it had this tag."""
+
+
+class Shelf:
+    def __init__(self, store: Shelves, prefix: str) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._versions: dict[str, set[tuple[str, str]]] = {}
+        self._labels: dict[str, dict[tuple[str, str], str | None]] = {}
+
+    def show(self, workspace: str, position: int, served: Served) -> int:
+        """Bring the files of a workspace up to date with what was served at a position of its log, or later; returns
+        how many were written. A version is written once, a label by whoever knows the later position."""
+        folder = self._folder(workspace)
+        if workspace not in self._versions:
+            self._versions[workspace] = set(self._known(f"{folder}prompts/"))
+        versions, labels = self._versions[workspace], self._labels.setdefault(workspace, {})
+        number = 0
+        for name, version in served.versions:
+            if (name, version) in versions:
+                continue
+            document = served.document(name, version)
+            if document is not None:
+                number += self._store.create(f"{folder}prompts/{name}/{version}.json", document)
+                versions.add((name, version))
+        for key, now in served.labels.items():
+            if labels.get(key, "") != now:
+                moved = self._move(f"{folder}labels/{key[0]}/{key[1]}.json", key, now, position)
+                if moved is not None:
+                    labels[key] = now
+                    number += moved
+        return number
+
+    def _known(self, folder: str) -> list[tuple[str, str]]:
+        names = (key.removeprefix(folder).removesuffix(".json") for key in self._store.keys(folder))
+        return [(name, version) for name, _, version in (name.rpartition("/") for name in names)]
+
+    def _move(
+        self, key: str, label: tuple[str, str], version: str | None, position: int
+    ) -> bool | None:
+        """Whether the file was written; None if another node says something else of the same position, so that it
+        has to be looked at again."""
+        fields = {"name": label[0], "label": label[1], "version_tag": version, "position": position}
+        data = json.dumps(fields, ensure_ascii=False).encode()
+        for _ in range(_TRIES):
+            there = self._store.get_tagged(key)
+            if there is None:
+                if version is None or self._store.create(key, data):
+                    return version is not None
+            else:
+                said = _said(there[0])
+                if said["version_tag"] == version or said["position"] > position:
+                    return False
+                if said["position"] == position:
+                    return None
+                if self._store.replace(key, data, there[1]):
+                    return True
+        return None
+
+    def _folder(self, workspace: str) -> str:
+        if workspace == DEFAULT_WORKSPACE:
+            return self._prefix
+        return f"{self._prefix}workspaces/{workspace}/"
+
+
+def _said(data: bytes) -> Mapping[str, Any]:
+    """What a file of a label says; one that cannot be read is older than any."""
+    try:
+        there = json.loads(data)
+        if isinstance(there["position"], int) and isinstance(there["version_tag"], str | None):
+            return {"position": there["position"], "version_tag": there["version_tag"]}
+    except (ValueError, TypeError, KeyError):
+        pass
+    return {"position": -1, "version_tag": ""}
