@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = {
     "backup": "maintenance:backup",
     "restore": "maintenance:restore",
     "rollups": "maintenance:rollups",
+    "mirror": "maintenance:mirror",
     "db": "databases:db",
     "prices": "prices:prices",
     "demo": "demo:demo",

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import click
 
 from gitprompt import config, hosting, recovery
-from gitprompt.cli.output import Group, done, progress, say
+from gitprompt.cli.output import Group, done, json_option, progress, say, write_json
+from gitprompt.core.names import DEFAULT_WORKSPACE, WORKSPACE
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.store import snapshot as copies
 from gitprompt.store.database import Database
@@ -135,6 +136,63 @@ def _passphrase(file: str | None, *, confirm: bool) -> str:
     if not text:
         raise UsageError("the passphrase is empty", hint="Its file has it in the first line.")
     return str(text)
+
+
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option(
+    "--workspace",
+    default=DEFAULT_WORKSPACE,
+    metavar="NAME",
+    help="Which repository.  [default: default]",
+)
+@json_option
+def mirror(source: str, target: str, workspace: str, as_json: bool) -> None:
+    """Copy a repository from one place to another: its history, version tags and labels.
+
+    \b
+    A place is
+      a path or URL of a Git repository; a path that is not there is made
+      the data folder of a server: what it has pinned is what is copied
+      s3://BUCKET/PREFIX     with S3_ENDPOINT, S3_ACCESS_KEY, … of the environment
+      postgres:              the database of DATABASE_URL
+      github:OWNER/REPO      with GITHUB_TOKEN and GITHUB_API_URL of the environment
+
+    Cut short, it goes on where it was; at the end TO is read anew and compared. A version tag that is another one
+    there stops it before anything is written. A bucket with prompts/NAME/VERSION.json and no Git is taken over.
+
+    \b
+    Examples:
+      gitprompt mirror data s3://acme-prompts/team
+      gitprompt mirror github:acme/prompts postgres:
+    """
+    from gitprompt import mirroring
+
+    if not WORKSPACE.match(workspace):
+        raise UsageError(f"'{workspace}' is no name of a workspace")
+    settings = config.server_settings({"driver": "filesystem", "origin": "", "repo": ""})
+    with (
+        mirroring.opened(source, workspace, settings, new=False) as old,
+        mirroring.opened(target, workspace, settings, new=True) as new,
+        Bars() as show,
+    ):
+        copied = mirroring.mirror(old, new, workspace, show)
+    if as_json:
+        write_json({"from": old.name, "to": new.name, "workspace": workspace, **copied._asdict()})
+        return
+    done(
+        f"{new.name} has the {copied.refs:,} refs of {old.name}; {copied.written:,} were written now"
+    )
+    if copied.taken_over:
+        say(f"{copied.taken_over:,} files without Git became versions")
+    if copied.pinned:
+        say(
+            f"{copied.pinned:,} tags were moved after they were served: what was served first was copied"
+        )
+    if copied.others:
+        say(f"{copied.others:,} other refs of {new.name} were left alone")
+    say(f"sha256 of what both have: {copied.digest}")
 
 
 class Bars:

@@ -57,10 +57,11 @@ class Bucket:
             found = obstore.list_with_delimiter(self._store, prefix=folder)
             return [str(path).rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
 
-    def keys(self, folder: str) -> list[str]:
+    def listed(self, folder: str) -> list[tuple[str, int]]:
         with self._told():
             pages = obstore.list(self._store, prefix=folder)
-            return [str(item["path"]) for page in pages for item in page]
+            items = (item for page in pages for item in page)
+            return [(str(item["path"]), int(item["last_modified"].timestamp())) for item in items]
 
     def get_tagged(self, key: str) -> tuple[bytes, str] | None:
         with self._told():

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from gitprompt.core.names import DEFAULT_WORKSPACE
@@ -29,10 +29,12 @@ class Served(NamedTuple):
 class Shelves(Protocol):
     """A store of which files can be replaced. Methods raise OriginUnreachable."""
 
+    def get(self, key: str) -> bytes | None: ...
+
     def create(self, key: str, data: bytes) -> bool: ...
 
-    def keys(self, folder: str) -> Sequence[str]:
-        """All keys of a folder, and of those in it."""
+    def listed(self, folder: str) -> Sequence[tuple[str, int]]:
+        """All keys of a folder, and of those in it, and when each was written, in Unix seconds."""
 
     def get_tagged(self, key: str) -> tuple[bytes, str] | None:
         """The bytes, and what changes with them."""
@@ -53,7 +55,8 @@ class Shelf:
         how many were written. A version is written once, a label by whoever knows the later position."""
         folder = self._folder(workspace)
         if workspace not in self._versions:
-            self._versions[workspace] = set(self._known(f"{folder}prompts/"))
+            known = self._files(f"{folder}prompts/")
+            self._versions[workspace] = {(name, version) for name, version, _, _ in known}
         versions, labels = self._versions[workspace], self._labels.setdefault(workspace, {})
         number = 0
         for name, version in served.versions:
@@ -71,9 +74,28 @@ class Shelf:
                     number += moved
         return number
 
-    def _known(self, folder: str) -> list[tuple[str, str]]:
-        names = (key.removeprefix(folder).removesuffix(".json") for key in self._store.keys(folder))
-        return [(name, version) for name, _, version in (name.rpartition("/") for name in names)]
+    def documents(
+        self, workspace: str, show: Callable[[str, int, int], None]
+    ) -> Iterator[tuple[str, str, bytes, int]]:
+        """Name, version and bytes of each, and when it was written. `show` gets what is read, and of how many."""
+        files = self._files(f"{self._folder(workspace)}prompts/")
+        for at, (name, version, key, when) in enumerate(files):
+            show("reading documents", at, len(files))
+            yield name, version, self._store.get(key) or b"", when
+
+    def labels(self, workspace: str) -> Iterator[tuple[str, str, bytes, int]]:
+        """Name of the prompt, name of the label, and bytes of each, and when it was written."""
+        for name, label, key, when in self._files(f"{self._folder(workspace)}labels/"):
+            yield name, label, self._store.get(key) or b"", when
+
+    def _files(self, folder: str) -> list[tuple[str, str, str, int]]:
+        """Of each `{name}/{last}.json` the name, what is last, its key, and when it was written."""
+        found = []
+        for key, when in sorted(self._store.listed(folder)):
+            if key.endswith(".json"):
+                name, _, last = key.removeprefix(folder).removesuffix(".json").rpartition("/")
+                found.append((name, last, key, when))
+        return found
 
     def _move(
         self, key: str, label: tuple[str, str], version: str | None, position: int

@@ -52,7 +52,7 @@ class RefLog(Following):
         self.name = name
         self._store = store
         self._place = place
-        self._shelf = shelf
+        self.shelf = shelf
         self._folder = f"{prefix}git/"
         self._node = secrets.token_hex(8)
         self._looked: dict[str, float] = {}
@@ -67,7 +67,7 @@ class RefLog(Following):
         return position_of(repository).number
 
     def show(self, workspace: str, position: int, served: Callable[[], Served]) -> int:
-        return self._shelf.show(workspace, position, served()) if self._shelf is not None else 0
+        return self.shelf.show(workspace, position, served()) if self.shelf is not None else 0
 
     def close(self) -> None:
         self._writer.shutdown(cancel_futures=True)

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gitprompt mirror: what is at one place is at another, whole, and nothing that was published moves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from obstore.store import MemoryStore
+
+from gitprompt import mirroring
+from gitprompt.config import server_settings
+from gitprompt.drivers.bucket import Bucket
+from gitprompt.drivers.mirror import Mirror
+from gitprompt.drivers.ref_log import RefLog
+from gitprompt.drivers.shelf import Shelf
+from gitprompt.errors import Conflict, OriginUnreachable, UsageError
+from gitprompt.git.ref_updates import update_refs
+from gitprompt.git.refs import RefUpdate
+from gitprompt.git.repository import Repository
+from gitprompt.mirroring import Copied, Place
+from tests.drivers.three_nodes import document, send
+from tests.world import Clone, Refused, Server, run
+
+TAG = "refs/tags/prompts/welcome/1.0.0"
+
+
+def copy(source: str | Place, target: str | Place, workspace: str = "default") -> Copied:
+    settings = server_settings({}, {})
+    stages: list[str] = []
+
+    def place(text: str, *, new: bool) -> Any:
+        return mirroring.opened(text, workspace, settings, new=new)
+
+    def show(stage: str, done: int, total: int) -> None:
+        assert 0 <= done <= total
+        stages.append(stage)
+
+    if isinstance(source, str) and isinstance(target, str):
+        with place(source, new=False) as old, place(target, new=True) as new:
+            made = mirroring.mirror(old, new, workspace, show)
+    elif isinstance(source, str):
+        with place(source, new=False) as old:
+            made = mirroring.mirror(old, target, workspace, show)  # type: ignore[arg-type]
+    elif isinstance(target, str):
+        with place(target, new=True) as new:
+            made = mirroring.mirror(source, new, workspace, show)
+    else:
+        made = mirroring.mirror(source, target, workspace, show)
+    assert stages
+    return made
+
+
+def refs_of(path: Path | str) -> dict[str, str]:
+    return dict(Repository.open(str(path)).refs().items())
+
+
+def a_bucket(prefix: str = "p/") -> tuple[Place, Bucket]:
+    store = Bucket(MemoryStore(), "memory")
+    log = RefLog(store, name="s3", place="memory", prefix=prefix, shelf=Shelf(store, prefix))
+    return Place("memory", log), store
+
+
+@pytest.fixture
+def source(published: Clone, forge: Clone) -> Path:
+    """With a history, 60 versions, labels and a branch that is not the default one."""
+    for at in range(60):
+        published.git("tag", f"prompts/p{at}/1.0.0", "-m", "x")
+    published.git("branch", "trunk")
+    published.git("push", "-q", "origin", "--tags", "trunk")
+    forge.git("symbolic-ref", "HEAD", "refs/heads/trunk")
+    return forge.path
+
+
+def test_a_path_is_made_and_gets_all(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.git"
+    copied = copy(str(source), str(target))
+    assert refs_of(target) == refs_of(source)
+    assert (copied.refs, copied.written, copied.others) == (len(refs_of(source)),) * 2 + (0,)
+    assert run("git", "symbolic-ref", "HEAD", cwd=target).strip() == "refs/heads/trunk"
+    shown = subprocess.run(
+        "git show-ref | sha256sum",
+        shell=True,
+        cwd=target,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.split()[0] == copied.digest
+    assert copy(str(source), str(target)) == copied._replace(written=0)
+
+
+def test_through_a_bucket_and_back_nothing_is_lost(source: Path, tmp_path: Path) -> None:
+    bucket, _ = a_bucket()
+    first = copy(str(source), bucket)
+    back = copy(bucket, str(tmp_path / "back.git"))
+    assert refs_of(tmp_path / "back.git") == refs_of(source)
+    assert first.digest == back.digest
+
+
+def test_cut_short_it_goes_on(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirroring, "_CHUNK", 10)
+    target, (bucket, _) = tmp_path / "copy.git", a_bucket()
+    for there in (str(target), bucket):
+        pushes = 0
+        with monkeypatch.context() as patch:
+
+            def push(real: Any) -> Any:
+                def once(*args: Any) -> None:
+                    nonlocal pushes
+                    pushes += 1
+                    if pushes == 3:
+                        raise KeyboardInterrupt
+                    real(*args)
+
+                return once
+
+            for kind in (Mirror, RefLog):
+                patch.setattr(kind, "push", push_of(kind, push))
+            with pytest.raises(KeyboardInterrupt):
+                copy(str(source), there)
+        copied = copy(str(source), there)
+        assert 0 < copied.written == copied.refs - 20
+
+
+def push_of(kind: Any, wrap: Any) -> Any:
+    return wrap(kind.push)
+
+
+def test_what_others_have_there_stays(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.git"
+    copy(str(source), str(target))
+    tip = refs_of(target)["refs/heads/main"]
+    run("git", "update-ref", "refs/heads/theirs", tip, cwd=target)
+    assert copy(str(source), str(target)).others == 1
+    assert refs_of(target)["refs/heads/theirs"] == tip
+
+
+def test_a_version_that_is_another_one_there_stops_it(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.git"
+    copy(str(source), str(target))
+    run("git", "update-ref", TAG, "refs/heads/main", cwd=target)
+    run("git", "update-ref", "-d", "refs/heads/trunk", cwd=target)
+    before = refs_of(target)
+    with pytest.raises(Conflict, match=f"1 version tags are other ones at .*: {TAG}"):
+        copy(str(source), str(target))
+    assert refs_of(target) == before
+
+
+def test_somebody_who_publishes_there_meanwhile_loses_nothing(
+    source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bucket, store = a_bucket()
+    copy(str(source), bucket)
+    other = RefLog(store, name="s3", place="memory", prefix="p/")
+    run("git", "init", "-q", "--bare", "rival.git", cwd=tmp_path)
+    theirs = Repository.open(str(tmp_path / "rival.git"))
+    other.claim("default", theirs)
+    other.fetch("default", theirs)
+    run("git", "tag", "prompts/late/1.0.0", "-m", "x", "main", cwd=source)
+    tip = refs_of(source)["refs/heads/main"]
+    real = RefLog.push
+    done: list[int] = []
+
+    def push(self: RefLog, *args: Any) -> None:
+        if not done:
+            done.append(1)
+            real(other, "default", theirs, [RefUpdate("refs/heads/theirs", "0" * 40, tip)])
+        real(self, *args)
+
+    monkeypatch.setattr(RefLog, "push", push)
+    assert copy(str(source), bucket).others == 1
+
+
+def test_a_target_that_says_yes_and_keeps_nothing_is_found_out(
+    source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Mirror, "push", lambda *_: None)
+    with pytest.raises(OriginUnreachable, match="has not what was written to it"):
+        copy(str(source), str(tmp_path / "copy.git"))
+
+
+class TestDataFolders:
+    @pytest.fixture
+    def data(self, tmp_path: Path) -> Path:
+        """Of a server that has served two versions, one of which somebody has moved."""
+        server = Server(tmp_path / "data", env={"DATABASE_URL": ""}).start()
+        for version in ("1.0.0", "1.1.0"):
+            sent = send(server, "POST", "/v1/prompts", document("kept", version), "default")
+            assert sent.status_code == 201
+        assert send(server, "POST", "/v1/prompts", document("bill"), "billing").status_code == 201
+        server.stop()
+        return server.data
+
+    def test_what_was_served_first_is_copied(self, data: Path, tmp_path: Path) -> None:
+        hosted = Repository.open(str(data / "repos" / "default.git"))
+        before = refs_of(hosted.git_dir)
+        tag, tip = "refs/tags/prompts/kept/1.0.0", before["refs/heads/main"]
+        update_refs(hosted, [RefUpdate(tag, before[tag], tip)], message="test")
+        copied = copy(str(data), str(tmp_path / "copy.git"))
+        assert copied.pinned == 1
+        assert refs_of(tmp_path / "copy.git") == before
+
+    def test_each_workspace_is_copied_by_its_name(self, data: Path, tmp_path: Path) -> None:
+        copy(str(data), str(tmp_path / "copy.git"), "billing")
+        assert "refs/tags/prompts/bill/1.0.0" in refs_of(tmp_path / "copy.git")
+        with pytest.raises(UsageError, match="has no workspace 'sales'"):
+            copy(str(data), str(tmp_path / "other.git"), "sales")
+
+    def test_one_gets_what_a_bucket_has_and_serves_it(self, data: Path, tmp_path: Path) -> None:
+        bucket, _ = a_bucket()
+        copy(str(data), bucket)
+        (tmp_path / "new" / "repos").mkdir(parents=True)
+        copy(bucket, str(tmp_path / "new"))
+        server = Server(tmp_path / "new", env={"DATABASE_URL": ""}).start()
+        try:
+            assert server.request("/v1/prompts/kept?version=1.0.0").status_code == 200
+            with pytest.raises(Exception, match="is in use by"):
+                copy(bucket, str(tmp_path / "new"))
+        finally:
+            server.stop()
+
+
+class TestTakeover:
+    """Of a bucket with documents, and no Git."""
+
+    def bucket(self) -> tuple[Place, Bucket]:
+        place, store = a_bucket()
+        for version in ("1.0.0", "1.1.0"):
+            store.create(
+                f"p/prompts/a/b/{version}.json", json.dumps(document("a/b", version)).encode()
+            )
+        store.create("p/prompts/c/2.0.0.json", json.dumps(document("c", "2.0.0")).encode())
+        move = {"name": "a/b", "label": "production", "version_tag": "1.0.0"}
+        store.create("p/labels/a/b/production.json", json.dumps(move).encode())
+        return place, store
+
+    def test_files_become_versions_and_labels(self, tmp_path: Path) -> None:
+        place, _ = self.bucket()
+        copied = copy(place, str(tmp_path / "copy.git"))
+        assert copied.taken_over == 3
+        server = Server(tmp_path / "data", "--repo", str(tmp_path / "copy.git")).start()
+        try:
+            for path in ("a%2Fb?version=1.1.0", "a%2Fb?label=production", "c"):
+                assert server.request(f"/v1/prompts/{path}").status_code == 200, path
+            served = server.request("/v1/prompts/a%2Fb?label=production").json()
+            assert served["version"]["version_tag"] == "1.0.0"
+        finally:
+            server.stop()
+        again = copy(place, str(tmp_path / "copy.git"))
+        assert again == copied._replace(written=0)
+        # Into itself: from then on there is Git.
+        assert copy(place, place).taken_over == 3
+        assert copy(place, str(tmp_path / "copy.git")).taken_over == 0
+
+    def test_what_is_no_version_is_left_out(self, tmp_path: Path) -> None:
+        place, store = self.bucket()
+        store.create("p/prompts/d/1.0.0.json", b"{")
+        store.create("p/prompts/e/latest.json", json.dumps(document("e")).encode())
+        store.create("p/prompts/f/1.0.0.json", json.dumps(document("another")).encode())
+        store.create("p/prompts/readme.txt", b"hello")
+        store.create("p/labels/c/staging.json", b'{"version_tag": "9.9.9"}')
+        assert copy(place, str(tmp_path / "copy.git")).taken_over == 3
+        assert len(refs_of(tmp_path / "copy.git")) == 5
+
+    def test_a_bucket_with_nothing_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="has nothing of the workspace 'default'"):
+            copy(a_bucket()[0], str(tmp_path / "copy.git"))
+
+
+class TestCommand:
+    def test_it_says_what_it_did(self, source: Path, clone: Clone, tmp_path: Path) -> None:
+        target = str(tmp_path / "copy.git")
+        said = clone.gitprompt("mirror", str(source), target)
+        number = len(refs_of(source))
+        assert f"has the {number} refs of {source}; {number} were written now" in said
+        assert "sha256 of what both have: " in said
+        value = json.loads(clone.gitprompt("mirror", "--json", str(source), target))
+        assert (value["written"], value["refs"], value["workspace"]) == (0, number, "default")
+
+    @pytest.mark.parametrize(
+        ("args", "said"),
+        [
+            (("nowhere.git", "x.git"), "there is no nowhere.git"),
+            (("s3://b", "x.git"), "S3_BUCKET: 'b' is no name of a bucket"),
+            (("s3:", "x.git"), "DRIVER=s3 needs S3_BUCKET"),
+            (("postgres:", "x.git"), "needs a PostgreSQL database"),
+            (("github:acme", "x.git"), "'default=acme' is not owner/repository"),
+            ((".", "x.git", "--workspace", "a/b"), "'a/b' is no name of a workspace"),
+        ],
+    )
+    def test_what_is_wrong_is_told(self, args: tuple[str, ...], said: str, clone: Clone) -> None:
+        with pytest.raises(Refused, match=said):
+            clone.gitprompt("mirror", *args)
+        assert not (clone.path / "x.git").exists()
+
+
+@pytest.mark.stores
+def test_a_real_bucket_is_served_after_it(source: Path, clone: Clone, tmp_path: Path) -> None:
+    from tests.seaweed import BUCKET, seaweed
+
+    prefix = uuid.uuid4().hex
+    env = seaweed().environment(prefix)
+    clone.gitprompt("mirror", str(source), f"s3://{BUCKET}/{prefix}", env=env)
+    server = Server(tmp_path / "data", env=env).start()
+    try:
+        assert server.request("/v1/prompts/welcome?render=false").status_code == 200
+    finally:
+        server.stop()
+
+
+@pytest.mark.postgres
+def test_a_real_database_is_served_after_it(source: Path, clone: Clone, tmp_path: Path) -> None:
+    from tests.postgres import new_url
+
+    env = {"DATABASE_URL": new_url(), "API_KEY_SALT": "x"}
+    clone.gitprompt("mirror", str(source), "postgres:", env=env)
+    server = Server(tmp_path / "data", env={**env, "DRIVER": "postgres"}).start()
+    try:
+        assert server.request("/v1/prompts/welcome?render=false").status_code == 200
+    finally:
+        server.stop()
