@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 import click
 
-from gitprompt import config, hosting, recovery
+from gitprompt import config, hosting
 from gitprompt.cli.output import Group, done, json_option, progress, say, write_json
 from gitprompt.core.names import DEFAULT_WORKSPACE, WORKSPACE
 from gitprompt.errors import NotFound, SetupError, UsageError
 from gitprompt.store import snapshot as copies
 from gitprompt.store.database import Database
 from gitprompt.store.tables.rollups import RollupRebuild
+from gitprompt.transfer import recovery
 
 _data_option = click.option(
     "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
@@ -167,7 +168,7 @@ def mirror(source: str, target: str, workspace: str, as_json: bool) -> None:
       gitprompt mirror data s3://acme-prompts/team
       gitprompt mirror github:acme/prompts postgres:
     """
-    from gitprompt import mirroring
+    from gitprompt.transfer import mirroring
 
     if not WORKSPACE.match(workspace):
         raise UsageError(f"'{workspace}' is no name of a workspace")

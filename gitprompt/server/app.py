@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from gitprompt import config, drivers, hosting, keys, log, recovery
+from gitprompt import config, drivers, hosting, keys, log
 from gitprompt.catalog import Catalog
 from gitprompt.clock import Clock, now
 from gitprompt.config import ServerSettings
@@ -75,6 +75,7 @@ from gitprompt.store.index.writer import open_index
 from gitprompt.store.sqlite_file import Corrupt
 from gitprompt.suites import Suites
 from gitprompt.transaction import Transactions
+from gitprompt.transfer import recovery
 from gitprompt.workspaces import Workspaces
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
-from gitprompt import config, drivers, hosting, takeover
+from gitprompt import config, drivers, hosting
 from gitprompt.config import ServerSettings
 from gitprompt.drivers import Driver
 from gitprompt.drivers.claims import Stale
@@ -31,6 +31,7 @@ from gitprompt.git.repository import Repository
 from gitprompt.hosting import Hosting
 from gitprompt.store.database import Database
 from gitprompt.store.git_store import GitObjects
+from gitprompt.transfer import takeover
 
 Progress = Callable[[str, int, int], None]
 """The stage, how much of it is done, and how much there is."""
@@ -39,7 +40,7 @@ _TRIES = 10  # when others publish there meanwhile
 _COPIED = ("refs/heads/", "refs/labels/", TAGS)
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """`path` is a repository or data folder of this machine, if it is one; `pins` what its server has pinned, by
     ref."""
 
@@ -62,37 +63,37 @@ class Copied(NamedTuple):
 
 
 @contextmanager
-def opened(text: str, workspace: str, settings: ServerSettings, *, new: bool) -> Iterator[Place]:
+def opened(text: str, workspace: str, settings: ServerSettings, *, new: bool) -> Iterator[Location]:
     """A place as a person writes it; a path is made if it is `new`. Raises SetupError or UsageError."""
     with ExitStack() as stack:
         kind, _, rest = text.partition(":")
         if kind == "s3":
             bucket, _, prefix = rest.removeprefix("//").partition("/")
             chosen = replace(settings, driver="s3", s3_bucket=bucket, s3_prefix=prefix)
-            place = Place(text, drivers.make(chosen))
+            place = Location(text, drivers.make(chosen))
         elif kind in ("postgres", "postgresql"):
             place = _database(stack, text, settings)
         elif kind == "github":
             named = f"{workspace}={rest}"
             chosen = replace(settings, driver="github", github_repo=named)
-            place = Place(text, drivers.make(chosen))
+            place = Location(text, drivers.make(chosen))
         else:
             place = _git(stack, text, workspace, new=new)
         stack.callback(place.driver.close)
         yield place
 
 
-def _database(stack: ExitStack, text: str, settings: ServerSettings) -> Place:
+def _database(stack: ExitStack, text: str, settings: ServerSettings) -> Location:
     """`postgres:` alone is that of DATABASE_URL."""
     url = settings.database_url if text.strip(":/") in ("postgres", "postgresql") else text
     tables = GitObjects()
     driver = drivers.make(replace(settings, driver="postgres", database_url=url), tables)
     database = stack.enter_context(closing(Database(config.database_location("", url))))
     tables.open(database)
-    return Place(str(database), driver)
+    return Location(str(database), driver)
 
 
-def _git(stack: ExitStack, text: str, workspace: str, *, new: bool) -> Place:
+def _git(stack: ExitStack, text: str, workspace: str, *, new: bool) -> Location:
     there = parse_origin(text)
     path = there.url if os.path.isabs(there.url) else ""
     driver = Mirror({workspace: there})
@@ -105,12 +106,12 @@ def _git(stack: ExitStack, text: str, workspace: str, *, new: bool) -> Place:
             raise UsageError(f"{path} has no workspace '{workspace}'")
         found = hosted.path(workspace)
         pins = {} if new else _pins(path, workspace)
-        return Place(text, Mirror({workspace: parse_origin(found)}), found, pins)
+        return Location(text, Mirror({workspace: parse_origin(found)}), found, pins)
     if path and not os.path.exists(path):
         if not new:
             raise UsageError(f"there is no {text}", hint="FROM is a repository, or a data folder.")
         git(["init", "-q", "--bare", "-b", "main", path], env=environment(inherit=False))
-    return Place(there.url, driver, path)
+    return Location(there.url, driver, path)
 
 
 def _pins(data: str, workspace: str) -> dict[str, str]:
@@ -125,7 +126,7 @@ def _pins(data: str, workspace: str) -> dict[str, str]:
         }
 
 
-def mirror(source: Place, target: Place, workspace: str, show: Progress) -> Copied:
+def mirror(source: Location, target: Location, workspace: str, show: Progress) -> Copied:
     """Raises Conflict for version tags that are other ones there, and OriginUnreachable."""
     with tempfile.TemporaryDirectory(prefix="gitprompt-mirror-") as folder:
         here = _bare(folder, "from")
@@ -145,7 +146,7 @@ def mirror(source: Place, target: Place, workspace: str, show: Progress) -> Copi
     return Copied(len(wanted), written, others, pinned, taken, digest)
 
 
-def _wanted(here: Repository, source: Place) -> tuple[dict[str, str], int]:
+def _wanted(here: Repository, source: Location) -> tuple[dict[str, str], int]:
     """The refs to copy, and how many of them are what the server has pinned, and the tag is not."""
     wanted = _copied(here)
     moved = {ref: tag for ref, tag in source.pins.items() if wanted.get(ref) != tag}
@@ -167,7 +168,7 @@ def _wanted(here: Repository, source: Place) -> tuple[dict[str, str], int]:
 
 
 def _brought(
-    target: Place,
+    target: Location,
     workspace: str,
     there: Repository,
     wanted: Mapping[str, str],
@@ -221,7 +222,7 @@ def _branches_first(item: tuple[str, str]) -> tuple[bool, str]:
 
 
 def _verified(
-    target: Place, workspace: str, check: Repository, wanted: Mapping[str, str], show: Progress
+    target: Location, workspace: str, check: Repository, wanted: Mapping[str, str], show: Progress
 ) -> str:
     """Read the target anew, and hold it against what was wanted: refs, and that all objects are there."""
     show(f"verifying {target.name}", 0, 1)
@@ -253,7 +254,7 @@ def _copied(repository: Repository) -> dict[str, str]:
     return {ref: oid for ref, oid in repository.refs().items() if ref.startswith(_COPIED)}
 
 
-def _fetch(place: Place, workspace: str, repository: Repository) -> None:
+def _fetch(place: Location, workspace: str, repository: Repository) -> None:
     place.driver.claim(workspace, repository)
     place.driver.expect(workspace)
     place.driver.fetch(workspace, repository)

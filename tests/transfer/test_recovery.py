@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gitprompt import recovery
 from gitprompt.errors import SetupError
+from gitprompt.transfer import recovery
 from tests.world import WELCOME, Clone, Refused, Server, run
 
 pytestmark = pytest.mark.sqlite

@@ -10,59 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from obstore.store import MemoryStore
 
-from gitprompt import mirroring
-from gitprompt.config import server_settings
-from gitprompt.drivers.bucket import Bucket
 from gitprompt.drivers.mirror import Mirror
 from gitprompt.drivers.ref_log import RefLog
-from gitprompt.drivers.shelf import Shelf
 from gitprompt.errors import Conflict, OriginUnreachable, UsageError
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import RefUpdate
 from gitprompt.git.repository import Repository
-from gitprompt.mirroring import Copied, Place
+from gitprompt.transfer import mirroring
 from tests.drivers.three_nodes import document, send
+from tests.transfer.copies import a_bucket, copy, refs_of
 from tests.world import Clone, Refused, Server, run
 
 TAG = "refs/tags/prompts/welcome/1.0.0"
-
-
-def copy(source: str | Place, target: str | Place, workspace: str = "default") -> Copied:
-    settings = server_settings({}, {})
-    stages: list[str] = []
-
-    def place(text: str, *, new: bool) -> Any:
-        return mirroring.opened(text, workspace, settings, new=new)
-
-    def show(stage: str, done: int, total: int) -> None:
-        assert 0 <= done <= total
-        stages.append(stage)
-
-    if isinstance(source, str) and isinstance(target, str):
-        with place(source, new=False) as old, place(target, new=True) as new:
-            made = mirroring.mirror(old, new, workspace, show)
-    elif isinstance(source, str):
-        with place(source, new=False) as old:
-            made = mirroring.mirror(old, target, workspace, show)  # type: ignore[arg-type]
-    elif isinstance(target, str):
-        with place(target, new=True) as new:
-            made = mirroring.mirror(source, new, workspace, show)
-    else:
-        made = mirroring.mirror(source, target, workspace, show)
-    assert stages
-    return made
-
-
-def refs_of(path: Path | str) -> dict[str, str]:
-    return dict(Repository.open(str(path)).refs().items())
-
-
-def a_bucket(prefix: str = "p/") -> tuple[Place, Bucket]:
-    store = Bucket(MemoryStore(), "memory")
-    log = RefLog(store, name="s3", place="memory", prefix=prefix, shelf=Shelf(store, prefix))
-    return Place("memory", log), store
 
 
 @pytest.fixture
@@ -225,53 +185,6 @@ class TestDataFolders:
                 copy(bucket, str(tmp_path / "new"))
         finally:
             server.stop()
-
-
-class TestTakeover:
-    """Of a bucket with documents, and no Git."""
-
-    def bucket(self) -> tuple[Place, Bucket]:
-        place, store = a_bucket()
-        for version in ("1.0.0", "1.1.0"):
-            store.create(
-                f"p/prompts/a/b/{version}.json", json.dumps(document("a/b", version)).encode()
-            )
-        store.create("p/prompts/c/2.0.0.json", json.dumps(document("c", "2.0.0")).encode())
-        move = {"name": "a/b", "label": "production", "version_tag": "1.0.0"}
-        store.create("p/labels/a/b/production.json", json.dumps(move).encode())
-        return place, store
-
-    def test_files_become_versions_and_labels(self, tmp_path: Path) -> None:
-        place, _ = self.bucket()
-        copied = copy(place, str(tmp_path / "copy.git"))
-        assert copied.taken_over == 3
-        server = Server(tmp_path / "data", "--repo", str(tmp_path / "copy.git")).start()
-        try:
-            for path in ("a%2Fb?version=1.1.0", "a%2Fb?label=production", "c"):
-                assert server.request(f"/v1/prompts/{path}").status_code == 200, path
-            served = server.request("/v1/prompts/a%2Fb?label=production").json()
-            assert served["version"]["version_tag"] == "1.0.0"
-        finally:
-            server.stop()
-        again = copy(place, str(tmp_path / "copy.git"))
-        assert again == copied._replace(written=0)
-        # Into itself: from then on there is Git.
-        assert copy(place, place).taken_over == 3
-        assert copy(place, str(tmp_path / "copy.git")).taken_over == 0
-
-    def test_what_is_no_version_is_left_out(self, tmp_path: Path) -> None:
-        place, store = self.bucket()
-        store.create("p/prompts/d/1.0.0.json", b"{")
-        store.create("p/prompts/e/latest.json", json.dumps(document("e")).encode())
-        store.create("p/prompts/f/1.0.0.json", json.dumps(document("another")).encode())
-        store.create("p/prompts/readme.txt", b"hello")
-        store.create("p/labels/c/staging.json", b'{"version_tag": "9.9.9"}')
-        assert copy(place, str(tmp_path / "copy.git")).taken_over == 3
-        assert len(refs_of(tmp_path / "copy.git")) == 5
-
-    def test_a_bucket_with_nothing_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="has nothing of the workspace 'default'"):
-            copy(a_bucket()[0], str(tmp_path / "copy.git"))
 
 
 class TestCommand:
