@@ -87,8 +87,12 @@ def _follow(repository: Repository, there: Origin) -> dict[str, str | None]:
     # What is here before the origin is asked, and not there, was deleted there; what somebody
     # publishes meanwhile reaches the origin first.
     before = dict(repository.refs().items())
+    if not before:
+        head = origin.begin(repository, there.url, (*_FOLLOWED, TAGS), secret=there.secret)
+        _follow_head(repository, head)
+        return {}
     head, refs = _listed(repository, there)
-    if before and not refs:
+    if not refs:
         # Git takes an answer that is cut, or is some proxy's page, for a list with nothing in it.
         raise OriginUnreachable(
             "it says that it has no refs at all, and there are some here: nothing was deleted",
@@ -117,9 +121,13 @@ def _follow(repository: Repository, there: Origin) -> dict[str, str | None]:
     ]
     if gone:
         update_refs(repository, gone, message="gitprompt: deleted at the origin")
+    _follow_head(repository, head)
+    return disputed
+
+
+def _follow_head(repository: Repository, head: str | None) -> None:
     if head is not None and repository.line("symbolic-ref", "HEAD") != head:
         repository.git("symbolic-ref", "HEAD", head)
-    return disputed
 
 
 def _has(repository: Repository, there: Origin, updates: Sequence[RefUpdate]) -> bool:

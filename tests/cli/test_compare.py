@@ -152,3 +152,47 @@ def test_a_long_message_is_shown_where_it_differs_with_a_few_lines_around(diff: 
         "",
         "This deserves a patch version.",
     ]  # fmt: skip
+
+
+class TestChanged:
+    """What differs from its newest published version."""
+
+    @pytest.fixture
+    def repository(self, published: Clone) -> Clone:
+        published.write(
+            "prompts/welcome.yaml", "messages:\n- {role: user, content: 'Hi {{name}}, ``` ok?'}\n"
+        )
+        published.write("prompts/fresh.yaml", "messages:\n- {role: user, content: Hello}\n")
+        published.write("prompts/wrong.yaml", "messages: 5\n")
+        return published
+
+    def test_each_says_what_it_deserves(self, repository: Clone, cli: Cli) -> None:
+        lines = cli("diff", "--changed").out.splitlines()
+        assert lines[0] == "fresh: new → 1.0.0"
+        assert lines[1].startswith("welcome: 1.0.0 → ")
+        assert lines[-1].startswith("wrong: ")
+
+    def test_programs_get_json(self, repository: Clone, cli: Cli) -> None:
+        fresh, welcome, wrong = json.loads(cli("diff", "--changed", "--json").out)
+        assert (fresh["base"], fresh["becomes"]) == (None, "1.0.0")
+        assert (welcome["base"], welcome["changes"][0]["area"]) == ("1.0.0", "messages")
+        assert wrong["error"]
+        assert wrong["becomes"] is None
+
+    def test_markdown_has_fences_that_hold(self, repository: Clone, cli: Cli) -> None:
+        said = cli("diff", "--changed", "--markdown").out
+        assert "| `fresh` |  | first version | 1.0.0 |" in said
+        assert "| `wrong` |  | **not valid** |  |" in said
+        assert "````diff\n" in said
+        assert said.count("````") == 2
+
+    def test_nothing_is_told(self, published: Clone, cli: Cli) -> None:
+        assert "No prompt differs" in cli("diff", "--changed", "--markdown").out
+
+    @pytest.mark.parametrize(
+        "arguments", [("welcome@.",), (), ("a@.", "--changed"), ("a@.", "b@.", "--markdown")]
+    )
+    def test_what_cannot_be_is_told(
+        self, published: Clone, cli: Cli, arguments: tuple[str, ...]
+    ) -> None:
+        assert cli("diff", *arguments).code == 2

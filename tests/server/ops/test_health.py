@@ -166,7 +166,7 @@ class Stuck(Filesystem):
 
 
 def test_a_check_that_hangs_holds_up_no_answer(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drivers, "DRIVERS", {"stuck": lambda _settings: Stuck()})
+    monkeypatch.setattr(drivers, "DRIVERS", {"stuck": lambda *_: Stuck()})
     monkeypatch.setattr(health, "_TIMEOUT", 0.25)
 
     async def story(application: Sidecar) -> httpx.Response:
