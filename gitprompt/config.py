@@ -78,6 +78,15 @@ class ServerSettings:
         "GITHUB_API_URL",
         "The API of GitHub, or of an Enterprise server: https://HOST/api/v3.",
     )
+    github_writes: str = _setting(
+        "auto",
+        "GITHUB_WRITES",
+        "How to write there: push, api (Git Data API and GraphQL), or auto: push, and where the token may not,"
+        " api.",
+    )
+    github_app_id: str = _setting(
+        "", "GITHUB_APP_ID", "With DRIVER=github: be this GitHub App, instead of GITHUB_TOKEN."
+    )
     github_sync_interval_ms: int = _setting(
         0,
         "GITHUB_SYNC_INTERVAL_MS",
@@ -230,6 +239,12 @@ class ServerSettings:
         secret=True,
     )
     s3_secret_key: str = _setting("", "S3_SECRET_KEY", "Its secret.", secret=True)
+    github_app_private_key: str = _setting(
+        "",
+        "GITHUB_APP_PRIVATE_KEY",
+        "Private key of the GitHub App: the text of its .pem file, or the path of it.",
+        secret=True,
+    )
     github_webhook_secret: str = _setting(
         "",
         "GITHUB_WEBHOOK_SECRET",
@@ -275,6 +290,8 @@ def server_settings(
         raise UsageError(f"log requests '{settings.log_requests}' is not all, changes or none")
     if settings.metrics_auth not in ("auto", "none", "token"):
         raise UsageError(f"metrics auth '{settings.metrics_auth}' is not auto, none or token")
+    if settings.github_writes not in ("auto", "push", "api"):
+        raise UsageError(f"github writes '{settings.github_writes}' is not auto, push or api")
     if settings.forward_traces not in ("yes", "no"):
         raise UsageError(f"forward traces '{settings.forward_traces}' is neither yes nor no")
     if settings.forward_traces == "yes" and not traces_endpoint(settings):

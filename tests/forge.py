@@ -9,6 +9,7 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,23 @@ class Forge:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def lets_in(self, token: str) -> bool:
+        return token == self.token
+
+    def refuses_push(self, path: str) -> bool:
+        """Whether whoever is let in may not push."""
+        return False
+
+    def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        """To what is asked of an API."""
+        request.send_error(404)
+
+    def refs(self) -> dict[str, str]:
+        return {}
+
+    def moved(self, before: Mapping[str, str]) -> None:
+        """A push has ended; these were the refs."""
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -45,6 +63,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve(b"")
 
+    def do_PUT(self) -> None:
+        self.do_POST()
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
         if self.headers.get("Transfer-Encoding") == "chunked":
             body = b""
@@ -53,21 +77,30 @@ class _Handler(BaseHTTPRequestHandler):
                 self.rfile.readline()
             self.rfile.readline()
         else:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         self._serve(body)
 
     def _serve(self, body: bytes) -> None:
         self.of.asked.append(self.path)
-        expected = base64.b64encode(f"x-access-token:{self.of.token}".encode()).decode()
+        kind, _, person = (self.headers.get("Authorization") or "").partition(" ")
+        user, _, token = base64.b64decode(person if kind == "Basic" else "").decode().partition(":")
         if self.of.fate == "away":
             self.send_error(503)
-        elif self.headers.get("Authorization") != f"Basic {expected}":
+        elif self.path.startswith("/api/"):
+            self.of.answer(self, body)
+        elif user != "x-access-token" or not self.of.lets_in(token):
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="forge"')
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif self.of.refuses_push(self.path):
+            self.send_error(403)
         else:
+            is_push = self.command == "POST" and self.path.endswith("/git-receive-pack")
+            before = self.of.refs() if is_push else {}
             answer = self._answer(body)
+            if is_push:
+                self.of.moved(before)
             if self.of.fate == "lose" and self.path.endswith("/git-receive-pack"):
                 self.connection.close()
             elif self.of.fate == "cut" and not self.path.endswith("/git-receive-pack"):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt backup, restore and rollups: a data folder is copied, brought back, and summed up again."""
+"""gitprompt backup, restore, rollups, mirror and db: what a server has is copied, brought back, summed up again, and
+brought elsewhere."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
 
 import click
 
@@ -13,8 +15,10 @@ from gitprompt import config, hosting
 from gitprompt.cli.output import Group, done, json_option, progress, say, write_json
 from gitprompt.core.names import DEFAULT_WORKSPACE, WORKSPACE
 from gitprompt.errors import NotFound, SetupError, UsageError
+from gitprompt.store import copying
 from gitprompt.store import snapshot as copies
 from gitprompt.store.database import Database
+from gitprompt.store.engines import engine_at
 from gitprompt.store.tables.rollups import RollupRebuild
 from gitprompt.transfer import recovery
 
@@ -252,3 +256,35 @@ def rebuild(data: str | None, since: int) -> None:
     finally:
         database.close()
     done("the sums are computed again")
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """The database of keys, audit, pins and telemetry.
+
+    \b
+    Example:
+      gitprompt db copy data/telemetry.db postgres://gitprompt@db.internal/gitprompt
+    """
+
+
+@db.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(source: str, target: str) -> None:
+    """Copy a database into an empty one: SQLite (a path) to PostgreSQL (a URL), or back.
+
+    Stop the servers of both first. Cut short, it goes on where it was; at the end all rows are compared.
+    Leave the password out of the URL, since others see the command: PGPASSWORD or ~/.pgpass has it.
+
+    \b
+    Example:
+      gitprompt db copy data/telemetry.db postgres://gitprompt@db.internal/gitprompt
+    """
+    places = [config.database_location("", place) for place in (source, target)]
+    if places[0] == places[1]:
+        raise UsageError("FROM and TO are the same database")
+    engines = [engine_at(place) for place in places]
+    with Bars() as show, closing(engines[0].writer()) as old, closing(engines[1].writer()) as new:
+        number = copying.copy(old, new, show)
+    done(f"{engines[1]} has the {number:,} rows of {engines[0]}")

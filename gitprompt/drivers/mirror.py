@@ -58,7 +58,7 @@ class Mirror(Following):
     def _bring(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
         if workspace not in self._origins:
             return None
-        there = self._origins[workspace]
+        there = self.origin(workspace)
         try:
             return _follow(repository, there)
         except OriginUnreachable as error:
@@ -69,17 +69,26 @@ class Mirror(Following):
         """An answer that was lost is asked for again: what is there counts."""
         if workspace not in self._origins:
             return
-        url, secret = self._origins[workspace]
+        url = self.url(workspace)
         try:
-            origin.push(repository, url, updates, secret=secret)
+            self.send(workspace, repository, updates)
         except OriginUnreachable as error:
             if _REJECTED.search(error.stderr):
                 self.expect(workspace)
                 kind = Stale if _OVERTAKEN.search(error.stderr) else Conflict
                 raise _refused(kind, error, url) from error
-            if not _has(repository, self._origins[workspace], updates):
+            if not _has(repository, self.origin(workspace), updates):
                 error.message = f"{url}: {error.message}"
                 raise
+
+    def origin(self, workspace: str) -> Origin:
+        """Where it comes from, with what it takes to be let in."""
+        return self._origins[workspace]
+
+    def send(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
+        """Raises OriginUnreachable, with what git said of a refusal."""
+        url, secret = self.origin(workspace)
+        origin.push(repository, url, updates, secret=secret)
 
 
 def _follow(repository: Repository, there: Origin) -> dict[str, str | None]:

@@ -126,14 +126,15 @@ def begin(
     *,
     secret: Mapping[str, str] | None = None,
 ) -> str | None:
-    """Bring all refs of the folders into a repository that has none; returns the branch that the remote's HEAD names.
+    """Bring all branches, and all refs of the folders, into a repository that has none; returns the branch that the remote's HEAD names.
     A fetch would make a file of each ref, one after the other, which for thousands takes longer than all else. Raises
     OriginUnreachable."""
     objects = os.path.join(repository.common_dir, "objects")
     # A folder of such a name is what a killed push leaves, and is removed as that.
     with tempfile.TemporaryDirectory(prefix="incoming-", dir=objects) as folder:
         clone = os.path.join(folder, "c")
-        specs = [f"remote.origin.fetch=+{one}*:{one}*" for one in folders]
+        beside = [one for one in folders if one != "refs/heads/"]  # which any bare clone has
+        specs = [f"remote.origin.fetch=+{one}*:{one}*" for one in beside]
         settings = [f"include.path={repository.common_dir}/config", *specs]
         options = [part for setting in settings for part in ("-c", setting)]
         ask(

@@ -35,7 +35,7 @@ from gitprompt.transfer import takeover
 
 Progress = Callable[[str, int, int], None]
 """The stage, how much of it is done, and how much there is."""
-_CHUNK = 500  # refs to one push
+_CHUNK, _ENTRY = 500, 5_000  # refs to one push of git, and to one entry of a log
 _TRIES = 10  # when others publish there meanwhile
 _COPIED = ("refs/heads/", "refs/labels/", TAGS)
 
@@ -197,16 +197,18 @@ def _brought(
         ]
         if head is not None:
             there.git("symbolic-ref", "HEAD", head)
+        size = _ENTRY if isinstance(target.driver, RefLog) else _CHUNK
         try:
-            for start in range(0, len(updates), _CHUNK):
+            for start in range(0, len(updates), size):
                 show(f"writing {target.name}", start, len(updates))
-                chunk = updates[start : start + _CHUNK]
+                chunk = updates[start : start + size]
                 target.driver.push(workspace, there, chunk)
                 written += len(chunk)
                 if isinstance(target.driver, RefLog):
                     _fetch(target, workspace, there)  # the next entry follows from this one
                 else:
                     update_refs(there, chunk, message="gitprompt mirror")
+                there.git("pack-refs", "--all")
             show(f"writing {target.name}", len(updates), max(len(updates), 1))
             if target.path and head is not None and head in wanted:
                 Repository.open(target.path).git("symbolic-ref", "HEAD", head)

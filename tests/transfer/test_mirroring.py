@@ -65,7 +65,8 @@ def test_through_a_bucket_and_back_nothing_is_lost(source: Path, tmp_path: Path)
 def test_cut_short_it_goes_on(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirroring, "_CHUNK", 10)
+    for setting in ("_CHUNK", "_ENTRY"):
+        monkeypatch.setattr(mirroring, setting, 10)
     target, (bucket, _) = tmp_path / "copy.git", a_bucket()
     for there in (str(target), bucket):
         pushes = 0
