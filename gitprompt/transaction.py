@@ -112,6 +112,8 @@ class Transactions:
             pending = await self._database.write(ExpectedTogether(expected))
             try:
                 await asyncio.to_thread(self._move, source, updates)
+            except refwrites.OnlyAtOrigin:
+                raise  # what was written down is settled when the next sync has brought it
             except Exception as error:
                 await self._settle(source, pending, "failed")
                 if isinstance(error, Stale) and attempt + 1 < _TRIES:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from gitprompt.cli.main import run_cli
 from gitprompt.cli.outcome import guarded
+from tests.github import WEBHOOK_SECRET, FakeGithub
 from tests.server.client import OPEN, Client
 from tests.world import IDENTITY, WELCOME, Clone, Server, run
 
@@ -110,3 +111,23 @@ def close_clients() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def client(server: Server) -> Client:
     return Client(server)
+
+
+@pytest.fixture
+def github(forge: Clone, tmp_path: Path) -> Iterator[FakeGithub]:
+    """Of which `forge` is the repository."""
+    run("git", "config", "http.receivepack", "true", cwd=forge.path)
+    found = FakeGithub(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def asked(github: FakeGithub, monkeypatch: pytest.MonkeyPatch) -> FakeGithub:
+    """The environment of who asks it."""
+    for name, value in {
+        "GITHUB_REPO": "acme/forge", "GITHUB_API_URL": github.api_url, "GITHUB_TOKEN": github.token,
+        "GITHUB_WEBHOOK_SECRET": f"{WEBHOOK_SECRET},old",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return github

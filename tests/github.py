@@ -34,6 +34,7 @@ DESCRIPTION: dict[str, Any] = json.loads(
     (Path(__file__).parent / "fixtures" / "github-openapi.json").read_text()
 )
 ZERO = "0" * 40
+WEBHOOK_SECRET = "s3cret-of-the-webhook"
 _REGISTRY: Registry[Any] = Registry().with_resource(
     "urn:github", Resource.from_contents(DESCRIPTION, default_specification=DRAFT4)
 )

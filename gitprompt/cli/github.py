@@ -13,7 +13,7 @@ from gitprompt.cli.output import Group, Styled, json_option, say, write_json
 from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.drivers.github import repositories
 from gitprompt.drivers.github.api import GithubApi
-from gitprompt.drivers.github.guards import Guard, look, send_again, set_up
+from gitprompt.drivers.github.guards import Need, look, send_again, set_up
 from gitprompt.errors import UsageError
 from gitprompt.git.origin import http_parts
 
@@ -76,7 +76,7 @@ def check(repo: str | None, url: str, redeliver: bool, as_json: bool) -> None:
     if redeliver and not url:
         raise UsageError("--redeliver needs --url, of the webhook")
 
-    def both(api: GithubApi, name: str) -> list[Guard]:
+    def both(api: GithubApi, name: str) -> list[Need]:
         sent = send_again(api, name, url) if redeliver else []
         return [*sent, *look(api, name, _address(url))] if not redeliver else sent
 
@@ -94,7 +94,7 @@ def _address(url: str) -> str:
 
 
 def _report(
-    settings: config.ServerSettings, ask: Callable[[GithubApi, str], list[Guard]], as_json: bool
+    settings: config.ServerSettings, ask: Callable[[GithubApi, str], list[Need]], as_json: bool
 ) -> None:
     api = GithubApi(settings)
     found = {
@@ -103,16 +103,16 @@ def _report(
     if as_json:
         write_json(
             {
-                workspace: {"repository": name, "found": [guard._asdict() for guard in guards]}
-                for workspace, (name, guards) in found.items()
+                workspace: {"repository": name, "found": [need._asdict() for need in needs]}
+                for workspace, (name, needs) in found.items()
             }
         )
     else:
-        for workspace, (name, guards) in found.items():
+        for workspace, (name, needs) in found.items():
             where = "" if workspace == DEFAULT_WORKSPACE else f" ({workspace})"
             say(Styled(f"{name}{where}", bold=True))
-            for guard in guards:
-                state = Styled(guard.state, fg=_COLORS.get(guard.state, "green"))
-                say(f"  {guard.what}: ", state, f"  {guard.about}" if guard.about else "")
-    if not all(guard.is_well for _, guards in found.values() for guard in guards):
+            for need in needs:
+                state = Styled(need.state, fg=_COLORS.get(need.state, "green"))
+                say(f"  {need.what}: ", state, f"  {need.about}" if need.about else "")
+    if not all(need.is_well for _, needs in found.values() for need in needs):
         raise click.exceptions.Exit(1)

@@ -16,7 +16,7 @@ from gitprompt.core.printable import readable
 from gitprompt.core.publication import LabelHistory, Version
 from gitprompt.core.versions import tag_ref
 from gitprompt.drivers import Driver
-from gitprompt.errors import Conflict, GitError, GitpromptError, NotFound, SetupError
+from gitprompt.errors import Conflict, GitError, GitpromptError, NotFound, SetupError, Unavailable
 from gitprompt.git.objects import EMPTY_TREE, Signature
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -58,6 +58,10 @@ def take_back(repository: Repository, updates: Sequence[RefUpdate]) -> None:
     move_refs(repository, [_back(update) for update in updates], message="gitprompt: undo")
 
 
+class OnlyAtOrigin(Unavailable):
+    """What was written is published, and the copy here has to follow."""
+
+
 def move_refs(
     repository: Repository,
     updates: Sequence[RefUpdate],
@@ -76,9 +80,16 @@ def move_refs(
         at_origin(driver, workspace, repository, updates)
     try:
         update_refs(repository, updates, message=message)
-    except GitpromptError:
-        if driver is None or not _are_moved(repository, updates):
+    except GitpromptError as error:
+        if driver is not None and _are_moved(repository, updates):
+            return
+        if driver is None or not driver.is_mirror:
             raise
+        raise OnlyAtOrigin(
+            f"it is published at the origin, and could not be written here: {error.message}",
+            retry_after=10,
+            hint="Do not send it again: the next sync that succeeds serves it. GET /v1/sync says how it goes.",
+        ) from error
 
 
 def at_origin(

@@ -248,3 +248,20 @@ def test_a_mirror_follows_the_origin_that_it_was_made_for(
     alone.stop()
     with pytest.raises(Refused, match="is a repository of its own"):
         mirror.start()
+
+
+def test_what_is_at_the_origin_and_could_not_be_written_here_is_told_and_served_later(
+    forge: Clone, mirror: Server
+) -> None:
+    lock = mirror.data / "repos/default.git/refs/tags/prompts/fresh/1.0.0.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    answer = send(mirror, "POST", "/v1/prompts", DOCUMENT)
+    assert answer.status_code == 503, answer.text
+    assert "it is published at the origin, and could not be written here" in answer.json()["error"]
+    assert "Do not send it again" in answer.json()["hint"]
+    assert "prompts/fresh/1.0.0" in forge.git("tag")
+    assert mirror.request("/v1/prompts/fresh").status_code == 404
+    lock.unlink()
+    assert sync(mirror).status_code == 200
+    assert mirror.request("/v1/prompts/fresh").status_code == 200

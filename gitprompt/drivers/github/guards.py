@@ -29,7 +29,7 @@ _DELIVERIES = 50  # of a webhook that are looked at
 _OK = range(200, 300)
 
 
-class Guard(NamedTuple):
+class Need(NamedTuple):
     """What was looked at, how it is (`ok`, `missing`, `wrong`, `not available`, `made`, `changed`, `sent again`), and what
     that means for a person."""
 
@@ -42,7 +42,7 @@ class Guard(NamedTuple):
         return self.state not in ("missing", "wrong")
 
 
-def look(api: GithubApi, repository: str, url: str) -> list[Guard]:
+def look(api: GithubApi, repository: str, url: str) -> list[Need]:
     """The rights of the token, the ruleset, and, if `url` is not empty, the webhook with its failed deliveries. Raises
     OriginUnreachable."""
     remote = api.remote(repository)
@@ -54,7 +54,7 @@ def look(api: GithubApi, repository: str, url: str) -> list[Guard]:
     return found
 
 
-def set_up(api: GithubApi, repository: str, url: str, secret: str) -> list[Guard]:
+def set_up(api: GithubApi, repository: str, url: str, secret: str) -> list[Need]:
     """Make the ruleset, and the webhook at `url`, if it is not empty. Raises OriginUnreachable."""
     remote = api.remote(repository)
     with told():
@@ -64,7 +64,7 @@ def set_up(api: GithubApi, repository: str, url: str, secret: str) -> list[Guard
     return made
 
 
-def send_again(api: GithubApi, repository: str, url: str) -> list[Guard]:
+def send_again(api: GithubApi, repository: str, url: str) -> list[Need]:
     """Have GitHub send again what failed; it never does that by itself."""
     remote = api.remote(repository)
     with told():
@@ -73,57 +73,53 @@ def send_again(api: GithubApi, repository: str, url: str) -> list[Guard]:
         for one in failed:
             path = f"{remote.url}/hooks/{hook['id']}/deliveries/{one['id']}/attempts"  # type: ignore[index]
             remote.requester.requestJsonAndCheck("POST", path)
-    return [Guard(f"delivery {one['guid']}", "sent again", one["event"]) for one in failed]
+    return [Need(f"delivery {one['guid']}", "sent again", one["event"]) for one in failed]
 
 
-def _rights(remote: Remote) -> Guard:
+def _rights(remote: Remote) -> Need:
     answer = _get(remote, "")
     may = answer.get("permissions") or {}
     if may.get("push"):
-        return Guard("token", "ok", "it may write")
+        return Need("token", "ok", "it may write")
     if not may:  # an App's answer has none
-        return Guard("token", "ok", "it sees the repository")
-    return Guard("token", "wrong", "it may read alone: give it Contents: write")
+        return Need("token", "ok", "it sees the repository")
+    return Need("token", "wrong", "it may read alone: give it Contents: write")
 
 
-def _ruleset(remote: Remote) -> Guard:
+def _ruleset(remote: Remote) -> Need:
     from github import GithubException
 
     try:
         found = _named_ruleset(remote)
     except GithubException as error:
         if error.status in (403, 404):
-            return Guard(
+            return Need(
                 "ruleset", "not available", "private repositories of a free plan have none: a tag can be moved there,"
                 " and is still served as it was",
             )  # fmt: skip
         raise
     if found is None:
-        return Guard("ruleset", "missing", "gitprompt github setup makes it")
+        return Need("ruleset", "missing", "gitprompt github setup makes it")
     if not _is_as_wanted(found):
-        return Guard(
-            "ruleset", "wrong", f"'{RULESET}' was changed: gitprompt github setup mends it"
-        )
-    return Guard("ruleset", "ok", RULESET)
+        return Need("ruleset", "wrong", f"'{RULESET}' was changed: gitprompt github setup mends it")
+    return Need("ruleset", "ok", RULESET)
 
 
-def _made_ruleset(remote: Remote) -> Guard:
+def _made_ruleset(remote: Remote) -> Need:
     from github import GithubException
 
     try:
         found = _named_ruleset(remote)
         if found is None:
             _send(remote, "POST", "/rulesets", _WANTED)
-            return Guard("ruleset", "made", RULESET)
+            return Need("ruleset", "made", RULESET)
         if _is_as_wanted(found):
-            return Guard("ruleset", "ok", RULESET)
+            return Need("ruleset", "ok", RULESET)
         _send(remote, "PUT", f"/rulesets/{found['id']}", _WANTED)
-        return Guard("ruleset", "changed", RULESET)
+        return Need("ruleset", "changed", RULESET)
     except GithubException as error:
         if error.status == 403 and "upgrade" in str(error.data).lower():
-            return Guard(
-                "ruleset", "not available", "private repositories of a free plan have none"
-            )
+            return Need("ruleset", "not available", "private repositories of a free plan have none")
         raise
 
 
@@ -145,37 +141,37 @@ def _is_as_wanted(found: Mapping[str, Any]) -> bool:
     )
 
 
-def _webhook(remote: Remote, url: str) -> list[Guard]:
+def _webhook(remote: Remote, url: str) -> list[Need]:
     hook = _hook(remote, url)
     if hook is None:
-        return [Guard("webhook", "missing", "gitprompt github setup makes it")]
+        return [Need("webhook", "missing", "gitprompt github setup makes it")]
     lacks = sorted(set(EVENTS) - set(hook["events"])) if "*" not in hook["events"] else []
     if not hook["active"] or lacks or hook["config"].get("content_type") != "json":
         why = "it is not active" if not hook["active"] else f"it lacks {', '.join(lacks)}"
         return [
-            Guard(
+            Need(
                 "webhook",
                 "wrong",
                 f"{why or 'it does not send JSON'}: gitprompt github setup mends it",
             )
         ]
     failed = _failed(remote, hook["id"])
-    found = [Guard("webhook", "ok", url)]
+    found = [Need("webhook", "ok", url)]
     for one in failed:
         about = f"{one['event']} of {one['delivered_at']} was answered {one['status_code'] or 'by nobody'} ({one['status']})"
-        found.append(Guard(f"delivery {one['guid']}", "wrong", about))
+        found.append(Need(f"delivery {one['guid']}", "wrong", about))
     return found
 
 
-def _made_webhook(remote: Remote, url: str, secret: str) -> Guard:
+def _made_webhook(remote: Remote, url: str, secret: str) -> Need:
     config = {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
     hook = _hook(remote, url)
     body = {"active": True, "events": list(EVENTS), "config": config}
     if hook is None:
         _send(remote, "POST", "/hooks", {"name": "web", **body})
-        return Guard("webhook", "made", url)
+        return Need("webhook", "made", url)
     _send(remote, "PATCH", f"/hooks/{hook['id']}", body)  # its secret cannot be read, so it is set
-    return Guard("webhook", "changed", url)
+    return Need("webhook", "changed", url)
 
 
 def _hook(remote: Remote, url: str) -> Mapping[str, Any] | None:

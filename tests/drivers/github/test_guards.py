@@ -11,21 +11,10 @@ from typing import Any
 import pytest
 
 from tests.cli.commands import Cli
-from tests.github import FakeGithub, Refusal
+from tests.github import WEBHOOK_SECRET, FakeGithub
 from tests.world import WELCOME, Clone, Refused, Server, eventually
 
-SECRET = "s3cret-of-the-webhook"
 TAG = "refs/tags/prompts/welcome/1.0.0"
-
-
-@pytest.fixture
-def asked(github: FakeGithub, monkeypatch: pytest.MonkeyPatch) -> FakeGithub:
-    for name, value in {
-        "GITHUB_REPO": "acme/forge", "GITHUB_API_URL": github.api_url, "GITHUB_TOKEN": github.token,
-        "GITHUB_WEBHOOK_SECRET": f"{SECRET},old",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    return github
 
 
 @pytest.fixture
@@ -54,7 +43,7 @@ def test_what_setup_makes_check_finds(asked: FakeGithub, cli: Cli, server: Serve
     assert states(cli, "check", "--url", url) == {"token": "ok", "ruleset": "ok", "webhook": "ok"}
     outcome = cli("github", "check", "--url", url)
     assert outcome.code == 0
-    assert SECRET not in outcome.out + outcome.err
+    assert WEBHOOK_SECRET not in outcome.out + outcome.err
 
 
 def test_a_push_there_is_served_at_once(
@@ -126,36 +115,3 @@ def test_a_plan_without_rulesets_is_no_failure(asked: FakeGithub, cli: Cli) -> N
 def test_a_token_that_may_not_write_is_told(asked: FakeGithub, cli: Cli) -> None:
     asked.may_write = False
     assert states(cli, "check")["token"] == "wrong"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "env", "said"),
-    [
-        (
-            ("setup", "--url", "https://x/y"),
-            {"GITHUB_WEBHOOK_SECRET": ""},
-            "a webhook needs a secret",
-        ),
-        (("setup", "--url", "ftp://x/y"), {}, "is no URL of a webhook"),
-        (("check", "--redeliver"), {}, "--redeliver needs --url"),
-        (("check",), {"GITHUB_REPO": ""}, "needs GITHUB_REPO"),
-        (("check", "--repo", "acme"), {}, "'acme' is not owner/repository"),
-        (("check",), {"GITHUB_TOKEN": ""}, "needs to know who asks"),
-    ],
-)
-def test_what_is_wrong_is_told(
-    asked: FakeGithub, cli: Cli, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...],
-    env: dict[str, str], said: str,
-) -> None:  # fmt: skip
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    outcome = cli("github", *arguments)
-    assert outcome.code in (1, 2)
-    assert said in outcome.err
-
-
-def test_a_refusal_of_github_is_shown(asked: FakeGithub, cli: Cli) -> None:
-    asked.limited = Refusal(502, "Bad Gateway")
-    outcome = cli("github", "check")
-    assert outcome.code == 1
-    assert "GitHub answered 502 Bad Gateway" in outcome.err
