@@ -11,9 +11,9 @@ import pytest
 from gitprompt import drivers
 from gitprompt.config import server_settings
 from gitprompt.errors import SetupError
-from tests.drivers.three_nodes import document, send, survive
+from tests.drivers.three_nodes import document, send, share, survive
 from tests.postgres import binary, new_url
-from tests.world import WELCOME, Clone, Server, eventually, run
+from tests.world import Server
 
 pytestmark = pytest.mark.postgres
 
@@ -37,26 +37,7 @@ def test_three_nodes_publish_race_die_and_are_replaced(tmp_path: Path) -> None:
 
 def test_a_push_and_a_workspace_reach_the_other_node(tmp_path: Path) -> None:
     url = new_url()
-    first, second = (node(tmp_path, url, name).start() for name in ("a", "b"))
-    try:
-        run("git", "clone", "-q", first.remote(), "c", cwd=tmp_path)
-        clone = Clone(tmp_path / "c")
-        clone.commit("Add", fresh=WELCOME)
-        clone.tag("fresh", "1.0.0")
-        clone.git("push", "-q", "origin", "HEAD:main", "refs/tags/prompts/fresh/1.0.0")
-        path = "/v1/prompts/fresh?render=false"
-        eventually(lambda: second.request(path).status_code == 200)
-        assert first.request(path).json() == second.request(path).json()
-        assert send(first, "POST", "/v1/prompts", document("bill"), "billing").status_code == 201
-    finally:
-        first.stop()
-        second.stop()
-    third = node(tmp_path, url, "c-node").start()  # it finds the workspace at its start
-    try:
-        key, headers = third.key(workspace="billing"), {"X-Workspace-Id": "billing"}
-        assert third.request("/v1/prompts/bill", key=key, headers=headers).status_code == 200
-    finally:
-        third.stop()
+    share(tmp_path, lambda name: node(tmp_path, url, name))
 
 
 def test_a_dump_has_git_and_telemetry(tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ class Lax(Faulty):
     """A store that overwrites."""
 
     def create(self, key: str, data: bytes) -> bool:
+        self._answer()
         return True
 
 
@@ -215,6 +216,13 @@ def test_a_store_that_creates_twice_is_refused(store: Bucket, tmp_path: Path) ->
     assert store.first_after("p/", "p/") is None, "what was tried is gone"
     with pytest.raises(SetupError, match="creates a key more than once"):
         check_store(Lax(store), "p/")
+    late = RefLog(away := Lax(store), name="test", place="memory", prefix="")
+    away.is_away = True
+    repository = empty_repository(tmp_path / "late.git")
+    late.claim("default", repository)  # what is here is served all the same
+    away.is_away = False
+    with pytest.raises(OriginUnreachable, match="creates a key more than once"):
+        late.push("default", repository, [RefUpdate(LABEL, ZERO, "1" * 40)])
     for unfit in (Lax(store), Shut(store)):
         log = RefLog(unfit, name="test", place="memory", prefix="")
         with pytest.raises(SetupError):

@@ -14,9 +14,9 @@ from gitprompt import drivers
 from gitprompt.config import server_settings
 from gitprompt.drivers.s3 import bucket
 from gitprompt.errors import SetupError
-from tests.drivers.three_nodes import document, send, survive
+from tests.drivers.three_nodes import document, send, share, survive
 from tests.seaweed import SECRET, seaweed
-from tests.world import WELCOME, Clone, Refused, Server, eventually, run
+from tests.world import Refused, Server, eventually
 
 pytestmark = pytest.mark.stores
 
@@ -59,31 +59,7 @@ def test_three_nodes_publish_race_die_and_are_replaced(prefix: str, tmp_path: Pa
 
 
 def test_a_push_and_a_workspace_reach_the_other_node(prefix: str, tmp_path: Path) -> None:
-    first, second = (node(tmp_path, prefix, name).start() for name in ("a", "b"))
-    try:
-        run("git", "clone", "-q", first.remote(), "c", cwd=tmp_path)
-        clone = Clone(tmp_path / "c")
-        clone.commit("Add", fresh=WELCOME)
-        clone.tag("fresh", "1.0.0")
-        clone.git("push", "-q", "origin", "HEAD:main", "refs/tags/prompts/fresh/1.0.0")
-        path = "/v1/prompts/fresh?render=false"
-        eventually(lambda: second.request(path).status_code == 200)
-        assert first.request(path).json() == second.request(path).json()
-        assert send(first, "POST", "/v1/prompts", document("bill"), "billing").status_code == 201
-        first.stop()
-        first.start()  # the workspace that it made is one of the bucket's, too
-        again = document("bill", "1.0.1")
-        assert send(first, "POST", "/v1/prompts", again, "billing").status_code == 201
-    finally:
-        first.stop()
-        second.stop()
-    third = node(tmp_path, prefix, "c-node").start()  # it finds the workspace at its start
-    try:
-        headers = {"X-Workspace-Id": "billing"}
-        key = third.key(workspace="billing")
-        assert third.request("/v1/prompts/bill", key=key, headers=headers).status_code == 200
-    finally:
-        third.stop()
+    share(tmp_path, lambda name: node(tmp_path, prefix, name))
 
 
 def test_readers_without_git_find_what_is_served(prefix: str, tmp_path: Path) -> None:

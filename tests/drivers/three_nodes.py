@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import httpx
 
-from tests.world import Server, eventually
+from tests.world import WELCOME, Clone, Server, eventually, run
 
 
 def send(server: Server, method: str, path: str, body: object, workspace: str) -> httpx.Response:
@@ -77,3 +79,31 @@ def survive(nodes: list[Server]) -> None:
     finally:
         for one in nodes:
             one.stop()
+
+
+def share(folder: Path, node: Callable[[str], Server]) -> None:
+    """What is pushed to one node, and a workspace that it makes, are on the others, and there after a restart."""
+    first, second = node("a").start(), node("b").start()
+    try:
+        run("git", "clone", "-q", first.remote(), "c", cwd=folder)
+        clone = Clone(folder / "c")
+        clone.commit("Add", fresh=WELCOME)
+        clone.tag("fresh", "1.0.0")
+        clone.git("push", "-q", "origin", "HEAD:main", "refs/tags/prompts/fresh/1.0.0")
+        path = "/v1/prompts/fresh?render=false"
+        eventually(lambda: second.request(path).status_code == 200)
+        assert first.request(path).json() == second.request(path).json()
+        for version in ("1.0.0", "1.0.1"):
+            sent = send(first, "POST", "/v1/prompts", document("bill", version), "billing")
+            assert sent.status_code == 201
+            first.stop()
+            first.start()
+    finally:
+        first.stop()
+        second.stop()
+    third = node("late").start()  # it finds the workspace at its start
+    try:
+        key, headers = third.key(workspace="billing"), {"X-Workspace-Id": "billing"}
+        assert third.request("/v1/prompts/bill", key=key, headers=headers).status_code == 200
+    finally:
+        third.stop()

@@ -111,7 +111,10 @@ class RefLog(Following):
 
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """Raises Stale if others were faster with anything: what was decided was decided by older refs."""
-        self._try_store()
+        try:
+            self._try_store()
+        except NotClaimed as error:  # it was away at the start, where this would have been the end
+            raise OriginUnreachable(error.message, hint=error.hint) from error
         with self._lock(workspace):
             position = position_of(repository)
             here = values(repository, [update.ref for update in updates])
