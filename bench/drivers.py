@@ -33,7 +33,7 @@ sys.path.insert(0, os.path.dirname(measure.HERE))  # the forge and the stores th
 from gitprompt import drivers
 from gitprompt.config import server_settings
 from gitprompt.drivers import Driver
-from gitprompt.drivers.github import Github
+from gitprompt.drivers.mirror import Mirror
 from gitprompt.drivers.objects import ObjectStore
 from gitprompt.drivers.ref_log import RefLog
 from gitprompt.drivers.ref_log.applied import position_of
@@ -174,9 +174,10 @@ def started(ends: BackEnds, folder: Path, source: Path, names: list[str], rounds
             driver = stack.enter_context(ends.driver(settings))
             filled = fill(driver, folder, source)
             rows_of_polls.append([name, *poll(driver, filled)])
-            if isinstance(driver, Github):
-                http = ends.http(driver.url("default"))
-                contenders[f"{CLONE}, HTTP"] = partial(cloned, folder, http)
+            if isinstance(driver, Mirror):
+                url = driver.url("default")
+                there = ends.http(url) if url.startswith("http") else f"file://{url}"
+                contenders[f"{CLONE} of {name}"] = partial(cloned, folder, there)
             contenders[name] = partial(cold, ends, folder, settings)
         medians = measure.median_of(rounds, *contenders.values())
     number = sum(ref.startswith(TAGS) for ref, _ in Repository.open(str(source)).refs().items())
@@ -187,7 +188,9 @@ def started(ends: BackEnds, folder: Path, source: Path, names: list[str], rounds
     )
     taken = dict(zip(contenders, medians, strict=True))
     for name, seconds in taken.items():
-        of = taken[f"{CLONE}, HTTP" if name == "github" else CLONE]
+        of = taken.get(
+            f"{CLONE} of {name}", taken[CLONE]
+        )  # of the same origin, where it is one of git
         ratio = "" if name.startswith(CLONE) else measure.verdict(seconds / of, 1.5)
         rows.append([name, f"{seconds * 1_000:.0f}", ratio])
     measure.table(

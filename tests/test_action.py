@@ -142,6 +142,18 @@ def test_a_pull_request_is_told_what_changed(runner: Runner, forge: Clone) -> No
     assert "fresh" not in forge.git("tag")
 
 
+def test_what_is_too_long_for_a_comment_is_a_table(runner: Runner) -> None:
+    lines = "".join(f"  Line {at} of a very long prompt\\n" for at in range(2_500))
+    runner.checkout.write(
+        "prompts/welcome.yaml", f'messages:\n- {{role: user, content: "{lines}{{{{name}}}}"}}\n'
+    )
+    runner.take("pull_request")
+    assert len(runner.comment) < 60_000
+    assert "| `welcome` | 1.0.0 |" in runner.comment
+    assert "too long for a comment" in runner.comment
+    assert "```" not in runner.comment.replace("`gitprompt diff --changed`", "")
+
+
 def test_its_comment_is_kept_up_to_date(runner: Runner) -> None:
     runner.found.write_text("41\n42\n")
     runner.take("pull_request")

@@ -77,8 +77,8 @@ def check(repo: str | None, url: str, redeliver: bool, as_json: bool) -> None:
         raise UsageError("--redeliver needs --url, of the webhook")
 
     def both(api: GithubApi, name: str) -> list[Need]:
-        sent = send_again(api, name, url) if redeliver else []
-        return [*sent, *look(api, name, _address(url))] if not redeliver else sent
+        address = _address(url)
+        return send_again(api, name, address) if redeliver else look(api, name, address)
 
     _report(_settings(repo), both, as_json)
 

@@ -58,6 +58,10 @@ def parse_origin(text: str) -> Origin:
         raise _no_origin("names no host")
     if not parts.path.strip("/"):
         raise _no_origin("names no repository, only where one would be")
+    if parts.scheme not in ("http", "https") and parts.password is not None:
+        raise _no_origin(
+            f"has a password, which {parts.scheme}: does not take: use a key, or https"
+        )
     if parts.scheme not in ("http", "https") or parts.username is None:
         return Origin(text)
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -141,6 +145,11 @@ def begin(
             repository, "clone", "--quiet", "--bare", "--no-tags", "--no-local", *options, url, clone,
             secret=secret,
         )  # fmt: skip
+        if os.path.exists(os.path.join(clone, "shallow")):
+            raise OriginUnreachable(
+                "it is a shallow clone: it has not its whole history",
+                hint=f"git -C {url} fetch --unshallow",
+            )
         packs = os.path.join(clone, "objects", "pack")
         for name in sorted(os.listdir(packs), key=lambda name: name.endswith(".idx")):
             os.rename(os.path.join(packs, name), os.path.join(objects, "pack", name))

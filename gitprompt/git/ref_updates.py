@@ -31,10 +31,18 @@ def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message
 
 def write_packed_refs(repository: Repository, refs: Mapping[str, str]) -> None:
     """Give a repository all its refs at once, which for thousands of them is far faster than a transaction; its
-    packed ones before are gone. Raises GitError if an object is not there, or somebody else packs refs now."""
+    packed ones before are gone. Raises GitError if an object is not there, or is none that the ref may name, or if somebody
+    else packs refs now. That the names are those of refs is for the caller to know."""
     oids = "".join(f"{oid}\n" for oid in refs.values()).encode()
-    if b" missing" in repository.git("cat-file", "--batch-check=%(objectname)", stdin=oids):
-        raise GitError("refs name objects that are not there")
+    kinds = repository.git("cat-file", "--batch-check=%(objecttype)", stdin=oids).split(b"\n")
+    for ref, kind in zip(refs, kinds, strict=False):
+        if kind.endswith(b" missing"):
+            raise GitError(f"{ref} names an object that is not there")
+        if ref.startswith("refs/heads/") and kind != b"commit":
+            raise GitError(f"{ref} is a branch, and names a {kind.decode()}")
+        folders = ref.split("/")
+        if any("/".join(folders[:at]) in refs for at in range(3, len(folders))):
+            raise GitError(f"{ref} lies below another ref")
     path = os.path.join(repository.common_dir, "packed-refs")
     try:
         with open(f"{path}.lock", "xb") as file:  # as git itself locks it

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from gitprompt.drivers.claims import Stale
 from gitprompt.drivers.mirror import Mirror
 from gitprompt.drivers.ref_log import RefLog
 from gitprompt.errors import Conflict, GitError, OriginUnreachable, SetupError, UsageError
-from gitprompt.git.origin import TAGS, parse_origin
+from gitprompt.git.origin import MARK, TAGS, parse_origin
 from gitprompt.git.process import environment, git
 from gitprompt.git.ref_updates import update_refs
 from gitprompt.git.refs import ZERO, RefUpdate
@@ -41,8 +42,7 @@ _COPIED = ("refs/heads/", "refs/labels/", TAGS)
 
 
 class Location(NamedTuple):
-    """`path` is a repository or data folder of this machine, if it is one; `pins` what its server has pinned, by
-    ref."""
+    """`path` is a repository of this machine, if it is one; `pins` what its server has pinned, by ref."""
 
     name: str
     driver: Driver
@@ -65,8 +65,11 @@ class Copied(NamedTuple):
 @contextmanager
 def opened(text: str, workspace: str, settings: ServerSettings, *, new: bool) -> Iterator[Location]:
     """A place as a person writes it; a path is made if it is `new`. Raises SetupError or UsageError."""
+    if not text:
+        raise UsageError("a place is empty", hint="Is a variable of the shell not set?")
     with ExitStack() as stack:
         kind, _, rest = text.partition(":")
+        kind = kind.lower()
         if kind == "s3":
             bucket, _, prefix = rest.removeprefix("//").partition("/")
             chosen = replace(settings, driver="s3", s3_bucket=bucket, s3_prefix=prefix)
@@ -80,6 +83,8 @@ def opened(text: str, workspace: str, settings: ServerSettings, *, new: bool) ->
         else:
             place = _git(stack, text, workspace, new=new)
         stack.callback(place.driver.close)
+        if isinstance(place.driver, RefLog) and not new:
+            place.driver.only_read()
         yield place
 
 
@@ -97,27 +102,64 @@ def _git(stack: ExitStack, text: str, workspace: str, *, new: bool) -> Location:
     there = parse_origin(text)
     path = there.url if os.path.isabs(there.url) else ""
     driver = Mirror({workspace: there})
-    if os.path.isdir(os.path.join(path, "repos")) and path:
-        hosted = Hosting(path)
-        if new:
-            stack.enter_context(hosting.hold(path, "gitprompt mirror"))
-            hosted.create(workspace)
-        elif not os.path.isdir(hosted.path(workspace)):
-            raise UsageError(f"{path} has no workspace '{workspace}'")
-        found = hosted.path(workspace)
-        pins = {} if new else _pins(path, workspace)
-        return Location(text, Mirror({workspace: parse_origin(found)}), found, pins)
+    if path and _is_data_folder(path):
+        return _hosted(stack, path, workspace, new=new)
     if path and not os.path.exists(path):
         if not new:
             raise UsageError(f"there is no {text}", hint="FROM is a repository, or a data folder.")
         git(["init", "-q", "--bare", "-b", "main", path], env=environment(inherit=False))
+        stack.push(lambda kind, *_: _remove_unused(path) if kind else None)
+    elif path:
+        try:
+            found = Repository.open(path)
+        except SetupError:
+            raise UsageError(
+                f"{text} is no Git repository, nor the data folder of a server",
+                hint="Name a path that is not there yet." if new else "",
+            ) from None
+        if new and found.work_tree is not None:
+            raise UsageError(
+                f"{text} is a clone with a work tree, which nobody may write under the hands of its owner",
+                hint="Name a bare repository, or a path that is not there yet.",
+            )
     return Location(there.url, driver, path)
 
 
+def _is_data_folder(path: str) -> bool:
+    has = {name: os.path.exists(os.path.join(path, name)) for name in ("repos", ".git", "HEAD")}
+    return has["repos"] and not has[".git"] and not has["HEAD"]
+
+
+def _hosted(stack: ExitStack, data: str, workspace: str, *, new: bool) -> Location:
+    hosted = Hosting(data)
+    path = hosted.path(workspace)
+    if new:
+        stack.enter_context(hosting.hold(data, "gitprompt mirror"))
+        origin = hosted.create(workspace).line("config", "--get", MARK)
+        if origin:
+            raise UsageError(
+                f"{data} is a mirror of {origin}, which would undo what is written to it",
+                hint="Copy to that place, or to another data folder.",
+            )
+    elif not os.path.isdir(path):
+        raise UsageError(f"{data} has no workspace '{workspace}'")
+    return Location(data, Mirror({workspace: parse_origin(path)}), path, _pins(data, workspace))
+
+
+def _remove_unused(path: str) -> None:
+    """A repository that was made for what then came to nothing."""
+    if not any(Repository.open(path).refs().items()):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _pins(data: str, workspace: str) -> dict[str, str]:
-    location = config.database_location(data)
-    if location == f"sqlite:{data}/telemetry.db" and not os.path.exists(f"{data}/telemetry.db"):
-        return {}
+    """Of its own database, or else of the one that DATABASE_URL names, which nodes share."""
+    location = config.database_location(data, "")
+    if not os.path.exists(os.path.join(data, "telemetry.db")):
+        shared = config.database_location(data)
+        if shared == location:
+            return {}
+        location = shared
     with closing(Database(location)) as database:
         return {
             f"{TAGS}{pin.version.name}/{pin.version.version}": pin.version.tag
@@ -176,14 +218,16 @@ def _brought(
     show: Progress,
 ) -> int:
     """Make what the target lacks; returns how many refs that were."""
-    written = 0
+    written, was_empty = 0, True
     for attempt in range(_TRIES):
         _fetch(target, workspace, there)
         before = _copied(there)
+        was_empty = was_empty and not (before and attempt == 0)
+        served = {**before, **target.pins}
         moved = [
             ref
             for ref in wanted
-            if ref.startswith(TAGS) and before.get(ref, wanted[ref]) != wanted[ref]
+            if ref.startswith(TAGS) and served.get(ref, wanted[ref]) != wanted[ref]
         ]
         if moved:
             raise Conflict(
@@ -195,6 +239,7 @@ def _brought(
             for ref, oid in sorted(wanted.items(), key=_branches_first)
             if before.get(ref) != oid
         ]
+        _refuse_lost(target, there, updates)
         if head is not None:
             there.git("symbolic-ref", "HEAD", head)
         size = _ENTRY if isinstance(target.driver, RefLog) else _CHUNK
@@ -210,13 +255,29 @@ def _brought(
                     update_refs(there, chunk, message="gitprompt mirror")
                 there.git("pack-refs", "--all")
             show(f"writing {target.name}", len(updates), max(len(updates), 1))
-            if target.path and head is not None and head in wanted:
+            if target.path and was_empty and head is not None and head in wanted:
                 Repository.open(target.path).git("symbolic-ref", "HEAD", head)
             return written
         except Stale:
             if attempt + 1 == _TRIES:
                 raise
     raise AssertionError("the last try returns or raises")
+
+
+def _refuse_lost(target: Location, there: Repository, updates: Sequence[RefUpdate]) -> None:
+    """A branch or a label that went on there must not be put back."""
+    lost = []
+    for ref, old, new in updates:
+        try:
+            if old != ZERO and not there.descends(new, old):
+                lost.append(ref)
+        except GitError:
+            lost.append(ref)
+    if lost:
+        raise Conflict(
+            f"{len(lost)} branches or labels went on at {target.name}, and would be put back: {', '.join(lost[:5])}",
+            hint="Nothing was written. Copy the other way, or delete there what is not wanted.",
+        )
 
 
 def _branches_first(item: tuple[str, str]) -> tuple[bool, str]:

@@ -115,7 +115,7 @@ def _label(
         move = MoveRecord(name, check_label(label), version.version, None, "taken over")
         commit = label_commit(writer, move, version, parent=None, author=_signature(at))
         return RefUpdate(label_ref(name, label), ZERO, commit)
-    except (ValueError, TypeError, KeyError, GitpromptError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, GitpromptError) as error:
         log.warning("left out", label=f"{name}@{label}", why=str(error))
         return None
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gitprompt.drivers.mirror import Mirror
+from gitprompt.drivers.objects import StoreRefused
 from gitprompt.drivers.ref_log import RefLog
 from gitprompt.errors import Conflict, OriginUnreachable, UsageError
 from gitprompt.git.ref_updates import update_refs
@@ -147,6 +148,67 @@ def test_a_target_that_says_yes_and_keeps_nothing_is_found_out(
         copy(str(source), str(tmp_path / "copy.git"))
 
 
+def test_what_went_on_there_is_not_put_back(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.git"
+    copy(str(source), str(target))
+    tree = run("git", "rev-parse", "refs/heads/main^{tree}", cwd=target).strip()
+    later = run("git", "commit-tree", "-p", "refs/heads/main", "-m", "x", tree, cwd=target).strip()
+    run("git", "update-ref", "refs/heads/main", later, cwd=target)
+    run("git", "tag", "prompts/late/1.0.0", "-m", "x", "main", cwd=source)
+    before = refs_of(target)
+    with pytest.raises(Conflict, match=r"1 branches or labels went on at .*: refs/heads/main"):
+        copy(str(source), str(target))
+    assert refs_of(target) == before
+    copy(str(target), str(source))
+    assert refs_of(source)["refs/heads/main"] == later
+
+
+def test_head_of_what_is_there_stays(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.git"
+    copy(str(source), str(target))
+    run("git", "symbolic-ref", "HEAD", "refs/heads/main", cwd=target)
+    copy(str(source), str(target))
+    assert run("git", "symbolic-ref", "HEAD", cwd=target).strip() == "refs/heads/main"
+
+
+def test_a_bucket_that_may_only_be_read_is_copied(source: Path, tmp_path: Path) -> None:
+    bucket, _ = a_bucket()
+    copy(str(source), bucket)
+
+    def refuse(*_: object) -> bool:
+        raise StoreRefused("403 AccessDenied")
+
+    log = bucket.driver
+    assert isinstance(log, RefLog)
+    log._store.create = refuse  # type: ignore[assignment,method-assign]
+    log._is_checked = False
+    log.only_read()
+    copy(bucket, str(tmp_path / "back.git"))
+    assert refs_of(tmp_path / "back.git") == refs_of(source)
+
+
+def test_a_clone_with_a_work_tree_is_not_written(
+    source: Path, published: Clone, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="is a clone with a work tree"):
+        copy(str(source), str(published.path))
+    (published.path / "repos").mkdir()
+    with pytest.raises(UsageError, match="is a clone with a work tree"):
+        copy(str(source), str(published.path))
+    copy(str(published.path), str(tmp_path / "copy.git"))
+
+
+def test_a_shallow_clone_is_told(source: Path, tmp_path: Path) -> None:
+    tree = run("git", "rev-parse", "refs/heads/main^{tree}", cwd=source).strip()
+    later = run("git", "commit-tree", "-p", "refs/heads/main", "-m", "x", tree, cwd=source).strip()
+    run("git", "update-ref", "refs/heads/main", later, cwd=source)
+    run("git", "clone", "-q", "--depth=1", "--bare", f"file://{source}", "s.git", cwd=tmp_path)
+    with pytest.raises(OriginUnreachable, match="is a shallow clone") as caught:
+        copy(str(tmp_path / "s.git"), str(tmp_path / "copy.git"))
+    assert "--unshallow" in caught.value.hint
+    assert not (tmp_path / "copy.git").exists(), "nothing is left of what was made for it"
+
+
 class TestDataFolders:
     @pytest.fixture
     def data(self, tmp_path: Path) -> Path:
@@ -167,6 +229,34 @@ class TestDataFolders:
         copied = copy(str(data), str(tmp_path / "copy.git"))
         assert copied.pinned == 1
         assert refs_of(tmp_path / "copy.git") == before
+
+    @pytest.mark.postgres
+    def test_its_own_pins_count_and_not_those_of_the_target(
+        self, data: Path, clone: Clone, tmp_path: Path
+    ) -> None:
+        from tests.postgres import new_url
+
+        hosted = Repository.open(str(data / "repos" / "default.git"))
+        before = refs_of(hosted.git_dir)
+        tag, tip = "refs/tags/prompts/kept/1.0.0", before["refs/heads/main"]
+        update_refs(hosted, [RefUpdate(tag, before[tag], tip)], message="test")
+        said = clone.gitprompt("mirror", str(data), "postgres:", env={"DATABASE_URL": new_url()})
+        assert "1 tags were moved after they were served" in said
+
+    def test_what_it_has_pinned_is_not_written_otherwise(self, data: Path, tmp_path: Path) -> None:
+        copy(str(data), str(tmp_path / "copy.git"))
+        tag = "refs/tags/prompts/kept/1.0.0"
+        run("git", "update-ref", tag, "refs/heads/main", cwd=tmp_path / "copy.git")
+        run("git", "update-ref", "-d", tag, cwd=data / "repos" / "default.git")
+        with pytest.raises(Conflict, match="1 version tags are other ones"):
+            copy(str(tmp_path / "copy.git"), str(data))
+
+    def test_one_that_mirrors_another_origin_is_not_written(
+        self, data: Path, source: Path, tmp_path: Path
+    ) -> None:
+        run("git", "config", "gitprompt.origin", "/srv/a.git", cwd=data / "repos" / "default.git")
+        with pytest.raises(UsageError, match=r"is a mirror of /srv/a\.git"):
+            copy(str(source), str(data))
 
     def test_each_workspace_is_copied_by_its_name(self, data: Path, tmp_path: Path) -> None:
         copy(str(data), str(tmp_path / "copy.git"), "billing")
@@ -202,6 +292,11 @@ class TestCommand:
         ("args", "said"),
         [
             (("nowhere.git", "x.git"), "there is no nowhere.git"),
+            (("", "x.git"), "a place is empty"),
+            (("ssh://u:secret@host/a.git", "x.git"), "has a password, which ssh: does not take"),
+            (("S3://b", "x.git"), "S3_BUCKET: 'b' is no name of a bucket"),
+            (("..", "x.git"), "is no Git repository, nor the data folder of a server"),
+            ((".", ".."), "Name a path that is not there yet"),
             (("s3://b", "x.git"), "S3_BUCKET: 'b' is no name of a bucket"),
             (("s3:", "x.git"), "DRIVER=s3 needs S3_BUCKET"),
             (("postgres:", "x.git"), "needs a PostgreSQL database"),

@@ -42,11 +42,11 @@ class Github(Mirror):
         """Raises SetupError."""
         milliseconds = settings.github_sync_interval_ms
         seconds = _WITH_WEBHOOK if settings.github_webhook_secret else _WITHOUT
+        self._api = GithubApi(settings)
         names = repositories(settings)
         forge = _forge(settings.github_api_url)
         origins = {workspace: Origin(f"{forge}/{name}.git") for workspace, name in names.items()}
         super().__init__(origins, seconds=milliseconds / 1_000 if milliseconds else seconds)
-        self._api = GithubApi(settings)
         self._names = names
         self._writes = settings.github_writes
         self._makers: dict[str, Maker] = {}
@@ -124,11 +124,7 @@ def repositories(settings: ServerSettings) -> dict[str, str]:
 def _forge(api: str) -> str:
     """Where the repositories are, by the URL of the API: of GitHub, or of an Enterprise server."""
     parts = origin.http_parts(api.rstrip("/"))
-    if parts is None:
-        raise SetupError(
-            "GITHUB_API_URL is no URL",
-            hint="It is https://api.github.com, or https://HOST/api/v3 of an Enterprise server.",
-        )
+    assert parts is not None, "GithubApi has refused it"
     if parts.hostname == "api.github.com":
         return "https://github.com"
     path = parts.path.removesuffix("/api/v3")

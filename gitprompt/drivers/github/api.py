@@ -7,17 +7,20 @@ PyGithub's own sleeps and retries are off: whoever waits for an answer gets a 50
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gitprompt.config import ServerSettings
 from gitprompt.errors import OriginUnreachable, SetupError
+from gitprompt.git.origin import http_parts
 
 if TYPE_CHECKING:
     from github import Github as Client
     from github.Repository import Repository as Remote
 
+_TOKEN = re.compile(r"[!-~]*\Z")
 _PATIENCE = 20  # seconds for one request
 _NO_SLEEPS: dict[str, Any] = {
     "retry": None,
@@ -38,6 +41,16 @@ class GithubApi:
         self._app, self._key = settings.github_app_id, settings.github_app_private_key
         self._clients: dict[str, Client] = {}
         self._remotes: dict[str, Remote] = {}
+        if http_parts(self._url) is None:
+            raise SetupError(
+                "GITHUB_API_URL is no URL",
+                hint="It is https://api.github.com, or https://HOST/api/v3 of an Enterprise server.",
+            )
+        if not _TOKEN.match(self._token):
+            raise SetupError(
+                "GITHUB_TOKEN has characters that no token has",
+                hint="Was it cut, or a line copied with it?",
+            )
         if bool(self._app) != bool(self._key):
             raise SetupError(
                 "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY go together", hint="Set both, or neither."
@@ -49,7 +62,7 @@ class GithubApi:
         if self._app:
             _library()
             if "\n" not in self._key and os.path.isfile(self._key):
-                with open(self._key, encoding="utf-8") as file:
+                with open(self._key, encoding="utf-8", errors="replace") as file:
                     self._key = file.read()
             if "PRIVATE KEY" not in self._key:
                 raise SetupError(
@@ -127,6 +140,12 @@ def told() -> Iterator[None]:
         raise OriginUnreachable(
             "GITHUB_APP_PRIVATE_KEY cannot sign", hint="Take the .pem file as GitHub gave it."
         ) from None
+    except (TypeError, AttributeError, AssertionError, IndexError) as error:
+        # What PyGithub makes of an answer that is none of GitHub's, such as a proxy's page.
+        raise OriginUnreachable(
+            "what answers at GITHUB_API_URL is not the API of GitHub",
+            hint="Is a proxy in between?",
+        ) from error
     except (requests.RequestException, OSError) as error:
         raise OriginUnreachable(f"GitHub cannot be reached: {type(error).__name__}") from None
 

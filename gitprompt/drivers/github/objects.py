@@ -6,13 +6,13 @@ to list a hundred thousand tags. Each object has the name that it has here, or n
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from gitprompt.drivers.github.api import said, told
 from gitprompt.errors import OriginUnreachable
-from gitprompt.git.objects import ObjectReader
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
 
@@ -34,10 +34,17 @@ class Maker:
     def push(self, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """Make what is new, then all updates or none, each by compare-and-swap. Raises OriginUnreachable, also if
         an update is refused (NotMoved)."""
-        with told(), repository.reader() as reader:
-            for kind, oid in _new(repository, updates):
-                self._make(repository, reader, kind, oid)
-            self._move(updates)
+        try:
+            made = list(_new(repository, updates))
+            with told():
+                for kind, body, oid in made:
+                    self._make(kind, body, oid)
+                self._move(updates)
+        except (UnicodeError, KeyError, ValueError, OverflowError) as error:
+            raise OriginUnreachable(
+                f"the API of GitHub takes no object such as these: {error}",
+                hint="It takes UTF-8 and usual times alone. Set GITHUB_WRITES=push, with a token that may push.",
+            ) from error
 
     def _move(self, updates: Sequence[RefUpdate]) -> None:
         if not self._id:
@@ -57,44 +64,22 @@ class Maker:
                 raise NotMoved(f"GitHub answered {said(error)}") from None
             raise
 
-    def _make(self, repository: Repository, reader: ObjectReader, kind: str, oid: str) -> None:
-        if kind == "tree":
-            made = self._tree(repository, oid)
-        else:
-            item = reader.get(oid)
-            assert item is not None, "rev-list has just named it"
-            if kind == "blob":
-                content = base64.b64encode(item.data).decode()
-                made = self._sent("blobs", {"content": content, "encoding": "base64"})
-            elif kind == "commit":
-                made = self._sent("commits", _commit(item.data))
-            else:
-                made = self._sent("tags", _tag(item.data))
-        if made != oid:
+    def _make(self, kind: str, body: dict[str, Any], oid: str) -> None:
+        _, answer = self._remote.requester.requestJsonAndCheck(
+            "POST", f"{self._remote.url}/git/{kind}s", input=body
+        )
+        if answer["sha"] != oid:
             raise OriginUnreachable(
-                f"GitHub made another {kind} than ours: {made}, not {oid}",
+                f"GitHub made another {kind} than ours: {answer['sha']}, not {oid}",
                 hint="Nothing was moved. Set GITHUB_WRITES=push, with a token that may push.",
             )
 
-    def _tree(self, repository: Repository, oid: str) -> str:
-        entries = []
-        for line in repository.git("ls-tree", "-z", oid).split(b"\0"):
-            if line:
-                about, _, path = line.partition(b"\t")
-                mode, kind, sha = about.decode().split()
-                entries.append({"path": path.decode(), "mode": mode, "type": kind, "sha": sha})
-        return self._sent("trees", {"tree": entries})
 
-    def _sent(self, kind: str, body: dict[str, Any]) -> str:
-        _, answer = self._remote.requester.requestJsonAndCheck(
-            "POST", f"{self._remote.url}/git/{kind}", input=body
-        )
-        return str(answer["sha"])
-
-
-def _new(repository: Repository, updates: Sequence[RefUpdate]) -> Iterator[tuple[str, str]]:
-    """Kind and name of each object that is reachable from new values and not from old ones, nor from the branch,
-    what others lead to first."""
+def _new(
+    repository: Repository, updates: Sequence[RefUpdate]
+) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Kind, body and name of each object that is reachable from new values and not from old ones, nor from the
+    branch: whatever others lead to comes first."""
     known = [update.old for update in updates if update.old != ZERO]
     tip = repository.refs().head[1]
     made = [update.new for update in updates if update.new != ZERO]
@@ -108,8 +93,39 @@ def _new(repository: Repository, updates: Sequence[RefUpdate]) -> Iterator[tuple
     for line in kinds.decode().splitlines():
         kind, _, oid = line.partition(" ")
         found[kind].append(oid)
-    for kind, oids in found.items():
-        yield from ((kind, oid) for oid in reversed(oids))
+    for oid in found["blob"]:
+        content = base64.b64encode(repository.git("cat-file", "blob", oid)).decode()
+        yield "blob", {"content": content, "encoding": "base64"}, oid
+    for oid, entries in _inner_first({oid: _entries(repository, oid) for oid in found["tree"]}):
+        yield "tree", {"tree": entries}, oid
+    for oid in reversed(found["commit"]):
+        yield "commit", _commit(repository.git("cat-file", "commit", oid)), oid
+    for oid in reversed(found["tag"]):
+        yield "tag", _tag(repository.git("cat-file", "tag", oid)), oid
+
+
+_Entries = list[dict[str, str]]
+
+
+def _entries(repository: Repository, tree: str) -> _Entries:
+    entries = []
+    for line in repository.git("ls-tree", "-z", tree).split(b"\0"):
+        if line:
+            about, _, path = line.partition(b"\t")
+            mode, kind, sha = about.decode().split()
+            entries.append({"path": path.decode(), "mode": mode, "type": kind, "sha": sha})
+    return entries
+
+
+def _inner_first(trees: Mapping[str, _Entries]) -> Iterator[tuple[str, _Entries]]:
+    """Each tree after those in it."""
+    order = TopologicalSorter(
+        {
+            oid: [one["sha"] for one in entries if one["sha"] in trees]
+            for oid, entries in trees.items()
+        }
+    )
+    return ((oid, trees[oid]) for oid in order.static_order())
 
 
 def _commit(data: bytes) -> dict[str, Any]:

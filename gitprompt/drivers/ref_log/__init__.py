@@ -11,9 +11,9 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from gitprompt import log
 from gitprompt.core.names import DEFAULT_WORKSPACE, WORKSPACE
@@ -25,7 +25,7 @@ from gitprompt.drivers.ref_log.checkpoints import write_checkpoint
 from gitprompt.drivers.ref_log.entry import Entry
 from gitprompt.drivers.ref_log.history import AHEAD, History, moves_tag
 from gitprompt.drivers.shelf import Served, Shelf
-from gitprompt.errors import Conflict, GitpromptError, OriginUnreachable
+from gitprompt.errors import Conflict, GitError, GitpromptError, OriginUnreachable
 from gitprompt.git import packs
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
@@ -94,6 +94,10 @@ class RefLog(Following):
             log.warning("the store could not be checked", error=error.message)
         claim(repository, f"{self._place}#{workspace}")
 
+    def only_read(self) -> None:
+        """Nothing will be written: the store need not let us, and is not tried."""
+        self._is_checked = True
+
     def _try_store(self) -> None:
         if self._is_checked:
             return
@@ -158,17 +162,20 @@ class RefLog(Following):
         if not position.number:
             position = _begun(history, repository)
         chunk: list[tuple[Position, Entry]] = []
+        here, made = repository.refs(), dict[str, str]()
         for following, entry in history.after(position):
+            history.refuse_moves(following, entry, here, made)
             position = following
             chunk.append((position, entry))
             is_ours = entry.node == self._node and position.number % _TAIL == 0
             if len(chunk) == _APPLIED or is_ours:
-                apply(repository, chunk)
+                _applied(history, repository, chunk)
                 chunk.clear()
+                here, made = repository.refs(), {}
             if is_ours:
                 self._writer.submit(self._keep_short, history, repository, position.number)
         if chunk:
-            apply(repository, chunk)
+            _applied(history, repository, chunk)
         now = time.monotonic()
         if now - self._looked.get(workspace, -_LISTED) >= _LISTED:
             newest = history.refuse_gap(position)
@@ -188,5 +195,29 @@ def _begun(history: History, repository: Repository) -> Position:
     """A repository that has nothing of the log, begun with its newest checkpoint, if there is one."""
     checkpoint = history.checkpoint()
     if checkpoint is not None:
-        begin(repository, checkpoint, map(history.pack, checkpoint.packs))
+        with _told(f"checkpoint {checkpoint.number} of {history.place}"):
+            begin(repository, checkpoint, map(history.pack, checkpoint.packs))
     return position_of(repository)
+
+
+def _applied(
+    history: History, repository: Repository, chunk: Sequence[tuple[Position, Entry]]
+) -> None:
+    first, last = chunk[0][0].number, chunk[-1][0].number
+    which = f"entry {first}" if first == last else f"one of the entries {first} to {last}"
+    with _told(f"{which} of {history.place}"):
+        apply(repository, chunk)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What git does not take is told with where it is."""
+    try:
+        yield
+    except OriginUnreachable:
+        raise
+    except (GitError, Conflict) as error:
+        raise OriginUnreachable(
+            f"{what} cannot be applied: {error.message}",
+            hint="Nothing of it was served. Look at who writes there, and at the disk here.",
+        ) from error

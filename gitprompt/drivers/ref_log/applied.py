@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from gitprompt import log
 from gitprompt.drivers.ref_log.entry import Checkpoint, Entry
 from gitprompt.git import packs
 from gitprompt.git.ref_updates import update_refs, write_packed_refs
@@ -31,10 +32,14 @@ class Position(NamedTuple):
 
 
 def position_of(repository: Repository) -> Position:
+    """The beginning, if the file is not there, or cannot be read: then the log is applied once more."""
     try:
         with open(os.path.join(repository.git_dir, _STATE), encoding="utf-8") as file:
             return Position(**json.load(file))
     except FileNotFoundError:
+        return Position()
+    except (ValueError, TypeError) as error:
+        log.warning("how much of a log is here is not known", file=_STATE, error=str(error))
         return Position()
 
 

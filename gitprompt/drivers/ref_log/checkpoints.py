@@ -7,6 +7,7 @@ from gitprompt.drivers.ref_log.applied import Position
 from gitprompt.drivers.ref_log.entry import Checkpoint
 from gitprompt.drivers.ref_log.history import History
 from gitprompt.git import packs
+from gitprompt.git.origin import TAGS
 from gitprompt.git.refs import ZERO
 from gitprompt.git.repository import Repository
 
@@ -24,7 +25,10 @@ def write_checkpoint(history: History, repository: Repository, number: int) -> N
     refs, head = dict(before.refs), before.head
     tail: list[bytes] = []
     for position, entry in history.after(last):
-        refs.update({update.ref: update.new for update in entry.updates})
+        for ref, _, new in entry.updates:
+            if ref.startswith(TAGS) and refs.get(ref, new) != new:
+                return  # who follows the log refuses this entry, and says so
+            refs[ref] = new
         head = entry.head or head
         if entry.pack:
             tail.append(entry.pack)

@@ -61,12 +61,12 @@ def entry_of(data: bytes, where: str) -> Entry:
     try:
         fields = _fields(data, where, "pack")
         updates = [RefUpdate(ref_of_text(ref), old, new) for ref, old, new in fields["updates"]]
-        if not all(map(_is_sound, updates)) or not _BRANCH.match(fields["head"]):
+        if not all(map(_is_sound, updates)) or not _is_branch(fields["head"]):
             raise ValueError("it names what is no ref or no object")
         if not all(map(_DIGEST.match, fields["pieces"])):
             raise ValueError("it names what is no piece of a pack")
         return Entry(**{**fields, "updates": updates})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _unknown(where, "entry", error) from None
 
 
@@ -75,13 +75,23 @@ def checkpoint_of(data: bytes, where: str) -> Checkpoint:
     try:
         fields = _fields(data, where, "refs")
         text = gzip.decompress(fields["refs"]).decode()
-        if not _REFS.fullmatch(text) or not _BRANCH.match(fields["head"]):
+        if not _REFS.fullmatch(text) or not _is_branch(fields["head"]):
             raise ValueError("it names what is no ref or no object")
         if not all(_DIGEST.match(piece) for pieces in fields["packs"] for piece in pieces):
             raise ValueError("it names what is no piece of a pack")
         refs = {ref_of_text(line[41:]): line[:40] for line in text.split("\n") if line}
+        if not all(map(_is_ref, refs)):
+            raise ValueError("it names what is no ref or no object")
         return Checkpoint(**{**fields, "refs": refs})
-    except (ValueError, TypeError, KeyError, AttributeError, EOFError, OSError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+        EOFError,
+        OSError,
+    ) as error:
         raise _unknown(where, "checkpoint", error) from None
 
 
@@ -114,14 +124,25 @@ def _unknown(where: str, what: str, error: Exception) -> OriginUnreachable:
 def _is_sound(update: RefUpdate) -> bool:
     """Whether git may be told of it: what comes from a store is anybody's. Ours is what nobody else writes."""
     ref, old, new = update
-    is_ref = _REF.match(ref) is not None
-    return is_ref and _OBJECT.match(old) is not None and _OBJECT.match(new) is not None
+    return _is_ref(ref) and _OBJECT.match(old) is not None and _OBJECT.match(new) is not None
+
+
+def _is_branch(head: str) -> bool:
+    return not head or (head.startswith("refs/heads/") and _is_ref(head))
+
+
+def _is_ref(ref: str) -> bool:
+    """By the rules of `git check-ref-format`: git itself does not look at what is in packed-refs."""
+    return (
+        _REF.match(ref) is not None
+        and not any(part in ref for part in ("..", "//", "@{", "/.", ".lock/"))
+        and not ref.endswith((".", "/", ".lock"))
+    )
 
 
 _IN_REF = r"[^\x00-\x20\x7f~^:?*\[\\]"
 _REF = re.compile(rf"refs/(?!gitprompt/){_IN_REF}+\Z")
 _REFS = re.compile(r"(?:[0-9a-f]{40} refs/(?!gitprompt/)[^\x00-\x20\x7f~^:?*\[]+\n)*")
-_BRANCH = re.compile(rf"(?:refs/heads/{_IN_REF}+)?\Z")
 _OBJECT = re.compile(r"[0-9a-f]{40}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 

@@ -25,7 +25,7 @@ from gitprompt.drivers.ref_log.entry import (
 )
 from gitprompt.errors import OriginUnreachable
 from gitprompt.git import origin
-from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.refs import ZERO, Refs, RefUpdate
 
 AHEAD = 32  # objects that are asked for at once
 _INLINE = 1024 * 1024  # bytes of a pack that an entry has in itself
@@ -91,14 +91,28 @@ class History(NamedTuple):
                     " own prefix.",
                 )
             if any(map(moves_tag, entry.updates)):
-                raise OriginUnreachable(
-                    f"{where} moves a version tag, which no gitprompt does",
-                    hint="Nothing was applied. Look at who writes there.",
-                )
+                raise self._moves(position.number + 1)
             if entry.pieces:
                 entry = entry._replace(pack=self.pack(entry.pieces))
             position = Position(position.number + 1, digest(data), entry.repository)
             yield position, entry
+
+    def refuse_moves(
+        self, position: Position, entry: Entry, here: Refs, made: dict[str, str]
+    ) -> None:
+        """Refuse an entry that moves a version tag and says that there was none: one that is `here`, or was `made` by
+        entries that are not applied yet, to which those of this entry are added."""
+        for ref, _, new in entry.updates:
+            if ref.startswith(origin.TAGS):
+                if (made.get(ref) or here.get(ref) or new) != new:
+                    raise self._moves(position.number)
+                made[ref] = new
+
+    def _moves(self, number: int) -> OriginUnreachable:
+        return OriginUnreachable(
+            f"{self._where(number)} moves a version tag, which no gitprompt does",
+            hint="Nothing was applied. Look at who writes there.",
+        )
 
     def refuse_gap(self, position: Position) -> int:
         """An absent entry must mean that there is none yet, and not that somebody has deleted it. Returns the number
@@ -113,7 +127,8 @@ class History(NamedTuple):
                 )
         later = self.store.first_after(f"{self.folder}log/", self._key(position.number))
         newest = self._newest()
-        is_behind = later is not None or newest > position.number
+        is_entry = later is not None and _NUMBER.match(later.rpartition("/")[2]) is not None
+        is_behind = is_entry or newest > position.number
         if is_behind and self.store.get(self._key(position.number + 1)) is None:
             raise OriginUnreachable(
                 f"{self._where(position.number + 1)} is missing, and later ones are there",

@@ -44,15 +44,18 @@ def local(driver: Driver, tmp_path: Path) -> Repository:
     return found
 
 
+def tree_of(local: Repository, listing: str) -> str:
+    return local.git("mktree", stdin=listing.encode()).decode().strip()
+
+
 def made(local: Repository, path: str, *, parent: bool = True, binary: bool = False) -> str:
     """An annotated tag of a commit with a file in a folder."""
     data = bytes(range(256)) if binary else "Grüße\n".encode()
     blob = local.git("hash-object", "-w", "--stdin", stdin=data).decode().strip()
     listing = f"100644 blob {blob}\t{path}"
     for folder in ("prompts", "top"):
-        tree = local.git("mktree", stdin=listing.encode()).decode().strip()
-        listing = f"040000 tree {tree}\t{folder}"
-    top = local.git("mktree", stdin=listing.encode()).decode().strip()
+        listing = f"040000 tree {tree_of(local, listing)}\t{folder}"
+    top = tree_of(local, listing)
     tip = local.refs().get("refs/heads/main")
     parents = ["-p", tip] if parent and tip else []
     env = {"GIT_AUTHOR_DATE": "1700000000 +0530", "GIT_COMMITTER_DATE": "1700000100 +0000"}
@@ -72,6 +75,47 @@ def test_objects_and_refs_are_there_as_here(
     driver.push("default", local, [RefUpdate(ref, ZERO, tag), RefUpdate(LABEL, ZERO, tag)])
     assert (forge.git("rev-parse", ref), forge.git("rev-parse", LABEL)) == (tag, tag)
     run("git", "fsck", "--strict", cwd=forge.path)
+
+
+def test_a_large_blob_and_a_tree_in_two_places(
+    driver: Driver, local: Repository, forge: Clone
+) -> None:
+    large = local.git("hash-object", "-w", "--stdin", stdin=b"x" * 1_200_000).decode().strip()
+    shared = tree_of(local, f"100644 blob {large}\tlarge.txt")
+    commits: list[str] = []
+    for path in ("d/s", "a"):
+        tree = shared
+        for name in reversed(path.split("/")):
+            tree = tree_of(local, f"040000 tree {tree}\t{name}")
+        parents = ["-p", commits[-1]] if commits else []
+        made = run("git", "commit-tree", "-m", "x", *parents, tree, cwd=local.git_dir).strip()
+        commits.append(made)
+    driver.push("default", local, [RefUpdate(LABEL, ZERO, commits[-1])])
+    assert forge.git("rev-parse", LABEL) == commits[-1]
+    run("git", "fsck", "--strict", cwd=forge.path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"tree %b\nauthor \xe4 <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n",
+        b"tree %b\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n\xe4\n",
+        b"tree %b\nauthor A <a@b> 1 +0099\ncommitter A <a@b> 1 +0000\n\nx\n",
+        b"tree %b\nauthor A <a@b> 999999999999 +0000\ncommitter A <a@b> 1 +0000\n\nx\n",
+    ],
+)
+def test_what_the_api_cannot_make_is_told(
+    driver: Driver, local: Repository, forge: Clone, data: bytes
+) -> None:
+    before = forge.git("show-ref")
+    made = local.git(
+        "hash-object", "--literally", "-t", "commit", "-w", "--stdin",
+        stdin=data % tree_of(local, "").encode(),
+    ).decode().strip()  # fmt: skip
+    with pytest.raises(OriginUnreachable) as caught:
+        driver.push("default", local, [RefUpdate(LABEL, ZERO, made)])
+    assert "GITHUB_WRITES=push" in caught.value.hint
+    assert forge.git("show-ref") == before
 
 
 def test_a_label_moves_and_goes(driver: Driver, local: Repository, forge: Clone) -> None:

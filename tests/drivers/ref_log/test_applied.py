@@ -40,7 +40,7 @@ def test_an_empty_repository_gets_all_at_once(published: Clone, tmp_path: Path) 
 
 def test_refs_of_objects_that_are_not_there_are_refused(published: Clone, tmp_path: Path) -> None:
     repository = empty_repository(tmp_path / "r.git")
-    with pytest.raises(GitError, match="objects that are not there"):
+    with pytest.raises(GitError, match="names an object that is not there"):
         apply(repository, [(Position(1, "d", "r"), entry_of_all(published)._replace(pack=b""))])
     assert not dict(repository.refs().items())
     assert position_of(repository) == Position()

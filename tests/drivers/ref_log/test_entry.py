@@ -23,8 +23,10 @@ NAMES = st.text(
 
 
 def is_name(name: str) -> bool:
-    """Surrogates that are UTF-8 together are another text in git."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape") == name
+    """As git has it. Surrogates that are UTF-8 together are another text there."""
+    is_text = name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape") == name
+    is_wrong = any(part in f"/{name}/" for part in ("..", "//", "@{", "/.", ".lock/", "./"))
+    return is_text and not is_wrong
 
 
 REFS = NAMES.filter(is_name).map(lambda name: f"refs/heads/{name}")
