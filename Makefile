@@ -26,7 +26,7 @@ test-postgres: $(READY)
 	    tests/scenarios/test_nodes.py tests/store/tables tests/test_counting.py || exit 1; \
 	done
 
-# Drivers on real object stores, which come as wheels and are started by the tests.
+# Drivers on real object stores, which come as wheels and are started by the tests; and what several nodes do.
 test-drivers: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal -m "stores and not soak"
 

@@ -218,11 +218,11 @@ def _brought(
     show: Progress,
 ) -> int:
     """Make what the target lacks; returns how many refs that were."""
-    written, was_empty = 0, True
+    written, was_empty = 0, False
     for attempt in range(_TRIES):
         _fetch(target, workspace, there)
         before = _copied(there)
-        was_empty = was_empty and not (before and attempt == 0)
+        was_empty = was_empty if attempt else not before
         served = {**before, **target.pins}
         moved = [
             ref

@@ -153,8 +153,8 @@ class Log(Origin):
 
 
 KINDS = [
-    pytest.param(lambda folder: Bare(folder), id="mirror"),
-    pytest.param(lambda folder: Http(folder), id="github"),
+    pytest.param(lambda folder: Bare(folder), id="mirror", marks=pytest.mark.stores),
+    pytest.param(lambda folder: Http(folder), id="github", marks=pytest.mark.stores),
     pytest.param(lambda _: Log("s3"), id="s3", marks=pytest.mark.stores),
     pytest.param(lambda _: Log("postgres"), id="postgres", marks=pytest.mark.postgres),
 ]

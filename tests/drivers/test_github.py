@@ -170,5 +170,6 @@ def test_a_workspace_that_has_a_history_and_no_repository_is_refused_at_the_star
         node(tmp_path, at_github, GITHUB_REPO="acme/forge").start()
 
 
+@pytest.mark.stores
 def test_three_nodes_publish_race_die_and_are_replaced(at_github: Forge, tmp_path: Path) -> None:
     survive([node(tmp_path, at_github, f"node{at}") for at in range(3)])

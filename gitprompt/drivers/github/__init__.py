@@ -69,7 +69,13 @@ class Github(Mirror):
                     raise
                 log.info("this token may not push: the API of GitHub is used", workspace=workspace)
         if workspace not in self._makers:
-            self._makers[workspace] = Maker(self._api.remote(self._names[workspace]))
+            try:
+                self._makers[workspace] = Maker(self._api.remote(self._names[workspace]))
+            except SetupError as error:
+                raise OriginUnreachable(
+                    f"nothing was pushed, and the API cannot be asked: {error.message}",
+                    hint=error.hint,
+                ) from error
         self._writes = "api"
         try:
             self._makers[workspace].push(repository, updates)

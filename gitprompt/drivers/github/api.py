@@ -86,6 +86,7 @@ class GithubApi:
     def remote(self, repository: str) -> Remote:
         """`owner/name` as PyGithub has it; nobody is asked."""
         if repository not in self._remotes:
+            _library()
             with told():
                 client = self._client(repository)
                 self._remotes[repository] = client.get_repo(repository)

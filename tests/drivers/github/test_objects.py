@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,15 @@ def test_a_token_that_may_not_push_uses_the_api_by_itself(
         only.push("default", local, [RefUpdate("refs/labels/b@x", ZERO, tag)])
 
 
+def test_a_node_without_the_library_is_told_what_it_lacks(
+    driver: Driver, local: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "github", None)
+    with pytest.raises(OriginUnreachable, match="needs PyGithub") as caught:
+        driver.push("default", local, [RefUpdate(LABEL, ZERO, made(local, "a"))])
+    assert "gitprompt-registry[github]" in caught.value.hint
+
+
 def test_a_token_that_may_not_write_at_all_is_told(
     driver: Driver, local: Repository, github: FakeGithub
 ) -> None:
@@ -196,6 +206,7 @@ def test_a_token_that_may_not_write_at_all_is_told(
     assert "Contents" in caught.value.hint
 
 
+@pytest.mark.stores
 def test_three_nodes_publish_race_die_and_are_replaced(github: FakeGithub, tmp_path: Path) -> None:
     github.may_push = False
     env = environment(github)
