@@ -76,11 +76,11 @@ def check(repo: str | None, url: str, redeliver: bool, as_json: bool) -> None:
     if redeliver and not url:
         raise UsageError("--redeliver needs --url, of the webhook")
 
-    def both(api: GithubApi, name: str) -> list[Need]:
+    def look_or_redeliver(api: GithubApi, name: str) -> list[Need]:
         address = _address(url)
         return send_again(api, name, address) if redeliver else look(api, name, address)
 
-    _report(_settings(repo), both, as_json)
+    _report(_settings(repo), look_or_redeliver, as_json)
 
 
 def _settings(repo: str | None) -> config.ServerSettings:

@@ -275,7 +275,8 @@ def copy(source: str, target: str) -> None:
     """Copy a database into an empty one: SQLite (a path) to PostgreSQL (a URL), or back.
 
     Stop the servers of both first. Cut short, it goes on where it was; at the end all rows are compared.
-    Leave the password out of the URL, since others see the command: PGPASSWORD or ~/.pgpass has it.
+    Leave the password out of the URL, since others see the command: PGPASSWORD or ~/.pgpass has it. The Git of
+    DRIVER=postgres is not copied: gitprompt mirror does that.
 
     \b
     Example:

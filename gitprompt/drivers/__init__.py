@@ -68,9 +68,12 @@ class Driver(Protocol):
     def position(self, repository: Repository) -> int:
         """Up to where the history of its origin is here; 0 where it has no such number."""
 
-    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> int:
-        """Let readers without Git find what is served at a position, where the origin has a place for that; returns
-        how many files were written. Raises OriginUnreachable."""
+    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> bool:
+        """Let readers without Git find what is served at a position, where the origin has a place for that. False: not all
+        of it is there yet, and it has to be shown again. Raises OriginUnreachable."""
+
+    def stop_showing(self) -> None:
+        """Soon: whoever shows is in the middle of it."""
 
     def close(self) -> None:
         """End what it does in the background."""

@@ -44,8 +44,11 @@ class Following:
     def position(self, repository: Repository) -> int:
         return 0
 
-    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> int:
-        return 0  # whoever wants to read it has Git
+    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> bool:
+        return True  # whoever wants to read it has Git
+
+    def stop_showing(self) -> None:
+        """Nothing is shown."""
 
     def close(self) -> None:
         """It does nothing in the background."""

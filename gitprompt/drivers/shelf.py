@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import Event
 from typing import Any, NamedTuple, Protocol
 
 from gitprompt.core.names import DEFAULT_WORKSPACE
@@ -19,11 +20,12 @@ _TRIES = 5  # of a label that others move at the same time
 
 class Served(NamedTuple):
     """Of one workspace: all versions, the version of each label (None: the label was removed), and how to read a
-    document, in JSON; None if it is lost."""
+    document, in JSON; None if it is lost. Whoever has it closes it."""
 
     versions: Sequence[tuple[str, str]]
     labels: Mapping[tuple[str, str], str | None]
     document: Callable[[str, str], bytes | None]
+    close: Callable[[], None] = lambda: None
 
 
 class Shelves(Protocol):
@@ -49,30 +51,40 @@ class Shelf:
         self._prefix = prefix
         self._versions: dict[str, set[tuple[str, str]]] = {}
         self._labels: dict[str, dict[tuple[str, str], str | None]] = {}
+        self._is_stopped = Event()
 
-    def show(self, workspace: str, position: int, served: Served) -> int:
+    def stop(self) -> None:
+        """Whoever shows stops after the file that is being written."""
+        self._is_stopped.set()
+
+    def show(self, workspace: str, position: int, served: Served) -> bool:
         """Bring the files of a workspace up to date with what was served at a position of its log, or later; returns
-        how many were written. A version is written once, a label by whoever knows the later position."""
+        whether they are. A version is written once, a label by whoever knows the later position."""
         folder = self._folder(workspace)
         if workspace not in self._versions:
             known = self._files(f"{folder}prompts/")
             self._versions[workspace] = {(name, version) for name, version, _, _ in known}
         versions, labels = self._versions[workspace], self._labels.setdefault(workspace, {})
-        number = 0
         for name, version in served.versions:
             if (name, version) in versions:
                 continue
+            if self._is_stopped.is_set():
+                return False
             document = served.document(name, version)
             if document is not None:
-                number += self._store.create(f"{folder}prompts/{name}/{version}.json", document)
+                self._store.create(f"{folder}prompts/{name}/{version}.json", document)
                 versions.add((name, version))
+        is_settled = True
         for key, now in served.labels.items():
-            if labels.get(key, "") != now:
-                moved = self._move(f"{folder}labels/{key[0]}/{key[1]}.json", key, now, position)
-                if moved is not None:
-                    labels[key] = now
-                    number += moved
-        return number
+            if labels.get(key, "") == now:
+                continue
+            if self._is_stopped.is_set():
+                return False
+            if self._is_moved(f"{folder}labels/{key[0]}/{key[1]}.json", key, now, position):
+                labels[key] = now
+            else:
+                is_settled = False
+        return is_settled
 
     def documents(
         self, workspace: str, show: Callable[[str, int, int], None]
@@ -97,27 +109,27 @@ class Shelf:
                 found.append((name, last, key, when))
         return found
 
-    def _move(
+    def _is_moved(
         self, key: str, label: tuple[str, str], version: str | None, position: int
-    ) -> bool | None:
-        """Whether the file was written; None if another node says something else of the same position, so that it
-        has to be looked at again."""
+    ) -> bool:
+        """Whether the file says this, or what a later position had; False if another node says something else of the
+        same position, so that it has to be looked at again."""
         fields = {"name": label[0], "label": label[1], "version_tag": version, "position": position}
         data = json.dumps(fields, ensure_ascii=False).encode()
         for _ in range(_TRIES):
             there = self._store.get_tagged(key)
             if there is None:
                 if version is None or self._store.create(key, data):
-                    return version is not None
+                    return True
             else:
-                said = _said(there[0])
+                said = _label_fields(there[0])
                 if said["version_tag"] == version or said["position"] > position:
-                    return False
+                    return True
                 if said["position"] == position:
-                    return None
+                    return False
                 if self._store.replace(key, data, there[1]):
                     return True
-        return None
+        return False
 
     def _folder(self, workspace: str) -> str:
         if workspace == DEFAULT_WORKSPACE:
@@ -125,7 +137,7 @@ class Shelf:
         return f"{self._prefix}workspaces/{workspace}/"
 
 
-def _said(data: bytes) -> Mapping[str, Any]:
+def _label_fields(data: bytes) -> Mapping[str, Any]:
     """What a file of a label says; one that cannot be read is older than any."""
     try:
         there = json.loads(data)

@@ -205,9 +205,9 @@ def push(
     # it looks up, and a tag that is there already it refuses without a lease.
     leases, specs = push_arguments([update for update in updates if update.ref not in new])
     specs.append(f"{_ANY_TAG}*:{_ANY_TAG}*")
-    objects = {"GIT_OBJECT_DIRECTORY": f"{repository.common_dir}/objects"}
+    objects = repository.environment.get("GIT_OBJECT_DIRECTORY", f"{repository.common_dir}/objects")
     with _apart(repository, new) as folder:
-        env = {**objects, **repository.environment, "GIT_DIR": folder, **(secret or {})}
+        env = {"GIT_DIR": folder, "GIT_OBJECT_DIRECTORY": objects, **(secret or {})}
         ask(repository, "push", "--atomic", *leases, url, *specs, secret=env)
 
 

@@ -36,9 +36,12 @@ def joined(packs: Sequence[bytes]) -> bytes:
     """One pack with the objects of all: what its objects refer to is at a relative place, so that their bytes may
     be moved."""
     total = sum(map(count, packs))
-    body = b"PACK\0\0\0\2" + total.to_bytes(4, "big")
-    body += b"".join(data[_HEADER:-_TRAILER] for data in packs)
-    return body + hashlib.sha1(body, usedforsecurity=False).digest()
+    parts: list[bytes | memoryview] = [b"PACK\0\0\0\2" + total.to_bytes(4, "big")]
+    parts += [memoryview(data)[_HEADER:-_TRAILER] for data in packs]
+    trailer = hashlib.sha1(usedforsecurity=False)
+    for part in parts:
+        trailer.update(part)
+    return b"".join([*parts, trailer.digest()])
 
 
 def take(repository: Repository, packs: Sequence[bytes]) -> None:
@@ -49,4 +52,9 @@ def take(repository: Repository, packs: Sequence[bytes]) -> None:
         for data in wanted:
             repository.git("unpack-objects", "-q", "--strict", stdin=data)
     elif wanted:
-        repository.git("index-pack", "--stdin", "--fsck-objects", stdin=joined(wanted))
+        repository.git(
+            "index-pack",
+            "--stdin",
+            "--fsck-objects",
+            stdin=wanted[0] if len(wanted) == 1 else joined(wanted),
+        )

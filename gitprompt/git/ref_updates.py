@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from gitprompt.errors import Conflict, GitError
 from gitprompt.git.refs import ZERO, RefUpdate, packed_refs
@@ -49,9 +50,13 @@ def write_packed_refs(repository: Repository, refs: Mapping[str, str]) -> None:
             file.write(packed_refs(refs))
             file.flush()
             os.fsync(file.fileno())
+        os.replace(f"{path}.lock", path)
     except FileExistsError:
         raise GitError(f"{path}.lock is there: somebody else packs refs now") from None
-    os.replace(f"{path}.lock", path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(f"{path}.lock")
+        raise GitError(f"packed-refs cannot be written: {error.strerror}") from error
     repository.git("pack-refs", "--all")  # notes what each tag leads to
 
 

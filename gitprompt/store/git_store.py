@@ -40,7 +40,7 @@ class GitObjects:
 
     def first_after(self, folder: str, key: str) -> str | None:
         workspace, inside = _parted(folder)
-        after = max(_parted(key)[1], inside) if key else inside
+        after = max(_parted(key)[1], inside)
         with self._told() as database:
             found = database.read_now(NextKey(workspace, after, f"{inside[:-1]}0"))  # 0 follows /
             return found and f"{_ROOT}{workspace}/{found}"

@@ -232,7 +232,7 @@ def _brought(
         if moved:
             raise Conflict(
                 f"{len(moved)} version tags are other ones at {target.name}: {', '.join(sorted(moved)[:5])}",
-                hint="Nothing was written. A published version never moves: look which of the two is right.",
+                hint="A published version never moves: look which of the two is right.",
             )
         updates = [
             RefUpdate(ref, before.get(ref, ZERO), oid)
@@ -276,7 +276,7 @@ def _refuse_lost(target: Location, there: Repository, updates: Sequence[RefUpdat
     if lost:
         raise Conflict(
             f"{len(lost)} branches or labels went on at {target.name}, and would be put back: {', '.join(lost[:5])}",
-            hint="Nothing was written. Copy the other way, or delete there what is not wanted.",
+            hint="Copy the other way, or delete there what is not wanted.",
         )
 
 

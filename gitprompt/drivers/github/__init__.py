@@ -50,6 +50,9 @@ class Github(Mirror):
         self._names = names
         self._writes = settings.github_writes
         self._makers: dict[str, Maker] = {}
+        self._by_api: set[str] = (
+            set()
+        )  # workspaces that may not be pushed to, and can be written so
 
     def origin(self, workspace: str) -> Origin:
         there = super().origin(workspace)
@@ -60,7 +63,7 @@ class Github(Mirror):
         )
 
     def send(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
-        if self._writes != "api":
+        if self._writes != "api" and workspace not in self._by_api:
             try:
                 super().send(workspace, repository, updates)
                 return
@@ -76,9 +79,10 @@ class Github(Mirror):
                     f"nothing was pushed, and the API cannot be asked: {error.message}",
                     hint=error.hint,
                 ) from error
-        self._writes = "api"
         try:
-            self._makers[workspace].push(repository, updates)
+            with self._api.alone:
+                self._makers[workspace].push(repository, updates)
+            self._by_api.add(workspace)
         except NotMoved as error:
             there = self.origin(workspace)
             folders = [update.ref for update in updates]

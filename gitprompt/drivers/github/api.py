@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ class GithubApi:
         self._url = settings.github_api_url.rstrip("/")
         self._token = settings.github_token
         self._app, self._key = settings.github_app_id, settings.github_app_private_key
+        # PyGithub's client has one connection, with what is asked on it: it is for one thread at a time.
+        self.alone = threading.RLock()
         self._clients: dict[str, Client] = {}
         self._remotes: dict[str, Remote] = {}
         if http_parts(self._url) is None:
@@ -62,8 +65,13 @@ class GithubApi:
         if self._app:
             _library()
             if "\n" not in self._key and os.path.isfile(self._key):
-                with open(self._key, encoding="utf-8", errors="replace") as file:
-                    self._key = file.read()
+                try:
+                    with open(self._key, encoding="utf-8", errors="replace") as file:
+                        self._key = file.read()
+                except OSError as error:
+                    raise SetupError(
+                        f"GITHUB_APP_PRIVATE_KEY: {self._key} cannot be read: {error.strerror}"
+                    ) from error
             if "PRIVATE KEY" not in self._key:
                 raise SetupError(
                     "GITHUB_APP_PRIVATE_KEY is no private key, nor the path of one",
@@ -79,18 +87,18 @@ class GithubApi:
         OriginUnreachable."""
         if not self._app:
             return self._token
-        with told():
+        with self.alone, told():
             auth: Any = self._client(repository).requester.auth
             return str(auth.token)
 
     def remote(self, repository: str) -> Remote:
         """`owner/name` as PyGithub has it; nobody is asked."""
-        if repository not in self._remotes:
-            _library()
-            with told():
+        _library()
+        with self.alone, told():
+            if repository not in self._remotes:
                 client = self._client(repository)
                 self._remotes[repository] = client.get_repo(repository)
-        return self._remotes[repository]
+            return self._remotes[repository]
 
     def _client(self, repository: str) -> Client:
         """An App has one for each owner: an installation's token is good for its repositories alone."""
@@ -141,7 +149,7 @@ def told() -> Iterator[None]:
         raise OriginUnreachable(
             "GITHUB_APP_PRIVATE_KEY cannot sign", hint="Take the .pem file as GitHub gave it."
         ) from None
-    except (TypeError, AttributeError, AssertionError, IndexError) as error:
+    except (TypeError, AttributeError, AssertionError, LookupError, RuntimeError) as error:
         # What PyGithub makes of an answer that is none of GitHub's, such as a proxy's page.
         raise OriginUnreachable(
             "what answers at GITHUB_API_URL is not the API of GitHub",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a repository at GitHub needs besides its prompts: a webhook, and rules by which a published version never
-moves. Both are looked for, and made; what is there already and right is left alone.
+moves. Both are looked for, and made; what is there already and right is left alone, but for
+the secret of a webhook, which nobody can read, and which is set again.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def _made_ruleset(remote: Remote) -> Need:
 
 
 def _named_ruleset(remote: Remote) -> Mapping[str, Any] | None:
-    for one in _get(remote, "/rulesets"):
+    for one in _get(remote, "/rulesets?per_page=100&includes_parents=false"):
         if one["name"] == RULESET and one.get("target") == "tag":
             found: Mapping[str, Any] = _get(remote, f"/rulesets/{one['id']}")
             return found
@@ -147,12 +148,13 @@ def _webhook(remote: Remote, url: str) -> list[Need]:
         return [Need("webhook", "missing", "gitprompt github setup makes it")]
     lacks = sorted(set(EVENTS) - set(hook["events"])) if "*" not in hook["events"] else []
     if not hook["active"] or lacks or hook["config"].get("content_type") != "json":
-        why = "it is not active" if not hook["active"] else f"it lacks {', '.join(lacks)}"
+        why = f"it lacks {', '.join(lacks)}" if lacks else "it does not send JSON"
+        why = why if hook["active"] else "it is not active"
         return [
             Need(
                 "webhook",
                 "wrong",
-                f"{why or 'it does not send JSON'}: gitprompt github setup mends it",
+                f"{why}: gitprompt github setup mends it",
             )
         ]
     failed = _failed(remote, hook["id"])
@@ -166,7 +168,8 @@ def _webhook(remote: Remote, url: str) -> list[Need]:
 def _made_webhook(remote: Remote, url: str, secret: str) -> Need:
     config = {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
     hook = _hook(remote, url)
-    body = {"active": True, "events": list(EVENTS), "config": config}
+    events = sorted({*EVENTS, *(hook["events"] if hook else ())})
+    body = {"active": True, "events": ["*"] if "*" in events else events, "config": config}
     if hook is None:
         _send(remote, "POST", "/hooks", {"name": "web", **body})
         return Need("webhook", "made", url)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from github.Repository import Repository as Remote
 
 
+# Of GraphQL's errors, those that say nothing of the refs.
+_OTHER_REASONS = {"RATE_LIMITED", "INSUFFICIENT_SCOPES", "NOT_FOUND", "FORBIDDEN"}
+
+
 class NotMoved(OriginUnreachable):
     """GitHub does not make the updates: somebody was faster, or a rule forbids them."""
 
@@ -60,7 +64,8 @@ class Maker:
                 "updateRefs", {"repositoryId": self._id, "refUpdates": wanted}, "clientMutationId"
             )
         except GithubException as error:
-            if isinstance(error.data, dict) and error.data.get("errors"):
+            errors = error.data.get("errors") if isinstance(error.data, dict) else None
+            if errors and not {one.get("type") for one in errors} & _OTHER_REASONS:
                 raise NotMoved(f"GitHub answered {said(error)}") from None
             raise
 

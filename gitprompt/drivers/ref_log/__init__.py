@@ -32,7 +32,7 @@ from gitprompt.git.repository import Repository
 
 _SECONDS = 1.0  # between two looks at the next entry
 _LISTED = 60.0  # between two looks at which workspaces there are, and whether the log has a gap
-_APPLIED = 500  # entries to one transaction here
+_APPLIED, _BYTES = 500, 64 * 1024 * 1024  # entries, and bytes of packs, to one transaction here
 _TAIL = 1_000  # entries after a checkpoint, from which on there is another one
 
 
@@ -66,8 +66,18 @@ class RefLog(Following):
     def position(self, repository: Repository) -> int:
         return position_of(repository).number
 
-    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> int:
-        return self.shelf.show(workspace, position, served()) if self.shelf is not None else 0
+    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> bool:
+        if self.shelf is None:
+            return True
+        what = served()
+        try:
+            return self.shelf.show(workspace, position, what)
+        finally:
+            what.close()
+
+    def stop_showing(self) -> None:
+        if self.shelf is not None:
+            self.shelf.stop()
 
     def close(self) -> None:
         self._writer.shutdown(cancel_futures=True)
@@ -159,23 +169,27 @@ class RefLog(Following):
     def _follow(self, workspace: str, repository: Repository) -> None:
         history = self._history(workspace)
         position = position_of(repository)
-        if not position.number:
+        if not position.number and not any(repository.refs().items()):
             position = _begun(history, repository)
         chunk: list[tuple[Position, Entry]] = []
+        size = 0
         here, made = repository.refs(), dict[str, str]()
-        for following, entry in history.after(position):
-            history.refuse_moves(following, entry, here, made)
-            position = following
-            chunk.append((position, entry))
-            is_ours = entry.node == self._node and position.number % _TAIL == 0
-            if len(chunk) == _APPLIED or is_ours:
+        try:
+            for following, entry in history.after(position):
+                history.refuse_moves(following, entry, here, made)
+                position = following
+                chunk.append((position, entry))
+                size += len(entry.pack)
+                is_ours = entry.node == self._node and position.number % _TAIL == 0
+                if len(chunk) == _APPLIED or size > _BYTES or is_ours:
+                    ready, chunk, size = chunk, [], 0
+                    _applied(history, repository, ready)
+                    here, made = repository.refs(), {}
+                if is_ours:
+                    self._writer.submit(self._keep_short, history, repository, position.number)
+        finally:  # what is sound before an entry that is not is served
+            if chunk:
                 _applied(history, repository, chunk)
-                chunk.clear()
-                here, made = repository.refs(), {}
-            if is_ours:
-                self._writer.submit(self._keep_short, history, repository, position.number)
-        if chunk:
-            _applied(history, repository, chunk)
         now = time.monotonic()
         if now - self._looked.get(workspace, -_LISTED) >= _LISTED:
             newest = history.refuse_gap(position)
@@ -216,8 +230,8 @@ def _told(what: str) -> Iterator[None]:
         yield
     except OriginUnreachable:
         raise
-    except (GitError, Conflict) as error:
+    except (GitError, Conflict, OSError) as error:
         raise OriginUnreachable(
-            f"{what} cannot be applied: {error.message}",
+            f"{what} cannot be applied: {getattr(error, 'message', error)}",
             hint="Nothing of it was served. Look at who writes there, and at the disk here.",
         ) from error

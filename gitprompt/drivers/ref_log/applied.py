@@ -35,10 +35,13 @@ def position_of(repository: Repository) -> Position:
     """The beginning, if the file is not there, or cannot be read: then the log is applied once more."""
     try:
         with open(os.path.join(repository.git_dir, _STATE), encoding="utf-8") as file:
-            return Position(**json.load(file))
+            position = Position(**json.load(file))
+        if not isinstance(position.number, int):
+            raise TypeError("it has no number")
+        return position
     except FileNotFoundError:
         return Position()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OSError) as error:
         log.warning("how much of a log is here is not known", file=_STATE, error=str(error))
         return Position()
 

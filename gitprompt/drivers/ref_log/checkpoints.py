@@ -16,8 +16,8 @@ _NONE = Checkpoint("", "", 0, "", [], {})
 
 
 def write_checkpoint(history: History, repository: Repository, number: int) -> None:
-    """Write one of the refs after this entry, unless there is a later one. Who else writes it, writes the same; the
-    repository has applied the entry. Raises OriginUnreachable."""
+    """Write one of the refs after this entry, unless there is a later one. Who else writes it, writes the same refs and
+    objects; the repository has applied the entry. Raises OriginUnreachable."""
     before = history.checkpoint() or _NONE
     if before.number >= number:
         return

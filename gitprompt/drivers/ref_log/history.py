@@ -48,7 +48,7 @@ class History(NamedTuple):
         return self._is_created(self._key(number), entry.encoded())
 
     def add(self, checkpoint: Checkpoint) -> None:
-        """Whoever was faster has written the same."""
+        """Whoever was faster has written the same refs and objects."""
         self.store.create(self._checkpoint(checkpoint.number), checkpoint.encoded())
 
     def keep(self, pack: bytes) -> list[str]:
@@ -56,7 +56,11 @@ class History(NamedTuple):
         pieces = [pack[start : start + _PIECE] for start in range(0, len(pack), _PIECE)]
         names = list(map(digest, pieces))
         keys = [self._piece(name) for name in names]
-        assert all(self.pool.map(self._is_created, keys, pieces))
+        for name, is_there in zip(
+            names, self.pool.map(self._is_created, keys, pieces), strict=True
+        ):
+            if not is_there:
+                raise self._lost_piece(name)
         return names
 
     def pack(self, names: Sequence[str]) -> bytes:
@@ -164,11 +168,14 @@ class History(NamedTuple):
     def _read_piece(self, name: str) -> bytes:
         data = self.store.get(self._piece(name))
         if data is None or digest(data) != name:
-            raise OriginUnreachable(
-                f"a piece of a pack of {self.place} was deleted or changed: {name}",
-                hint="Restore the objects of the store; no lifecycle rule may delete them.",
-            )
+            raise self._lost_piece(name)
         return data
+
+    def _lost_piece(self, name: str) -> OriginUnreachable:
+        return OriginUnreachable(
+            f"a piece of a pack of {self.place} was deleted or changed: {name}",
+            hint="Restore the objects of the store; no lifecycle rule may delete them.",
+        )
 
     def _newest(self) -> int:
         """The number of the newest checkpoint, 0 if there is none."""

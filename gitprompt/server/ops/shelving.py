@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells the driver what is served, for readers without Git: after each change, and now and then, in case a node
-died before it did so, or somebody deleted a file."""
+"""Tells the driver what is served, for readers without Git: after each change, and all of it after a start, in case a
+node died before it did so, or somebody deleted a file."""
 
 from __future__ import annotations
 
@@ -10,46 +10,49 @@ from time import monotonic
 
 from gitprompt import log
 from gitprompt.drivers.shelf import Served
-from gitprompt.errors import GitpromptError
 from gitprompt.server.context import Context
 from gitprompt.store.index.reader import IndexReader
 
 _SECONDS = 0.5
+_AGAIN = 30.0  # seconds after a failure
 
 
 async def keep_shelves(context: Context) -> None:
     """For ever; what goes wrong is reported and tried again."""
     shown: dict[str, tuple[int, int]] = {}
-    failed_until = 0.0
-    while True:
-        await asyncio.sleep(_SECONDS)
-        for workspace in context.workspaces.names:
-            state = context.workspaces.state(workspace)
-            at = (state.revision, state.position)
-            if shown.get(workspace) == at or monotonic() < failed_until:
-                continue
-            try:
-                await asyncio.to_thread(show, context, workspace, state.position)
-                shown[workspace] = at
-            except GitpromptError as error:
-                failed_until = monotonic() + 60 * _SECONDS
-                log.warning("readers without Git see an older state", error=error.message)
-
-
-def show(context: Context, workspace: str, position: int) -> None:
-    """Blocks. What the index has is of this position, or later."""
-    index = IndexReader(context.index.path)
+    again_at: dict[str, float] = {}
     try:
-        number = context.driver.show(workspace, position, partial(_served, index, workspace))
+        while True:
+            await asyncio.sleep(_SECONDS)
+            for workspace in context.workspaces.names:
+                state = context.workspaces.state(workspace)
+                at = (state.revision, state.position)
+                if shown.get(workspace) == at or monotonic() < again_at.get(workspace, 0.0):
+                    continue
+                try:
+                    if await asyncio.to_thread(_show, context, workspace, state.position):
+                        shown[workspace] = at
+                except Exception as error:  # it must outlive whatever a store or a disk brings
+                    again_at[workspace] = monotonic() + _AGAIN
+                    log.warning(
+                        "readers without Git see an older state",
+                        workspace=workspace,
+                        error=str(error),
+                    )
     finally:
-        index.close()
-    if number:
-        log.info("wrote files for readers without Git", workspace=workspace, files=number)
+        context.driver.stop_showing()
 
 
-def _served(index: IndexReader, workspace: str) -> Served:
+def _show(context: Context, workspace: str, position: int) -> bool:
+    """Whether all is shown now. Blocks. What the index has is of this position, or later."""
+    return context.driver.show(workspace, position, partial(_served, context.index.path, workspace))
+
+
+def _served(path: str, workspace: str) -> Served:
+    index = IndexReader(path)
+
     def document(name: str, version: str) -> bytes | None:
-        found = index.version(workspace, name, version)
-        return found.document if found is not None else None
+        stored = index.version(workspace, name, version)
+        return stored.document if stored is not None else None
 
-    return Served(index.all_versions(workspace), index.all_labels(workspace), document)
+    return Served(index.all_versions(workspace), index.all_labels(workspace), document, index.close)
