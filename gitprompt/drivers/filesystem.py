@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.drivers.claims import disown
-from gitprompt.drivers.shelf import Served
+from gitprompt.drivers.shelf import Unshown
 from gitprompt.errors import Conflict, SetupError
 from gitprompt.git.refs import ZERO, RefUpdate
 from gitprompt.git.repository import Repository
@@ -17,7 +17,7 @@ from gitprompt.git.repository import Repository
 _HEAD = re.compile(rb"(?:ref: refs/[^\0\n]+|[0-9a-f]{40})\n?\Z")
 
 
-class Filesystem:
+class Filesystem(Unshown):
     name = "filesystem"
     is_mirror = False
 
@@ -39,18 +39,6 @@ class Filesystem:
 
     def expect(self, workspace: str) -> None:
         """What is new is here already."""
-
-    def position(self, repository: Repository) -> int:
-        return 0
-
-    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> bool:
-        return True  # whoever wants to read it has Git
-
-    def stop_showing(self) -> None:
-        """Nothing is shown."""
-
-    def close(self) -> None:
-        """It does nothing in the background."""
 
     def push(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """Nothing is sent; a lost race is reported before the local transaction would find it."""

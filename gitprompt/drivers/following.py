@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from gitprompt.drivers.shelf import Served
+from gitprompt.drivers.shelf import Unshown
 from gitprompt.errors import OriginUnreachable
 from gitprompt.git.repository import Repository
 
 
-class Following:
+class Following(Unshown):
     """`seconds` lie between two looks at an origin of which nobody says that it has news."""
 
     is_mirror = True
@@ -40,18 +40,6 @@ class Following:
     def _bring(self, workspace: str, repository: Repository) -> Mapping[str, str | None] | None:
         """What `Driver.fetch` does, now."""
         raise NotImplementedError
-
-    def position(self, repository: Repository) -> int:
-        return 0
-
-    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> bool:
-        return True  # whoever wants to read it has Git
-
-    def stop_showing(self) -> None:
-        """Nothing is shown."""
-
-    def close(self) -> None:
-        """It does nothing in the background."""
 
     def check(self, workspace: str, repository: Repository) -> None:
         """How the last fetch went: a look at the health starts no process, and asks nobody."""

@@ -14,6 +14,7 @@ from threading import Event
 from typing import Any, NamedTuple, Protocol
 
 from gitprompt.core.names import DEFAULT_WORKSPACE
+from gitprompt.git.repository import Repository
 
 _TRIES = 5  # of a label that others move at the same time
 
@@ -26,6 +27,22 @@ class Served(NamedTuple):
     labels: Mapping[tuple[str, str], str | None]
     document: Callable[[str, str], bytes | None]
     close: Callable[[], None] = lambda: None
+
+
+class Unshown:
+    """What a driver does of which the readers have Git, and which does nothing in the background."""
+
+    def position(self, repository: Repository) -> int:
+        return 0
+
+    def show(self, workspace: str, position: int, served: Callable[[], Served]) -> bool:
+        return True  # whoever wants to read it has Git
+
+    def stop_showing(self) -> None:
+        """Nothing is shown."""
+
+    def close(self) -> None:
+        """It does nothing in the background."""
 
 
 class Shelves(Protocol):

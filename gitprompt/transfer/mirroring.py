@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -33,9 +33,8 @@ from gitprompt.hosting import Hosting
 from gitprompt.store.database import Database
 from gitprompt.store.git_store import GitObjects
 from gitprompt.transfer import takeover
+from gitprompt.transfer.takeover import Progress
 
-Progress = Callable[[str, int, int], None]
-"""The stage, how much of it is done, and how much there is."""
 _CHUNK, _ENTRY = 500, 5_000  # refs to one push of git, and to one entry of a log
 _TRIES = 10  # when others publish there meanwhile
 _COPIED = ("refs/heads/", "refs/labels/", TAGS)
@@ -107,7 +106,7 @@ def _git(stack: ExitStack, text: str, workspace: str, *, new: bool) -> Location:
     if path and not os.path.exists(path):
         if not new:
             raise UsageError(f"there is no {text}", hint="FROM is a repository, or a data folder.")
-        git(["init", "-q", "--bare", "-b", "main", path], env=environment(inherit=False))
+        _init(path)
         stack.push(lambda kind, *_: _remove_unused(path) if kind else None)
     elif path:
         try:
@@ -204,8 +203,7 @@ def _wanted(here: Repository, source: Location) -> tuple[dict[str, str], int]:
             f"what the server has pinned is not in its repository any more: {names}",
             hint="Fetch the tags into it again from a clone that has them, then mirror.",
         )
-    with open(os.path.join(here.git_dir, "objects", "info", "alternates"), "a") as file:
-        file.write(os.path.join(source.path, "objects") + "\n")
+    _lend(source.path, here)
     return {**wanted, **moved}, len(moved)
 
 
@@ -325,8 +323,18 @@ def _fetch(place: Location, workspace: str, repository: Repository) -> None:
 
 def _bare(folder: str, name: str, *, objects_of: Repository | None = None) -> Repository:
     path = os.path.join(folder, f"{name}.git")
-    git(["init", "-q", "--bare", "-b", "main", path], env=environment(inherit=False))
+    _init(path)
+    made = Repository.open(path)
     if objects_of is not None:
-        with open(os.path.join(path, "objects", "info", "alternates"), "w") as file:
-            file.write(os.path.join(objects_of.git_dir, "objects") + "\n")
-    return Repository.open(path)
+        _lend(objects_of.git_dir, made)
+    return made
+
+
+def _init(path: str) -> None:
+    git(["init", "-q", "--bare", "-b", "main", path], env=environment(inherit=False))
+
+
+def _lend(git_dir: str, borrower: Repository) -> None:
+    """Let a repository see the objects of another one, too."""
+    with open(os.path.join(borrower.git_dir, "objects", "info", "alternates"), "a") as file:
+        file.write(os.path.join(git_dir, "objects") + "\n")

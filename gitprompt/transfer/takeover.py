@@ -24,6 +24,7 @@ from gitprompt.registry.refwrites import label_commit
 from gitprompt.registry.versions import load_versions
 
 Progress = Callable[[str, int, int], None]
+"""The stage, how much of it is done, and how much there is."""
 _BRANCH = "refs/heads/main"
 
 
@@ -57,32 +58,33 @@ def take_over(log_: RefLog, workspace: str, repository: Repository, show: Progre
     if not files:
         return 0
     writer = ObjectWriter(repository)
-    loaded = _versions(writer, repository, files)
-    sound = [file for file in files if file.ref in loaded]
-    updates = _updates(writer, sound)
-    with repository.reader() as reader:
-        found = load_versions(reader, [(one.ref, one.new) for one in updates[1:]], {})
-        versions = {one.version[:2]: one.version for one in found if not isinstance(one, Rejection)}
+    updates = _updates(writer, files)
+    versions = _versions(repository, updates)
+    if len(versions) < len(files):
+        files = [file for file in files if (file.name, file.version) in versions]
+        updates = _updates(writer, files)
+        versions = _versions(repository, updates)
     labels = [
         update
         for name, label, data, at in log_.shelf.labels(workspace)
         if (update := _label(writer, versions, name, label, data, at)) is not None
     ]
     update_refs(repository, [*updates, *labels], message="gitprompt mirror")
-    return len(sound)
+    return len(files)
 
 
-def _versions(writer: ObjectWriter, repository: Repository, files: Sequence[_File]) -> set[str]:
-    """The refs of those that can be served."""
-    tags = [(update.ref, update.new) for update in _updates(writer, files)[1:]]
-    sound = set()
+def _versions(
+    repository: Repository, updates: Sequence[RefUpdate]
+) -> dict[tuple[str, str], Version]:
+    """Those that can be served, by name and version; of the others it is reported why not."""
+    versions = {}
     with repository.reader() as reader:
-        for found in load_versions(reader, tags, {}):
+        for found in load_versions(reader, [(one.ref, one.new) for one in updates[1:]], {}):
             if isinstance(found, Rejection):
                 log.warning("left out", ref=found.ref, why=found.findings[0].message)
             else:
-                sound.add(found.ref)
-    return sound
+                versions[found.version.name, found.version.version] = found.version
+    return versions
 
 
 def _updates(writer: ObjectWriter, files: Sequence[_File]) -> list[RefUpdate]:

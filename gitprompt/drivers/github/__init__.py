@@ -50,9 +50,8 @@ class Github(Mirror):
         self._names = names
         self._writes = settings.github_writes
         self._makers: dict[str, Maker] = {}
-        self._by_api: set[str] = (
-            set()
-        )  # workspaces that may not be pushed to, and can be written so
+        # Workspaces that may not be pushed to, and can be written by the API.
+        self._by_api: set[str] = set()
 
     def origin(self, workspace: str) -> Origin:
         there = super().origin(workspace)
@@ -71,6 +70,10 @@ class Github(Mirror):
                 if self._writes == "push" or not _MAY_NOT.search(error.stderr):
                     raise
                 log.info("this token may not push: the API of GitHub is used", workspace=workspace)
+        self._make(workspace, repository, updates)
+
+    def _make(self, workspace: str, repository: Repository, updates: Sequence[RefUpdate]) -> None:
+        """Send by the API. Raises Stale, Conflict or OriginUnreachable."""
         if workspace not in self._makers:
             try:
                 self._makers[workspace] = Maker(self._api.remote(self._names[workspace]))

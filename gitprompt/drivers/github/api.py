@@ -43,7 +43,6 @@ class GithubApi:
         # PyGithub's client has one connection, with what is asked on it: it is for one thread at a time.
         self.alone = threading.RLock()
         self._clients: dict[str, Client] = {}
-        self._remotes: dict[str, Remote] = {}
         if http_parts(self._url) is None:
             raise SetupError(
                 "GITHUB_API_URL is no URL",
@@ -95,10 +94,7 @@ class GithubApi:
         """`owner/name` as PyGithub has it; nobody is asked."""
         _library()
         with self.alone, told():
-            if repository not in self._remotes:
-                client = self._client(repository)
-                self._remotes[repository] = client.get_repo(repository)
-            return self._remotes[repository]
+            return self._client(repository).get_repo(repository)
 
     def _client(self, repository: str) -> Client:
         """An App has one for each owner: an installation's token is good for its repositories alone."""

@@ -33,7 +33,6 @@ class Maker:
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
-        self._id = ""
 
     def push(self, repository: Repository, updates: Sequence[RefUpdate]) -> None:
         """Make what is new, then all updates or none, each by compare-and-swap. Raises OriginUnreachable, also if
@@ -51,8 +50,6 @@ class Maker:
             ) from error
 
     def _move(self, updates: Sequence[RefUpdate]) -> None:
-        if not self._id:
-            self._id = self._remote.node_id  # asks once
         wanted = [
             {"name": ref, "beforeOid": old, "afterOid": new, "force": old != ZERO and new != ZERO}
             for ref, old, new in updates
@@ -61,7 +58,9 @@ class Maker:
 
         try:
             self._remote.requester.graphql_named_mutation(
-                "updateRefs", {"repositoryId": self._id, "refUpdates": wanted}, "clientMutationId"
+                "updateRefs",
+                {"repositoryId": self._remote.node_id, "refUpdates": wanted},
+                "clientMutationId",
             )
         except GithubException as error:
             errors = error.data.get("errors") if isinstance(error.data, dict) else None

@@ -27,7 +27,7 @@ from gitprompt.drivers.ref_log.history import AHEAD, History, moves_tag
 from gitprompt.drivers.shelf import Served, Shelf
 from gitprompt.errors import Conflict, GitError, GitpromptError, OriginUnreachable
 from gitprompt.git import packs
-from gitprompt.git.refs import ZERO, RefUpdate
+from gitprompt.git.refs import ZERO, Refs, RefUpdate
 from gitprompt.git.repository import Repository
 
 _SECONDS = 1.0  # between two looks at the next entry
@@ -173,9 +173,11 @@ class RefLog(Following):
             position = _begun(history, repository)
         chunk: list[tuple[Position, Entry]] = []
         size = 0
-        here, made = repository.refs(), dict[str, str]()
+        here: Refs | None = None  # listed for an entry alone: most polls find none
+        made: dict[str, str] = {}
         try:
             for following, entry in history.after(position):
+                here = here or repository.refs()
                 history.refuse_moves(following, entry, here, made)
                 position = following
                 chunk.append((position, entry))
@@ -184,7 +186,7 @@ class RefLog(Following):
                 if len(chunk) == _APPLIED or size > _BYTES or is_ours:
                     ready, chunk, size = chunk, [], 0
                     _applied(history, repository, ready)
-                    here, made = repository.refs(), {}
+                    here, made = None, {}
                 if is_ours:
                     self._writer.submit(self._keep_short, history, repository, position.number)
         finally:  # what is sound before an entry that is not is served

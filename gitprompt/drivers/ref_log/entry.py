@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -91,6 +92,7 @@ def checkpoint_of(data: bytes, where: str) -> Checkpoint:
         RecursionError,
         EOFError,
         OSError,
+        zlib.error,
     ) as error:
         raise _unknown(where, "checkpoint", error) from None
 

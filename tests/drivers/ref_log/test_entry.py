@@ -76,6 +76,13 @@ def test_a_checkpoint_names_refs_alone(ref: str) -> None:
         checkpoint_of(made.encoded(), "here")
 
 
+def test_a_checkpoint_that_is_damaged_inside_is_refused() -> None:
+    data = bytearray(Checkpoint("r", "d", 1, "", [], {"refs/heads/x": "1" * 40}).encoded())
+    data[data.index(b"\n") + 11] ^= 0xFF  # after gzip's own header
+    with pytest.raises(OriginUnreachable, match="here is no checkpoint of a log"):
+        checkpoint_of(bytes(data), "here")
+
+
 def test_pieces_are_named_by_digests() -> None:
     entry = Entry("r", "", "t", "n", 1, "", [], b"", ["../x"])
     with pytest.raises(OriginUnreachable, match="no piece"):
