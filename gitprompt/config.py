@@ -346,18 +346,17 @@ def database_location(data: str, url: str | None = None) -> str:
 
 
 def data_file(data: str, why: str) -> str:
-    """The database of a data folder, which is in it; raises UsageError if DATABASE_URL names another one, with
-    `why` for what to do instead where that is no file."""
-    own, location = database_location(data, ""), database_location(data)
-    file = database_file(location)
+    """The SQLite file of a data folder, which is in it, under whatever name DATABASE_URL gives it; raises UsageError
+    for one that is elsewhere, with `why` for what to do instead where that is no file."""
+    file = database_file(database_location(data))
     if file is None:
         raise UsageError(
             "DATABASE_URL names PostgreSQL, which has tools of its own for this", hint=why
         )
-    if location != own and os.path.abspath(file) != os.path.abspath(str(database_file(own))):
+    if os.path.dirname(os.path.abspath(file)) != os.path.abspath(data):
         raise UsageError(
             f"DATABASE_URL names {file}, and a backup is of a whole data folder",
-            hint=f"Stop the server, move it to {database_file(own)}, and unset DATABASE_URL.",
+            hint=f"Stop the server, move it into {data}, and name it there.",
         )
     return file
 

@@ -403,7 +403,8 @@ def hold(data: str, note: str) -> Iterator[Hold]:
     except OSError as error:
         raise SetupError(
             f"{data} cannot be written: {error.strerror}",
-            hint="Choose another folder with --data, or repair its permissions.",
+            hint=f"Choose another folder with --data, or make this one that of user {os.getuid()}, which runs this:"
+            f" chown {os.getuid()}:{os.getgid()} {data}",
         ) from error
     held = Hold(path, file, note)
     with closing(held):

@@ -35,7 +35,6 @@ _POSTGRES = (
     "pg_dump --schema=gitprompt --format=custom writes keys, audit, pins and telemetry, pg_restore puts"
     " them back; the repositories are their origin's, and the salt is API_KEY_SALT. See docs/scaling.md."
 )
-_PARTS = ("telemetry.db", "repos", "salt")
 
 
 @click.command()
@@ -55,18 +54,18 @@ def backup(file: str, data: str | None, passphrase_file: str | None, without_sal
       gitprompt backup gitprompt-2026-11-24.tar --without-salt
     """
     folder = config.data_folder(data)
-    config.data_file(folder, _POSTGRES)
-    if not os.path.exists(os.path.join(folder, "telemetry.db")):
-        raise NotFound(f"there is no {folder}/telemetry.db", hint="Is --data right?")
+    database = config.data_file(folder, _POSTGRES)
+    if not os.path.exists(database):
+        raise NotFound(f"there is no {database}", hint="Is --data right, and DATABASE_URL?")
     os.umask(0o077)
     has_salt = os.path.exists(os.path.join(folder, "salt")) and not config.variable("API_KEY_SALT")
     passphrase = None
     if has_salt and not without_salt:
         passphrase = _passphrase(passphrase_file, confirm=True)
     with Bars() as show:
-        contents = recovery.back_up(folder, file, passphrase=passphrase, progress=show)
+        contents = recovery.back_up(folder, database, file, passphrase=passphrase, progress=show)
     done(
-        f"{file} has {os.path.getsize(file):,} bytes: telemetry.db,"
+        f"{file} has {os.path.getsize(file):,} bytes: {os.path.basename(database)},"
         f" {len(contents.heads)} repositories, {'the salt' if contents.salt else 'no salt'}"
     )
     if not has_salt:
@@ -96,14 +95,14 @@ def restore(
       gitprompt restore gitprompt-2026-11-24.tar --data data --passphrase-file passphrase
     """
     folder = config.data_folder(data)
-    config.data_file(folder, _POSTGRES)
+    path = config.data_file(folder, _POSTGRES)
     if not os.path.exists(file):
         raise NotFound(f"there is no {file}", hint="Give the file that gitprompt backup wrote.")
     os.umask(0o077)
     is_archive = recovery.is_archive(file)
-    there = [part for part in _PARTS if os.path.lexists(os.path.join(folder, part))]
-    if not is_archive:
-        there = [part for part in there if part == "telemetry.db"]
+    database = os.path.basename(path)
+    parts = (database, "repos", "salt") if is_archive else (database,)
+    there = [part for part in parts if os.path.lexists(os.path.join(folder, part))]
     if there and not force:
         raise SetupError(
             f"{os.path.join(folder, there[0])} is there",
@@ -114,12 +113,13 @@ def restore(
         passphrase = _passphrase(passphrase_file, confirm=False)
     with hosting.hold(folder, f"restore by process {os.getpid()}"):
         if not is_archive:
-            path = os.path.join(folder, "telemetry.db")
             copies.put_back(file, path)
             done(f"{path} is what {file} was")
             return
         with Bars() as show:
-            contents = recovery.restore(file, folder, passphrase=passphrase, progress=show)
+            contents = recovery.restore(
+                file, folder, database, passphrase=passphrase, progress=show
+            )
     os.chmod(folder, 0o700)
     done(f"{folder} is what {file} was: {len(contents.heads)} repositories")
     if passphrase is None:

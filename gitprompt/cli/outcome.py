@@ -51,7 +51,7 @@ def guarded(command: Callable[[], int]) -> int:
 # What the extra `server` installs.
 _OF_THE_SERVER = frozenset(
     {
-        "google", "httptools", "msgspec", "opentelemetry", "ruamel", "starlette", "swagger_ui",
+        "flask_swagger_ui", "google", "httptools", "msgspec", "opentelemetry", "ruamel", "starlette",
         "uvicorn", "uvloop",
     }
 )  # fmt: skip

@@ -34,10 +34,7 @@ UNFINISHED = "restoring"  # a file that is there while a folder is being replace
 _MANIFEST, _DATABASE, _SALT = "manifest.json", "telemetry.db", "salt.json"
 _MAX_SMALL = 1 << 20  # bytes of a manifest or an encrypted salt
 _BUNDLING = 3_600.0  # seconds for the bundle of one repository
-_PARTS = (
-    "telemetry.db", "telemetry.db-wal", "telemetry.db-shm", "index.db", "index.db-wal",
-    "index.db-shm", "repos", "hooks", "keys.generation",
-)  # fmt: skip
+_PARTS = ("index.db", "index.db-wal", "index.db-shm", "repos", "hooks", "keys.generation")
 
 Progress = Callable[[str, int, int], None]
 
@@ -50,22 +47,24 @@ class Contents(NamedTuple):
     salt: bool
 
 
-def back_up(data: str, target: str, *, passphrase: str | None, progress: Progress) -> Contents:
-    """Write the archive; it appears whole. `passphrase` None leaves the salt out. Raises
-    SetupError."""
+def back_up(
+    data: str, database: str, target: str, *, passphrase: str | None, progress: Progress
+) -> Contents:
+    """Write the archive; it appears whole. `database` is the path of the SQLite file. `passphrase` None
+    leaves the salt out. Raises SetupError."""
     if os.path.exists(target):
         raise SetupError(f"{target} exists already", hint="Choose another name.")
     folder = os.path.dirname(os.path.abspath(target))
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=folder) as work:
-        database = os.path.join(work, _DATABASE)
+        copied = os.path.join(work, _DATABASE)
         snapshot.back_up(
-            os.path.join(data, "telemetry.db"),
             database,
-            progress=lambda done, total: progress("telemetry.db", done, total),
+            copied,
+            progress=lambda done, total: progress(os.path.basename(database), done, total),
         )
         hosting = Hosting(data)
         workspaces = hosting.workspaces()
-        members = [(database, _DATABASE)]
+        members = [(copied, _DATABASE)]
         heads: dict[str, str] = {}
         for at, workspace in enumerate(workspaces):
             progress("repositories", at, len(workspaces))
@@ -195,10 +194,12 @@ def _small(archive: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def restore(path: str, data: str, *, passphrase: str | None, progress: Progress) -> Contents:
+def restore(
+    path: str, data: str, database: str, *, passphrase: str | None, progress: Progress
+) -> Contents:
     """Make a data folder what it was; what is there is replaced only when all of the new is ready.
-    `passphrase` None leaves the salt as it is. Only for the holder of the folder's lock. Raises
-    SetupError; Unauthorized for a wrong passphrase."""
+    `database` is what its SQLite file is to be called. `passphrase` None leaves the salt as it is. Only for
+    the holder of the folder's lock. Raises SetupError; Unauthorized for a wrong passphrase."""
     with _opened(path) as archive, tempfile.TemporaryDirectory(prefix=".restore-", dir=data) as new:
         contents = _contents(path, archive)
         if contents.salt and passphrase is not None:
@@ -206,14 +207,15 @@ def restore(path: str, data: str, *, passphrase: str | None, progress: Progress)
             with open(os.open(f"{new}/salt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
                 file.write(salt)
         copied = _extracted(path, archive, _DATABASE, new)
-        snapshot.put_back(copied, f"{new}/telemetry.db.new")
-        os.replace(f"{new}/telemetry.db.new", f"{new}/telemetry.db")
+        snapshot.put_back(copied, f"{copied}.new")
+        os.unlink(copied)
+        os.replace(f"{copied}.new", f"{new}/{database}")
         os.mkdir(f"{new}/repos", 0o700)
         for at, (workspace, head) in enumerate(contents.heads.items()):
             progress("repositories", at, len(contents.heads))
             _restore_repository(path, archive, workspace, head, new)
         progress("repositories", len(contents.heads), len(contents.heads))
-        _exchange(data, new)
+        _exchange(data, new, database)
     return contents
 
 
@@ -250,7 +252,7 @@ def _restore_repository(
         repository.git("symbolic-ref", "HEAD", head)
 
 
-def _exchange(data: str, new: str) -> None:
+def _exchange(data: str, new: str, database: str) -> None:
     """Put the parts of `new` in the place of what is in `data`. A server does not start in between,
     nor after a restore that was cut short here: it has to be run once more."""
     marker = os.path.join(data, UNFINISHED)
@@ -258,7 +260,9 @@ def _exchange(data: str, new: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     with tempfile.TemporaryDirectory(prefix=".replaced-", dir=data) as old:
-        parts = (*_PARTS, "salt") if os.path.exists(f"{new}/salt") else _PARTS
+        parts = [database, f"{database}-wal", f"{database}-shm", *_PARTS]
+        if os.path.exists(f"{new}/salt"):
+            parts.append("salt")
         for part in parts:
             if os.path.lexists(f"{data}/{part}"):
                 os.rename(f"{data}/{part}", f"{old}/{part}")

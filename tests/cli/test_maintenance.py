@@ -159,6 +159,6 @@ def test_postgresql_has_its_own_tools_and_another_file_is_named(
     refused = cli(*command)
     assert (refused.code, "pg_dump --schema=gitprompt" in refused.err) == (2, True)
     assert "secret" not in refused.err
-    monkeypatch.setenv("DATABASE_URL", "sqlite:./pm.db")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:./elsewhere/pm.db")
     refused = cli(*command)
-    assert (refused.code, "names ./pm.db" in refused.err) == (2, True)
+    assert (refused.code, "names ./elsewhere/pm.db" in refused.err) == (2, True)

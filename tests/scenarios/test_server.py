@@ -56,10 +56,11 @@ def test_health_needs_no_key(server: Server) -> None:
     assert server.request("/health", key=None).json() == {"status": "ok"}
     deep = server.request("/health/deep", key=None)
     assert deep.status_code == 200
+    database = "postgres" if databases.IS_POSTGRES else "sqlite"
     assert deep.json() == {
         "status": "ok",
-        "checks": dict.fromkeys(("sqlite", "index", "driver", "sync", "space"), "ok"),
-        "dbType": "sqlite",
+        "checks": dict.fromkeys((database, "index", "driver", "sync", "space"), "ok"),
+        "dbType": database,
         "dbConnected": True,
         "driverType": "filesystem",
     }

@@ -225,8 +225,30 @@ def test_what_is_no_backup_is_refused_and_leaves_nothing(
     data = tmp_path / "data"
     data.mkdir()
     with pytest.raises(SetupError):
-        recovery.restore(str(path), str(data), passphrase=None, progress=lambda *_: None)
+        recovery.restore(
+            str(path), str(data), "telemetry.db", passphrase=None, progress=lambda *_: None
+        )
     assert os.listdir(data) == []
+
+
+def test_the_database_may_have_another_name_in_the_folder(tmp_path: Path) -> None:
+    """As in the composition that is known from before: the working directory is the data folder."""
+    env = {"DATABASE_URL": "sqlite:./pm.db", "API_KEY_SALT": "the-salt-of-a-composition"}
+    at = {"GITPROMPT_DATA": str(tmp_path / "data"), **env}
+    (tmp_path / "data").mkdir()
+    key = gitprompt("keys", "create", "--scopes", "read", cwd=tmp_path / "data", env=at)
+    said = gitprompt("backup", "../b.tar", cwd=tmp_path / "data", env=at)
+    assert "pm.db, 0 repositories, no salt" in said
+    (tmp_path / "new").mkdir()
+    at["GITPROMPT_DATA"] = str(tmp_path / "new")
+    gitprompt("restore", "../b.tar", cwd=tmp_path / "new", env=at)
+    assert sorted(os.listdir(tmp_path / "new")) == ["lock", "pm.db", "repos"]
+    at["DATABASE_URL"] = f"sqlite:{tmp_path}/new/pm.db"
+    server = Server(tmp_path / "new", env=at).start()
+    try:
+        assert server.request("/v1/prompts", key=key.split()[-1]).status_code == 200
+    finally:
+        server.stop()
 
 
 def test_a_file_that_is_cut_short_is_refused(running: Server, tmp_path: Path) -> None:

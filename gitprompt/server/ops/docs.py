@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/openapi.json, and /docs: a viewer whose assets come from an installed package, not from a CDN."""
+"""/openapi.json, and /docs: a viewer whose assets come from an installed package, not from a CDN.
+
+Of flask-swagger-ui only its folder of assets is used, which has no source maps and no editor; it is never imported.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,7 @@ def routes(endpoints: Sequence[Endpoint]) -> list[Route]:
 
 @cache
 def _folder() -> str:
-    spec = find_spec("swagger_ui")
+    spec = find_spec("flask_swagger_ui")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    return os.path.join(spec.submodule_search_locations[0], "static")
+    return os.path.join(spec.submodule_search_locations[0], "dist")

@@ -29,7 +29,7 @@ class Health(msgspec.Struct, kw_only=True):
 class DeepHealth(msgspec.Struct, kw_only=True):
     status: Literal["ok", "degraded"]
     checks: dict[str, str]
-    dbType: str
+    dbType: Literal["sqlite", "postgres"]
     dbConnected: bool
     driverType: str
 
@@ -91,13 +91,14 @@ async def _state(context: Context, threads: ThreadPoolExecutor) -> dict[str, Any
         _checked(threads, partial(_check_sync, context)),
         _checked(threads, partial(_check_space, context.settings.data)),
     )
-    checks = dict(zip(("sqlite", "index", "driver", "sync", "space"), results, strict=True))
+    database = "postgres" if context.database.is_shared else "sqlite"
+    checks = dict(zip((database, "index", "driver", "sync", "space"), results, strict=True))
     healthy = all(result == "ok" for result in checks.values())
     return {
         "status": "ok" if healthy else "degraded",
         "checks": checks,
-        "dbType": "sqlite",
-        "dbConnected": checks["sqlite"] == "ok",
+        "dbType": database,
+        "dbConnected": checks[database] == "ok",
         "driverType": context.driver.name,
     }
 
