@@ -5,24 +5,25 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLIENTS := $(VENV)/clients
 LANGFUSE_5 := $(VENV)/clients-langfuse-5
+DEPLOY := $(VENV)/deploy
 
-.PHONY: demo test test-postgres test-drivers test-clients check format bench soak docs wheel clean
+.PHONY: demo test test-postgres test-drivers test-clients test-deploy release-check check format bench soak docs wheel clean
 
 demo: $(READY)
 	$(BIN)/gitprompt demo
 
 test: $(READY)
-	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not postgres and not stores"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not deploy and not postgres and not stores"
 
 # What touches the store, on a real PostgreSQL, which comes as a wheel and is started by the tests; the engine
 # and what several nodes do also through PgBouncer, and as a role that has no advisory locks and no pg_notify.
 test-postgres: $(READY)
-	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not sqlite and not stores" \
+	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not deploy and not sqlite and not stores" \
 	  tests/contracts tests/drivers/test_postgres.py tests/metrics tests/registry tests/scenarios tests/server tests/store \
 	  tests/cli/test_databases.py tests/cli/test_demo.py tests/cli/test_doctor.py tests/test_*.py
 	for route in pooled plain; do \
 	  GITPROMPT_TEST_ENGINE=postgres GITPROMPT_TEST_POSTGRES=$$route $(BIN)/pytest -n 3 --dist worksteal \
-	    -m "not soak and not clients and not sqlite and not stores" tests/contracts/test_engines.py \
+	    -m "not soak and not clients and not deploy and not sqlite and not stores" tests/contracts/test_engines.py \
 	    tests/scenarios/test_nodes.py tests/store/tables tests/test_counting.py || exit 1; \
 	done
 
@@ -34,6 +35,11 @@ test-drivers: $(READY)
 # instrumentations, which have an environment of their own. Needs prometheus, npm, and the npm registry.
 test-clients: $(READY) $(CLIENTS)/.ready $(LANGFUSE_5)/.ready
 	$(BIN)/pytest -n 3 --dist worksteal -m "clients and not soak"
+
+# What is in deploy/: the image and the composition are built and run by buildah and podman (as root), Kubernetes'
+# manifests are judged by its schemas, the unit by systemd, proxies take pushes and clones. .ci/run names the packages.
+test-deploy: $(READY) $(DEPLOY)/.ready
+	$(BIN)/pytest -m "deploy and not soak"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -77,6 +83,11 @@ $(LANGFUSE_5)/.ready: tests/clients/requirements-langfuse-5.txt $(READY)
 	$(PYTHON) -m venv $(LANGFUSE_5)
 	$(LANGFUSE_5)/bin/pip install --quiet --requirement tests/clients/requirements-langfuse-5.txt
 	touch $(LANGFUSE_5)/.ready
+
+$(DEPLOY)/.ready: tests/deploy/requirements.txt $(READY)
+	$(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/pip install --quiet --requirement tests/deploy/requirements.txt
+	touch $(DEPLOY)/.ready
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A container engine with nothing in it but Debian: buildah builds our Dockerfile, podman runs what comes of it.
+
+No registry is asked. `debian:bookworm-slim` is made from Debian's packages by mmdebstrap.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+TOOLS = Path(sys.prefix) / "deploy" / "bin"
+BASE = "docker.io/library/debian:bookworm-slim"
+OURS = "docker.io/gitprompt/gitprompt:latest"
+_STORAGE = (
+    '[storage]\ndriver = "{driver}"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/store"\n'
+)
+_CONTAINERS = (
+    '[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc=1000:1000"]\n'
+    '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+    '[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "{folder}/networks"\n'
+)
+
+_missing = [
+    name for name in ("buildah", "mmdebstrap", "podman", "runc") if shutil.which(name) is None
+]
+needs_engine = pytest.mark.skipif(
+    bool(_missing) or os.geteuid() != 0,
+    reason=f"needs root, and apt-get install {' '.join(_missing) or 'nothing'}",
+)
+
+
+class Engine:
+    """Images and containers of its own, in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        files = min(1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        (folder / "containers.conf").write_text(_CONTAINERS.format(folder=folder, files=files))
+        self.env = {
+            **os.environ,
+            "CONTAINERS_CONF": str(folder / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+            "PATH": f"{TOOLS}:{os.environ['PATH']}",
+        }
+        for driver in ("overlay", "vfs"):  # the second is slow, and possible everywhere
+            (folder / "storage.conf").write_text(_STORAGE.format(driver=driver, folder=folder))
+            if self._done("podman", "info").returncode == 0:
+                break
+
+    def _done(
+        self, *command: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            env={**self.env, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def run(self, *command: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> str:
+        done = self._done(*command, cwd=cwd, env=env)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}"
+        return done.stdout.strip()
+
+    def podman(self, *arguments: str) -> str:
+        """What a command wrote to standard output."""
+        command = ("podman", "--log-level", "error", *arguments)
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        return done.stdout.strip()
+
+    def refused(self, *arguments: str) -> str:
+        """What podman says of what must fail."""
+        done = self._done("podman", "--log-level", "error", *arguments)
+        assert done.returncode != 0, done.stdout
+        return done.stdout
+
+    def build(self, file: Path, context: Path, tag: str, *options: str) -> None:
+        # How this machine reaches its package index is nothing that an image should know.
+        authorities = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+        index = self._done(sys.executable, "-m", "pip", "config", "get", "global.index-url")
+        pip = "[global]\ncert = /run/authorities.pem\n"
+        if index.returncode == 0:
+            pip += f"index-url = {index.stdout}"
+        (self.folder / "pip.conf").write_text(pip)
+        self.run(
+            "buildah", "bud", "--isolation", "chroot", "--pull-never", "--format", "docker",
+            "--volume", f"{authorities}:/run/authorities.pem:ro",
+            "--volume", f"{self.folder}/pip.conf:/etc/pip.conf:ro",
+            *options, "--tag", tag, "--file", str(file), str(context),
+        )  # fmt: skip
+
+    def make_base(self) -> None:
+        context = self.folder / "base"
+        context.mkdir()
+        self.run(
+            "mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(context / "base.tar")
+        )
+        (context / "Dockerfile").write_text('FROM scratch\nADD base.tar /\nCMD ["bash"]\n')
+        self.build(context / "Dockerfile", context, BASE)
+        shutil.rmtree(context)
+
+
+@contextmanager
+def engine() -> Iterator[Engine]:
+    """An engine that has the base image and ours, built from the Dockerfile as it is."""
+    folder = Path(tempfile.mkdtemp(prefix="engine-"))
+    made = Engine(folder)
+    try:
+        made.make_base()
+        made.build(DEPLOY / "Dockerfile", ROOT, OURS)
+        yield made
+    finally:
+        made.podman("rm", "--force", "--all")
+        made.podman("rmi", "--force", "--all")
+        shutil.rmtree(folder, ignore_errors=True)
