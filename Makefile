@@ -6,8 +6,9 @@ READY := $(VENV)/.ready
 CLIENTS := $(VENV)/clients
 LANGFUSE_5 := $(VENV)/clients-langfuse-5
 DEPLOY := $(VENV)/deploy
+RELEASE := $(VENV)/release
 
-.PHONY: demo test test-postgres test-drivers test-clients test-deploy release-check check format bench soak docs wheel clean
+.PHONY: demo test test-postgres test-drivers test-clients test-deploy release-check check format bench soak docs clean
 
 demo: $(READY)
 	$(BIN)/gitprompt demo
@@ -71,8 +72,9 @@ bench: $(READY)
 soak: $(READY)
 	$(BIN)/pytest -m soak
 
-wheel: $(READY)
-	$(BIN)/python -m build --wheel --outdir dist .
+# Builds what is committed, twice, installs it, lists what comes with it: .ci/release.py says what else. Ends in dist/.
+release-check: $(RELEASE)/.ready
+	$(RELEASE)/bin/python .ci/release.py
 
 $(CLIENTS)/.ready: tests/clients/requirements.txt $(READY)
 	$(PYTHON) -m venv $(CLIENTS)
@@ -88,6 +90,11 @@ $(DEPLOY)/.ready: tests/deploy/requirements.txt $(READY)
 	$(PYTHON) -m venv $(DEPLOY)
 	$(DEPLOY)/bin/pip install --quiet --requirement tests/deploy/requirements.txt
 	touch $(DEPLOY)/.ready
+
+$(RELEASE)/.ready: .ci/release-requirements.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/pip install --quiet --requirement .ci/release-requirements.txt
+	touch $(RELEASE)/.ready
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

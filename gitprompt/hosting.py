@@ -38,7 +38,7 @@ _SETTINGS = {
     "receive.advertisePushOptions": "true",
     "receive.autogc": "false",
     "receive.denyDeleteCurrent": "ignore",  # our rules say when
-    # Old histories have these, and git reads them all the same (docs/operations.md).
+    # Old histories have these, and git reads them all the same (docs/origins.md).
     "receive.fsck.badTimezone": "ignore",
     "receive.fsck.missingSpaceBeforeDate": "ignore",
     "receive.fsck.zeroPaddedFilemode": "ignore",

@@ -14,24 +14,24 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gitprompt import checks, config
 from gitprompt.core.document import fragment_name, place
-from tests.world import Server, run
+from tests.pages import ROOT, blocks
+from tests.world import WELCOME, Clone, Server
 
-ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "gitprompt").rglob("*.py"))
 
 
 def test_every_shell_block_of_the_readme_runs_in_order(tmp_path: Path) -> None:
     """In one shell, in an empty folder, as a reader would paste them."""
-    text = (ROOT / "README.md").read_text()
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 5
+    commands = blocks("README.md", "sh")
+    assert len(commands) >= 5
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    script = "set -euo pipefail\n" + "\n".join(blocks).replace("3000", str(port))
+    script = "set -euo pipefail\n" + "\n".join(commands).replace("3000", str(port))
     env = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -59,29 +59,60 @@ def test_every_shell_block_of_the_readme_runs_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.sqlite
-def test_every_shell_block_of_the_operations_page_runs(tmp_path: Path) -> None:
-    """On a data folder that is served, with a passphrase beside it."""
-    text = (ROOT / "docs" / "operations.md").read_text()
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 2
+def test_every_shell_block_of_the_operations_page_runs(tmp_path: Path, published: Clone) -> None:
+    """In one shell, on a data folder that is served, with a passphrase beside it, and a move to take back."""
+    commands = blocks("docs/operations.md", "sh")
+    assert len(commands) >= 15
     server = Server(tmp_path / "data").start()
     try:
         (tmp_path / "passphrase").write_text("a passphrase\n")
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        said = run("bash", "-euc", "\n".join(blocks), cwd=tmp_path, env={"PATH": path})
+        published.git("remote", "add", "origin", server.remote())
+        published.git("push", "-q", "origin", "main", "--tags")
+        published.commit("Be precise", welcome=WELCOME.replace("Hello", "Good day"))
+        published.gitprompt("publish", "welcome", "--version", "1.0.1", "--push")
+        for version in ("1.0.0", "1.0.1"):
+            published.gitprompt("label", "set", "welcome", "production", version, "--push")
+        env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        script = "\n".join(("set -euo pipefail", *commands))
+        script = script.replace("http://127.0.0.1:3000", server.url)
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     finally:
         server.stop()
+    said = done.stdout
+    assert done.returncode == 0, said
     assert "restored is what gitprompt.tar was: 1 repositories" in said
+    assert "1.0.1 → 1.0.0" in said
+    assert "replaced is what gitprompt.tar was" in said
+    assert "1 tags tampered with" in said
+    assert said.count("0 tags tampered with") >= 2
+    assert '"error"' not in said, "an answer of the server is an error"
 
 
-def python_blocks(page: str) -> list[str]:
-    text = (ROOT / page).read_text()
-    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+def test_every_alert_has_its_place_in_the_operations_page() -> None:
+    """With at least three commands."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())
+    alerts = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"]}
+    assert len(alerts) >= 7
+    for name, rule in alerts.items():
+        (block,) = re.findall(
+            rf"^### {name}\n\n[^`]*?(?:`[^`\n]+`[^`]*?)*```sh\n(.*?)^```", page, re.M | re.S
+        )
+        assert block.count("\n") >= 3, name
+        assert rule["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
 
 
 def test_every_python_block_of_the_metrics_page_runs() -> None:
     """The first, which serves until it is told to stop, is scraped in test_prometheus."""
-    first, *others = python_blocks("docs/metrics.md")
+    first, *others = blocks("docs/metrics.md", "python")
     assert "serve_forever" in first
     assert len(others) >= 5
     for block in others:
@@ -139,7 +170,7 @@ def test_every_example_of_the_format_page_is_valid(
             example.encode(), path=path, kind=kind, name=name, source=shared.get
         )
         assert findings == [], path
-    (toml,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (toml,) = blocks("docs/format.md", "toml")
     (tmp_path / "gitprompt.toml").write_text(toml)
     monkeypatch.chdir(tmp_path)
     assert config.client_file()["workspace"] == "default"
@@ -151,6 +182,19 @@ def test_the_reference_of_the_format_has_every_key() -> None:
                 "variables.NAME.default", "response_format.json_schema.schema", "criteria.min_score",
                 "labels.protected", "model_config.temperature"):  # fmt: skip
         assert f"| `{key}` |" in page, key
+
+
+def test_the_page_of_deployment_has_the_environment_of_the_seed_row_by_row() -> None:
+    """Each row names a test that there is."""
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|.*\| `([^:`]+)::(\w+)` \|$", page, re.MULTILINE)
+    assert [variable for variable, _, _ in rows] == [
+        "API_KEY_SALT", "DATABASE_URL", "DRIVER", "GITHUB_REPO", "S3_BUCKET", "OTEL_EXPORTER_OTLP_ENDPOINT",
+    ]  # fmt: skip
+    for variable, path, name in rows:
+        assert f"def {name}(" in (ROOT / path).read_text(), variable
+        assert f"`{variable}`" in (ROOT / "docs" / "configuration.md").read_text()
+        assert f"{variable}: " in (ROOT / "deploy" / "compose.yaml").read_text()
 
 
 def test_every_limit_is_as_the_page_says_and_has_its_test() -> None:

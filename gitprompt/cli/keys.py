@@ -148,11 +148,12 @@ def list_(data: str | None, server: str | None, api_key: str | None, as_json: bo
             item["scopes"],
             when(item["created_at"]),
             when(item["expires_at"]) if item["expires_at"] else "never",
+            when(item["last_used_at"]) if item["last_used_at"] else "not yet",
         )
         for item in items
     ]
     write_table(
-        ("id", "name", "workspace", "scopes", "created (UTC)", "expires (UTC)"),
+        ("id", "name", "workspace", "scopes", "created (UTC)", "expires (UTC)", "last used (UTC)"),
         rows,
         empty="No keys yet: " + again("gitprompt keys create", data=data, server=server),
     )

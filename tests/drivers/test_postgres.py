@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -12,8 +13,9 @@ from gitprompt import drivers
 from gitprompt.config import server_settings
 from gitprompt.errors import SetupError
 from tests.drivers.three_nodes import document, send, share, survive
+from tests.pages import blocks
 from tests.postgres import binary, new_url
-from tests.world import Server
+from tests.world import Server, run
 
 pytestmark = pytest.mark.postgres
 
@@ -40,6 +42,11 @@ def test_a_push_and_a_workspace_reach_the_other_node(tmp_path: Path) -> None:
     share(tmp_path, lambda name: node(tmp_path, url, name))
 
 
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}").geturl()
+
+
 def test_a_dump_has_git_and_telemetry(tmp_path: Path) -> None:
     url, other = new_url(), new_url()
     first = node(tmp_path, url).start()
@@ -48,11 +55,14 @@ def test_a_dump_has_git_and_telemetry(tmp_path: Path) -> None:
         key = first.key()
     finally:
         first.stop()
-    dump = subprocess.run(
-        [binary("pg_dump"), "--no-owner", url], check=True, capture_output=True
-    ).stdout
-    subprocess.run([binary("psql"), "-q", "-v", "ON_ERROR_STOP=1", other], input=dump, check=True,
-                   stdout=subprocess.DEVNULL)  # fmt: skip
+    (commands,) = blocks("docs/operations.md", "sh postgres")
+    env = {
+        "PATH": f"{Path(binary('pg_dump')).parent}:{os.environ['PATH']}",
+        "PGPASSWORD": unquote(urlsplit(url).password or ""),
+        "PLACE": without_password(url),
+        "PLACE_OF_THE_DRILL": without_password(other),
+    }
+    run("bash", "-euc", commands, cwd=tmp_path, env=env)
     restored = node(tmp_path, other, "restored").start()
     try:
         assert restored.request("/v1/prompts/kept", key=key).status_code == 200

@@ -27,8 +27,10 @@ _MADE = (
 
 
 def migrate(connection: psycopg.Connection[Any], place: PostgresAddress) -> None:
-    """Raises SetupError if the schema is of a newer gitprompt, or the role lacks rights."""
+    """Raises SetupError if the schema is of a newer gitprompt, the role lacks rights, or the database cannot hold
+    every text."""
     files, newest = _files(), newest_version()
+    _check_encoding(connection, place)
     try:
         if version_of(connection) == newest:
             return
@@ -54,6 +56,17 @@ def migrate(connection: psycopg.Connection[Any], place: PostgresAddress) -> None
             " AUTHORIZATION <role>.",
         ) from None
     log.info("the database has a new schema", database=str(place), schema=newest)
+
+
+def _check_encoding(connection: psycopg.Connection[Any], place: PostgresAddress) -> None:
+    """Of a SQL_ASCII database texts come back as bytes, and others lack most of Unicode."""
+    row = connection.execute("SHOW server_encoding").fetchone()
+    encoding = str(row[0], "ascii") if row and isinstance(row[0], bytes) else row and row[0]
+    if encoding != "UTF8":
+        raise SetupError(
+            f"the {place} has the encoding {encoding}, and must have UTF8",
+            hint="Make another: CREATE DATABASE gitprompt ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C.UTF-8'",
+        )
 
 
 def newest_version() -> int:

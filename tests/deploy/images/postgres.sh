@@ -8,7 +8,7 @@ if [ ! -f "$data/PG_VERSION" ]; then
   chown postgres "$data"
   echo "$POSTGRES_PASSWORD" > /tmp/password
   chown postgres /tmp/password
-  su postgres -c "$(command -v initdb) -D $data -U $POSTGRES_USER --pwfile /tmp/password --auth scram-sha-256" >/dev/null
+  su postgres -c "$(command -v initdb) -D $data -U $POSTGRES_USER --pwfile /tmp/password --auth scram-sha-256 --encoding UTF8" >/dev/null
   rm /tmp/password
   echo "host all all all scram-sha-256" >> "$data/pg_hba.conf"
   su postgres -c "echo 'CREATE DATABASE $POSTGRES_DB' | $(command -v postgres) --single -D $data postgres" >/dev/null

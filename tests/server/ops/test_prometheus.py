@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from gitprompt import __version__
+from tests.pages import blocks
 from tests.prometheus import (
     PROMETHEUS,
     Panel,
@@ -27,7 +28,6 @@ from tests.prometheus import (
     prometheus,
 )
 from tests.scraping import OPENMETRICS
-from tests.test_docs import python_blocks
 from tests.world import WELCOME, Clone, Server, eventually, run
 
 pytestmark = [needs_prometheus, pytest.mark.clients]
@@ -357,7 +357,7 @@ def test_every_alert_goes_pending_under_the_failure_it_is_for(clone: Clone, tmp_
 def test_a_program_with_only_the_library_is_scraped(tmp_path: Path) -> None:
     """The example of docs/metrics.md, as it is printed but for its port."""
     port = free_port()
-    program = python_blocks("docs/metrics.md")[0].replace(":9090", f"127.0.0.1:{port}", 1)
+    program = blocks("docs/metrics.md", "python")[0].replace(":9090", f"127.0.0.1:{port}", 1)
     process = subprocess.Popen([sys.executable, "-W", "error", "-c", program])
     try:
         with prometheus(tmp_path / "prometheus", [f"127.0.0.1:{port}"]) as real:

@@ -82,3 +82,17 @@ def test_a_newer_schema_is_refused(url: str) -> None:
     with pytest.raises(SetupError, match="newer gitprompt \\(schema 99") as caught:
         engine_at(url).writer()
     assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_text_is_refused(encoding: str) -> None:
+    """With the first, every text came back as bytes, and the salt was called another one."""
+    own = cluster()
+    name = f"ascii_{encoding.lower()}"
+    own.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'")
+    try:
+        with pytest.raises(SetupError, match=f"has the encoding {encoding}") as caught:
+            engine_at(own.url(name)).writer()
+        assert "CREATE DATABASE gitprompt ENCODING 'UTF8'" in (caught.value.hint or "")
+    finally:
+        own.execute(f"DROP DATABASE {name}")
