@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.deploy.engine import DEPLOY, TOOLS, Engine, needs_engine
+from tests.pages import blocks
 from tests.prometheus import free_port
 from tests.world import eventually
 
@@ -40,53 +41,81 @@ services:
       timeout: 5s
       retries: 3
 """
+NODES = ("gitprompt", "gitprompt-2", "gitprompt-3")
 PROMPT = {"name": "welcome", "version": "1.0.0", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-class Composition:
-    """A folder with a compose file, and what it brought up."""
+AS_DOCKER = """\
+set -euo pipefail
+docker() {
+  shift
+  given=(--podman-args=--log-level=error) waits=
+  for word in "$@"; do
+    case $word in
+      --wait) waits=yes ;;
+      --build) given+=(--no-build) ;;
+      exec) given+=(exec -T) ;;
+      *) given+=("$word") ;;
+    esac
+  done
+  case "$*" in *"--profile postgres"*up*)  # this podman does not wait for what others depend on
+    podman-compose "${given[@]}" postgres 2>> log
+    until podman-compose --profile postgres exec -T postgres pg_isready -h 127.0.0.1; do sleep 0.2; done > log 2>&1 ;;
+  esac
+  podman-compose "${given[@]}" 2>> log
+  if [ "$waits" ]; then until curl -sf "$FRONT/health" > /dev/null; do sleep 0.2; done; fi
+}
+"""
+PROFILES = ("postgres", "nodes", "monitoring")
 
-    def __init__(self, containers: Engine, folder: Path, env: Mapping[str, str]) -> None:
-        self._containers, self.folder = containers, folder
-        (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
+
+class Composition:
+    """A folder with a compose file, and what it brought up. `front` is where requests go."""
+
+    def __init__(self, containers: Engine, folder: Path, front: str) -> None:
+        self._containers, self.folder, self.front = containers, folder, front
+        self.headers: dict[str, str] = {}
 
     def __call__(self, *arguments: str) -> str:
-        command = ("podman-compose", "--podman-args=--log-level=error", *arguments)
+        profiles = [word for name in PROFILES for word in ("--profile", name)]
+        command = ("podman-compose", "--podman-args=--log-level=error", *profiles, *arguments)
         return self._containers.run(*command, cwd=self.folder)
 
-    def key(self, service: str) -> str:
-        said = self(
-            "exec", "-T", service, "gitprompt", "keys", "create", "--scopes", "read,write,admin"
+    def run(self, commands: str, cwd: Path) -> None:
+        """What somebody would paste who has Docker. The key that comes of it is used from then on."""
+        script = AS_DOCKER + commands
+        said = self._containers.run("bash", "-c", script, cwd=cwd, env={"FRONT": self.front})
+        self.headers = {"X-API-Key": next(word for word in said.split() if word.startswith("pm_"))}
+
+    def publish(self) -> None:
+        made = httpx.post(f"{self.front}/v1/prompts", json=PROMPT, headers=self.headers)
+        assert made.status_code == 201, made.text
+
+    def newest(self) -> str:
+        url = f"{self.front}/v1/prompts/welcome"
+        return str(
+            httpx.get(url, headers=self.headers, timeout=30).json()["version"]["version_tag"]
         )
-        return next(word for word in said.split() if word.startswith("pm_"))
 
 
 @contextmanager
-def composition(
-    containers: Engine, folder: Path, env: Mapping[str, str], *options: str
-) -> Iterator[Composition]:
-    """`env` is its .env; `options` come before `up`."""
-    one = Composition(containers, folder, env)
+def composition(containers: Engine, folder: Path, front: str) -> Iterator[Composition]:
+    """Whatever it brings up is taken down at the end."""
+    one = Composition(containers, folder, front)
     try:
-        one(*options, "up", "--detach", "--no-build")
         yield one
     finally:
-        one(*options, "down", "--volumes")
+        one("down", "--volumes")
 
 
 def copied(to: Path) -> Path:
-    """deploy/ as it is, but for what only newer podmans know."""
+    """deploy/ as it is, but for what only newer podmans know, and for Grafana, of which there is no package."""
     shutil.copytree(DEPLOY, to)
     file = to / "compose.yaml"
-    file.write_text(file.read_text().replace("    start_interval: 1s\n", ""))
+    composed = yaml.safe_load(file.read_text().replace("    start_interval: 1s\n", ""))
+    del composed["services"]["grafana"]
+    file.write_text(yaml.safe_dump(composed))
     return to
-
-
-def is_up(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def test_it_keeps_to_the_specification_and_is_hardened() -> None:
@@ -96,7 +125,7 @@ def test_it_keeps_to_the_specification_and_is_hardened() -> None:
     )
     assert judged.returncode == 0, judged.stdout
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    for name in ("gitprompt", "gitprompt-2", "gitprompt-3", "data"):
+    for name in (*NODES, "data"):
         assert services[name]["read_only"] is True, name
         assert services[name]["cap_drop"] == ["ALL"], name
     for name, service in services.items():
@@ -115,32 +144,21 @@ def test_without_a_salt_it_says_what_to_do() -> None:
 @needs_engine
 def test_the_file_of_the_seed_works_as_printed(containers: Engine, tmp_path: Path) -> None:
     """With our image in it, and a folder that is that of the image's user."""
-    port = free_port()
-    (tmp_path / "docker-compose.yml").write_text(SEED.replace('"3000:3000"', f'"{port}:3000"'))
+    front = f"http://localhost:{free_port()}"
+    file = SEED.replace('"3000:3000"', f'"{front.rpartition(":")[2]}:3000"')
+    (tmp_path / "docker-compose.yml").write_text(file)
+    (tmp_path / ".env").write_text("API_KEY_SALT=a salt that is long enough\n")
     (tmp_path / "data").mkdir()
     shutil.chown(tmp_path / "data", 1000, 1000)
-    with composition(containers, tmp_path, {"API_KEY_SALT": "a salt that is long enough"}) as one:
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: is_up(url), seconds=60)
-        headers = {"X-API-Key": one.key("promptmetrics")}
-        assert httpx.post(f"{url}/v1/prompts", json=PROMPT, headers=headers).status_code == 201
+    with composition(containers, tmp_path, front) as one:
+        one.run(
+            "docker compose up --detach --wait\n"
+            "docker compose exec promptmetrics gitprompt keys create",
+            tmp_path,
+        )
+        one.publish()
+        assert one.newest() == "1.0.0"
     assert (tmp_path / "data" / "pm.db").exists()
-
-
-@needs_engine
-def test_one_node_needs_a_salt_alone(containers: Engine, tmp_path: Path) -> None:
-    """The folder is made by the engine, as root, and is the node's all the same; `down` keeps it."""
-    folder, port = copied(tmp_path / "deploy"), free_port()
-    env = {"API_KEY_SALT": "a salt that is long enough", "GITPROMPT_PORT": str(port)}
-    url = f"http://127.0.0.1:{port}"
-    with composition(containers, folder, env) as one:
-        eventually(lambda: is_up(url), seconds=60)
-        headers = {"X-API-Key": one.key("gitprompt")}
-        assert httpx.post(f"{url}/v1/prompts", json=PROMPT, headers=headers).status_code == 201
-    with composition(containers, folder, env):
-        eventually(lambda: is_up(url), seconds=60)
-        found = httpx.get(f"{url}/v1/prompts/welcome", headers=headers)
-        assert found.json()["version"]["version_tag"] == "1.0.0"
 
 
 @pytest.fixture(scope="module")
@@ -161,47 +179,45 @@ def others(containers: Engine, tmp_path_factory: pytest.TempPathFactory) -> None
 
 @needs_engine
 @pytest.mark.usefixtures("others")
-def test_three_nodes_behind_one_name_with_postgresql_and_prometheus(
+def test_what_the_page_says_brings_up_one_node_and_then_three(
     containers: Engine, tmp_path: Path
 ) -> None:
-    """What is published through the gateway every node serves, also once two of them are gone."""
-    folder, port, prometheus = copied(tmp_path / "deploy"), free_port(), free_port()
-    file = folder / "compose.yaml"
-    services = yaml.safe_load(file.read_text())
-    del services["services"]["grafana"]  # there is no package of it
-    file.write_text(yaml.safe_dump(services))
-    env = {
-        "API_KEY_SALT": "a salt that is long enough",
-        "DRIVER": "postgres",
-        "DATABASE_URL": "postgres://gitprompt:s3cret@postgres:5432/gitprompt",
-        "POSTGRES_PASSWORD": "s3cret",
-        "GITPROMPT_PORT": str(free_port()),
-        "GATEWAY_PORT": str(port),
-        "PROMETHEUS_PORT": str(prometheus),
+    """The folder is made by the engine, as root, and is the node's all the same; `down` keeps it. Of three nodes
+    each serves what was published through the gateway, and Prometheus has them all; two of them may go."""
+    folder = copied(tmp_path / "deploy")
+    ports = {
+        name: str(free_port()) for name in ("GITPROMPT_PORT", "GATEWAY_PORT", "PROMETHEUS_PORT")
     }
-    profiles = [
-        word for name in ("postgres", "nodes", "monitoring") for word in ("--profile", name)
-    ]
-    nodes = ("gitprompt", "gitprompt-2", "gitprompt-3")
-    with composition(containers, folder, env, *profiles) as one:
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: is_up(url), seconds=120)
-        headers = {"X-API-Key": one.key("gitprompt")}
-        assert httpx.post(f"{url}/v1/prompts", json=PROMPT, headers=headers).status_code == 201
-        for node in nodes:
-            ask = f"curl -sf -H 'X-API-Key: {headers['X-API-Key']}' http://localhost:3000/v1/prompts/welcome"
+    (folder / ".env").write_text("".join(f"{name}={port}\n" for name, port in ports.items()))
+    places = {
+        "localhost:3000": f"localhost:{ports['GITPROMPT_PORT']}",
+        "localhost:8080": f"localhost:{ports['GATEWAY_PORT']}",
+    }
+    first, second = blocks("docs/deploy.md", "sh compose")
+    for printed, place in places.items():
+        first, second = first.replace(printed, place), second.replace(printed, place)
+    with composition(containers, folder, f"http://{places['localhost:3000']}") as one:
+        one.run(first, tmp_path)
+        one.publish()
+        one("down")
+        one.run(first.split("\n", 2)[2], folder)  # in the folder, and with its salt
+        assert one.newest() == "1.0.0"
+    with composition(containers, folder, f"http://{places['localhost:8080']}") as three:
+        three.run(second, folder)
+        three.publish()
+        ask = f"curl -sf -H 'X-API-Key: {three.headers['X-API-Key']}' http://localhost:3000/v1/prompts/welcome"
+        for node in NODES:
             patient = f"until {ask}; do sleep 0.2; done"
-            said = one(*profiles, "exec", "-T", node, "timeout", "30", "sh", "-c", patient)
+            said = three("exec", "-T", node, "timeout", "30", "sh", "-c", patient)
             assert '"version_tag":"1.0.0"' in said, node
         query = {"query": "count(gitprompt_index_last_success_timestamp_seconds)"}
-        counted = f"http://127.0.0.1:{prometheus}/api/v1/query"
+        counted = f"http://localhost:{ports['PROMETHEUS_PORT']}/api/v1/query"
 
         def scraped() -> bool:
             result = httpx.get(counted, params=query).json()["data"]["result"]
             return bool(result) and result[0]["value"][1] == "3"
 
         eventually(scraped, seconds=90)
-        for node in nodes[:2]:
-            one(*profiles, "stop", node)
-        found = httpx.get(f"{url}/v1/prompts/welcome", headers=headers, timeout=30)
-        assert found.json()["version"]["version_tag"] == "1.0.0"
+        for node in NODES[:2]:
+            three("stop", node)
+        assert three.newest() == "1.0.0"

@@ -12,6 +12,7 @@ import pytest
 
 from gitprompt import __version__
 from tests.deploy.engine import OURS, Engine, needs_engine
+from tests.pages import blocks
 from tests.prometheus import free_port
 from tests.world import eventually
 
@@ -98,6 +99,27 @@ def test_it_serves_as_a_user_of_its_own_and_keeps_what_it_has_on_the_volume(
     eventually(running.is_healthy, seconds=60)
     found = httpx.get(f"{running.url}/v1/prompts/welcome", headers=headers)
     assert found.json()["version"]["version_tag"] == "1.0.0"
+
+
+def test_the_page_says_how_it_is_run_without_compose(containers: Engine, tmp_path: Path) -> None:
+    port = free_port()
+    (commands,) = blocks("docs/deploy.md", "sh image")
+    commands = commands.replace("3000:3000", f"127.0.0.1:{port}:3000")
+    as_docker = 'set -eu; sudo() { "$@"; }; docker() { podman --log-level error "$@"; }\n'
+    try:
+        said = containers.run("bash", "-c", as_docker + commands, cwd=tmp_path)
+        key = next(word for word in said.split() if word.startswith("pm_"))
+        url = f"http://127.0.0.1:{port}/v1/prompts"
+
+        def answers() -> bool:
+            try:
+                return httpx.get(url, headers={"X-API-Key": key}).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        eventually(answers, seconds=60)
+    finally:
+        containers.podman("rm", "--force", "gitprompt")
 
 
 def test_its_own_health_check_passes_and_fails(running: Running) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.deploy.proxies import HOST, KINDS, Proxy, is_there, proxy
+from tests.pages import blocks
 from tests.world import Clone, Server, run
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(300)]
@@ -47,8 +48,8 @@ def proxied(
     if not is_there(kind):
         pytest.skip(f"{kind} is not installed: .ci/run says how it is")
     folder = tmp_path_factory.mktemp(kind)
-    options = ("--root-path", "/gitprompt", "--trusted-proxies", "127.0.0.1")
-    server = Server(folder / "data", *options).start()
+    (command,) = blocks("docs/deploy.md", "sh serve")
+    server = Server(folder / "data", *command.split()[2:]).start()
     try:
         with proxy(kind, folder / "proxy", server.url) as made:
             yield Proxied(server, made, folder)
