@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Self
@@ -50,12 +51,19 @@ class Client:
             self._kept.close()
 
     def _open(self) -> httpx.Client:
-        """Proxies and certificates of the environment count, but not on the way to this machine."""
-        transport = httpx.HTTPTransport(uds=self._socket) if self._socket else None
+        """Proxies and certificates of the environment count, but not on the way to this machine. Authorities are
+        read only for https: that takes longer than most answers."""
+        is_plain = self._socket is not None or self.server.startswith("http://")
+        verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_plain else True
+        transport = httpx.HTTPTransport(uds=self._socket, verify=verify) if self._socket else None
         host = httpx.URL(self.server).host
         is_here = self._socket is not None or host in ("localhost", "127.0.0.1", "::1")
         return httpx.Client(
-            headers=self._headers, timeout=_TIMEOUT, trust_env=not is_here, transport=transport
+            headers=self._headers,
+            timeout=_TIMEOUT,
+            trust_env=not is_here,
+            transport=transport,
+            verify=verify,
         )
 
     def probe(self) -> None:
