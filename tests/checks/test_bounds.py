@@ -19,7 +19,7 @@ from gitprompt.core.template import TemplateError, compile_template
 from gitprompt.core.variables import render
 from gitprompt.errors import Invalid
 
-SECONDS = 3.0
+SECONDS = 3.0  # of processor time: other tests run beside this one
 LONG = 99_000  # characters of one message, of which there may be a hundred thousand
 
 
@@ -58,9 +58,9 @@ SLOW = {
 
 @pytest.mark.parametrize("kind", SLOW)
 def test_a_document_costs_what_it_is_large(kind: str) -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     _, findings = checks.examine(SLOW[kind], path="a.json", kind="prompt", name="a")
-    assert time.monotonic() - begin < SECONDS
+    assert time.thread_time() - begin < SECONDS
     assert len(findings) <= 2 * checks.MAX_FINDINGS
 
 
@@ -94,7 +94,7 @@ def test_a_template_of_many_fields_or_a_long_name_is_refused_in_few_words() -> N
 
 
 def test_texts_and_messages_that_have_little_in_common_are_compared_at_once() -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     old, new = (
         {"messages": [m for i in range(500) for m in ({"role": "user", "content": "x"},
                                                       {"role": "user", "content": f"{mark}{i}"})]}
@@ -104,16 +104,16 @@ def test_texts_and_messages_that_have_little_in_common_are_compared_at_once() ->
     words = [" ".join(f"{mark}{at % 7}" for at in range(2_000)) for mark in "yz"]
     assert "".join(text for op, text in segments(*words) if op != "insert") == words[0]
     assert len(hunks("\n".join("a b" * 2_000), "\n".join("b a" * 2_000))) >= 1
-    assert time.monotonic() - begin < SECONDS
+    assert time.thread_time() - begin < SECONDS
 
 
 def test_a_hint_looks_at_few_names_and_long_ones_are_none() -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     assert nearest("welcom", [*(f"prompt-{at}" for at in range(50)), "welcome"]) == "welcome"
     assert nearest("triage", ["support/triage"]) == "support/triage"
     assert nearest("x" * 100_000, ["x" * 100_000] * 1_000) is None
     nearest("ab" * 20, ("ba" * 20 for _ in range(100_000)))
-    assert time.monotonic() - begin < SECONDS
+    assert time.thread_time() - begin < SECONDS
 
 
 def test_every_expression_of_the_library_is_one_of_a_linear_engine() -> None:

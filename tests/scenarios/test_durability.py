@@ -57,7 +57,9 @@ class Load:
             thread.join()
 
     def _write(self, kind: Callable[[httpx.Client], None]) -> None:
-        with httpx.Client(base_url=self.url, headers=self.headers, timeout=10, verify=False) as client:
+        with httpx.Client(
+            base_url=self.url, headers=self.headers, timeout=10, verify=False
+        ) as client:
             while not self._stop.is_set():
                 try:
                     kind(client)
