@@ -19,7 +19,7 @@ import yaml
 from gitprompt import checks, config
 from gitprompt.core.document import fragment_name, place
 from tests.pages import ROOT, blocks
-from tests.world import WELCOME, Clone, Server
+from tests.world import WELCOME, Clone, Server, run
 
 SOURCES = sorted((ROOT / "gitprompt").rglob("*.py"))
 
@@ -72,22 +72,12 @@ def test_every_shell_block_of_the_operations_page_runs(tmp_path: Path, published
         published.gitprompt("publish", "welcome", "--version", "1.0.1", "--push")
         for version in ("1.0.0", "1.0.1"):
             published.gitprompt("label", "set", "welcome", "production", version, "--push")
-        env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         script = "\n".join(("set -euo pipefail", *commands))
         script = script.replace("http://127.0.0.1:3000", server.url)
-        done = subprocess.run(
-            ["bash", "-c", script],
-            cwd=tmp_path,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        said = run("bash", "-c", script, cwd=tmp_path, env={"PATH": path})
     finally:
         server.stop()
-    said = done.stdout
-    assert done.returncode == 0, said
     assert "restored is what gitprompt.tar was: 1 repositories" in said
     assert "1.0.1 → 1.0.0" in said
     assert "replaced is what gitprompt.tar was" in said
