@@ -168,7 +168,7 @@ class ServerSettings:
     metrics_auth: str = _setting(
         "auto",
         "GITPROMPT_METRICS_AUTH",
-        "What /metrics asks for: none, token, or auto: a token if one is set, or if the address is not loopback.",
+        "What /metrics asks for: none, token, or auto: a token if one is set, if the address is not loopback, or if a proxy is before it.",
     )
     metrics_buckets: str = _setting(
         "",
@@ -332,6 +332,13 @@ def database_location(data: str, url: str | None = None) -> str:
     if not url:
         return f"sqlite:{os.path.join(data, 'telemetry.db')}"
     if not colon or "/" in scheme or "." in scheme:
+        if "@" in url or url.lower().startswith(
+            "postgres"
+        ):  # never printed: it may have a password
+            raise UsageError(
+                "DATABASE_URL is no path of a SQLite file, and does not begin with postgres://",
+                hint="Write postgres://user:password@host/database, or sqlite: before a path.",
+            )
         return f"sqlite:{url}"
     scheme = scheme.lower()
     if scheme not in ("sqlite", "postgres", "postgresql") or not place:
@@ -353,7 +360,7 @@ def data_file(data: str, why: str) -> str:
         raise UsageError(
             "DATABASE_URL names PostgreSQL, which has tools of its own for this", hint=why
         )
-    if os.path.dirname(os.path.abspath(file)) != os.path.abspath(data):
+    if os.path.realpath(os.path.dirname(file) or ".") != os.path.realpath(data):
         raise UsageError(
             f"DATABASE_URL names {file}, and a backup is of a whole data folder",
             hint=f"Stop the server, move it into {data}, and name it there.",

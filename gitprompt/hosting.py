@@ -351,6 +351,20 @@ def make_data_folder(data: str) -> None:
     _replace(os.path.join(data, ".gitignore"), "*\n")
 
 
+def check_database(data: str, file: str | None) -> None:
+    """Raise SetupError if `file` would be a new database beside another one, whose keys nobody would miss until
+    they are refused. None is a database that is no file."""
+    if file is None or os.path.exists(file) or not os.path.isdir(data):
+        return
+    others = sorted({name for name in os.listdir(data) if name.endswith(".db")} - {"index.db"})
+    if others:
+        other = os.path.join(data, others[0])
+        raise SetupError(
+            f"there is no {file}, but {other}",
+            hint=f"If that is the database: DATABASE_URL=sqlite:{other}. If a new one is meant, move it away.",
+        )
+
+
 class Hold:
     """A data directory that is held. Somebody may delete the file of the lock all the same."""
 
@@ -401,11 +415,14 @@ def hold(data: str, note: str) -> Iterator[Hold]:
         make_data_folder(data)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - held open
     except OSError as error:
-        raise SetupError(
-            f"{data} cannot be written: {error.strerror}",
-            hint=f"Choose another folder with --data, or make this one that of user {os.getuid()}, which runs this:"
-            f" chown {os.getuid()}:{os.getgid()} {data}",
-        ) from error
+        hint = "Choose another folder with --data."
+        if isinstance(error, PermissionError):
+            user = f"{os.getuid()}:{os.getgid()}"
+            hint = (
+                f"It must be that of the user who runs this: chown {user} {data} (in a container: the folder or"
+                " volume that is mounted there)."
+            )
+        raise SetupError(f"{data} cannot be written: {error.strerror}", hint=hint) from error
     held = Hold(path, file, note)
     with closing(held):
         for wait in (*_GLANCES, None):

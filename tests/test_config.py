@@ -79,3 +79,26 @@ def test_a_database_is_a_file_or_a_url(url: str, location: str) -> None:
     assert config.database_location("d", url) == location
     file = config.database_file(location)
     assert (file is None) == location.startswith("postgres")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres//u:s3cret@h/db", "postgresql/u:s3cret@h", "u.s3cret@h/db", "postgres"]
+)
+def test_a_url_with_a_slip_is_no_file_and_is_not_printed(url: str) -> None:
+    with pytest.raises(UsageError, match="does not begin with postgres://") as caught:
+        config.database_location("data", url)
+    assert "s3cret" not in caught.value.message + (caught.value.hint or "")
+    assert config.database_location("data", "sqlite:/srv/@data/pm.db") == "sqlite:/srv/@data/pm.db"
+
+
+def test_the_database_of_a_folder_is_in_it_however_that_is_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    monkeypatch.chdir(tmp_path / "data")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:./pm.db")
+    for spelled in (".", "../data/", "../link", f"/{tmp_path}/data"):
+        assert config.data_file(spelled, "") == "./pm.db"
+    with pytest.raises(UsageError, match=r"names \./pm\.db"):
+        config.data_file("..", "")

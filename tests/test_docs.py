@@ -83,7 +83,7 @@ def test_every_shell_block_of_the_operations_page_runs(tmp_path: Path, published
     assert "replaced is what gitprompt.tar was" in said
     assert "1 tags tampered with" in said
     assert said.count("0 tags tampered with") >= 2
-    assert '"error"' not in said, "an answer of the server is an error"
+    assert '{"error"' not in said, "an answer of the server is an error"
 
 
 def test_every_alert_has_its_place_in_the_operations_page() -> None:

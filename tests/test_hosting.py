@@ -239,3 +239,16 @@ def test_a_repository_of_another_owner_is_called_that(
         ) as told:
             use("team")
         assert "chown -R 54321" in told.value.hint
+
+
+def test_no_database_is_made_beside_another_one(tmp_path: Path) -> None:
+    """Its keys, pins and audit would be out of sight, and nothing would say so."""
+    hosting.check_database(str(tmp_path), str(tmp_path / "pm.db"))
+    (tmp_path / "index.db").touch()
+    hosting.check_database(str(tmp_path), str(tmp_path / "pm.db"))
+    (tmp_path / "telemetry.db").touch()
+    with pytest.raises(SetupError, match=r"there is no .*pm\.db, but .*telemetry\.db") as caught:
+        hosting.check_database(str(tmp_path), str(tmp_path / "pm.db"))
+    assert f"DATABASE_URL=sqlite:{tmp_path}/telemetry.db" in (caught.value.hint or "")
+    hosting.check_database(str(tmp_path), str(tmp_path / "telemetry.db"))
+    hosting.check_database(str(tmp_path), None)

@@ -124,6 +124,14 @@ def _interpreter(hook: str, path: str) -> Diagnosis:
 
 
 def _data(folder: str) -> Iterator[Diagnosis]:
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        owner = os.stat(folder).st_uid
+        yield Diagnosis(
+            f"data folder {folder}",
+            f"user {os.getuid()} may not write it, and nothing in it was looked at",
+            f"It is that of user {owner}: run this as that user.",
+        )
+        return
     holder = hosting.is_held(folder)
     yield Diagnosis(f"data folder {folder}" + (f": {holder}" if holder else ""))
     salt = os.path.join(folder, "salt")

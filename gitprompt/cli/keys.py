@@ -49,7 +49,10 @@ def _database(data: str | None, *, make: bool = False) -> Iterator[tuple[Databas
     location = config.database_location(folder)
     file = config.database_file(location)
     if not make and file is not None and not os.path.exists(file):
-        raise NotFound(f"there are no keys in {folder}", hint="Is --data right?")
+        raise NotFound(
+            f"there are no keys: there is no {file}", hint="Is --data right, and DATABASE_URL?"
+        )
+    hosting.check_database(folder, file)
     os.umask(0o077)
     try:
         hosting.make_data_folder(folder)

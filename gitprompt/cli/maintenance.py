@@ -120,7 +120,8 @@ def restore(
             contents = recovery.restore(
                 file, folder, database, passphrase=passphrase, progress=show
             )
-    os.chmod(folder, 0o700)
+    if os.stat(folder).st_uid == os.getuid():  # a volume's may be root's, and its group ours
+        os.chmod(folder, 0o700)
     done(f"{folder} is what {file} was: {len(contents.heads)} repositories")
     if passphrase is None:
         say("The salt is not from this backup: set API_KEY_SALT, or put the file salt in place.")

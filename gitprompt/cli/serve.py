@@ -67,6 +67,7 @@ def serve(**options: str | None) -> None:
 
 def _greet(url: str, settings: ServerSettings) -> None:
     say(f"gitprompt serves at {url}")
+    url += settings.root_path.rstrip("/")
     if not settings.repo:
         say(f"  push to   {url}/git/default.git   (the password is an API key)")
     say(f"  make a key   gitprompt keys create --data {settings.data}")

@@ -115,6 +115,7 @@ def sidecar(
         on_commit: list[OnCommit] = [counting]
         if tracing is not None:
             on_commit.append(tracing.committed)
+        hosting.check_database(settings.data, config.database_file(location))
         database = Database(
             location,
             on_commit=on_commit,

@@ -215,6 +215,7 @@ def restore(
             progress("repositories", at, len(contents.heads))
             _restore_repository(path, archive, workspace, head, new)
         progress("repositories", len(contents.heads), len(contents.heads))
+        _give_to_owner(new, data)
         _exchange(data, new, database)
     return contents
 
@@ -250,6 +251,15 @@ def _restore_repository(
     repository = hosting.create(workspace)
     if head:
         repository.git("symbolic-ref", "HEAD", head)
+
+
+def _give_to_owner(new: str, data: str) -> None:
+    """What root restores belongs to whoever the folder belongs to: a server is not root."""
+    owner = os.stat(data)
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        for folder, _, files in os.walk(new):
+            for path in (folder, *(os.path.join(folder, name) for name in files)):
+                os.lchown(path, owner.st_uid, owner.st_gid)
 
 
 def _exchange(data: str, new: str, database: str) -> None:

@@ -60,6 +60,19 @@ def test_a_salt_that_is_gone_is_found_where_keys_need_it(
     assert "is gone" not in cli("doctor", "--data", str(data)).out
 
 
+def test_a_folder_of_somebody_else_is_not_called_damaged(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    assert cli("keys", "create", "--data", str(data)).code == 0
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(data))
+    said = cli("doctor", "--data", str(data))
+    assert said.code == 1
+    assert "may not write it, and nothing in it was looked at" in said.out
+    assert f"It is that of user {os.getuid()}: run this as that user." in said.out
+    assert "restore" not in said.out
+
+
 @pytest.mark.postgres
 def test_a_postgresql_is_asked_whether_it_answers(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

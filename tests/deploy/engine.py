@@ -33,12 +33,14 @@ _CONTAINERS = (
     '[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "{folder}/networks"\n'
 )
 
-_missing = [
-    name for name in ("buildah", "mmdebstrap", "podman", "runc") if shutil.which(name) is None
-]
+_NEEDED = (
+    "buildah", "mmdebstrap", "podman", "runc", "iptables", "netavark", "aardvark-dns",
+)  # fmt: skip
+_PLACES = f"{os.environ['PATH']}:/usr/lib/podman"
+_missing = [name for name in _NEEDED if shutil.which(name, path=_PLACES) is None]
 needs_engine = pytest.mark.skipif(
     bool(_missing) or os.geteuid() != 0,
-    reason=f"needs root, and apt-get install {' '.join(_missing) or 'nothing'}",
+    reason=f"needs root, and of Debian's packages: {', '.join(_NEEDED)}; missing: {', '.join(_missing)}",
 )
 
 

@@ -23,7 +23,7 @@ from tests.world import eventually
 
 HOST = "prompts.example.com"
 _NGINX = """\
-daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
 events {{ }}
 http {{
   access_log off;

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import sys
@@ -249,6 +250,18 @@ def test_the_database_may_have_another_name_in_the_folder(tmp_path: Path) -> Non
         assert server.request("/v1/prompts", key=key.split()[-1]).status_code == 200
     finally:
         server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_restores_is_that_of_the_folder(running: Server, tmp_path: Path) -> None:
+    """A server is not root, and would not start."""
+    gitprompt("backup", "b.tar", "--data", "data", "--passphrase-file", "passphrase", cwd=tmp_path)
+    (tmp_path / "new").mkdir()
+    shutil.chown(tmp_path / "new", 1000, 1000)
+    gitprompt("restore", "b.tar", "--data", "new", "--passphrase-file", "passphrase", cwd=tmp_path)
+    kept = [path for path in (tmp_path / "new").rglob("*") if path.name != "lock"]
+    assert len(kept) > 10
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in kept} == {(1000, 1000)}
 
 
 def test_a_file_that_is_cut_short_is_refused(running: Server, tmp_path: Path) -> None:

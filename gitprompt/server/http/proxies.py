@@ -82,7 +82,8 @@ class TrustedProxies:
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
             scope["headers"] = [(b"host", host.encode("ascii")), *others]
         prefix = headers.get(b"x-forwarded-prefix", "").rstrip("/")
-        if _PREFIX.match(prefix):
+        # A setting says it better: few proxies take the header off what a client sends.
+        if _PREFIX.match(prefix) and not scope.get("root_path"):
             scope["root_path"] = prefix
 
     def _trusts(self, address: str) -> bool:

@@ -80,10 +80,11 @@ def metrics_address(settings: ServerSettings) -> tuple[str, int]:
 
 def wants_token(settings: ServerSettings) -> bool:
     """Whether a scrape needs a token: if the setting says so, otherwise if there is one, and
-    anywhere but on loopback."""
+    anywhere but on loopback; there, too, where a proxy lets others in."""
     if settings.metrics_auth != "auto":
         return settings.metrics_auth == "token"
-    if settings.metrics_token:
+    is_proxied = bool(settings.trusted_proxies or settings.root_path)
+    if settings.metrics_token or (is_proxied and not settings.metrics_addr):
         return True
     host, _ = metrics_address(settings)
     try:

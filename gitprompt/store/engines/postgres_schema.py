@@ -60,8 +60,7 @@ def migrate(connection: psycopg.Connection[Any], place: PostgresAddress) -> None
 
 def _check_encoding(connection: psycopg.Connection[Any], place: PostgresAddress) -> None:
     """Of a SQL_ASCII database texts come back as bytes, and others lack most of Unicode."""
-    row = connection.execute("SHOW server_encoding").fetchone()
-    encoding = str(row[0], "ascii") if row and isinstance(row[0], bytes) else row and row[0]
+    encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise SetupError(
             f"the {place} has the encoding {encoding}, and must have UTF8",

@@ -73,6 +73,16 @@ def test_what_makes_no_sense_is_ignored(headers: dict[str, str]) -> None:
     assert (b"host", b"sidecar:3000") in scope["headers"]
 
 
+def test_a_prefix_that_is_a_setting_is_nobody_elses() -> None:
+    """Most proxies pass on what a client says of it, and it would lead around their rules for paths."""
+    scope: dict[str, Any] = {
+        "client": ("127.0.0.1", 4711), "root_path": "/gitprompt",
+        "headers": [(b"x-forwarded-prefix", b"/zz")],
+    }  # fmt: skip
+    TrustedProxies(parse_proxies("127.0.0.1")).apply(scope)
+    assert scope["root_path"] == "/gitprompt"
+
+
 @pytest.mark.parametrize("text", ["nobody", "10.0.0.1/8", "10.0.0.0/33", "127.0.0.1;::1"])
 def test_what_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--trusted-proxies"):

@@ -111,6 +111,9 @@ def test_an_address_that_is_none_is_named_with_its_option() -> None:
         (ServerSettings(metrics_token="t", metrics_auth="none"), False),
         (ServerSettings(metrics_auth="token"), True),
         (ServerSettings(host="0.0.0.0", metrics_auth="none"), False),
+        (ServerSettings(trusted_proxies="127.0.0.1"), True),
+        (ServerSettings(root_path="/gitprompt"), True),
+        (ServerSettings(root_path="/gitprompt", metrics_addr="127.0.0.1:9090"), False),
     ],
 )
 def test_a_scrape_needs_a_token_anywhere_but_on_loopback_or_as_the_setting_says(
