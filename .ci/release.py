@@ -5,7 +5,7 @@
 2. Their metadata is what the package index accepts (twine).
 3. Each is installed with the server in an empty environment, where the demo checks itself.
 4. What came with it is listed (CycloneDX), and every licence is one that we may ship beside ours.
-5. It is not larger than it was meant to be.
+5. Download and install stay below DOWNLOAD and INSTALLED.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ DOWNLOAD = 40_000_000  # bytes of the wheels of an install with the server
 INSTALLED = 115_000_000  # bytes of their files, as they are in the wheels
 
 FREE = re.compile(
-    r"(0BSD|Apache-2\.0|BSD-[23]-Clause|ISC|MIT|MIT-0|MPL-2\.0|PSF-2\.0|any-OSI"
+    r"(0BSD|Apache-2\.0|BSD-[23]-Clause|ISC|MIT|MIT-0|MPL-2\.0|PSF-2\.0"
     r"|License :: OSI Approved :: (Apache Software|BSD|ISC|MIT|Mozilla Public) License.*)\Z"
 )
 # What says its licence in words of its own, which have to stay those words.
 IN_WORDS = {
+    "apsw": "any-OSI",
     "protobuf": "3-Clause BSD License",
     "pygit2": "GPLv2 with linking exception",
 }
 
 
 def run(*command: object, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
         env=env,
@@ -52,9 +53,9 @@ def run(*command: object, cwd: Path | None = None, env: Mapping[str, str] | None
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        sys.exit(f"error: {' '.join(map(str, command))}\n{done.stdout}")
-    return done.stdout
+    if process.returncode != 0:
+        sys.exit(f"error: {' '.join(map(str, command))}\n{process.stdout}")
+    return process.stdout
 
 
 def passed(what: str) -> None:
@@ -98,9 +99,9 @@ def install(file: Path, folder: Path) -> Path:
     home = folder / "home"
     home.mkdir()
     alone = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home)}
-    said = run(folder / "bin" / "gitprompt", "demo", "--check", cwd=home, env=alone)
-    if "Everything works." not in said:
-        sys.exit(f"error: the demo of {file.name} says\n{said}")
+    output = run(folder / "bin" / "gitprompt", "demo", "--check", cwd=home, env=alone)
+    if "Everything works." not in output:
+        sys.exit(f"error: the demo of {file.name} says\n{output}")
     passed(f"{file.name} is installed, and its demo works")
     return folder
 
@@ -123,13 +124,13 @@ def bill_of_materials(environment: Path, file: Path) -> None:
     components = json.loads(file.read_text())["components"]
     wrong = []
     for component in components:
-        found = list(licences(component))
+        names = list(licences(component))
         words = IN_WORDS.get(component["name"])
         if words is not None:
             (metadata,) = environment.glob(f"lib/*/site-packages/{component['name']}-*/METADATA")
-            found = [words] if f"\nLicense: {words}" in metadata.read_text() else []
-        if not found or not (words or all(map(is_free, found))):
-            wrong.append(f"{component['name']}: {', '.join(found) or 'no licence'}")
+            names = [words] if f"\nLicense: {words}" in metadata.read_text() else []
+        if not names or not (words or all(map(is_free, names))):
+            wrong.append(f"{component['name']}: {', '.join(names) or 'no licence'}")
     if wrong:
         sys.exit("error: may these be shipped? " + "; ".join(wrong))
     passed(f"{file.name}: {len(components)} components, each with a licence that may be shipped")
@@ -166,8 +167,8 @@ def weigh(file: Path, environment: Path, folder: Path) -> None:
 def main(arguments: Sequence[str]) -> None:
     if arguments:
         sys.exit(__doc__)
-    with tempfile.TemporaryDirectory(prefix="release-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="release-") as scratch:
+        folder = Path(scratch)
         files = build(folder)
         run(TOOLS / "twine", "check", "--strict", *files)
         passed("the metadata is what the package index accepts")

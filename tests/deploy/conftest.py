@@ -12,5 +12,5 @@ from tests.deploy.engine import Engine, engine
 
 @pytest.fixture(scope="session")
 def containers() -> Iterator[Engine]:
-    with engine() as made:
-        yield made
+    with engine() as containers:
+        yield containers

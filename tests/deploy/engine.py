@@ -59,10 +59,10 @@ class Engine:
         }
         for driver in ("overlay", "vfs"):  # the second is slow, and possible everywhere
             (folder / "storage.conf").write_text(_STORAGE.format(driver=driver, folder=folder))
-            if self._done("podman", "info").returncode == 0:
+            if self._process("podman", "info").returncode == 0:
                 break
 
-    def _done(
+    def _process(
         self, *command: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -76,27 +76,29 @@ class Engine:
         )
 
     def run(self, *command: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> str:
-        done = self._done(*command, cwd=cwd, env=env)
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}"
-        return done.stdout.strip()
+        process = self._process(*command, cwd=cwd, env=env)
+        assert process.returncode == 0, f"{' '.join(command)}\n{process.stdout[-4000:]}"
+        return process.stdout.strip()
 
     def podman(self, *arguments: str) -> str:
         """What a command wrote to standard output."""
         command = ("podman", "--log-level", "error", *arguments)
-        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-        return done.stdout.strip()
+        process = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        assert process.returncode == 0, (
+            f"{command}\n{process.stdout[-2000:]}\n{process.stderr[-2000:]}"
+        )
+        return process.stdout.strip()
 
     def refused(self, *arguments: str) -> str:
         """What podman says of what must fail."""
-        done = self._done("podman", "--log-level", "error", *arguments)
-        assert done.returncode != 0, done.stdout
-        return done.stdout
+        process = self._process("podman", "--log-level", "error", *arguments)
+        assert process.returncode != 0, process.stdout
+        return process.stdout
 
     def build(self, file: Path, context: Path, tag: str, *options: str) -> None:
         # How this machine reaches its package index is nothing that an image should know.
         authorities = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
-        index = self._done(sys.executable, "-m", "pip", "config", "get", "global.index-url")
+        index = self._process(sys.executable, "-m", "pip", "config", "get", "global.index-url")
         pip = "[global]\ncert = /run/authorities.pem\n"
         if index.returncode == 0:
             pip += f"index-url = {index.stdout}"
@@ -123,12 +125,12 @@ class Engine:
 def engine() -> Iterator[Engine]:
     """An engine that has the base image and ours, built from the Dockerfile as it is."""
     folder = Path(tempfile.mkdtemp(prefix="engine-"))
-    made = Engine(folder)
+    containers = Engine(folder)
     try:
-        made.make_base()
-        made.build(DEPLOY / "Dockerfile", ROOT, OURS)
-        yield made
+        containers.make_base()
+        containers.build(DEPLOY / "Dockerfile", ROOT, OURS)
+        yield containers
     finally:
-        made.podman("rm", "--force", "--all")
-        made.podman("rmi", "--force", "--all")
+        containers.podman("rm", "--force", "--all")
+        containers.podman("rmi", "--force", "--all")
         shutil.rmtree(folder, ignore_errors=True)

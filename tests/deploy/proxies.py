@@ -45,7 +45,7 @@ def certificate(folder: Path) -> Tls:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -58,7 +58,7 @@ def certificate(folder: Path) -> Tls:
         .sign(key, hashes.SHA256())
     )
     tls = Tls(folder / "fullchain.pem", folder / "privkey.pem")
-    tls.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    tls.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     tls.key.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -132,18 +132,18 @@ class Proxy:
             "-c", f"http.curloptResolve={HOST}:{port}:127.0.0.1",
         )  # fmt: skip
 
-    def request(self, path: str, method: str = "GET", **given: Any) -> httpx.Response:
+    def request(self, path: str, method: str = "GET", **options: Any) -> httpx.Response:
         """From the address 127.0.0.2, so that it is told apart from the proxy's."""
         context = ssl.create_default_context(cafile=str(self._tls.certificate))
         transport = httpx.HTTPTransport(verify=context, local_address="127.0.0.2")
-        headers = {"Host": f"{HOST}:{self.port}", **given.pop("headers", {})}
+        headers = {"Host": f"{HOST}:{self.port}", **options.pop("headers", {})}
         with httpx.Client(transport=transport, timeout=30) as client:
             return client.request(
                 method,
                 f"https://127.0.0.1:{self.port}/gitprompt{path}",
                 headers=headers,
                 extensions={"sni_hostname": HOST},
-                **given,
+                **options,
             )
 
     def is_up(self) -> bool:
@@ -159,15 +159,15 @@ def proxy(kind: str, folder: Path, server: str) -> Iterator[Proxy]:
     folder.mkdir()
     port, tls = free_port(), certificate(folder)
     command = KINDS[kind](folder, port, server.removeprefix("http://"), tls)
-    with (folder / "said").open("w") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, cwd=folder)
-    made = Proxy(port, tls)
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    front = Proxy(port, tls)
     try:
         try:
-            eventually(made.is_up, seconds=20)
+            eventually(front.is_up, seconds=20)
         except AssertionError:
-            raise AssertionError((folder / "said").read_text()) from None
-        yield made
+            raise AssertionError((folder / "log").read_text()) from None
+        yield front
     finally:
         process.terminate()
         process.wait()

@@ -50,20 +50,20 @@ AS_DOCKER = """\
 set -euo pipefail
 docker() {
   shift
-  given=(--podman-args=--log-level=error) waits=
+  arguments=(--podman-args=--log-level=error) waits=
   for word in "$@"; do
     case $word in
       --wait) waits=yes ;;
-      --build) given+=(--no-build) ;;
-      exec) given+=(exec -T) ;;
-      *) given+=("$word") ;;
+      --build) arguments+=(--no-build) ;;
+      exec) arguments+=(exec -T) ;;
+      *) arguments+=("$word") ;;
     esac
   done
   case "$*,$(cat .env)" in up*PROFILES=postgres*)  # this podman does not wait for what others depend on
-    podman-compose "${given[@]}" postgres 2>> log
+    podman-compose "${arguments[@]}" postgres 2>> log
     until podman-compose exec -T postgres pg_isready -h 127.0.0.1; do sleep 0.2; done > log 2>&1 ;;
   esac
-  podman-compose "${given[@]}" 2>> log
+  podman-compose "${arguments[@]}" 2>> log
   if [ "$waits" ]; then until curl -sf "$FRONT/health" > /dev/null; do sleep 0.2; done; fi
 }
 """
@@ -83,12 +83,14 @@ class Composition:
     def run(self, commands: str, cwd: Path) -> None:
         """What somebody would paste who has Docker. The key that comes of it is used from then on."""
         script = AS_DOCKER + commands
-        said = self._containers.run("bash", "-c", script, cwd=cwd, env={"FRONT": self.front})
-        self.headers = {"X-API-Key": next(word for word in said.split() if word.startswith("pm_"))}
+        output = self._containers.run("bash", "-c", script, cwd=cwd, env={"FRONT": self.front})
+        self.headers = {
+            "X-API-Key": next(word for word in output.split() if word.startswith("pm_"))
+        }
 
     def publish(self) -> None:
-        made = httpx.post(f"{self.front}/v1/prompts", json=PROMPT, headers=self.headers)
-        assert made.status_code == 201, made.text
+        answer = httpx.post(f"{self.front}/v1/prompts", json=PROMPT, headers=self.headers)
+        assert answer.status_code == 201, answer.text
 
     def newest(self) -> str:
         url = f"{self.front}/v1/prompts/welcome"
@@ -138,11 +140,11 @@ def test_without_a_salt_it_says_what_to_do(tmp_path: Path) -> None:
     shutil.copy(DEPLOY / "compose.yaml", tmp_path)
     env = {name: value for name, value in os.environ.items() if name != "API_KEY_SALT"}
     command = [str(TOOLS / "podman-compose"), "config"]
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=tmp_path, env=env, check=False, capture_output=True, text=True
     )
-    assert done.returncode != 0
-    assert "The first lines of compose.yaml say how" in done.stdout + done.stderr
+    assert process.returncode != 0
+    assert "The first lines of compose.yaml say how" in process.stdout + process.stderr
 
 
 @needs_engine
@@ -212,8 +214,8 @@ def test_what_the_page_says_brings_up_one_node_and_then_three(
         ask = f"curl -sf -H 'X-API-Key: {three.headers['X-API-Key']}' http://localhost:3000/v1/prompts/welcome"
         for node in NODES:
             patient = f"until {ask}; do sleep 0.2; done"
-            said = three("exec", "-T", node, "timeout", "30", "sh", "-c", patient)
-            assert '"version_tag":"1.0.0"' in said, node
+            output = three("exec", "-T", node, "timeout", "30", "sh", "-c", patient)
+            assert '"version_tag":"1.0.0"' in output, node
         query = {"query": "count(gitprompt_index_last_success_timestamp_seconds)"}
         counted = f"http://localhost:{ports['PROMETHEUS_PORT']}/api/v1/query"
 

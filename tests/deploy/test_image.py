@@ -35,7 +35,7 @@ class Running:
             "run", "--detach", *HARDENED, "--publish", f"127.0.0.1:{port}:3000", *options, OURS
         ).splitlines()[-1]
 
-    def said(self, *command: str) -> str:
+    def output(self, *command: str) -> str:
         return self.engine.podman("exec", self.id, *command)
 
     def is_healthy(self) -> bool:
@@ -52,23 +52,23 @@ def running(containers: Engine, tmp_path_factory: pytest.TempPathFactory) -> Ite
     data.mkdir()
     data.chmod(0o777)
     environment = ("--env", f"API_KEY_SALT={SALT}", "--env", "DATABASE_URL=sqlite:./pm.db")
-    one = Running(containers, *environment, "--volume", f"{data}:/app/data")
-    eventually(one.is_healthy, seconds=60)
-    yield one
-    containers.podman("rm", "--force", one.id)
+    container = Running(containers, *environment, "--volume", f"{data}:/app/data")
+    eventually(container.is_healthy, seconds=60)
+    yield container
+    containers.podman("rm", "--force", container.id)
 
 
 def test_the_demo_checks_itself_in_it(containers: Engine) -> None:
-    said = containers.podman("run", "--rm", *HARDENED, OURS, "demo", "--check")
-    assert "Everything works." in said
+    output = containers.podman("run", "--rm", *HARDENED, OURS, "demo", "--check")
+    assert "Everything works." in output
 
 
 def test_what_it_says_of_itself(containers: Engine) -> None:
-    (told,) = json.loads(containers.podman("image", "inspect", OURS))
-    config = told["Config"]
+    (image,) = json.loads(containers.podman("image", "inspect", OURS))
+    config = image["Config"]
     assert (config["User"], config["WorkingDir"]) == ("1000:1000", "/app/data")
     assert set(config["ExposedPorts"]) == {"3000/tcp"}
-    assert told["Healthcheck"] == {
+    assert image["Healthcheck"] == {
         "Test": ["CMD", "curl", "-f", "http://localhost:3000/health"],
         "Interval": 30_000_000_000,
         "Timeout": 5_000_000_000,
@@ -81,24 +81,26 @@ def test_what_it_says_of_itself(containers: Engine) -> None:
 def test_it_serves_as_a_user_of_its_own_and_keeps_what_it_has_on_the_volume(
     running: Running,
 ) -> None:
-    key = running.said("gitprompt", "keys", "create", "--scopes", "read,write").split()[-1]
+    key = running.output("gitprompt", "keys", "create", "--scopes", "read,write").split()[-1]
     prompt = {
         "name": "welcome",
         "version": "1.0.0",
         "messages": [{"role": "user", "content": "Hi"}],
     }
     headers = {"X-API-Key": key}
-    made = httpx.post(f"{running.url}/v1/prompts", json=prompt, headers=headers)
-    assert made.status_code == 201, made.text
-    assert running.said("id", "--user") == "1000"
-    assert running.said("stat", "--format", "%U %a", "/app/data/pm.db") == "gitprompt 600"
+    published = httpx.post(f"{running.url}/v1/prompts", json=prompt, headers=headers)
+    assert published.status_code == 201, published.text
+    assert running.output("id", "--user") == "1000"
+    assert running.output("stat", "--format", "%U %a", "/app/data/pm.db") == "gitprompt 600"
     assert (
-        running.said("gitprompt", "backup", "/tmp/b.tar").splitlines()[0].startswith("✓ /tmp/b.tar")
+        running.output("gitprompt", "backup", "/tmp/b.tar")
+        .splitlines()[0]
+        .startswith("✓ /tmp/b.tar")
     )
     running.engine.podman("restart", running.id)
     eventually(running.is_healthy, seconds=60)
-    found = httpx.get(f"{running.url}/v1/prompts/welcome", headers=headers)
-    assert found.json()["version"]["version_tag"] == "1.0.0"
+    answer = httpx.get(f"{running.url}/v1/prompts/welcome", headers=headers)
+    assert answer.json()["version"]["version_tag"] == "1.0.0"
 
 
 def test_the_page_says_how_it_is_run_without_compose(containers: Engine, tmp_path: Path) -> None:
@@ -107,8 +109,8 @@ def test_the_page_says_how_it_is_run_without_compose(containers: Engine, tmp_pat
     commands = commands.replace("3000:3000", f"127.0.0.1:{port}:3000")
     as_docker = 'set -eu; sudo() { "$@"; }; docker() { podman --log-level error "$@"; }\n'
     try:
-        said = containers.run("bash", "-c", as_docker + commands, cwd=tmp_path)
-        key = next(word for word in said.split() if word.startswith("pm_"))
+        output = containers.run("bash", "-c", as_docker + commands, cwd=tmp_path)
+        key = next(word for word in output.split() if word.startswith("pm_"))
         url = f"http://127.0.0.1:{port}/v1/prompts"
 
         def answers() -> bool:
@@ -123,9 +125,9 @@ def test_the_page_says_how_it_is_run_without_compose(containers: Engine, tmp_pat
 
 
 def test_its_own_health_check_passes_and_fails(running: Running) -> None:
-    (told,) = json.loads(running.engine.podman("image", "inspect", OURS))
-    command = told["Healthcheck"]["Test"][1:]
-    assert '{"status":"ok"}' in running.said(*command)
+    (image,) = json.loads(running.engine.podman("image", "inspect", OURS))
+    command = image["Healthcheck"]["Test"][1:]
+    assert '{"status":"ok"}' in running.output(*command)
     with_nothing_there = [word.replace("3000", "3001") for word in command]
     running.engine.refused("exec", running.id, *with_nothing_there)
 
@@ -140,24 +142,24 @@ def test_there_is_no_installer_and_no_cache_in_it(containers: Engine) -> None:
         "ls /opt/gitprompt/bin /var/lib/apt/lists /; find /opt /root -name '*.whl' -o -name 'pip*'"
     )
     user = ("--user", "0:0", "--entrypoint", "sh")
-    said = containers.podman("run", "--rm", *user, OURS, "-ec", look).split()
-    assert "gitprompt" in said
-    assert not {"pip", "pip3", "src"} & set(said)
-    assert not [name for name in said if name.endswith((".whl", "_Packages.lz4"))]
+    output = containers.podman("run", "--rm", *user, OURS, "-ec", look).split()
+    assert "gitprompt" in output
+    assert not {"pip", "pip3", "src"} & set(output)
+    assert not [name for name in output if name.endswith((".whl", "_Packages.lz4"))]
 
 
 def test_the_orphans_of_git_are_buried(running: Running) -> None:
-    running.said("sh", "-c", "(sleep 0.1 &) ; exit 0")
+    running.output("sh", "-c", "(sleep 0.1 &) ; exit 0")
     states = "cat /proc/[0-9]*/stat | awk '{print $3}'"
-    eventually(lambda: "Z" not in running.said("sh", "-c", states).split(), seconds=10)
+    eventually(lambda: "Z" not in running.output("sh", "-c", states).split(), seconds=10)
 
 
 def test_a_folder_that_is_not_its_own_is_refused_with_what_to_do(
     containers: Engine, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir(mode=0o755)
-    said = containers.refused(
+    output = containers.refused(
         "run", "--rm", *HARDENED, "--volume", f"{tmp_path}/data:/app/data", OURS
     )
-    assert "/app/data cannot be written: Permission denied" in said
-    assert "chown 1000:1000 /app/data" in said
+    assert "/app/data cannot be written: Permission denied" in output
+    assert "chown 1000:1000 /app/data" in output

@@ -32,17 +32,17 @@ LABEL = {"app.kubernetes.io/name": "gitprompt"}
 @cache
 def written_out(overlay: str) -> str:
     command = ["kubectl", "kustomize", str(DEPLOY / "kubernetes" / "overlays" / overlay)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
+    return process.stdout
 
 
 def objects(overlay: str) -> dict[str, list[dict[str, Any]]]:
     """By their kind."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in yaml.safe_load_all(written_out(overlay)):
-        found[one["kind"]].append(one)
-    return found
+        by_kind[one["kind"]].append(one)
+    return by_kind
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -51,8 +51,8 @@ def test_the_schemas_of_kubernetes_accept_it(tmp_path: Path, overlay: str, versi
     file = tmp_path / "all.yaml"
     file.write_text(written_out(overlay))
     command = [str(TOOLS / "kubernetes-validate"), "--strict", "-k", version, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
     wrong = written_out(overlay).replace("readOnlyRootFilesystem", "readOnlyRootFileSystem")
     file.write_text(wrong)
     assert subprocess.run(command, capture_output=True, check=False).returncode != 0
@@ -78,23 +78,23 @@ def test_the_pods_are_as_hardened_as_the_image(overlay: str, replicas: int) -> N
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_all_of_them_select_the_same_pods_and_name_what_is_there(overlay: str) -> None:
-    found = objects(overlay)
-    (nodes,) = found["StatefulSet"]
+    by_kind = objects(overlay)
+    (nodes,) = by_kind["StatefulSet"]
     assert nodes["spec"]["template"]["metadata"]["labels"] == LABEL
-    for service in found["Service"]:
+    for service in by_kind["Service"]:
         assert service["spec"]["selector"] == LABEL
-    (policy,) = found["NetworkPolicy"]
+    (policy,) = by_kind["NetworkPolicy"]
     assert policy["spec"]["podSelector"]["matchLabels"] == LABEL
-    (budget,) = found["PodDisruptionBudget"]
+    (budget,) = by_kind["PodDisruptionBudget"]
     assert budget["spec"]["selector"]["matchLabels"] == LABEL
-    assert nodes["spec"]["serviceName"] in {one["metadata"]["name"] for one in found["Service"]}
-    (settings,) = found["ConfigMap"]
+    assert nodes["spec"]["serviceName"] in {one["metadata"]["name"] for one in by_kind["Service"]}
+    (settings,) = by_kind["ConfigMap"]
     (container,) = nodes["spec"]["template"]["spec"]["containers"]
     assert container["envFrom"] == [
         {"configMapRef": {"name": settings["metadata"]["name"]}},
         {"secretRef": {"name": "gitprompt"}},
     ]
-    assert "Secret" not in found, "a salt is made, not checked in"
+    assert "Secret" not in by_kind, "a salt is made, not checked in"
 
 
 def test_three_nodes_keep_git_and_telemetry_elsewhere() -> None:

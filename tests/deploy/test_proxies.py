@@ -51,8 +51,8 @@ def proxied(
     (command,) = blocks("docs/deploy.md", "sh serve")
     server = Server(folder / "data", *command.split()[2:]).start()
     try:
-        with proxy(kind, folder / "proxy", server.url) as made:
-            yield Proxied(server, made, folder)
+        with proxy(kind, folder / "proxy", server.url) as front:
+            yield Proxied(server, front, folder)
     finally:
         server.stop()
 
@@ -111,8 +111,8 @@ def test_an_export_of_spans(proxied: Proxied) -> None:
         headers={**proxied.key, "Content-Type": "application/json", "Content-Encoding": "gzip"},
     )  # fmt: skip
     assert (answer.status_code, answer.json()) == (200, {"partialSuccess": {}})
-    found = proxied.proxy.request("/v1/traces", headers=proxied.key).json()["items"]
-    assert [trace["trace_id"] for trace in found] == [SPAN["traceId"]]
+    traces = proxied.proxy.request("/v1/traces", headers=proxied.key).json()["items"]
+    assert [trace["trace_id"] for trace in traces] == [SPAN["traceId"]]
 
 
 def test_the_audit_has_the_address_of_the_client(proxied: Proxied) -> None:
