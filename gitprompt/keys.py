@@ -21,6 +21,7 @@ from gitprompt.store.tables.keys import KeyInsertion, KeyRecord, KeyRemoval, Key
 
 SCOPES = ("read", "write", "admin")
 MASTER = "*"
+FINGERPRINT = "salt.fingerprint"  # a file; it says nothing of the salt
 KEY = re.compile(r"pm_[0-9a-f]{64}\Z")
 _DAY = 86_400
 
@@ -36,7 +37,7 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
     The file appears with its content in it or not at all, whoever else makes it at the same time.
     """
     if configured:
-        return _same_for_all(configured.encode(), database)
+        return _same_as_before(configured.encode(), data, database)
     path = os.path.join(data, "salt")
     if database is not None:
         check_salt(path, len(database.read_now(Keys(None))))
@@ -60,20 +61,40 @@ def salt(data: str, configured: str, database: Database | None) -> bytes:
         ) from error
     if len(value) < 16:
         raise SetupError(f"the salt {path} is too short", hint="Restore it: keys depend on it.")
-    return _same_for_all(value, database)
+    return _same_as_before(value, data, database)
 
 
-def _same_for_all(salt: bytes, database: Database | None) -> bytes:
-    """Raise SetupError for another salt than that of the other nodes: no key would be good on all of them."""
-    if database is not None and database.is_shared:
-        fingerprint = hashed(salt, "fingerprint")
-        if database.write_now(Fingerprint("salt", fingerprint)) != fingerprint:
-            raise SetupError(
-                "this salt is not the one with which the API keys in the database were made",
-                hint="Set API_KEY_SALT to that of the other nodes, or copy their file `salt`. If it is lost,"
-                " revoke all keys first: gitprompt keys list, gitprompt keys revoke ID",
-            )
+def _same_as_before(salt: bytes, data: str, database: Database | None) -> bytes:
+    """Raise SetupError for another salt than the one that the keys in the database need: that of the other nodes,
+    or of the start before."""
+    if database is None:
+        return salt
+    fingerprint = hashed(salt, "fingerprint")
+    if database.is_shared:
+        before = database.write_now(Fingerprint("salt", fingerprint))
+    else:
+        before = _fingerprint(data, fingerprint, has_keys=bool(database.read_now(Keys(None))))
+    if before != fingerprint:
+        raise SetupError(
+            "this salt is not the one with which the API keys in the database were made",
+            hint="Set API_KEY_SALT to what it was, that of the other nodes if there are some, or bring back the file"
+            " `salt`. If it is lost, revoke all keys first: gitprompt keys list, gitprompt keys revoke ID",
+        )
     return salt
+
+
+def _fingerprint(data: str, fingerprint: str, *, has_keys: bool) -> str:
+    """The fingerprint that is kept in the data directory: this one if there was none, or if no key depends on it."""
+    path = os.path.join(data, FINGERPRINT)
+    with suppress(FileNotFoundError), open(path, encoding="ascii") as file:
+        before = file.read()
+        if before == fingerprint or (before and has_keys):
+            return before
+    temporary = f"{path}.{secrets.token_hex(4)}"
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(fingerprint)
+    os.replace(temporary, path)
+    return fingerprint
 
 
 def check_salt(path: str, number: int) -> None:

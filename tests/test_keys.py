@@ -137,6 +137,22 @@ def test_a_configured_salt_touches_no_file(tmp_path: Path, database: Database) -
     assert not (tmp_path / "salt").exists()
 
 
+@pytest.mark.sqlite
+def test_another_salt_is_refused_as_long_as_a_key_needs_the_first(
+    tmp_path: Path, database: Database
+) -> None:
+    keys.salt(str(tmp_path), "the first", database)
+    assert keys.salt(str(tmp_path), "the second", database) == b"the second", "there is no key"
+    record, _ = create(database)
+    assert keys.salt(str(tmp_path), "the second", database) == b"the second"
+    with pytest.raises(SetupError, match="not the one with which") as error:
+        keys.salt(str(tmp_path), "the third", database)
+    assert "third" not in str(error.value) + error.value.hint
+    assert stat.S_IMODE((tmp_path / keys.FINGERPRINT).stat().st_mode) == 0o600
+    keys.revoke(database, record.id, clock=lambda: NOW)
+    assert keys.salt(str(tmp_path), "the third", database) == b"the third"
+
+
 def test_no_salt_is_made_beside_keys_that_need_another(tmp_path: Path, database: Database) -> None:
     create(database)
     create(database)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -111,6 +111,8 @@ def create(
         except api_keys.SaltGone as error:
             say(f"warning: {error.message}: a new salt is made, and they are not valid", err=True)
             salt = api_keys.salt(folder, "", None)
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, api_keys.FINGERPRINT))
         record, key = api_keys.create(
             database,
             salt,

@@ -34,7 +34,10 @@ UNFINISHED = "restoring"  # a file that is there while a folder is being replace
 _MANIFEST, _DATABASE, _SALT = "manifest.json", "telemetry.db", "salt.json"
 _MAX_SMALL = 1 << 20  # bytes of a manifest or an encrypted salt
 _BUNDLING = 3_600.0  # seconds for the bundle of one repository
-_PARTS = ("index.db", "index.db-wal", "index.db-shm", "repos", "hooks", "keys.generation")
+_PARTS = (
+    "index.db", "index.db-wal", "index.db-shm", "repos", "hooks", "keys.generation",
+    "salt.fingerprint",
+)  # fmt: skip
 
 Progress = Callable[[str, int, int], None]
 
