@@ -75,10 +75,14 @@ def _same_as_before(salt: bytes, data: str, database: Database | None) -> bytes:
     else:
         before = _fingerprint(data, fingerprint, has_keys=bool(database.read_now(Keys(None))))
     if before != fingerprint:
+        hint = (
+            "Set API_KEY_SALT to what it was, that of the other nodes if there are some, or bring back the file"
+            " `salt`. If it is lost, revoke all keys first: gitprompt keys list, gitprompt keys revoke ID"
+        )
+        if not database.is_shared:
+            hint += f". If the one before was wrong, delete {os.path.join(data, FINGERPRINT)}"
         raise SetupError(
-            "this salt is not the one with which the API keys in the database were made",
-            hint="Set API_KEY_SALT to what it was, that of the other nodes if there are some, or bring back the file"
-            " `salt`. If it is lost, revoke all keys first: gitprompt keys list, gitprompt keys revoke ID",
+            "this salt is not the one with which the API keys in the database were made", hint=hint
         )
     return salt
 
