@@ -23,22 +23,24 @@ from sidecar import Running, sidecar
 _BATCH = 512
 
 
-def megabytes(*paths: str) -> float:
-    return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / 1e6
-
-
 def database(data: str, name: str) -> float:
+    """Megabytes of a SQLite file and of what is not yet in it."""
     path = os.path.join(data, name)
-    return megabytes(path, f"{path}-wal")
+    return (
+        sum(os.path.getsize(file) for file in (path, f"{path}-wal") if os.path.exists(file)) / 1e6
+    )
 
 
 def started(data: str) -> tuple[float, float]:
     """Seconds until it serves, and megabytes that it holds then."""
+    command = [sys.executable, "-m", "gitprompt", "serve", "--data", data, "--port", "0"]
     begin = time.perf_counter()
-    with sidecar(data) as server:
-        while httpx.get(f"{server.url}/health").status_code != 200:
-            time.sleep(0.01)
-        return time.perf_counter() - begin, resident(server.pid, "VmRSS")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout is not None
+        server.stdout.readline()  # it says so as soon as it serves
+        seconds, memory = time.perf_counter() - begin, resident(server.pid, "VmRSS")
+        server.terminate()
+    return seconds, memory
 
 
 def versions(count: int) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ CLIENT_HOOKS = ("pre-commit", "pre-push")
 _SERVER_HOOKS = ("pre-receive", "post-receive")
 _JUDGE_HOOKS = ("pre-receive", "proc-receive")  # of what comes through the server
 _MARK = "gitprompt hook"
+_OF_A_HOOK = 0o755  # it is run by whoever pushes
 
 
 def check_workspace(name: str) -> str:
@@ -125,7 +126,7 @@ class Hosting:
             section = f'{section} "{subsection}"' if dot else section
             lines.setdefault(section, []).append(f"\t{name} = {value}\n")
         text = "".join(f"[{section}]\n{''.join(body)}" for section, body in lines.items())
-        _replace(os.path.join(path, "gitprompt.config"), text)
+        replace(os.path.join(path, "gitprompt.config"), text)
         env = environment(inherit=False)
         git(["config", "--local", "include.path", "gitprompt.config"], cwd=path, env=env)
 
@@ -252,7 +253,7 @@ def install_hooks(folder: str, names: tuple[str, ...], *, program: str = "") -> 
                     hint="Merge the two by hand, then install again.",
                 )
             os.rename(path, path + ".local")
-        _replace(path, _shim(name, program), executable=True)
+        replace(path, _shim(name, program), mode=_OF_A_HOOK)
         installed.append(path)
     return installed
 
@@ -272,7 +273,7 @@ def composed_hooks(root: str, own: str) -> str:
     for name, target in links.items():
         os.symlink(target, os.path.join(temporary, name))
     for name, text in shims.items():
-        _replace(os.path.join(temporary, name), text, executable=True)
+        replace(os.path.join(temporary, name), text, mode=_OF_A_HOOK)
     try:
         os.rename(temporary, folder)
     except OSError:
@@ -327,15 +328,15 @@ def _is_ours(path: str) -> bool:
         return False
 
 
-def _replace(path: str, text: str, *, executable: bool = False) -> None:
+def replace(path: str, text: str, *, mode: int | None = None) -> None:
     """Write a file so that it is the old one or the new one at every moment."""
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    if executable:
-        os.chmod(temporary, 0o755)  # noqa: S103 - a hook is run by whoever pushes
+    if mode is not None:
+        os.chmod(temporary, mode)
     os.replace(temporary, path)
 
 
@@ -348,7 +349,7 @@ def make_data_folder(data: str) -> None:
     if os.path.isdir(data):
         return
     os.makedirs(data, exist_ok=True)
-    _replace(os.path.join(data, ".gitignore"), "*\n")
+    replace(os.path.join(data, ".gitignore"), "*\n")
 
 
 def check_database(data: str, file: str | None) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from gitprompt.clock import Clock
 from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.errors import Invalid, NotFound, SetupError
-from gitprompt.hosting import check_workspace
+from gitprompt.hosting import check_workspace, replace
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL, RESERVED, Actor
 from gitprompt.store.tables.fingerprints import Fingerprint
@@ -94,10 +94,7 @@ def _fingerprint(data: str, fingerprint: str, *, has_keys: bool) -> str:
         before = file.read()
         if before == fingerprint or (before and has_keys):
             return before
-    temporary = f"{path}.{secrets.token_hex(4)}"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(fingerprint)
-    os.replace(temporary, path)
+    replace(path, fingerprint, mode=0o600)
     return fingerprint
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blocks of code in the documentation, which tests run."""
+"""Where the pages and what is deployed are, and the blocks of code in the pages, which tests run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "deploy"
 
 
 def blocks(page: str, kind: str) -> list[str]:

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from tests.pages import DEPLOY
 from tests.world import eventually
 
-DEPLOY = Path(__file__).parent.parent / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
 
 needs_prometheus = pytest.mark.skipif(

@@ -257,9 +257,11 @@ def _restore_repository(
 
 
 def _give_to_owner(new: str, data: str) -> None:
-    """What root restores belongs to whoever the folder belongs to: a server is not root."""
+    """What root restores belongs to whoever the folder belongs to, and the lock that root made for it, too: a server
+    is not root."""
     owner = os.stat(data)
     if os.geteuid() == 0 and owner.st_uid != 0:
+        os.lchown(os.path.join(data, "lock"), owner.st_uid, owner.st_gid)
         for folder, _, files in os.walk(new):
             for path in (folder, *(os.path.join(folder, name) for name in files)):
                 os.lchown(path, owner.st_uid, owner.st_gid)

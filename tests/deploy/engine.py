@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "deploy"
+from tests.pages import DEPLOY, ROOT
+
 TOOLS = Path(sys.prefix) / "deploy" / "bin"
 BASE = "docker.io/library/debian:bookworm-slim"
 OURS = "docker.io/gitprompt/gitprompt:latest"

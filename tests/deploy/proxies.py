@@ -17,7 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.deploy.engine import DEPLOY, TOOLS
+from tests.deploy.engine import TOOLS
+from tests.pages import DEPLOY
 from tests.prometheus import free_port
 from tests.world import eventually
 

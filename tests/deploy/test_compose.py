@@ -16,8 +16,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.deploy.engine import DEPLOY, TOOLS, Engine, needs_engine
-from tests.pages import blocks
+from tests.deploy.engine import TOOLS, Engine, needs_engine
+from tests.pages import DEPLOY, blocks
 from tests.prometheus import free_port
 from tests.world import eventually
 

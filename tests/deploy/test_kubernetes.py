@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.engine import DEPLOY, TOOLS
+from tests.deploy.engine import TOOLS
+from tests.pages import DEPLOY
 
 pytestmark = [
     pytest.mark.deploy,

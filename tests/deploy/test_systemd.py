@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitprompt.config import ServerSettings
-from tests.deploy.engine import DEPLOY
+from tests.pages import DEPLOY
 
 UNIT = DEPLOY / "systemd" / "gitprompt.service"
 EXPOSURE = 15  # tenths, of ten; systemd calls what is below 2 SAFE, or OK
