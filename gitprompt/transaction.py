@@ -99,7 +99,7 @@ class Transactions:
     ) -> Made:
         """Build, write down what is going to be, move the refs, serve; again if only a branch moved.
         `entry` is the audit row of the last update; `moved` is called between the last two, when what was written exists and this server does not serve it
-        yet. Raises Conflict if somebody else was faster, and Unavailable if what is written cannot
+        yet. Raises Stale if somebody else was faster, and Unavailable if what is written cannot
         be served yet."""
         for attempt in range(_TRIES):
             result, updates, records = await asyncio.to_thread(self._build, source, build)
@@ -119,8 +119,11 @@ class Transactions:
                 if isinstance(error, Stale) and attempt + 1 < _TRIES:
                     await self._workspaces.reconcile(source.workspace)
                     continue
-                branch_only = isinstance(error, Conflict) and attempt + 1 < _TRIES
-                if not branch_only or await asyncio.to_thread(self._is_taken, source, updates):
+                if not isinstance(error, Conflict):
+                    raise
+                if await asyncio.to_thread(self._is_taken, source, updates):
+                    raise Stale(error.message, hint=error.hint) from error  # as a sync brought it
+                if attempt + 1 == _TRIES:
                     raise
                 continue
             try:

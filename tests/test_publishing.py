@@ -13,6 +13,7 @@ import pytest
 from gitprompt.config import ServerSettings
 from gitprompt.errors import BadRequest, Conflict, Forbidden, GitpromptError, Invalid, NotFound
 from gitprompt.publishing import Author, Publishing
+from gitprompt.registry import refwrites
 from gitprompt.server.app import Sidecar, sidecar
 from gitprompt.store.tables.audit import Actor
 from tests.world import Clone
@@ -95,6 +96,33 @@ def test_a_label_is_created_once_and_then_moved(publishing: Publishing, hosted: 
     asyncio.run(story())
     subjects = hosted.git("log", "--format=%s", "refs/labels/a@live").splitlines()
     assert subjects == ["a: live → none", "a: live → 1.1.0", "a: live → 1.0.0"]
+
+
+def test_who_expects_nothing_wins_over_a_move_that_a_sync_brings_meanwhile(
+    publishing: Publishing, hosted: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_refs, others = refwrites.move_refs, [""]
+
+    def overtaken(*args: Any, **named: Any) -> None:
+        if others:
+            hosted.git("update-ref", "refs/labels/a@live", others.pop())
+        move_refs(*args, **named)
+
+    async def story() -> None:
+        await publishing.publish(WRITER, DOCUMENT)
+        await publishing.publish(WRITER, {**DOCUMENT, "version": "1.1.0"})
+        await publishing.create_label(WRITER, "a", "live", "1.0.0", reason="")
+        elsewhere = hosted.git("rev-parse", "refs/labels/a@live")
+        await publishing.move_label(WRITER, "a", "live", "1.1.0", reason="Another node")
+        others[:] = [hosted.git("rev-parse", "refs/labels/a@live")]
+        hosted.git("update-ref", "refs/labels/a@live", elsewhere)
+        monkeypatch.setattr(refwrites, "move_refs", overtaken)
+        moved = await publishing.move_label(WRITER, "a", "live", "1.0.0", reason="Mine")
+        assert (moved.version, moved.previous, others) == ("1.0.0", "1.1.0", [])
+
+    asyncio.run(story())
+    subjects = hosted.git("log", "--format=%s", "refs/labels/a@live").splitlines()
+    assert subjects == ["a: live → 1.0.0", "a: live → 1.1.0", "a: live → 1.0.0"]
 
 
 def test_a_label_needs_a_version_that_is_published(publishing: Publishing) -> None:
