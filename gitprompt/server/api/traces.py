@@ -3,50 +3,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from gitprompt.errors import NotFound
-from gitprompt.ingest import About, SentSpan
+from gitprompt.server.api import trace_arrays
+from gitprompt.server.api.trace_arrays import MAX_SPANS, NewSpan, NewTrace, NewTraceWithSpans
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
-from gitprompt.server.http.bodies import encode_optional
+from gitprompt.server.http.bodies import encode_optional, read_json
 from gitprompt.server.http.endpoints import Call, Endpoint
 from gitprompt.server.http.listing import OF_SESSION, OF_USER, SINCE, TAG, UNTIL, Filter, List
-from gitprompt.server.http.shapes import Body, Id, Mapping50, Seconds, Text, Timestamp, TraceId
+from gitprompt.server.http.shapes import Seconds
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import traces
 from gitprompt.store.tables.rows import Tally
 from gitprompt.store.tables.traces import OneSpan, OneTrace, SpanRow, TraceRow
-
-
-class NewTrace(Body):
-    trace_id: TraceId | None = None
-    prompt_name: Text | None = None
-    version_tag: Text | None = None
-    metadata: Mapping50 | None = None
-    timestamp: Timestamp | None = None
-    name: Text | None = None
-    session_id: Text | None = None
-    user_id: Text | None = None
-    environment: Text | None = None
-    release: Text | None = None
-    tags: Annotated[list[Text], Meta(max_length=50)] | None = None
-    input: Any = None
-    output: Any = None
-
-
-class NewSpan(Body):
-    name: Text
-    span_id: Id | None = None
-    parent_id: Id | None = None
-    status: Literal["unset", "ok", "error", "running"] | None = None
-    start_time: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | None = None
-    end_time: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | None = None
-    metadata: Mapping50 | None = None
-    timestamp: Timestamp | None = None
 
 
 class CreatedTrace(msgspec.Struct, kw_only=True):
@@ -103,7 +78,6 @@ class CreatedSpan(msgspec.Struct, kw_only=True):
     status: str
 
 
-MAX_SPANS = 10_000
 TRACES = List(
     traces.LISTING,
     (
@@ -123,6 +97,8 @@ Spans = NewSpan | Annotated[list[NewSpan], Meta(min_length=1, max_length=MAX_SPA
 
 
 async def create(context: Context, call: Call) -> Any:
+    if isinstance(call.body, list):
+        return await trace_arrays.store_all(context, call)
     body: NewTrace = call.body
     trace_id = await context.ingest.trace(
         call.actor,
@@ -131,11 +107,8 @@ async def create(context: Context, call: Call) -> Any:
         version_tag=body.version_tag,
         metadata=encode_optional(body.metadata),
         timestamp=body.timestamp or 0,
-        about=About(
-            body.name, body.session_id, body.user_id, body.environment, body.release,
-            *map(encode_optional, (body.tags, body.input, body.output)),
-        ),
-    )  # fmt: skip
+        about=body.about,
+    )
     return CreatedTrace(
         trace_id=trace_id, prompt_name=body.prompt_name, version_tag=body.version_tag
     )
@@ -167,7 +140,7 @@ async def add_spans(context: Context, call: Call) -> Any:
     several = isinstance(call.body, list)
     sent: list[NewSpan] = call.body if several else [call.body]
     trace_id = call.path["trace_id"]
-    span_ids = await context.ingest.spans(call.actor, trace_id, [_new(span) for span in sent])
+    span_ids = await context.ingest.spans(call.actor, trace_id, [span.sent for span in sent])
     created = [
         CreatedSpan(
             trace_id=trace_id, span_id=span_id, name=span.name, status=span.status or "unset"
@@ -183,20 +156,6 @@ async def one_span(context: Context, call: Call) -> dict[str, Any]:
     if span is None:
         raise NotFound("Span not found")
     return _span(trace_id, span)
-
-
-def _new(span: NewSpan) -> SentSpan:
-    return SentSpan(
-        span.span_id,
-        span.parent_id,
-        span.name,
-        span.status or "unset",
-        span.start_time,
-        span.end_time,
-        span.metadata,
-        encode_optional(span.metadata),
-        timestamp=span.timestamp or 0,
-    )
 
 
 def _trace(row: TraceRow) -> dict[str, Any]:
@@ -245,8 +204,10 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/traces", scope="write", status=201, handler=create,
         kind="trace",
-        summary="Create a trace; OTLP (JSON or protobuf) is taken here too",
-        body=NewTrace, answer=CreatedTrace, errors=(409,),
+        summary="Create a trace; OTLP (JSON or protobuf) is taken here too. Of an array of up to 1,000 traces with"
+        " their spans, what is there already is completed, never changed, and the answer is 207 with an item for each",
+        body=NewTrace | list[NewTraceWithSpans], answer=CreatedTrace, errors=(409,),
+        reader=partial(read_json, shape=NewTrace | list[Any]), together=trace_arrays.TOGETHER,
         example={
             "trace_id": "550e8400-e29b-41d4-a716-446655440000", "prompt_name": "welcome",
             "version_tag": "1.0.0", "metadata": {"agent": "headline-agent", "loop": 1},

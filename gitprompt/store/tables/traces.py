@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -156,7 +157,7 @@ def _stored(
 def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
     """Insert the traces that are not there yet, and say which those are; one that names no prompt
     takes the name of a later export, and what it has counted goes with it. What is not said of it yet a
-    later export says, too."""
+    later export says, too, each key of its metadata by itself."""
     keys = [(item.row.workspace, trace_ids.key_of(item.row.trace_id)) for item in items]
     there = _stored(db, keys)
     fresh: dict[tuple[str, str], TraceInsertion] = {}
@@ -189,6 +190,14 @@ def _complete(db: Connection, row: TraceRow, number: int, prompt_name: str | Non
         )
         count_spans(db, row.workspace, number, sign=1)
         scores.name_prompts(db, [(row.workspace, row.trace_id, row.prompt_name, row.version_tag)])
+    if row.metadata is not None:
+        sql = "SELECT metadata FROM trace WHERE workspace = $1 AND id = $2"
+        (kept,) = db.row(sql, (row.workspace, number)) or (None,)
+        merged = {**json.loads(row.metadata), **json.loads(kept or "{}")}
+        if kept is None or len(merged) > len(json.loads(kept)):
+            sql = "UPDATE trace SET metadata = $1 WHERE workspace = $2 AND id = $3"
+            text = json.dumps(merged, ensure_ascii=False, separators=(",", ":"))
+            db.execute(sql, (text, row.workspace, number))
     if any(row[6:]):
         if row.tags is not None:
             sql = "SELECT created_at FROM trace WHERE workspace = $1 AND id = $2 AND tags IS NULL"
@@ -387,6 +396,20 @@ class OneTrace(NamedTuple):
 
     def answer(self, db: Connection) -> tuple[TraceRow, list[SpanRow]] | None:
         return _one(db, self.workspace, self.trace_id)
+
+
+class TracesById(NamedTuple):
+    """Those of some traces that are there, by their ids in the spelling of `trace_ids.key_of`."""
+
+    workspace: str
+    trace_ids: Sequence[str]
+
+    def answer(self, db: Connection) -> dict[str, TraceRow]:
+        keys = [(self.workspace, trace_ids.key_of(trace_id)) for trace_id in self.trace_ids]
+        sql = f"{TRACE_COLUMNS} FROM trace"
+        found = rows.of_keys(db, sql, "trace.workspace", trace_ids.TRACE_KEY, keys)
+        stored = (TraceRow(*row) for _, row in found)
+        return {trace_ids.key_of(row.trace_id): row for row in stored}
 
 
 class OneSpan(NamedTuple):

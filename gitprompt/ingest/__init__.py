@@ -120,7 +120,7 @@ def new_span_id() -> str:
 
 
 _AHEAD = 86_400  # seconds that a clock may be ahead of ours
-_TOO_EARLY = "timestamp: it is more than 24 hours ahead"
+TOO_EARLY = "timestamp: it is more than 24 hours ahead"
 
 
 class Ingest:
@@ -129,7 +129,7 @@ class Ingest:
     def __init__(self, database: Database, clock: Clock, prices: PriceTable | None = None) -> None:
         """`prices` are for the calls that come without a cost."""
         self._prices = prices
-        self._database = database
+        self.database = database
         self._clock = clock
 
     async def log(self, actor: Actor, row: LogRow) -> int:
@@ -151,7 +151,7 @@ class Ingest:
             "log:create", now, prompt_name=row.prompt_name, version_tag=row.version_tag,
             target_id=row.log_id,
         )  # fmt: skip
-        stored = await self._database.write(LogInsertion(row, usage, entry))
+        stored = await self.database.write(LogInsertion(row, usage, entry))
         return stored.id
 
     async def trace(
@@ -168,13 +168,13 @@ class Ingest:
         """Store a trace; returns its id, made where none is given. `timestamp`: when it began, in Unix
         seconds; 0: now."""
         trace_id = trace_id or new_id()
-        insertion = self._new_trace(
+        insertion = self.new_trace(
             actor, trace_id, prompt_name, version_tag, metadata, timestamp, about
         )
-        await self._database.write(insertion)
+        await self.database.write(insertion)
         return trace_id
 
-    def _new_trace(
+    def new_trace(
         self,
         actor: Actor,
         trace_id: str,
@@ -184,6 +184,7 @@ class Ingest:
         timestamp: int,
         about: About,
     ) -> TraceInsertion:
+        """Raises Invalid for what is yet to come."""
         now = self._clock()
         at = self._when(timestamp, now)
         entry = actor.did(
@@ -195,11 +196,12 @@ class Ingest:
 
     async def spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> list[str]:
         """Store spans of a trace that exists, all or none; returns their ids."""
-        item = self._new_spans(actor, trace_id, spans)
-        await self._database.write(item)
+        item = self.new_spans(actor, trace_id, spans)
+        await self.database.write(item)
         return [span.row.span_id for span in item.spans]
 
-    def _new_spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> NewSpans:
+    def new_spans(self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]) -> NewSpans:
+        """Raises Invalid for what is yet to come."""
         now = self._clock()
         counted = [
             _new_span(actor.workspace, span, self._when(span.timestamp, now), self._prices)
@@ -211,18 +213,18 @@ class Ingest:
     async def export(self, actor: Actor, traces: Sequence[ExportedTrace]) -> list[str]:
         """Store the traces of an export, which may be there already, with their spans: all of it in one
         group of the writer. Returns why spans were refused, a sentence each."""
-        latest = self._clock() + _AHEAD
+        latest = self.latest
         taken = [[span for span in trace.spans if span.timestamp <= latest] for trace in traces]
         number = sum(len(trace.spans) for trace in traces) - sum(map(len, taken))
-        refused = [_TOO_EARLY] * number
+        refused = [TOO_EARLY] * number
         named = [
-            self._database.submit(EnsuredTrace(*self._exported(actor, trace, spans)))
+            self.database.submit(EnsuredTrace(*self._exported(actor, trace, spans)))
             for trace, spans in zip(traces, taken, strict=True)
             if spans or not trace.spans
         ]
         pairs = [(trace, spans) for trace, spans in zip(traces, taken, strict=True) if spans]
         stored = [
-            self._database.submit(self._new_spans(actor, trace.trace_id, spans))
+            self.database.submit(self.new_spans(actor, trace.trace_id, spans))
             for trace, spans in pairs
         ]
         outcomes = await asyncio.gather(*named, *stored, return_exceptions=True)
@@ -239,7 +241,7 @@ class Ingest:
         self, actor: Actor, trace: ExportedTrace, spans: Sequence[SentSpan]
     ) -> TraceInsertion:
         began = min((span.timestamp for span in spans), default=0)
-        return self._new_trace(
+        return self.new_trace(
             actor, trace.trace_id, trace.prompt_name, trace.version_tag, None, began, trace.about
         )
 
@@ -257,15 +259,20 @@ class Ingest:
                 refused.append(error.message)
         return refused
 
+    @property
+    def latest(self) -> int:
+        """Nothing happens later than that, in Unix seconds: clocks differ, but not by so much."""
+        return self._clock() + _AHEAD
+
     def _when(self, timestamp: int, now: int) -> int:
         """When something happened; 0 is now. Raises Invalid for what is yet to come."""
         if timestamp > now + _AHEAD:
-            raise Invalid(_TOO_EARLY)
+            raise Invalid(TOO_EARLY)
         return timestamp or now
 
     async def delete_trace(self, actor: Actor, trace_id: str) -> None:
         entry = actor.did("trace:delete", self._clock(), target_id=trace_id)
-        await self._database.write(TraceDeletion(actor.workspace, trace_id, entry))
+        await self.database.write(TraceDeletion(actor.workspace, trace_id, entry))
 
     async def run(
         self,
@@ -308,7 +315,7 @@ class Ingest:
         )
         timed = start_time is not None
         entry = actor.did("run:create", now, target_id=run_id)
-        await self._database.write(RunInsertion(row, timed, entry))
+        await self.database.write(RunInsertion(row, timed, entry))
         return run_id
 
     async def change_run(
@@ -326,11 +333,11 @@ class Ingest:
         entry = actor.did("run:update", now, target_id=run_id)
         ended = end_time if end_time is not None else now_ms
         change = RunUpdate(actor.workspace, run_id, status, output, metadata, ended, now, entry)
-        await self._database.write(change)
+        await self.database.write(change)
 
     async def delete_run(self, actor: Actor, run_id: str) -> None:
         entry = actor.did("run:delete", self._clock(), target_id=run_id)
-        await self._database.write(RunDeletion(actor.workspace, run_id, entry))
+        await self.database.write(RunDeletion(actor.workspace, run_id, entry))
 
     async def result(
         self, actor: Actor, row: ScoreRow, *, min_score: float | None
@@ -342,7 +349,7 @@ class Ingest:
             target_id=str(row.suite),
         )  # fmt: skip
         row = row._replace(created_at=self._when(row.created_at, now))
-        stored = await self._database.write(ResultInsertion(row, entry, min_score))
+        stored = await self.database.write(ResultInsertion(row, entry, min_score))
         return stored.id, stored.created_at
 
     async def scores(self, actor: Actor, scores: Sequence[ScoreRow]) -> Sequence[StoredScore]:
@@ -353,24 +360,24 @@ class Ingest:
             self._when(row.created_at, now)
         rows = [row._replace(score_id=row.score_id or new_id()) for row in scores]
         entry = actor.did("score:create", now, target_id=rows[0].score_id)
-        return await self._database.write(NewScores(rows, now, entry))
+        return await self.database.write(NewScores(rows, now, entry))
 
     async def export_scores(self, actor: Actor, scores: Sequence[ScoreRow]) -> list[str]:
         """Store the scores of an export; returns why some were refused, a sentence each."""
-        latest = self._clock() + _AHEAD
+        latest = self.latest
         taken = [row for row in scores if row.created_at <= latest]
         if taken:
             await self.scores(actor, taken)
-        return [_TOO_EARLY] * (len(scores) - len(taken))
+        return [TOO_EARLY] * (len(scores) - len(taken))
 
     async def delete_score(self, actor: Actor, score_id: str) -> None:
         entry = actor.did("score:delete", self._clock(), target_id=score_id)
-        await self._database.write(ScoreDeletion(actor.workspace, score_id, entry))
+        await self.database.write(ScoreDeletion(actor.workspace, score_id, entry))
 
     async def points(self, actor: Actor, points: Sequence[PointRow]) -> int:
         """Store metric points; returns how many."""
         entry = actor.did("metric:create", self._clock(), target_id=points[0].name)
-        return await self._database.write(NewPoints(points, entry))
+        return await self.database.write(NewPoints(points, entry))
 
 
 def _new_span(workspace: str, span: SentSpan, now: int, prices: PriceTable | None) -> CountedSpan:
