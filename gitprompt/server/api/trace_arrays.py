@@ -70,6 +70,16 @@ class NewTraceWithSpans(NewTrace):
     spans: Annotated[list[NewSpan], Meta(max_length=MAX_SPANS)] | None = None
 
 
+Traces = Annotated[
+    list[Any],
+    Meta(
+        max_length=MAX_TRACES,
+        description="Of traces, each with its `spans` as POST /v1/traces/{trace_id}/spans takes them. Each is"
+        " judged by itself.",
+    ),
+]
+
+
 async def store_all(context: Context, call: Call) -> Bytes:
     """Store what can be stored; 207, with an item for each in order."""
     if len(call.body) > MAX_TRACES:

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from gitprompt.errors import NotFound
 from gitprompt.server.api import trace_arrays
-from gitprompt.server.api.trace_arrays import MAX_SPANS, NewSpan, NewTrace, NewTraceWithSpans
+from gitprompt.server.api.trace_arrays import MAX_SPANS, NewSpan, NewTrace
 from gitprompt.server.context import Context
 from gitprompt.server.http import shapes
 from gitprompt.server.http.bodies import encode_optional, read_json
@@ -206,7 +206,7 @@ ENDPOINTS = (
         kind="trace",
         summary="Create a trace; OTLP (JSON or protobuf) is taken here too. Of an array of up to 1,000 traces with"
         " their spans, what is there already is completed, never changed, and the answer is 207 with an item for each",
-        body=NewTrace | list[NewTraceWithSpans], answer=CreatedTrace, errors=(409,),
+        body=NewTrace | trace_arrays.Traces, answer=CreatedTrace, errors=(409,),
         reader=partial(read_json, shape=NewTrace | list[Any]), together=trace_arrays.TOGETHER,
         example={
             "trace_id": "550e8400-e29b-41d4-a716-446655440000", "prompt_name": "welcome",
