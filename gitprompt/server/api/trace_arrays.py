@@ -73,9 +73,8 @@ class NewTraceWithSpans(NewTrace):
 Traces = Annotated[
     list[Any],
     Meta(
-        max_length=MAX_TRACES,
-        description="Of traces, each with its `spans` as POST /v1/traces/{trace_id}/spans takes them. Each is"
-        " judged by itself.",
+        description=f"Up to {MAX_TRACES} traces, each with its `spans` as POST /v1/traces/{{trace_id}}/spans takes"
+        " them, and judged by itself; more is 413.",
     ),
 ]
 
