@@ -42,6 +42,11 @@ class Client:
             self._headers["X-Workspace-Id"] = _header("the workspace", workspace)
         self._kept: httpx.Client | None = None
 
+    @property
+    def key(self) -> str:
+        """For git, which asks the same server; for nobody else."""
+        return self._headers["X-API-Key"]
+
     def __enter__(self) -> Self:
         self._kept = self._open()
         return self

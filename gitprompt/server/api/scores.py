@@ -80,6 +80,10 @@ class Score(msgspec.Struct, kw_only=True):
     created_at: Seconds
 
 
+class CreatedScore(Score, kw_only=True):
+    is_new: Annotated[bool, Meta(description="false: it was so already.")]
+
+
 MAX_SCORES = 1_000
 SCORES = List(
     scores.LISTING,
@@ -113,7 +117,7 @@ async def create(context: Context, call: Call) -> Any:
     stored = await context.ingest.scores(
         call.actor, [_row(call.principal.workspace, score) for score in sent]
     )
-    created = [_answer((score.id, *score.row)) for score in stored]
+    created = [{**_answer((score.id, *score.row)), "is_new": score.is_new} for score in stored]
     return created if several else created[0]
 
 
@@ -201,7 +205,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/scores", scope="write", status=201, handler=create, kind="score",
         summary="Store a score of a trace, a span, a session or a run, or an array of them",
-        body=NewScores, answer=Score | list[Score],
+        body=NewScores, answer=CreatedScore | list[CreatedScore],
         example={
             "name": "user feedback", "value": 1, "type": "boolean", "source": "human",
             "trace_id": "550e8400-e29b-41d4-a716-446655440000", "comment": "Just what I needed",

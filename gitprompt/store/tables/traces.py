@@ -155,8 +155,8 @@ def _stored(
 
 
 def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
-    """Insert the traces that are not there yet, and say which those are; one that names no prompt
-    takes the name of a later export, and what it has counted goes with it. What is not said of it yet a
+    """Insert the traces that are not there yet, and say which those are; one that names no prompt, or no
+    version of it, takes that of a later export, and what it has counted goes with it. What is not said of it yet a
     later export says, too, each key of its metadata by itself."""
     keys = [(item.row.workspace, trace_ids.key_of(item.row.trace_id)) for item in items]
     there = _stored(db, keys)
@@ -173,23 +173,28 @@ def ensure(db: Connection, items: Sequence[EnsuredTrace]) -> list[bool]:
         if before is None:
             fresh[key] = TraceInsertion(*item)
         else:
-            _complete(db, item.row, before[0], before[1])
-            there[key] = before[0], before[1] or item.row.prompt_name
+            named = _complete(db, item.row, before[0], before[1], before[2])
+            there[key] = before[0], *named
     if fresh:
         _insert_traces(db, list(fresh.values()))
     return outcomes
 
 
-def _complete(db: Connection, row: TraceRow, number: int, prompt_name: str | None) -> None:
-    """Let a trace that is there say what it does not say yet."""
-    if prompt_name is None and row.prompt_name is not None:
+def _complete(
+    db: Connection, row: TraceRow, number: int, prompt_name: str | None, version_tag: str | None
+) -> tuple[str | None, str | None]:
+    """Let a trace that is there say what it does not say yet; its prompt and version then."""
+    name = row.prompt_name
+    has_version = version_tag is None and row.version_tag is not None
+    if name is not None and (prompt_name is None or (prompt_name == name and has_version)):
+        prompt_name, version_tag = name, row.version_tag
         count_spans(db, row.workspace, number, sign=-1)
         db.execute(
             "UPDATE trace SET prompt_name = $1, version_tag = $2 WHERE workspace = $3 AND id = $4",
             (row.prompt_name, row.version_tag, row.workspace, number),
         )
         count_spans(db, row.workspace, number, sign=1)
-        scores.name_prompts(db, [(row.workspace, row.trace_id, row.prompt_name, row.version_tag)])
+        scores.name_prompts(db, [(row.workspace, row.trace_id, name, row.version_tag)])
     if row.metadata is not None:
         sql = "SELECT metadata FROM trace WHERE workspace = $1 AND id = $2"
         (kept,) = db.row(sql, (row.workspace, number)) or (None,)
@@ -208,6 +213,7 @@ def _complete(db: Connection, row: TraceRow, number: int, prompt_name: str | Non
         kept = ", ".join(f"{name} = coalesce({name}, ${at})" for at, name in enumerate(_ABOUT, 1))
         place = f"workspace = ${len(_ABOUT) + 1} AND id = ${len(_ABOUT) + 2}"
         db.execute(f"UPDATE trace SET {kept} WHERE {place}", (*row[6:], row.workspace, number))
+    return prompt_name, version_tag
 
 
 def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other systems whose exports come in: a module for each, and its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from gitprompt.transfer.importers import langfuse, langsmith, mlflow, promptmetrics
+from gitprompt.transfer.importing.records import Importer
+
+IMPORTERS: Mapping[str, Callable[[], Importer]] = {
+    "langfuse": langfuse.Langfuse,
+    "langsmith": langsmith.LangSmith,
+    "promptmetrics": promptmetrics.PromptMetrics,
+    "mlflow": mlflow.MLflow,
+}

@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Langfuse: what its API answers and its exports hold (https://api.reference.langfuse.com): traces, observations,
+scores, prompts, in camelCase or in the snake_case of its blob exports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from gitprompt.core.telemetry.numbers import MAX_SCORE, cost_of, number_of
+from gitprompt.core.telemetry.packed import decoded, langfuse_cost, langfuse_usage
+from gitprompt.transfer.importing.langfuse_prompts import PromptTexts, version_of
+from gitprompt.transfer.importing.live import LivePage, Source
+from gitprompt.transfer.importing.moments import milliseconds
+from gitprompt.transfer.importing.records import (
+    ForeignScore,
+    ForeignSpan,
+    ForeignTrace,
+    Item,
+    Losses,
+    Record,
+    Unreadable,
+    beside,
+    flattened,
+    short,
+    tags_of,
+    text_of,
+    trace_id_of,
+)
+
+_HOUSE = "langfuse"
+_NAMES = 256  # characters of a name
+# What follows from other fields, or is about Langfuse's own database.
+_DERIVED = frozenset(
+    ("createdAt", "updatedAt", "latency", "totalCost", "usage", "calculatedInputCost", "calculatedOutputCost",
+     "calculatedTotalCost", "inputPrice", "outputPrice", "totalPrice", "modelId", "internalModelId", "promptId",
+     "timeToFirstToken", "promptTokens", "completionTokens", "totalTokens", "unit", "observations", "scores",
+     "usagePricingTierId", "usagePricingTierName", "inputUsage", "outputUsage", "totalUsage", "inputCost",
+     "outputCost", "userId", "tags", "release", "traceName", "providedUsageDetails", "providedCostDetails")
+)  # fmt: skip
+_LEFT = {
+    "projectId": "of Langfuse's own",
+    "htmlPath": "a page of Langfuse",
+    "bookmarked": "a mark in Langfuse's pages",
+}
+
+
+class Langfuse:
+    house = _HOUSE
+
+    def __init__(self) -> None:
+        self._prompts: list[Record] = []
+
+    def kind_of(self, record: Record) -> str | None:
+        keys = {_camel(key) for key in record}
+        if "prompt" in keys and {"name", "version"} <= keys:
+            return "prompt"
+        if "dataType" in keys or ("value" in keys and "name" in keys and "startTime" not in keys):
+            return "score"
+        if "startTime" in keys and ("traceId" in keys or "type" in keys) and "runType" not in keys:
+            return "observation"
+        if "id" in keys and "timestamp" in keys:
+            return "trace"
+        return None
+
+    def began(self, kind: str, record: Record) -> tuple[str, int, bool] | None:
+        is_trace = kind == "trace"
+        trace_id = text_of(_value(record, "id" if is_trace else "traceId"))
+        at = milliseconds(_value(record, "timestamp" if is_trace else "startTime"))
+        if trace_id is None or at is None or kind not in ("trace", "observation"):
+            return None
+        return trace_id_of(trace_id, _HOUSE, Losses()), at, is_trace
+
+    def read(self, kind: str, record: Record, losses: Losses) -> Iterator[Item]:
+        record = {_camel(key): value for key, value in record.items()}
+        if kind == "trace":
+            yield from _trace(record, losses)
+        elif kind == "observation":
+            trace_id = text_of(record.get("traceId"))
+            if trace_id is None:
+                raise Unreadable("an observation without a trace")
+            key = trace_id_of(trace_id, _HOUSE, losses)
+            yield ForeignTrace(key, None, {}, {}, [_span(record, losses)])
+        elif kind == "score":
+            yield _score(record, losses)
+        else:
+            self._prompts.append(record)
+
+    def pages(self, api: Source, done: Mapping[str, Any]) -> Iterator[LivePage]:
+        """Traces with their details, scores, and every version of every prompt."""
+        for stage, path, order in (
+            ("traces", "/api/public/traces", {"orderBy": "timestamp.asc"}),
+            ("scores", "/api/public/v2/scores", {}),
+            ("prompts", "/api/public/v2/prompts", {}),
+        ):
+            number = int(done.get(stage, 0)) + 1
+            while True:
+                page = api.get(path, page=number, limit=50, **order)
+                listed = page.get("data") or []
+                last = int((page.get("meta") or {}).get("totalPages") or 0)
+                mark = None if stage == "prompts" else number
+                yield LivePage(
+                    stage, mark, [one for item in listed for one in _details(api, stage, item)]
+                )
+                if not listed or number >= last:
+                    break
+                number += 1
+
+    def finish(self, losses: Losses) -> Iterator[Item]:
+        """The prompts: one may include another, which may come after it."""
+        texts = PromptTexts(self._prompts)
+        for record in self._prompts:
+            try:
+                yield version_of(record, texts, losses)
+            except Unreadable as error:
+                losses.add("prompt", f"{error}: not imported", record.get("name"))
+
+
+def _details(api: Source, stage: str, item: Any) -> Iterator[Any]:
+    """The records that an entry of a list stands for: lists have only the ids of what is in a trace."""
+    if stage == "traces":
+        yield api.get(f"/api/public/traces/{quote(str(item['id']), safe='')}")
+    elif stage == "prompts":
+        for version in sorted(item.get("versions") or ()):
+            yield api.get(
+                f"/api/public/v2/prompts/{quote(item['name'], safe='')}",
+                version=version,
+                resolve="false",
+            )
+    else:
+        yield item
+
+
+_SNAKE = re.compile(r"_([a-z])")
+_OTHER_NAMES = {"providedModelName": "model"}
+
+
+def _camel(key: str) -> str:
+    found = _SNAKE.sub(lambda match: match[1].upper(), key) if "_" in key else key
+    return _OTHER_NAMES.get(found, found)
+
+
+def _value(record: Record, key: str) -> Any:
+    return next((value for name, value in record.items() if _camel(name) == key), None)
+
+
+# Traces
+
+
+def _trace(record: Record, losses: Losses) -> Iterator[Item]:
+    given = text_of(record.get("id"))
+    if given is None:
+        raise Unreadable("a trace without an id")
+    trace_id = trace_id_of(given, _HOUSE, losses)
+    at = milliseconds(record.get("timestamp"))
+    if at is None:
+        raise Unreadable("a trace without a time that can be read")
+    embedded = [one for one in record.get("observations") or () if isinstance(one, dict)]
+    observations = [{_camel(key): value for key, value in one.items()} for one in embedded]
+    name = short(record.get("name"), _NAMES, "trace.name", losses, given)
+    fields = {
+        "name": name,
+        "prompt_name": name,
+        "version_tag": _linked(observations, name),
+        "session_id": short(record.get("sessionId"), _NAMES, "trace.sessionId", losses, given),
+        "user_id": short(record.get("userId"), _NAMES, "trace.userId", losses, given),
+        "environment": short(record.get("environment"), _NAMES, "trace.environment", losses, given),
+        "release": short(record.get("release"), _NAMES, "trace.release", losses, given),
+        "tags": tags_of(record.get("tags"), losses, given),
+        "input": decoded(record.get("input")),
+        "output": decoded(record.get("output")),
+    }
+    ours = {
+        "version": text_of(record.get("version")),
+        "public": record.get("public") or None,
+        "external_id": text_of(record.get("externalId")),
+        "trace_id": given if trace_id != given else None,
+    }
+    known = (
+        "id",
+        "timestamp",
+        "name",
+        "sessionId",
+        "metadata",
+        "environment",
+        "input",
+        "output",
+        "version",
+        "public",
+        "externalId",
+    )
+    theirs = {
+        **flattened(decoded(record.get("metadata"))),
+        **_unknown(record, known, "trace", losses, given),
+    }
+    spans = []
+    for one in observations:
+        try:
+            spans.append(_span(one, losses))
+        except Unreadable as error:
+            losses.add("observation", f"{error}: not imported", one.get("id", given))
+    yield ForeignTrace(
+        trace_id, at, {key: value for key, value in fields.items() if value not in (None, [])},
+        beside(ours, theirs), spans,
+    )  # fmt: skip
+    for one in record.get("scores") or ():
+        if isinstance(one, dict):
+            inner = {_camel(key): value for key, value in one.items()}
+            try:
+                yield _score({"traceId": given, **inner}, losses)
+            except Unreadable as error:
+                losses.add("score", f"{error}: not imported", inner.get("id", given))
+
+
+def _linked(observations: Sequence[Record], name: str | None) -> str | None:
+    """The version that the calls of a trace link, if they are of the prompt that the trace is named after."""
+    versions = {
+        text_of(one.get("promptVersion"))
+        for one in observations
+        if name and one.get("promptName") == name
+    }
+    return versions.pop() if len(versions) == 1 else None
+
+
+def _unknown(
+    record: Record, known: Sequence[str], kind: str, losses: Losses, example: str
+) -> dict[str, Any]:
+    """Fields that nobody knows, which are kept under their names; those of Langfuse's own are told."""
+    kept = {}
+    for key, value in record.items():
+        if key in known or key in _DERIVED or value in (None, "", [], {}):
+            continue
+        if key in _LEFT:
+            if value is not False:
+                losses.add(f"{kind}.{key}", f"{_LEFT[key]}: not kept", example)
+        else:
+            kept[key] = value
+    return kept
+
+
+# Observations
+
+_OBSERVED = (
+    "id", "traceId", "type", "name", "startTime", "endTime", "completionStartTime", "model", "modelParameters",
+    "input", "output", "version", "metadata", "level", "statusMessage", "parentObservationId", "usageDetails",
+    "costDetails", "environment", "promptName", "promptVersion", "sessionId",
+)  # fmt: skip
+
+
+def _span(record: Record, losses: Losses) -> ForeignSpan:
+    given = text_of(record.get("id"))
+    if given is None:
+        raise Unreadable("an observation without an id")
+    kind = (text_of(record.get("type")) or "span").lower()
+    start = milliseconds(record.get("startTime"))
+    if start is None:
+        losses.add("observation.startTime", "no time that can be read: the span has none", given)
+    end = milliseconds(record.get("endTime"))
+    if end is None and kind == "event":
+        end = start
+    first = milliseconds(record.get("completionStartTime"))
+    level = (text_of(record.get("level")) or "DEFAULT").upper()
+    usage, cost = _usage(record), _cost(record)
+    version = text_of(record.get("promptVersion"))
+    ours = {
+        "kind": kind,
+        "model": short(record.get("model"), _NAMES, "observation.model", losses, given),
+        "tool": text_of(record.get("name")) if kind == "tool" else None,
+        **{key: int(value) for key, value in usage.items() if number_of(value)},
+        "cost_usd": cost,
+        "gitprompt.prompt.name": text_of(record.get("promptName")),
+        "gitprompt.prompt.version": version,
+        "input": decoded(record.get("input")),
+        "output": decoded(record.get("output")),
+        "model_parameters": decoded(record.get("modelParameters")) or None,
+        "level": None if level == "DEFAULT" else level.lower(),
+        "status_message": text_of(record.get("statusMessage")),
+        "ttft_ms": first - start
+        if first is not None and start is not None and first >= start
+        else None,
+        "version": text_of(record.get("version")),
+        "environment": text_of(record.get("environment")),
+    }
+    theirs = {
+        **flattened(decoded(record.get("metadata"))),
+        **_unknown(record, _OBSERVED, "observation", losses, given),
+    }
+    return ForeignSpan(
+        _id(given, "observation.id", losses) or given,
+        _id(record.get("parentObservationId"), "observation.parentObservationId", losses),
+        short(record.get("name"), _NAMES, "observation.name", losses, given) or kind,
+        "error" if level == "ERROR" else "ok" if end is not None else "unset",
+        start,
+        end,
+        beside(ours, theirs),
+    )
+
+
+def _id(value: Any, field: str, losses: Losses) -> str | None:
+    return short(value, 128, field, losses, value)
+
+
+def _usage(record: Record) -> Mapping[str, Any]:
+    """`usageDetails` counts its parts apart; the older `usage`, and what is beside it, are totals."""
+    details = decoded(record.get("usageDetails"))
+    if isinstance(details, dict) and details:
+        return langfuse_usage(details)
+    usage = decoded(record.get("usage"))
+    old = usage if isinstance(usage, dict) else {}
+    return {
+        "tokens_in": _first(old, record, "input", "promptTokens", "inputUsage"),
+        "tokens_out": _first(old, record, "output", "completionTokens", "outputUsage"),
+    }
+
+
+def _first(usage: Mapping[str, Any], record: Record, inside: str, *beside: str) -> Any:
+    found = [
+        usage.get(inside),
+        *(usage.get(key) for key in beside),
+        *(record.get(key) for key in beside),
+    ]
+    return next((value for value in found if number_of(value) is not None), None)
+
+
+def _cost(record: Record) -> float | None:
+    details = decoded(record.get("costDetails"))
+    usage = decoded(record.get("usage"))
+    found = (
+        langfuse_cost(details).get("cost") if isinstance(details, dict) and details else None,
+        record.get("calculatedTotalCost"),
+        record.get("totalCost"),
+        usage.get("totalCost") if isinstance(usage, dict) else None,
+    )
+    return next((cost for value in found if (cost := cost_of(value)) is not None), None)
+
+
+# Scores
+
+
+def _score(record: Record, losses: Losses) -> ForeignScore:
+    given = text_of(record.get("id"))
+    name = short(record.get("name"), _NAMES, "score.name", losses, given)
+    if given is None or name is None:
+        raise Unreadable("a score without an id or a name")
+    type, value, index = _scored(record)
+    about = {
+        "trace_id": text_of(record.get("traceId")),
+        "session_id": short(record.get("sessionId"), _NAMES, "score.sessionId", losses, given),
+    }
+    if about["trace_id"]:
+        about["trace_id"] = trace_id_of(str(about["trace_id"]), _HOUSE, losses)
+    if not any(about.values()):
+        raise Unreadable(
+            "a score of a dataset run alone" if record.get("datasetRunId") else "a score of nothing"
+        )
+    at = milliseconds(record.get("timestamp")) or milliseconds(record.get("createdAt"))
+    ours = {
+        "timestamp_ms": at,
+        "number": index,
+        "author": text_of(record.get("authorUserId")),
+        "config_id": text_of(record.get("configId")),
+        "queue_id": text_of(record.get("queueId")),
+        "dataset_run_id": text_of(record.get("datasetRunId")),
+        "environment": text_of(record.get("environment")),
+    }
+    comment = record.get("comment")
+    body = {
+        "score_id": _id(given, "score.id", losses),
+        "name": name,
+        "type": type,
+        "value": value,
+        **about,
+        "span_id": _id(record.get("observationId"), "score.observationId", losses)
+        if about["trace_id"]
+        else None,
+        "comment": short(comment, 10_000, "score.comment", losses, given),
+        "source": (text_of(record.get("source")) or "api").lower(),
+        "metadata": beside(ours, flattened(decoded(record.get("metadata")))),
+        "timestamp": at // 1000 if at else None,
+    }
+    return ForeignScore({key: item for key, item in body.items() if item is not None})
+
+
+def _scored(record: Record) -> tuple[str, Any, float | int | None]:
+    """Type and value in our words; of a category also the number that it had."""
+    value, word = record.get("value"), record.get("stringValue")
+    kind = (text_of(record.get("dataType")) or "").upper()
+    if not kind:
+        kind = (
+            "CATEGORICAL"
+            if isinstance(word or value, str) and number_of(value) is None
+            else "NUMERIC"
+        )
+    if kind in ("CATEGORICAL", "TEXT", "CORRECTION"):
+        text = (
+            word if isinstance(word, str) else value if isinstance(value, str) else text_of(value)
+        )
+        if not text:
+            raise Unreadable(f"a {kind.lower()} score without its text")
+        type = "categorical" if kind == "CATEGORICAL" else "text"
+        return type, text.replace("\0", "")[:10_000], number_of(value)
+    number = number_of(value)
+    if kind == "BOOLEAN":
+        if isinstance(value, bool):
+            number = int(value)
+        elif number is None and isinstance(word, str):
+            number = {"true": 1, "false": 0}.get(word.lower())
+        if number not in (0, 1):
+            raise Unreadable("a boolean score that is neither true nor false")
+        return "boolean", bool(number), None
+    if number is None:
+        raise Unreadable("a numeric score that is no finite number")
+    if abs(number) > MAX_SCORE:
+        raise Unreadable(f"a numeric score beyond {MAX_SCORE:,}")
+    return "numeric", number, None

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LangSmith: runs, feedback and prompt commits, as its API and its bulk exports have them
+(https://api.smith.langchain.com/redoc)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from gitprompt.core.telemetry.numbers import cost_of, number_of
+from gitprompt.core.telemetry.packed import decoded, usage_of
+from gitprompt.transfer.importing.live import LivePage, Source
+from gitprompt.transfer.importing.manifests import document_of
+from gitprompt.transfer.importing.moments import milliseconds
+from gitprompt.transfer.importing.records import (
+    ForeignScore,
+    ForeignSpan,
+    ForeignTrace,
+    ForeignVersion,
+    Item,
+    Losses,
+    Record,
+    Unreadable,
+    beside,
+    flattened,
+    short,
+    text_of,
+    trace_id_of,
+)
+
+_HOUSE = "langsmith"
+_NAMES = 256
+_KNOWN = frozenset(
+    ("id", "name", "run_type", "start_time", "end_time", "status", "error", "extra", "inputs", "outputs",
+     "parent_run_id", "tags", "trace_id", "prompt_tokens", "completion_tokens", "total_tokens",
+     "prompt_token_details", "completion_token_details", "first_token_time", "total_cost", "prompt_cost",
+     "completion_cost", "feedback_stats", "events",
+     # what follows from these, or is of LangSmith's own database
+     "serialized", "parent_run_ids", "child_run_ids", "direct_child_run_ids", "dotted_order", "session_id",
+     "session_name", "app_path", "manifest_id", "in_dataset", "child_runs", "inputs_preview", "outputs_preview",
+     "inputs_s3_urls", "outputs_s3_urls", "s3_urls", "manifest_s3_id", "last_queued_at", "execution_order",
+     "share_token", "trace_tier", "trace_upgrade", "trace_first_received_at", "ttl_seconds", "thread_id",
+     "price_model_id", "prompt_cost_details", "completion_cost_details", "trace_min_start_time",
+     "trace_max_start_time", "reference_dataset_id", "inputs_or_signed_url", "outputs_or_signed_url")
+)  # fmt: skip
+_LOST = {
+    "app_path": "a page of LangSmith: not kept",
+    "session_id": "the project of LangSmith: not kept",
+}
+_SESSIONS = ("session_id", "thread_id", "conversation_id")
+# Words of LangChain's metadata that have words of ours.
+_READ = frozenset(
+    (
+        "ls_provider",
+        "ls_model_name",
+        "lc_hub_repo",
+        "lc_hub_commit_hash",
+        "env",
+        "environment",
+        "user_id",
+        *_SESSIONS,
+    )
+)
+
+
+class LangSmith:
+    house = _HOUSE
+
+    def __init__(self) -> None:
+        self._commits: list[Record] = []
+
+    def kind_of(self, record: Record) -> str | None:
+        if "run_type" in record:
+            return "run"
+        if "manifest" in record:
+            return "prompt commit"
+        if "key" in record and (
+            "run_id" in record or "trace_id" in record or "session_id" in record
+        ):
+            return "feedback"
+        return None
+
+    def began(self, kind: str, record: Record) -> tuple[str, int, bool] | None:
+        at = milliseconds(record.get("start_time"))
+        trace_id = text_of(record.get("trace_id")) or text_of(record.get("id"))
+        if kind != "run" or at is None or trace_id is None:
+            return None
+        return trace_id_of(trace_id, _HOUSE, Losses()), at, not record.get("parent_run_id")
+
+    def read(self, kind: str, record: Record, losses: Losses) -> Iterator[Item]:
+        if kind == "run":
+            yield _run(record, losses)
+            for child in record.get("child_runs") or ():
+                if isinstance(child, dict):
+                    yield from self.read("run", child, losses)
+        elif kind == "feedback":
+            yield _feedback(record, losses)
+        else:
+            self._commits.append(record)
+
+    def pages(self, api: Source, done: Mapping[str, Any]) -> Iterator[LivePage]:
+        """The runs and the feedback of every project, one after the other; then the commits of every prompt."""
+        at = dict(done.get("position") or {})
+        finished = list(at.get("finished") or ())
+        for one in _offsets(api, "/api/v1/sessions"):
+            project = str(one["id"])
+            if project in finished:
+                continue
+            cursor = at.get("cursor") if at.get("project") == project else None
+            while True:
+                body = {
+                    "session": [project],
+                    "limit": 100,
+                    **({"cursor": cursor} if cursor else {}),
+                }
+                page = api.post("/api/v1/runs/query", body)
+                cursor = (page.get("cursors") or {}).get("next")
+                position = {"finished": list(finished), "project": project, "cursor": cursor}
+                yield LivePage("position", position if cursor else None, page.get("runs") or [])
+                if not cursor:
+                    break
+            feedback = list(_offsets(api, "/api/v1/feedback", session=project))
+            finished.append(project)
+            yield LivePage("position", {"finished": list(finished)}, feedback)
+        for repo in _offsets(api, "/api/v1/repos", is_archived="false"):
+            owner, name = str(repo.get("owner") or "-"), str(repo["repo_handle"])
+            place = f"{quote(owner, safe='-')}/{quote(name, safe='')}"
+            commits = []
+            for one in _offsets(api, f"/api/v1/commits/{place}"):
+                whole = api.get(
+                    f"/api/v1/commits/{place}/{quote(str(one['commit_hash']), safe='')}"
+                )
+                commits.append({**one, **whole, "repo_handle": name})
+            yield LivePage("prompts", None, commits)
+
+    def finish(self, losses: Losses) -> Iterator[Item]:
+        """LangSmith's versions are hashes: they are numbered from 1, in order of time."""
+        by_name: dict[str, list[Record]] = {}
+        for record in self._commits:
+            by_name.setdefault(_name_of(record), []).append(record)
+        for name, commits in sorted(by_name.items()):
+            commits.sort(key=lambda one: milliseconds(one.get("created_at")) or 0)
+            for number, record in enumerate(commits, 1):
+                try:
+                    yield _version(name, number, record, losses)
+                except Unreadable as error:
+                    losses.add("prompt commit", f"{error}: not imported", name)
+
+
+def _offsets(api: Source, path: str, **params: str) -> Iterator[Any]:
+    """The entries of a list that is asked for by offset."""
+    offset = 0
+    while True:
+        page = api.get(path, limit=100, offset=offset, **params)
+        listed = page if isinstance(page, list) else page.get("commits") or page.get("repos") or []
+        yield from listed
+        offset += len(listed)
+        if len(listed) < 100:
+            return
+
+
+def _run(record: Record, losses: Losses) -> ForeignTrace:
+    given = text_of(record.get("id"))
+    trace = text_of(record.get("trace_id")) or given
+    if given is None or trace is None:
+        raise Unreadable("a run without an id")
+    start, end = milliseconds(record.get("start_time")), milliseconds(record.get("end_time"))
+    if start is None:
+        raise Unreadable("a run without a time that can be read")
+    extra = decoded(record.get("extra"))
+    extra = extra if isinstance(extra, dict) else {}
+    metadata = extra.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    kind = (text_of(record.get("run_type")) or "chain").lower()
+    error = text_of(record.get("error"))
+    is_model = kind in ("llm", "embedding")
+    first = milliseconds(record.get("first_token_time"))
+    parameters = extra.get("invocation_params")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    for field, why in _LOST.items():
+        if record.get(field):
+            losses.add(f"run.{field}", why, given)
+    if record.get("events"):
+        losses.add("run.events", "of a stream: only the time of the first token is kept", given)
+    if record.get("feedback_stats"):
+        losses.add("run.feedback_stats", "sums: export the feedback itself", given)
+    if end is None and record.get("status") == "pending":
+        losses.add("run.end_time", "it had not ended: its status is unset", given)
+    ours = {
+        "kind": kind,
+        "model": (text_of(metadata.get("ls_model_name")) or text_of(parameters.get("model")))
+        if is_model
+        else None,
+        "provider": text_of(metadata.get("ls_provider")) if is_model else None,
+        **(
+            {key: int(value) for key, value in _usage(record).items() if number_of(value)}
+            if is_model
+            else {}
+        ),
+        "cost_usd": cost_of(record.get("total_cost")) if is_model else None,
+        "tool": text_of(record.get("name")) if kind == "tool" else None,
+        "gitprompt.prompt.name": text_of(metadata.get("lc_hub_repo")),
+        "gitprompt.prompt.version": text_of(metadata.get("lc_hub_commit_hash")),
+        "input": decoded(record.get("inputs")),
+        "output": decoded(record.get("outputs")),
+        "model_parameters": parameters or None,
+        "status_message": error,
+        "ttft_ms": first - start if first is not None and first >= start else None,
+        "reference_example_id": text_of(record.get("reference_example_id")),
+    }
+    runtime = (
+        {f"runtime.{key}": value for key, value in (extra.get("runtime") or {}).items()}
+        if isinstance(extra.get("runtime"), dict)
+        else {}
+    )
+    unknown = {
+        key: value
+        for key, value in record.items()
+        if key not in _KNOWN and value not in (None, "", [], {})
+    }
+    theirs = {
+        **{k: v for k, v in flattened(metadata).items() if k not in _READ},
+        **runtime,
+        **unknown,
+    }
+    name = short(record.get("name"), _NAMES, "run.name", losses, given) or kind
+    trace_id = trace_id_of(trace, _HOUSE, losses)
+    parent = short(record.get("parent_run_id"), 128, "run.parent_run_id", losses, given)
+    status = (
+        "error"
+        if error or record.get("status") == "error"
+        else "ok"
+        if end is not None
+        else "unset"
+    )
+    span = ForeignSpan(given, parent, name, status, start, end, beside(ours, theirs))
+    if parent is not None:
+        return ForeignTrace(trace_id, None, {}, {}, [span])
+    fields = {
+        "name": name,
+        "prompt_name": text_of(metadata.get("lc_hub_repo")) or name,
+        "version_tag": text_of(metadata.get("lc_hub_commit_hash")),
+        "session_id": next(
+            (found for key in _SESSIONS if (found := text_of(metadata.get(key)))), None
+        ),
+        "user_id": text_of(metadata.get("user_id")),
+        "environment": text_of(metadata.get("environment")) or text_of(metadata.get("env")),
+        "tags": [tag[:_NAMES] for tag in map(text_of, record.get("tags") or ()) if tag][:50]
+        or None,
+        "input": ours["input"],
+        "output": ours["output"],
+    }
+    about = {"trace_id": trace if trace != trace_id else None}
+    said = {
+        key: value[:_NAMES] if isinstance(value, str) and key not in ("input", "output") else value
+        for key, value in fields.items()
+    }
+    return ForeignTrace(
+        trace_id,
+        start,
+        {key: value for key, value in said.items() if value is not None},
+        beside(about, {}),
+        [span],
+    )
+
+
+def _usage(record: Record) -> Mapping[str, Any]:
+    details = record.get("prompt_token_details")
+    return usage_of(
+        {
+            "prompt_tokens": record.get("prompt_tokens"),
+            "completion_tokens": record.get("completion_tokens"),
+            "prompt_tokens_details": details if isinstance(details, dict) else None,
+        }
+    )
+
+
+def _feedback(record: Record, losses: Losses) -> ForeignScore:
+    given, name = (
+        text_of(record.get("id")),
+        short(record.get("key"), _NAMES, "feedback.key", losses, record.get("id")),
+    )
+    if given is None or name is None:
+        raise Unreadable("feedback without an id or a key")
+    run, trace = text_of(record.get("run_id")), text_of(record.get("trace_id"))
+    if run is None and trace is None:
+        raise Unreadable("feedback about no run")
+    score, value = record.get("score"), record.get("value")
+    what: bool | float | str | None
+    if isinstance(score, bool):
+        kind, what = "boolean", score
+    elif number_of(score) is not None:
+        kind, what = "numeric", number_of(score)
+    elif isinstance(value, str) and value:
+        kind, what = "categorical", value[:10_000]
+    else:
+        raise Unreadable("feedback without a score or a value")
+    at = milliseconds(record.get("created_at"))
+    source = record.get("feedback_source")
+    ours = {
+        "timestamp_ms": at,
+        "value": value if what is not value else None,
+        "correction": record.get("correction"),
+    }
+    body = {
+        "score_id": given[:128],
+        "name": name,
+        "type": kind,
+        "value": what,
+        "trace_id": trace_id_of(trace or str(run), _HOUSE, losses),
+        "span_id": run,
+        "comment": short(record.get("comment"), 10_000, "feedback.comment", losses, given),
+        "source": text_of(source.get("type")) if isinstance(source, dict) else None,
+        "metadata": beside(ours, {}),
+        "timestamp": at // 1000 if at else None,
+    }
+    return ForeignScore({key: item for key, item in body.items() if item is not None})
+
+
+def _name_of(record: Record) -> str:
+    found = (
+        text_of(record.get("repo_handle"))
+        or text_of(record.get("repo"))
+        or text_of(record.get("name"))
+    )
+    return found or "prompt"
+
+
+def _version(name: str, number: int, record: Record, losses: Losses) -> ForeignVersion:
+    example = f"{name} {number}"
+    commit = text_of(record.get("commit_hash")) or text_of(record.get("hash"))
+    document = document_of(record.get("manifest"), losses, example)
+    document["metadata"] = {
+        **document.get("metadata", {}),
+        **({"langsmith_commit": commit} if commit else {}),
+    }
+    if commit:
+        losses.add(
+            "prompt commit.commit_hash",
+            "a number is its version; the hash is in metadata.langsmith_commit",
+            example,
+        )
+    at = milliseconds(record.get("created_at"))
+    if at is None:
+        losses.add("prompt commit.created_at", "no time: it is the time of the import", example)
+    tags = [
+        tag for tag in map(text_of, record.get("tags") or record.get("commit_tags") or ()) if tag
+    ]
+    return ForeignVersion(
+        name, str(number), document, text_of(record.get("full_name")) or text_of(record.get("owner")) or "langsmith",
+        (at or 0) // 1000, text_of(record.get("commit_message")) or "", [(tag, (at or 0) // 1000) for tag in tags], record,
+    )  # fmt: skip

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MLflow: traces as `mlflow.search_traces` and its REST API give them, with their assessments; and prompts of its
+registry (https://mlflow.org/docs/latest/api_reference/rest-api.html)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitprompt.core.telemetry.numbers import number_of
+from gitprompt.core.telemetry.packed import decoded, langfuse_cost, usage_of
+from gitprompt.transfer.importing.live import LivePage, Source
+from gitprompt.transfer.importing.moments import milliseconds
+from gitprompt.transfer.importing.records import (
+    ForeignScore,
+    ForeignSpan,
+    ForeignTrace,
+    ForeignVersion,
+    Item,
+    Losses,
+    Record,
+    Unreadable,
+    beside,
+    flattened,
+    short,
+    text_of,
+    trace_id_of,
+)
+from gitprompt.transfer.importing.texts import from_mustache
+
+_HOUSE = "mlflow"
+_NAMES = 256
+_TEXT = "mlflow.prompt.text"
+_OURS = frozenset(
+    ("mlflow.spanType", "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.llm.model", "mlflow.llm.provider",
+     "mlflow.chat.tokenUsage", "mlflow.llm.cost", "mlflow.traceRequestId", "mlflow.spanFunctionName")
+)  # fmt: skip
+
+
+class MLflow:
+    house = _HOUSE
+
+    def kind_of(self, record: Record) -> str | None:
+        if "info" in record and ("data" in record or "spans" in record):
+            return "trace"
+        if (
+            "trace_id" in record
+            and "spans" in record
+            and ("request_time" in record or "timestamp_ms" in record)
+        ):
+            return "trace"
+        if (
+            "name" in record
+            and "version" in record
+            and ("template" in record or _TEXT in _pairs(record.get("tags")))
+        ):
+            return "prompt"
+        return None
+
+    def began(self, kind: str, record: Record) -> tuple[str, int, bool] | None:
+        return None  # a trace comes with its spans
+
+    def read(self, kind: str, record: Record, losses: Losses) -> Iterator[Item]:
+        if kind == "trace":
+            yield from _trace(record, losses)
+        else:
+            yield _version(record, losses)
+
+    def pages(self, api: Source, done: Mapping[str, Any]) -> Iterator[LivePage]:
+        """The prompts of the registry with all their versions. Traces come from files: the REST API has no spans
+        of what was stored as artifacts."""
+        token = ""
+        while True:
+            page = api.get(
+                "/api/2.0/mlflow/registered-models/search", max_results=100,
+                filter="tags.`mlflow.prompt.is_prompt` = 'true'", page_token=token,
+            )  # fmt: skip
+            models = page.get("registered_models") or []
+            token = str(page.get("next_page_token") or "")
+            yield LivePage(
+                "prompts", None, [one for model in models for one in _versions(api, model)]
+            )
+            if not token:
+                return
+
+    def finish(self, losses: Losses) -> Iterator[Item]:
+        return iter(())
+
+
+def _versions(api: Source, model: Mapping[str, Any]) -> Iterator[Any]:
+    """Every version of a prompt, with the aliases that point at it."""
+    aliases: dict[str, list[str]] = {}
+    for one in model.get("aliases") or ():
+        aliases.setdefault(str(one.get("version")), []).append(str(one.get("alias")))
+    token, name = "", str(model["name"]).replace("'", "\\'")
+    while True:
+        page = api.get(
+            "/api/2.0/mlflow/model-versions/search",
+            max_results=100,
+            filter=f"name = '{name}'",
+            page_token=token,
+        )
+        for version in page.get("model_versions") or ():
+            yield {**version, "aliases": aliases.get(str(version.get("version")), [])}
+        token = str(page.get("next_page_token") or "")
+        if not token:
+            return
+
+
+def _pairs(value: Any) -> dict[str, Any]:
+    """Tags, which are a mapping or a list of keys and values."""
+    if isinstance(value, dict):
+        return value
+    pairs = value if isinstance(value, list) else ()
+    return {str(one.get("key")): one.get("value") for one in pairs if isinstance(one, dict)}
+
+
+def _trace(record: Record, losses: Losses) -> Iterator[Item]:
+    info = record.get("info")
+    info = info if isinstance(info, dict) else record
+    data = record.get("data")
+    spans = record.get("spans") or (data.get("spans") if isinstance(data, dict) else None) or ()
+    given = text_of(info.get("trace_id")) or text_of(info.get("request_id"))
+    at = milliseconds(info.get("request_time") or info.get("timestamp_ms"))
+    if given is None or at is None:
+        raise Unreadable("a trace without an id or a time that can be read")
+    bare = given.removeprefix("tr-")
+    trace_id = trace_id_of(bare, _HOUSE, losses)
+    tags, about = (
+        _pairs(info.get("tags")),
+        _pairs(info.get("trace_metadata") or info.get("request_metadata")),
+    )
+    read = [_span(one, losses) for one in spans if isinstance(one, dict)]
+    root = next((span for span in read if span.parent_id is None), None)
+    name = short(tags.get("mlflow.traceName"), _NAMES, "trace.name", losses, given) or (
+        root.name if root else None
+    )
+    fields = {
+        "name": name,
+        "prompt_name": name,
+        "session_id": text_of(about.get("mlflow.trace.session")),
+        "user_id": text_of(about.get("mlflow.trace.user")),
+        "tags": [
+            f"{key}={value}"[:_NAMES]
+            for key, value in tags.items()
+            if not key.startswith("mlflow.")
+        ][:50],
+        "input": root.metadata.get("input") if root else None,
+        "output": root.metadata.get("output") if root else None,
+    }
+    own = {key: value for key, value in about.items() if not key.startswith("mlflow.")}
+    yield ForeignTrace(
+        trace_id, at, {key: value for key, value in fields.items() if value not in (None, [])},
+        beside({"trace_id": given if given != trace_id else None}, flattened(own)), read,
+    )  # fmt: skip
+    for one in info.get("assessments") or ():
+        if isinstance(one, dict):
+            score = _assessment(one, trace_id, losses)
+            if score is not None:
+                yield score
+
+
+def _span(record: Record, losses: Losses) -> ForeignSpan:
+    given = text_of(record.get("span_id"))
+    if given is None:
+        raise Unreadable("a span without an id")
+    said = record.get("attributes")
+    attributes = (
+        {key: decoded(value) for key, value in said.items()} if isinstance(said, dict) else {}
+    )
+    kind = str(attributes.get("mlflow.spanType") or "UNKNOWN").lower()
+    status = record.get("status")
+    code = str(status.get("code") if isinstance(status, dict) else record.get("status_code") or "")
+    message = status.get("message") if isinstance(status, dict) else record.get("status_message")
+    start = milliseconds(record.get("start_time_unix_nano") or record.get("start_time"))
+    end = milliseconds(record.get("end_time_unix_nano") or record.get("end_time"))
+    usage = usage_of(attributes.get("mlflow.chat.tokenUsage"))
+    name = short(record.get("name"), _NAMES, "span.name", losses, given) or kind
+    ours = {
+        "kind": "embedding" if kind == "embedding" else kind,
+        "model": text_of(attributes.get("mlflow.llm.model")),
+        "provider": text_of(attributes.get("mlflow.llm.provider")),
+        **{key: int(value) for key, value in usage.items() if number_of(value)},
+        "cost_usd": langfuse_cost(attributes.get("mlflow.llm.cost")).get("cost"),
+        "tool": name if kind == "tool" else None,
+        "input": attributes.get("mlflow.spanInputs"),
+        "output": attributes.get("mlflow.spanOutputs"),
+        "status_message": text_of(message),
+        "events": record.get("events") or None,
+    }
+    theirs = flattened({key: value for key, value in attributes.items() if key not in _OURS})
+    failed = "ERROR" in code.upper()
+    return ForeignSpan(
+        _span_id(given), _span_id(text_of(record.get("parent_span_id") or record.get("parent_id"))), name,
+        "error" if failed else "ok" if end is not None else "unset", start, end, beside(ours, theirs),
+    )  # fmt: skip
+
+
+def _span_id(given: Any) -> Any:
+    """As 16 hexadecimal digits, which newer files have in base64."""
+    if isinstance(given, str) and len(given) == 12 and given.endswith("="):
+        try:
+            return base64.b64decode(given, validate=True).hex()
+        except ValueError:
+            return given
+    return given.removeprefix("0x")[:128] if isinstance(given, str) else None
+
+
+def _assessment(record: Record, trace_id: str, losses: Losses) -> ForeignScore | None:
+    given, name = (
+        text_of(record.get("assessment_id")),
+        text_of(record.get("assessment_name") or record.get("name")),
+    )
+    feedback = record.get("feedback") or record.get("expectation")
+    value = feedback.get("value") if isinstance(feedback, dict) else record.get("value")
+    if given is None or name is None or value is None:
+        losses.add(
+            "assessment", "without an id, a name or a value: not imported", given or trace_id
+        )
+        return None
+    number = number_of(value) if not isinstance(value, str) else None
+    kind = (
+        "boolean" if isinstance(value, bool) else "numeric" if number is not None else "categorical"
+    )
+    at = milliseconds(record.get("create_time") or record.get("create_time_ms"))
+    source = record.get("source")
+    body = {
+        "score_id": given[:128], "name": name[:_NAMES], "type": kind,
+        "value": value if kind == "boolean" else number if number is not None else str(value)[:10_000],
+        "trace_id": trace_id, "span_id": _span_id(text_of(record.get("span_id"))),
+        "comment": short(record.get("rationale"), 10_000, "assessment.rationale", losses, given),
+        "source": text_of(source.get("source_type")) if isinstance(source, dict) else None,
+        "metadata": beside({"timestamp_ms": at}, flattened(record.get("metadata"))),
+        "timestamp": at // 1000 if at else None,
+    }  # fmt: skip
+    return ForeignScore({key: item for key, item in body.items() if item is not None})
+
+
+def _version(record: Record, losses: Losses) -> ForeignVersion:
+    name, number = text_of(record.get("name")), text_of(record.get("version"))
+    if name is None or number is None:
+        raise Unreadable("a prompt without a name or a version")
+    example = f"{name} {number}"
+    tags = _pairs(record.get("tags"))
+    template = decoded(
+        record.get("template") if record.get("template") is not None else tags.get(_TEXT)
+    )
+
+    def ours(text: str) -> str:
+        return from_mustache(text, lambda why: losses.add("prompt.template", why, example))
+
+    document: dict[str, Any]
+    if isinstance(template, list):
+        document = {
+            "messages": [
+                {**one, "content": ours(one["content"]) if one.get("role") in ("system", "developer", "user") and isinstance(one.get("content"), str) else one.get("content")}
+                for one in template
+                if isinstance(one, dict)
+            ]
+        }  # fmt: skip
+    else:
+        document = {"type": "text", "messages": [{"role": "user", "content": ours(str(template))}]}
+    shape = decoded(record.get("response_format"))
+    if isinstance(shape, dict):
+        wrapped = {"name": "answer", "schema": shape}
+        document["response_format"] = (
+            shape
+            if "type" in shape and "json_schema" in shape
+            else {"type": "json_schema", "json_schema": wrapped}
+        )
+    config: Mapping[str, Any] = decoded(record.get("model_config")) or {}
+    if isinstance(config, dict) and config:
+        document["model_config"] = config
+    own = [
+        f"{key}={value}"[:_NAMES]
+        for key, value in tags.items()
+        if not str(key).startswith("mlflow.")
+    ]
+    if own:
+        document["tags"] = own
+    at = milliseconds(record.get("creation_timestamp"))
+    if at is None:
+        losses.add("prompt.creation_timestamp", "no time: it is the time of the import", example)
+    moved = milliseconds(record.get("last_updated_timestamp")) or at or 0
+    aliases = [label for label in map(text_of, record.get("aliases") or ()) if label]
+    return ForeignVersion(
+        name, number, document, text_of(record.get("user_id")) or "mlflow", (at or 0) // 1000,
+        text_of(record.get("commit_message")) or text_of(record.get("description")) or "",
+        [(label, moved // 1000) for label in aliases], record,
+    )  # fmt: skip

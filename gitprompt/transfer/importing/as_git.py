@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prompts of another system as Git has them: each version a commit and a tag with its author, its date and its
+message; each label a move at its time. What is there already stays."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from gitprompt.core.document import SUFFIXES, below, digest
+from gitprompt.core.labels import MoveRecord, check_label, label_ref
+from gitprompt.core.names import check_name, fold, is_name
+from gitprompt.core.publication import LabelHistory, Version
+from gitprompt.core.settings import Settings
+from gitprompt.core.twins import Taken
+from gitprompt.core.versions import check_version, rank, reads_as_version
+from gitprompt.errors import GitpromptError
+from gitprompt.git.objects import Signature
+from gitprompt.git.origin import TAGS
+from gitprompt.git.process import environment, git
+from gitprompt.git.ref_updates import write_packed_refs
+from gitprompt.git.repository import Repository
+from gitprompt.git.writer import ObjectWriter
+from gitprompt.registry import admission
+from gitprompt.registry.commits import Draft, publication
+from gitprompt.registry.labels import load_label
+from gitprompt.registry.refwrites import label_commit
+from gitprompt.registry.versions import Loaded, load_versions
+from gitprompt.transfer.importing.records import ForeignVersion, Losses, label_problem
+
+_BUILT = 500  # versions whose objects are in memory together
+_PUSHED = 5_000  # versions that are pushed together: each push has a price
+Keep = Callable[[str, Mapping[str, Any]], None]
+Step = Callable[[str, int, int], None]
+
+
+class Door(Protocol):
+    """The repository of a workspace, wherever it is."""
+
+    def fetch(self, repository: Repository) -> None: ...
+    def push(self, repository: Repository, refs: Sequence[str]) -> None: ...
+
+
+class Labels(NamedTuple):
+    """What to do with labels: `are_made` at all, and `are_moved` where they point at something else."""
+
+    are_made: bool = True
+    are_moved: bool = False
+
+
+class Written(NamedTuple):
+    """How many versions and labels are new, were there, and are the input's but not taken; `digest` is of what the
+    server was asked for afterwards, and empty where nothing was written."""
+
+    versions: int
+    versions_there: int
+    labels: int
+    labels_there: int
+    rejected: int
+
+
+class _Existing(NamedTuple):
+    version: Version
+    document: Mapping[str, Any]
+
+
+class Prompts:
+    """The prompts of one workspace, at a place that Git talks to. `is_dry`: read, decide, tell, and write nothing."""
+
+    def __init__(
+        self,
+        door: Door,
+        *,
+        is_new: bool,
+        losses: Losses,
+        keep: Keep,
+        house: str,
+        now: int,
+    ) -> None:
+        self._door = door
+        self._is_new = is_new
+        self._losses, self._keep = losses, keep
+        self._house, self._now = house, now
+
+    def write(
+        self, versions: Sequence[ForeignVersion], labels: Labels, *, is_dry: bool, step: Step
+    ) -> Written:
+        """Raises Conflict or OriginUnreachable where the server refuses or is away; what was pushed by then stays,
+        and the next run goes on."""
+        with tempfile.TemporaryDirectory(prefix="gitprompt-migrate-") as folder:
+            git(
+                ["init", "-q", "--bare", "-b", "main", f"{folder}/there.git"],
+                env=environment(inherit=False),
+            )
+            repository = Repository.open(f"{folder}/there.git")
+            if not self._is_new:
+                step("reading prompts", 0, 1)
+                self._door.fetch(repository)
+            job = _Job(self, repository, is_dry=is_dry)
+            wanted = job.decide(versions)
+            for start in range(0, len(wanted), _BUILT):
+                step("writing prompts", start, len(wanted))
+                if not is_dry:
+                    end = start + _BUILT
+                    job.build(wanted[start:end])
+                    if end % _PUSHED == 0 or end >= len(wanted):
+                        job.push()
+            moved, there = job.label(versions, labels)
+            step("writing prompts", max(len(wanted), 1), max(len(wanted), 1))
+            return Written(len(wanted), job.there, moved, there, job.rejected)
+
+
+class _Job:
+    """One run, on a copy of what is there."""
+
+    def __init__(self, prompts: Prompts, repository: Repository, *, is_dry: bool) -> None:
+        self._of = prompts
+        self._repository = repository
+        self._is_dry = is_dry
+        self._refs = dict(repository.refs().items())
+        branch, tip = repository.refs().head
+        self._branch, self._tip = branch or "refs/heads/main", tip
+        with repository.reader() as reader:
+            self._settings: Settings = admission.settings_at(reader, tip)
+            tags = [(ref, oid) for ref, oid in self._refs.items() if ref.startswith(TAGS)]
+            loaded = [
+                one
+                for one in load_versions(reader, tags, {}, are_published=True)
+                if isinstance(one, Loaded)
+            ]
+        self._there = {
+            (one.version.name, one.version.version): _Existing(
+                one.version, json.loads(one.document)
+            )
+            for one in loaded
+        }
+        self._taken = Taken()
+        for name, version in self._there:
+            self._taken.add(name, version)
+        self._newest: dict[str, tuple[Version, Mapping[str, Any]]] = {}
+        for existing in sorted(self._there.values(), key=lambda one: rank(one.version.version)):
+            self._newest[existing.version.name] = existing.version, existing.document
+        self._names = _Names(self._there, prompts._losses)
+        self._placed: dict[
+            tuple[str, str], tuple[str, str]
+        ] = {}  # theirs → ours, where it is published
+        self._unpushed: dict[str, str] = {}
+        self.there = self.rejected = 0
+
+    def decide(self, versions: Sequence[ForeignVersion]) -> list[ForeignVersion]:
+        """The versions to publish, under our names, oldest first; what is there, or cannot be, is counted and told."""
+        self._names.take(sorted({version.name for version in versions}))
+        wanted = []
+        seen: dict[tuple[str, str], str] = {}
+        for given in sorted(
+            versions, key=lambda one: (one.created_at, one.name, _rank(one.version))
+        ):
+            version = given._replace(name=self._names.ours(given.name))
+            key, content = (version.name, version.version), digest(version.document)
+            if key in seen:
+                if seen[key] != content:
+                    self._reject(
+                        given, "another text has the same name and version: the first is kept"
+                    )
+                continue
+            seen[key] = content
+            existing = self._there.get(key)
+            if existing is not None:
+                self.there += 1
+                self._placed[given.name, given.version] = key
+                if digest(existing.document) != content:
+                    why = "another text is published there under this version: it stays"
+                    self._of._losses.add("prompt.version", why, f"{given.name} {given.version}")
+                    self._of._keep(why, given.record)
+                continue
+            problem = self._problem(version)
+            if problem:
+                self._reject(given, problem)
+                continue
+            self._taken.add(*key)
+            self._placed[given.name, given.version] = key
+            wanted.append(version)
+        return wanted
+
+    def _reject(self, version: ForeignVersion, why: str) -> None:
+        self.rejected += 1
+        self._of._losses.add("prompt", f"rejected: {why}", f"{version.name} {version.version}")
+        self._of._keep(f"rejected: {why}", version.record)
+
+    def _problem(self, version: ForeignVersion) -> str:
+        try:
+            check_name(version.name)
+            check_version(version.version)
+            document = {"name": version.name, "version": version.version, **version.document}
+            admission.check_sent(document, self._settings.checks, has_fragments=False)
+        except GitpromptError as error:
+            fields = (error.details or {}).get("fields")
+            return (
+                "; ".join(map(str, fields))
+                if isinstance(fields, list) and fields
+                else error.message
+            )
+        objection = self._taken.objection(version.name, version.version)
+        return objection.message if objection is not None else ""
+
+    # writing
+
+    def build(self, versions: Sequence[ForeignVersion]) -> None:
+        """One commit and one tag for each; `push` makes them known."""
+        writer = ObjectWriter(self._repository).in_memory()
+        for version in versions:
+            ref, oid = self._built(writer, version)
+            self._unpushed[ref] = oid
+        writer.store()
+        if self._tip is not None and self._refs.get(self._branch) != self._tip:
+            self._unpushed[self._branch] = self._tip
+
+    def push(self) -> None:
+        """In one push: what the server refuses of it, it refuses together."""
+        if self._unpushed:
+            write_packed_refs(self._repository, {**self._refs, **self._unpushed})
+            self._of._door.push(self._repository, list(self._unpushed))
+            self._refs.update(self._unpushed)
+            self._unpushed = {}
+
+    def _built(self, writer: ObjectWriter, version: ForeignVersion) -> tuple[str, str]:
+        at = version.created_at or self._of._now
+        author = _signature(version.author, self._of._house, at)
+        draft = Draft(
+            version.name, version.version, version.document, self._newest.get(version.name), self._branch,
+            self._tip, self._settings.root,
+        )  # fmt: skip
+        message = version.message.strip() or f"{version.name} {version.version}"
+        made = publication(writer, draft, author, f"{message}\n")
+        if made.on_branch:
+            self._tip = made.commit
+        update = made.updates[-1]
+        path, blob = next(_found(writer, made.commit, draft))
+        done = Version(
+            version.name, version.version, update.new, made.commit, blob, at, str(author), path
+        )
+        self._there[version.name, version.version] = _Existing(done, version.document)
+        newest = self._newest.get(version.name)
+        if newest is None or rank(version.version) > rank(newest[0].version):
+            self._newest[version.name] = done, version.document
+        return update.ref, update.new
+
+    # labels
+
+    def label(self, versions: Sequence[ForeignVersion], labels: Labels) -> tuple[int, int]:
+        """Point labels as they pointed there; how many were made or moved, and how many were so already."""
+        wanted: dict[tuple[str, str], tuple[int, str]] = {}
+        for version in versions:
+            for label, at in version.labels:
+                if self._may_be(version, label, labels):
+                    name, number = self._placed[version.name, version.version]
+                    wanted[name, label] = max(wanted.get((name, label), (0, "")), (at, number))
+        writer = None if self._is_dry else ObjectWriter(self._repository).in_memory()
+        moved = there = 0
+        histories = self._histories(wanted)
+        for (name, label), (at, number) in sorted(
+            wanted.items(), key=lambda item: (item[1][0], item[0])
+        ):
+            ref = label_ref(name, label, namespace=self._settings.namespace)
+            tip = self._refs.get(ref)
+            history = histories.get((name, label))
+            current = history.version if history is not None else None
+            if current == number:
+                there += 1
+                continue
+            if current is not None and not labels.are_moved:
+                why = "it points at another version there, and stays: see --labels"
+                self._of._losses.add(
+                    "prompt.labels", why, f"{name}@{label} at {current}, not {number}"
+                )
+                continue
+            moved += 1
+            if writer is None:
+                continue
+            move = MoveRecord(name, label, number, current, f"As it was in {self._of._house}")
+            author = _signature(self._of._house, self._of._house, at or self._of._now)
+            target = self._there[name, number].version
+            commit = label_commit(writer, move, target, parent=tip, author=author)
+            self._unpushed[ref] = commit
+        if writer is not None:
+            writer.store()
+        self.push()
+        return moved, there
+
+    def _may_be(self, version: ForeignVersion, label: str, labels: Labels) -> bool:
+        example = f"{version.name}@{label}"
+        if not labels.are_made:
+            return False
+        problem = label_problem(label)
+        if not problem:
+            try:
+                check_label(label)
+            except GitpromptError as error:
+                problem = error.message
+        if problem:
+            self._of._losses.add("prompt.labels", problem, example)
+            return False
+        if (version.name, version.version) not in self._placed:
+            self._of._losses.add("prompt.labels", "its version was rejected", example)
+            return False
+        return True
+
+    def _histories(self, labels: Iterable[tuple[str, str]]) -> dict[tuple[str, str], LabelHistory]:
+        """Those of the labels that are there."""
+        published: dict[str, list[Version]] = {}
+        for (name, _), existing in self._there.items():
+            published.setdefault(name, []).append(existing.version)
+        histories = {}
+        with self._repository.reader() as reader:
+            for name, label in labels:
+                ref = label_ref(name, label, namespace=self._settings.namespace)
+                if ref in self._refs:
+                    found = load_label(
+                        reader, ref, self._refs[ref], namespace=self._settings.namespace,
+                        versions=lambda name: published.get(name, []),
+                    )  # fmt: skip
+                    if isinstance(found, LabelHistory):
+                        histories[name, label] = found
+        return histories
+
+
+def _found(writer: ObjectWriter, commit: str, draft: Draft) -> Iterator[tuple[str, str]]:
+    """Path and blob of the document in a commit."""
+    for suffix in SUFFIXES:
+        entry = writer.entry(commit, draft.path(suffix))
+        if entry is not None:
+            yield below(draft.root, f"prompts/{draft.name}{suffix}"), entry[1]
+
+
+def _signature(name: str, house: str, at: int) -> Signature:
+    """Whoever it was there. An address is taken as one; another name gets one that reaches nobody."""
+    clean = re.sub(r"[<>\s\x00-\x1f\x7f]+", " ", name).strip(" .,:;'\"")[:100] or house
+    email = clean if re.fullmatch(r"[^@ ]+@[^@ ]+", clean) else None
+    local = re.sub(r"[^A-Za-z0-9._-]+", "-", clean).strip("-.")[:60] or "someone"
+    return Signature(clean, email or f"{local}@{house}.invalid", at)
+
+
+def _rank(version: str) -> tuple[int, Any]:
+    try:
+        return 1, rank(check_version(version))
+    except GitpromptError:
+        return 0, version
+
+
+class _Names:
+    """Our names of their prompts: the same, or the nearest that can be one."""
+
+    def __init__(self, there: Mapping[tuple[str, str], object], losses: Losses) -> None:
+        self._losses = losses
+        self._ours: dict[str, str] = {}
+        self._spelled = {fold(name): name for name, _ in there}
+
+    def take(self, names: Sequence[str]) -> None:
+        taken: set[str] = set()
+        for name in names:
+            wanted = _valid(name)
+            found, number = wanted, 1
+            while fold(found) in taken or self._spelled.get(fold(found), found) != found:
+                number += 1
+                found = f"{wanted}-{number}"
+            taken.add(fold(found))
+            self._ours[name] = found
+            if wanted != name:
+                self._losses.add(
+                    "prompt.name", "cannot be a name here: it is changed", f"{name} → {found}"
+                )
+            elif found != wanted:
+                self._losses.add(
+                    "prompt.name",
+                    "differs only in case from another: it is numbered",
+                    f"{name} → {found}",
+                )
+
+    def ours(self, name: str) -> str:
+        return self._ours[name]
+
+
+def _valid(name: str) -> str:
+    if is_name(name):
+        return name
+    segments: list[str] = []
+    for segment in re.split(r"/+", name.strip("/")):
+        clean = re.sub(r"[^A-Za-z0-9_.-]+", "-", segment).strip("-.") or "unnamed"
+        clean = re.sub(r"\.{2,}", ".", clean).removesuffix(".lock")
+        if segments and reads_as_version(clean):
+            clean = f"v-{clean}"
+        segments.append(clean)
+    found = "/".join(segments[:7] + (["-".join(segments[7:])] if segments[7:] else []))[
+        :120
+    ].rstrip("/.-")
+    return found if is_name(found) else f"{found}-prompt"

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The repository of one workspace at a sidecar, as git reaches it: read as a mirror, written with thousands of refs
+at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from gitprompt.drivers.mirror import Mirror
+from gitprompt.git.origin import with_password
+from gitprompt.git.pushing import push_many
+from gitprompt.git.repository import Repository
+
+_USER = "gitprompt"
+
+
+class GitDoor:
+    def __init__(self, server: str, workspace: str, key: str) -> None:
+        self._url, self._workspace, self._key = f"{server}/git/{workspace}.git", workspace, key
+        self._mirror = Mirror({workspace: with_password(self._url, _USER, key)})
+
+    def fetch(self, repository: Repository) -> None:
+        """Bring all there is into a repository that has nothing. Raises OriginUnreachable."""
+        self._mirror.claim(self._workspace, repository)
+        self._mirror.expect(self._workspace)
+        self._mirror.fetch(self._workspace, repository)
+
+    def push(self, repository: Repository, refs: Sequence[str]) -> None:
+        """Raises Conflict, with the server's words, or OriginUnreachable."""
+        host = urlsplit(self._url).hostname
+        is_here = host in ("localhost", "127.0.0.1", "::1")
+        push_many(repository, self._url, refs, user=_USER, password=self._key, is_here=is_here)

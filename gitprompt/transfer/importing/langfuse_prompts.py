@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prompts of Langfuse: their texts in Mustache, with the texts that they refer to, and their settings where ours are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gitprompt.core.telemetry.packed import decoded
+from gitprompt.transfer.importing.moments import milliseconds
+from gitprompt.transfer.importing.records import (
+    ForeignVersion,
+    Losses,
+    Record,
+    Unreadable,
+    tags_of,
+    text_of,
+)
+from gitprompt.transfer.importing.texts import from_langfuse
+
+_BESIDE = (
+    "tools",
+    "tool_choice",
+    "response_format",
+)  # which a document has beside its model's settings
+
+
+def version_of(record: Record, texts: PromptTexts, losses: Losses) -> ForeignVersion:
+    name, number = text_of(record.get("name")), text_of(record.get("version"))
+    if name is None or number is None:
+        raise Unreadable("a prompt without a name or a version")
+    example = f"{name} {number}"
+    config = decoded(record.get("config"))
+    settings = dict(config) if isinstance(config, dict) else {}
+    document: dict[str, Any] = {}
+    if (text_of(record.get("type")) or "chat") == "text" or isinstance(record.get("prompt"), str):
+        document["type"] = "text"
+        content = texts.ours(str(record.get("prompt") or ""), losses, example)
+        document["messages"] = [{"role": "user", "content": content}]
+    else:
+        document["messages"] = list(_messages(record.get("prompt"), texts, losses, example))
+    for key in _BESIDE:
+        if settings.get(key):
+            document[key] = settings.pop(key)
+    if settings:
+        document["model_config"] = settings
+    tags = tags_of(record.get("tags"), losses, example)
+    if tags:
+        document["tags"] = tags
+    if config and not isinstance(config, dict):
+        document["metadata"] = {"config": config}
+    at = milliseconds(record.get("createdAt"))
+    if at is None:
+        losses.add(
+            "prompt.createdAt", "no time that can be read: it is the time of the import", example
+        )
+    moved = milliseconds(record.get("updatedAt")) or at or 0
+    labels = [label for label in map(text_of, record.get("labels") or ()) if label]
+    if labels:
+        losses.add(
+            "prompt.labels",
+            "Langfuse does not say when a label was moved: it is when the version was last changed",
+            example,
+        )
+    return ForeignVersion(
+        name, number, document, text_of(record.get("createdBy")) or "langfuse", (at or 0) // 1000,
+        text_of(record.get("commitMessage")) or "", [(label, moved // 1000) for label in labels], record,
+    )  # fmt: skip
+
+
+def _messages(
+    value: Any, texts: PromptTexts, losses: Losses, example: str
+) -> Iterator[dict[str, Any]]:
+    if not isinstance(value, list):
+        raise Unreadable("a chat prompt that is no list of messages")
+    for message in value:
+        if not isinstance(message, dict):
+            raise Unreadable("a message that is no object")
+        if message.get("type") == "placeholder":
+            yield {"type": "placeholder", "name": message.get("name")}
+            continue
+        role = message.get("role")
+        inner = {
+            key: item for key, item in message.items() if key not in ("type", "content", "role")
+        }
+        content = message.get("content")
+        is_template = role in ("system", "developer", "user")
+        if isinstance(content, str) and is_template:
+            content = texts.ours(content, losses, example)
+        elif isinstance(content, str) and "{{" in content:
+            losses.add(
+                "prompt.messages",
+                f"a variable in a message of the role {role}, which is no template here",
+                example,
+            )
+        yield {"role": role, "content": content, **inner}
+
+
+_REFERENCE = re.compile(r"@@@langfusePrompt:([^@]*)@@@")
+_DEEP = 8  # references in references, as Langfuse itself follows them
+
+
+class PromptTexts:
+    """The texts of the prompts, which may stand in others as `@@@langfusePrompt:name=…|label=…@@@`."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._texts: dict[tuple[str | None, str], Any] = {}
+        for record in records:
+            name = text_of(record.get("name"))
+            for selector in (
+                f"version={record.get('version')}",
+                *(f"label={label}" for label in record.get("labels") or ()),
+            ):
+                self._texts[name, selector] = record.get("prompt")
+
+    def ours(self, text: str, losses: Losses, example: str) -> str:
+        """A text in Mustache, with the texts that it refers to."""
+        whole = self._resolved(text, losses, example, ())
+        return from_langfuse(whole, lambda why: losses.add("prompt.text", why, example))
+
+    def _resolved(self, text: str, losses: Losses, example: str, above: tuple[str, ...]) -> str:
+        def put(match: re.Match[str]) -> str:
+            reference = match[1]
+            said = dict(part.split("=", 1) for part in reference.split("|") if "=" in part)
+            selector = (
+                f"version={said['version']}"
+                if "version" in said
+                else f"label={said.get('label', 'production')}"
+            )
+            found = self._texts.get((said.get("name"), selector))
+            if reference in above or len(above) >= _DEEP:
+                why = "refers to itself: kept as text"
+            elif not isinstance(found, str):
+                why = "refers to what the export does not have as a text: kept as text"
+            else:
+                how = (
+                    "as it is now" if selector.startswith("label=") else "as it is in that version"
+                )
+                losses.add("prompt.reference", f"replaced by the text, {how}", example)
+                return self._resolved(found, losses, example, (*above, reference))
+            losses.add("prompt.reference", why, f"{example}: {reference}")
+            return match[0]
+
+        return _REFERENCE.sub(put, text) if "@@@" in text else text

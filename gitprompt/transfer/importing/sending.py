@@ -1,0 +1,475 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends telemetry that another system has kept: in arrays, each id once, with times that are relative to the start
+of their trace. Sent again, it changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from gitprompt.transfer.importing.records import (
+    ForeignRow,
+    ForeignScore,
+    ForeignSpan,
+    ForeignTrace,
+    Losses,
+    key_of,
+)
+
+_ROWS = 1_000  # spans, or scores, that wait for each other
+_BYTES = 4_000_000  # of a request
+_LARGE = 1_000_000  # of one span or trace
+_SAMPLE = 1_000  # characters that are left of a text that is too large
+_SAMPLED = 100  # traces that are read back at the end
+_FUTURE = "in the future: it counts as of the import; see metadata.timestamp_ms"
+_FIRST = "spans_start_ms"  # of a trace whose spans came before it
+
+
+class Api(Protocol):
+    """A server that takes JSON. Raises Refused for an answer of 400 and above, but for 429 and 5xx, which end all."""
+
+    def post(self, path: str, body: Any) -> Any: ...
+
+
+class Refused(Exception):
+    """The server takes a request as little as ever; the message is its own."""
+
+
+class Sent(NamedTuple):
+    """How many records of a kind are new, and how many were there."""
+
+    new: int = 0
+    there: int = 0
+
+
+class Telemetry:
+    """Where an importer's traces, scores and rows go. `api` None: nowhere, for a dry run. `keep` is given what the
+    server does not take, with its reason."""
+
+    def __init__(
+        self,
+        api: Api | None,
+        losses: Losses,
+        starts: dict[str, int],
+        keep: Callable[[str, Mapping[str, Any]], None],
+        *,
+        now_ms: int,
+        oldest_ms: int | None = None,
+    ) -> None:
+        """`starts`: when each trace of the input began, by the key of its id, in Unix milliseconds. `oldest_ms`: what
+        is older the server will delete."""
+        self._oldest_ms = oldest_ms
+        self._latest_ms = now_ms
+        self._sample: dict[str, bytes] = {}
+        self._api = api
+        self._losses = losses
+        self._starts = starts
+        self._keep = keep
+        self._traces: list[ForeignTrace] = []
+        self._scores: list[Mapping[str, Any]] = []
+        self._waiting = [0, 0]  # spans and scores
+        self._seen: dict[bytes, bytes] = {}
+        self._said: dict[
+            bytes, bytes
+        ] = {}  # of each trace: a mark of each field, and of what it says
+        self._counted: set[bytes] = set()
+        self.counts: dict[str, list[int]] = {}
+
+    def add(self, item: ForeignTrace | ForeignScore | ForeignRow) -> None:
+        if isinstance(item, ForeignTrace):
+            spans = [
+                self._bounded(span)
+                for span in item.spans
+                if self._is_new("span", f"{key_of(item.trace_id)} {span.span_id}", span)
+            ]
+            if item.start_ms is not None and not self._says_more(item):
+                item = item._replace(start_ms=None, fields={}, metadata={})
+            self._tell_times(item)
+            if spans or item.start_ms is not None:
+                self._traces.append(self._smaller(item._replace(spans=spans)))
+                self._waiting[0] += 1 + len(spans)
+        elif isinstance(item, ForeignScore):
+            if self._is_new("score", str(item.body["score_id"]), item.body):
+                self._scores.append(self._dated(item.body))
+        elif self._is_new(item.path, json.dumps(item.body, sort_keys=True), ""):
+            self._post_row(item)
+        if self._waiting[0] >= _ROWS:
+            self._flush_traces()
+        if len(self._scores) >= _ROWS:
+            self._flush_scores()
+
+    def flush(self) -> None:
+        """Send what waits. Returns when the server has it on disk."""
+        self._flush_traces()
+        self._flush_scores()
+
+    def _is_new(self, kind: str, identity: str, value: Any) -> bool:
+        """Whether it is the first of its id. One that says something else under the same id is a loss."""
+        key = hashlib.blake2b(f"{kind} {identity}".encode(), digest_size=12).digest()
+        content = hashlib.blake2b(repr(value).encode("utf-8", "replace"), digest_size=8).digest()
+        before = self._seen.setdefault(key, content)
+        if before is content:
+            return True
+        if before != content:
+            self._losses.add(
+                f"{kind}.id", "another one has the same id: the first is kept", identity
+            )
+            self._keep(f"{kind} {identity}: another one has the same id", _plain(value))
+        return False
+
+    def _says_more(self, trace: ForeignTrace) -> bool:
+        """Whether something is said of a trace that was not said before. Lists and details of an API say more and
+        less of one trace; what two say differently is a loss, of the second."""
+        key = hashlib.blake2b(f"trace {key_of(trace.trace_id)}".encode(), digest_size=12).digest()
+        said = {
+            **trace.fields,
+            **{f"metadata.{key}": item for key, item in trace.metadata.items()},
+            "timestamp": trace.start_ms,
+        }
+        marks = {
+            field: hashlib.blake2b(
+                repr((field, item)).encode("utf-8", "replace"), digest_size=6
+            ).digest()
+            for field, item in said.items()
+        }
+        before = self._said.get(key)
+        if before is None:
+            self._said[key] = _packed(marks)
+            return True
+        known = _unpacked(before)
+        other = [field for field, mark in marks.items() if known.get(_short(field), mark) != mark]
+        for field in other:
+            self._losses.add(
+                f"trace.{field}",
+                "another record of the same trace says otherwise: the first is kept",
+                trace.trace_id,
+            )
+        if other:
+            self._keep(
+                f"trace {trace.trace_id}: another one has the same id",
+                trace._replace(spans=())._asdict(),
+            )
+        more = {field: mark for field, mark in marks.items() if _short(field) not in known}
+        self._said[key] = before + _packed(more)
+        return bool(more)
+
+    def _dated(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if body.get("timestamp", 0) * 1000 <= self._latest_ms:
+            return body
+        self._losses.add("score.timestamp", _FUTURE, body["score_id"])
+        return {key: value for key, value in body.items() if key != "timestamp"}
+
+    def _tell_times(self, trace: ForeignTrace) -> None:
+        """What will not stay, and what has not happened yet."""
+        late = [span for span in trace.spans if (span.start_ms or 0) > self._latest_ms]
+        if late or (trace.start_ms or 0) > self._latest_ms:
+            self._losses.add("trace.timestamp", _FUTURE, trace.trace_id)
+        if (
+            self._oldest_ms is not None
+            and trace.start_ms is not None
+            and trace.start_ms < self._oldest_ms
+        ):
+            self._losses.add(
+                "trace.timestamp",
+                "older than the server keeps telemetry (GITPROMPT_KEEP_DAYS): it will delete it",
+                trace.trace_id,
+            )
+
+    def verify(self, get: Callable[[str], Any]) -> dict[str, int]:
+        """Read some of the traces back, and compare the digests of their texts: how many, and how many say
+        something else."""
+        other = 0
+        for trace_id, digest in self._sample.items():
+            stored = get(f"/v1/traces/{trace_id}")
+            other += _digest(stored.get("input"), stored.get("output")) != digest
+        return {"read": len(self._sample), "other": other}
+
+    # what is too large
+
+    def _bounded(self, span: ForeignSpan) -> ForeignSpan:
+        size = len(repr(span.metadata))
+        if size <= _LARGE:
+            return span
+        self._keep(f"span {span.span_id}: too large", span._asdict())
+        return span._replace(metadata=self._cut(span.metadata, f"span {span.span_id}"))
+
+    def _smaller(self, trace: ForeignTrace) -> ForeignTrace:
+        if len(repr(trace.fields)) + len(repr(trace.metadata)) <= _LARGE:
+            return trace
+        self._keep(
+            f"trace {trace.trace_id}: too large", {**trace.fields, "metadata": trace.metadata}
+        )
+        fields = self._cut(trace.fields, f"trace {trace.trace_id}")
+        return trace._replace(
+            fields=fields, metadata=self._cut(trace.metadata, f"trace {trace.trace_id}")
+        )
+
+    def _cut(self, values: Mapping[str, Any], whose: str) -> dict[str, Any]:
+        """The values, the largest of them only to their beginning."""
+        sizes = {key: len(repr(value)) for key, value in values.items()}
+        cut = dict(values)
+        for key in sorted(sizes, key=lambda key: -sizes[key]):
+            if sum(len(repr(value)) for value in cut.values()) <= _LARGE // 2:
+                break
+            text = (
+                cut[key] if isinstance(cut[key], str) else json.dumps(cut[key], ensure_ascii=False)
+            )
+            cut[key] = {"cut": len(text), "begins": text[:_SAMPLE]}
+            self._losses.add(
+                key, f"larger than {_LARGE:,} bytes: only its beginning is sent", whose
+            )
+        return cut
+
+    # traces
+
+    def _flush_traces(self) -> None:
+        traces, self._traces = list(_merged(self._traces)), []
+        self._waiting[0] = 0
+        if not traces:
+            return
+        stubs = [self._stub(trace) for trace in traces]
+        if self._api is None:
+            for trace in traces:
+                self._spans(trace, self._start(trace))
+            self._count("traces", new=sum(map(self._is_uncounted, traces)))
+            self._count("spans", new=sum(len(trace.spans) for trace in traces))
+            return
+        answers = dict(self._posted("/v1/traces", stubs))
+        whole: list[tuple[ForeignTrace, list[Mapping[str, Any]]]] = []
+        for at, trace in enumerate(traces):
+            answer = answers.get(at)
+            if answer is None:
+                continue
+            new = answer["status"] == 201
+            if self._is_uncounted(trace):
+                self._count("traces", new=int(new), there=int(not new))
+            self._tell_kept(trace, answer)
+            is_as_sent = trace.start_ms is not None and not answer.get("kept")
+            if is_as_sent and len(self._sample) < _SAMPLED:
+                self._sample[trace.trace_id] = _digest(
+                    trace.fields.get("input"), trace.fields.get("output")
+                )
+            there = answer.get("metadata") or {}
+            start = there.get(_FIRST, there.get("timestamp_ms"))
+            start = start if isinstance(start, int) else self._start(trace)
+            spans = self._spans(trace, start)
+            whole += [(trace, part) for part in _parts(spans)]
+        bodies: list[dict[str, Any]] = [
+            {"trace_id": trace.trace_id, "spans": part} for trace, part in whole
+        ]
+        for at, answer in self._posted("/v1/traces", bodies):
+            refused = answer["refused"]
+            number = len(bodies[at]["spans"])
+            self._count("spans", new=answer["spans"], there=number - answer["spans"] - len(refused))
+            for one in refused:
+                self._losses.add(
+                    "span", f"refused by the server: {_general(one['error'])}", one["span_id"]
+                )
+                span = next(s for s in bodies[at]["spans"] if s["span_id"] == one["span_id"])
+                self._keep(one["error"], {"trace_id": whole[at][0].trace_id, **span})
+
+    def _is_uncounted(self, trace: ForeignTrace) -> bool:
+        """Whether it is the first record that says something of this trace."""
+        key = bytes.fromhex(key_of(trace.trace_id))
+        if trace.start_ms is None or key in self._counted:
+            return False
+        self._counted.add(key)
+        return True
+
+    def _start(self, trace: ForeignTrace) -> int:
+        if trace.start_ms is not None:
+            return trace.start_ms
+        began = [span.start_ms for span in trace.spans if span.start_ms is not None]
+        return self._starts.get(key_of(trace.trace_id), min(began, default=0))
+
+    def _stub(self, trace: ForeignTrace) -> dict[str, Any]:
+        """The trace without its spans; of one that only its spans tell of, when the first of them began."""
+        start = self._start(trace)
+        body: dict[str, Any] = {
+            "trace_id": trace.trace_id,
+            "timestamp": min(start, self._latest_ms) // 1000,
+            **trace.fields,
+        }
+        if trace.start_ms is not None:
+            body["metadata"] = {**trace.metadata, "timestamp_ms": start}
+        elif trace.spans:
+            body["metadata"] = {_FIRST: start}
+        return body
+
+    def _spans(self, trace: ForeignTrace, start: int) -> list[dict[str, Any]]:
+        bodies = []
+        for span in trace.spans:
+            began, ended = span.start_ms, span.end_ms
+            if began is not None and began < start:
+                self._losses.add(
+                    "span.start_time",
+                    "before its trace: it is 0; see metadata.timestamp_ms",
+                    span.span_id,
+                )
+            if began is not None and ended is not None and ended < began:
+                self._losses.add(
+                    "span.end_time", "before its start: it is as the start", span.span_id
+                )
+                ended = began
+            body: dict[str, Any] = {
+                "span_id": span.span_id, "parent_id": span.parent_id, "name": span.name, "status": span.status,
+                "metadata": dict(span.metadata),
+            }  # fmt: skip
+            if began is not None:
+                body["start_time"] = max(began - start, 0)
+                body["timestamp"] = min(began, self._latest_ms) // 1000
+                body["metadata"]["timestamp_ms"] = began
+            if ended is not None:
+                body["end_time"] = max(ended - start, 0)
+            if began is not None and ended is not None:
+                body["metadata"]["duration_ms"] = ended - began
+            bodies.append({key: value for key, value in body.items() if value is not None})
+        return bodies
+
+    def _tell_kept(self, trace: ForeignTrace, answer: Mapping[str, Any]) -> None:
+        kept = [
+            field for field in answer.get("kept", ()) if not field.startswith(f"metadata.{_FIRST}")
+        ]
+        for field in kept:
+            self._losses.add(
+                f"trace.{field}", "the server has another value, which stays", trace.trace_id
+            )
+
+    # the rest
+
+    def _flush_scores(self) -> None:
+        scores, self._scores = self._scores, []
+        if not scores:
+            return
+        if self._api is None:
+            self._count("scores", new=len(scores))
+            return
+        for _, answer in self._posted("/v1/scores", scores):
+            self._count("scores", new=int(answer["is_new"]), there=int(not answer["is_new"]))
+
+    def _post_row(self, row: ForeignRow) -> None:
+        kind = row.path.rpartition("/")[2]
+        if self._api is None:
+            self._count(kind, new=1)
+            return
+        try:
+            self._api.post(row.path, row.body)
+        except Refused as error:
+            self._losses.add(
+                kind, f"refused by the server: {_general(str(error))}", _name_of(row.body)
+            )
+            self._keep(str(error), row.body)
+        else:
+            self._count(kind, new=1)
+
+    def _posted(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Any]]:
+        """(place, answer) of what the server has taken, in arrays that are not too large; what it refuses is halved
+        until it is alone, told, and kept."""
+        assert self._api is not None
+        for start, end in _batches(bodies):
+            yield from self._array(path, bodies, start, end)
+
+    def _array(
+        self, path: str, bodies: Sequence[Mapping[str, Any]], start: int, end: int
+    ) -> Iterator[tuple[int, Any]]:
+        assert self._api is not None
+        try:
+            answer = self._api.post(path, list(bodies[start:end]))
+        except Refused as error:
+            if end - start > 1:
+                middle = (start + end) // 2
+                yield from self._array(path, bodies, start, middle)
+                yield from self._array(path, bodies, middle, end)
+                return
+            self._refuse(path, bodies[start], str(error))
+            return
+        for at, item in enumerate(answer["items"] if isinstance(answer, dict) else answer, start):
+            if isinstance(answer, dict) and item["status"] >= 400:
+                fields = (item.get("details") or {}).get("fields") or [item["error"]]
+                self._refuse(path, bodies[at], "; ".join(map(str, fields)))
+            else:
+                yield at, item
+
+    def _refuse(self, path: str, body: Mapping[str, Any], why: str) -> None:
+        self._losses.add(
+            path.rpartition("/")[2].removesuffix("s"),
+            f"refused by the server: {_general(why)}",
+            _name_of(body),
+        )
+        self._keep(why, body)
+
+    def _count(self, kind: str, *, new: int = 0, there: int = 0) -> None:
+        counts = self.counts.setdefault(kind, [0, 0])
+        counts[0] += new
+        counts[1] += there
+
+
+def _parts(spans: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """The spans of a trace in parts that a request takes."""
+    for start, end in _batches(spans):
+        yield list(spans[start:end])
+
+
+def _batches(bodies: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    start = size = 0
+    for at, body in enumerate(bodies):
+        length = len(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+        if at > start and (size + length > _BYTES or at - start >= _ROWS):
+            yield start, at
+            start, size = at, 0
+        size += length
+    if len(bodies) > start:
+        yield start, len(bodies)
+
+
+def _general(why: str) -> str:
+    """A reason without the ids in it, so that alike ones are counted together."""
+    words = (word if not any(char.isdigit() for char in word) else "…" for word in why.split(" "))
+    return " ".join(words)[:200]
+
+
+def _name_of(body: Mapping[str, Any]) -> str:
+    found = (body.get(key) for key in ("trace_id", "score_id", "log_id", "run_id", "name"))
+    return str(next((one for one in found if one), "?"))
+
+
+def _digest(*texts: Any) -> bytes:
+    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).digest()
+
+
+def _short(field: str) -> bytes:
+    return hashlib.blake2b(field.encode("utf-8", "replace"), digest_size=4).digest()
+
+
+def _packed(marks: Mapping[str, bytes]) -> bytes:
+    return b"".join(_short(field) + mark for field, mark in marks.items())
+
+
+def _unpacked(data: bytes) -> dict[bytes, bytes]:
+    return {data[at : at + 4]: data[at + 4 : at + 10] for at in range(0, len(data), 10)}
+
+
+def _merged(traces: Sequence[ForeignTrace]) -> Iterator[ForeignTrace]:
+    """Each trace once, with all its spans that wait; a second one that says something of itself stays by itself."""
+    merged: dict[str, ForeignTrace] = {}
+    for trace in traces:
+        key = key_of(trace.trace_id)
+        other = merged.get(key)
+        if other is None:
+            merged[key] = trace
+        elif trace.start_ms is None or other.start_ms is None:
+            said = trace if trace.start_ms is not None else other
+            merged[key] = said._replace(spans=[*other.spans, *trace.spans])
+        else:
+            yield other
+            merged[key] = trace
+    yield from merged.values()
+
+
+def _plain(value: Any) -> Mapping[str, Any]:
+    if hasattr(value, "_asdict"):
+        fields: Mapping[str, Any] = value._asdict()
+        return fields
+    return dict(value) if isinstance(value, Mapping) else {"value": value}

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records out of files: whole, a line each, in pages, compressed; and cut at every place."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitprompt.errors import NotFound
+from gitprompt.transfer.importing import reading
+from gitprompt.transfer.importing.reading import Broken, files, records
+
+RECORDS = st.lists(
+    st.dictionaries(
+        st.text(max_size=4), st.text() | st.integers() | st.none() | st.lists(st.text())
+    ).map(lambda fields: {"id": 1, **fields}),
+    max_size=5,
+)
+
+
+def write(path: Path, data: str | bytes) -> str:
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return str(path)
+
+
+def read(path: str) -> list[Any]:
+    return [found.value for found in records(path)]
+
+
+@settings(max_examples=40)
+@given(RECORDS, st.integers(1, 40))
+def test_every_way_to_write_them_is_read_alike(
+    tmp_path: Path, values: list[Any], window: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_CHUNK", window)
+        whole = json.dumps(values, ensure_ascii=False)
+        for text in (
+            whole,
+            f"\ufeff{json.dumps(values, indent=2)}",
+            "\n".join(map(json.dumps, values)),
+            "\r\n\r\n".join(map(json.dumps, values)) + "\n",
+            f'{{"data": {whole}, "meta": {{"page": 1}}}}',
+            f'{{"meta": {{"page": 1}}, "data": {whole}}}',
+            f'{{"data": {json.dumps(values[:2])}, "meta": null}}\n{{"data": {json.dumps(values[2:])}}}',
+        ):
+            assert read(write(tmp_path / "x.json", text)) == values
+            assert read(write(tmp_path / "x.json.gz", gzip.compress(text.encode()))) == values
+
+
+def test_a_cut_file_gives_what_came_before_and_says_so(tmp_path: Path) -> None:
+    values = [{"id": at, "text": 'ä{}[],\\"' * at, "n": None, "t": True} for at in range(4)]
+    for text in (
+        json.dumps({"data": values, "meta": {}}),
+        "\n".join(map(json.dumps, values)) + "\n",
+    ):
+        data = text.encode()
+        for end in range(1, len(data) - 1):
+            path = write(tmp_path / "x.json", data[:end])
+            found: list[Any] = []
+            try:
+                for record in records(path):
+                    found.append(record.value)
+            except Broken as error:
+                assert "cut" in str(error), (end, str(error))
+            assert found == values[: len(found)]
+
+
+def test_a_gzip_file_that_is_cut_is_told(tmp_path: Path) -> None:
+    data = gzip.compress(json.dumps([{"id": str(at) * 100} for at in range(1_000)]).encode())
+    with pytest.raises(Broken, match="gzip"):
+        read(write(tmp_path / "x.gz", data[: len(data) // 2]))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<html>no</html>", "it is no JSON"),
+        ('[{"id": 1} {"id": 2}]', "a comma is missing"),
+        (b"\xff\xfe", "not UTF-8"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"id": 1, "x": tru}' + " " * 100, "no JSON"),
+    ],
+)
+def test_what_is_no_json_is_told(tmp_path: Path, text: str | bytes, said: str) -> None:
+    with pytest.raises(Broken, match=said):
+        read(write(tmp_path / "x.json", text))
+
+
+def test_what_json_does_not_have_is_text(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "x.json", '[{"a": NaN, "b": -Infinity, "c": "\\ud800!", "d": "\\ud83d\\ude00"}]'
+    )
+    assert read(path) == [{"a": "NaN", "b": "-Infinity", "c": "\ufffd!", "d": "😀"}]
+
+
+def test_a_long_text_is_read_whole(tmp_path: Path) -> None:
+    text = "x" * 5_000_000
+    assert read(write(tmp_path / "x.json", json.dumps([{"a": text}, {"b": 1}]))) == [
+        {"a": text},
+        {"b": 1},
+    ]
+
+
+def test_folders_are_searched_and_what_is_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    one, two = (
+        write(tmp_path / "b" / "x.jsonl", "{}"),
+        write(tmp_path / "a.json.gz", gzip.compress(b"{}")),
+    )
+    write(tmp_path / "README.md", "no")
+    assert list(files([str(tmp_path)])) == [two, one]
+    with pytest.raises(NotFound, match="there is no"):
+        list(files([str(tmp_path / "none")]))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotFound, match="no exports"):
+        list(files([str(tmp_path / "empty")]))
