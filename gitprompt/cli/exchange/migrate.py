@@ -124,7 +124,9 @@ def migrate(
             oldest_ms=oldest,
         )
         prompts = Prompts(
-            GitDoor(client.server, state["workspace"], client.key), is_new=not state["revision"], losses=losses,
+            GitDoor(
+                client.server, state["workspace"], client.key, serve=lambda: client.post("/v1/sync")
+            ), is_new=not state["revision"], losses=losses,
             keep=rejects.keep, house=house, now=now(),
         )  # fmt: skip
         importer = IMPORTERS[house]()

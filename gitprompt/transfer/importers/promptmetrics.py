@@ -74,8 +74,9 @@ class PromptMetrics:
             return "score"
         if (
             "trace_id" in record
-            and ("spans" in record or "tokens_in" not in record)
-            and "provider" not in record
+            and "created_at" in record
+            and "log_id" not in record
+            and "model" not in record
         ):
             return "trace"
         if "prompt_name" in record and "version_tag" in record:

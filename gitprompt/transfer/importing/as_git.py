@@ -8,16 +8,17 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from gitprompt.core.document import SUFFIXES, below, digest
-from gitprompt.core.labels import MoveRecord, check_label, label_ref
+from gitprompt.core.labels import MoveRecord, check_label, label_ref, split_label_ref
 from gitprompt.core.names import check_name, fold, is_name
 from gitprompt.core.publication import LabelHistory, Version
 from gitprompt.core.settings import Settings
-from gitprompt.core.twins import Taken
+from gitprompt.core.twins import Spellings, Taken
 from gitprompt.core.versions import check_version, rank, reads_as_version
-from gitprompt.errors import GitpromptError
+from gitprompt.errors import GitpromptError, OriginUnreachable
 from gitprompt.git.objects import Signature
 from gitprompt.git.origin import TAGS
 from gitprompt.git.process import environment, git
@@ -42,6 +43,7 @@ class Door(Protocol):
 
     def fetch(self, repository: Repository) -> None: ...
     def push(self, repository: Repository, refs: Sequence[str]) -> None: ...
+    def missing(self, repository: Repository, refs: Mapping[str, str]) -> list[str]: ...
 
 
 class Labels(NamedTuple):
@@ -109,6 +111,7 @@ class Prompts:
                     if end % _PUSHED == 0 or end >= len(wanted):
                         job.push()
             moved, there = job.label(versions, labels)
+            job.verify()
             step("writing prompts", max(len(wanted), 1), max(len(wanted), 1))
             return Written(len(wanted), job.there, moved, there, job.rejected)
 
@@ -148,6 +151,7 @@ class _Job:
             tuple[str, str], tuple[str, str]
         ] = {}  # theirs → ours, where it is published
         self._unpushed: dict[str, str] = {}
+        self._pushed: dict[str, str] = {}
         self.there = self.rejected = 0
 
     def decide(self, versions: Sequence[ForeignVersion]) -> list[ForeignVersion]:
@@ -224,7 +228,18 @@ class _Job:
             write_packed_refs(self._repository, {**self._refs, **self._unpushed})
             self._of._door.push(self._repository, list(self._unpushed))
             self._refs.update(self._unpushed)
+            self._pushed.update(self._unpushed)
             self._unpushed = {}
+
+    def verify(self) -> None:
+        """Ask the server for all that was pushed. Raises OriginUnreachable if it says something else."""
+        tags = {ref: oid for ref, oid in self._pushed.items() if ref.startswith(TAGS)}
+        missing = self._of._door.missing(self._repository, tags) if tags else []
+        if missing:
+            raise OriginUnreachable(
+                f"the server has not what was pushed: {', '.join(sorted(missing)[:5])}",
+                hint="Run it again.",
+            )
 
     def _built(self, writer: ObjectWriter, version: ForeignVersion) -> tuple[str, str]:
         at = version.created_at or self._of._now
@@ -253,10 +268,17 @@ class _Job:
     def label(self, versions: Sequence[ForeignVersion], labels: Labels) -> tuple[int, int]:
         """Point labels as they pointed there; how many were made or moved, and how many were so already."""
         wanted: dict[tuple[str, str], tuple[int, str]] = {}
+        spelled = self._label_spellings()
         for version in versions:
             for label, at in version.labels:
                 if self._may_be(version, label, labels):
                     name, number = self._placed[version.name, version.version]
+                    other = spelled.setdefault(name, Spellings()).twin(label)
+                    if other is not None:
+                        why = f"differs only in case from the label {other}"
+                        self._of._losses.add("prompt.labels", why, f"{name}@{label}")
+                        continue
+                    spelled[name].add(label)
                     wanted[name, label] = max(wanted.get((name, label), (0, "")), (at, number))
         writer = None if self._is_dry else ObjectWriter(self._repository).in_memory()
         moved = there = 0
@@ -289,6 +311,15 @@ class _Job:
             writer.store()
         self.push()
         return moved, there
+
+    def _label_spellings(self) -> dict[str, Spellings]:
+        """The labels that are there, by prompt."""
+        spelled: dict[str, Spellings] = {}
+        for ref in self._refs:
+            with suppress(GitpromptError):
+                name, label = split_label_ref(ref, namespace=self._settings.namespace)
+                spelled.setdefault(name, Spellings()).add(label)
+        return spelled
 
     def _may_be(self, version: ForeignVersion, label: str, labels: Labels) -> bool:
         example = f"{version.name}@{label}"

@@ -4,19 +4,24 @@ at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from gitprompt.drivers.mirror import Mirror
-from gitprompt.git.origin import with_password
+from gitprompt.git.origin import listed, with_password
 from gitprompt.git.pushing import push_many
 from gitprompt.git.repository import Repository
 
 _USER = "gitprompt"
+_KINDS = ("refs/heads/", "refs/labels/", "refs/tags/prompts/")
 
 
 class GitDoor:
-    def __init__(self, server: str, workspace: str, key: str) -> None:
+    def __init__(
+        self, server: str, workspace: str, key: str, *, serve: Callable[[], object]
+    ) -> None:
+        """`serve` has the sidecar serve what was pushed, and returns when it does."""
+        self._serve = serve
         self._url, self._workspace, self._key = f"{server}/git/{workspace}.git", workspace, key
         self._mirror = Mirror({workspace: with_password(self._url, _USER, key)})
 
@@ -31,3 +36,11 @@ class GitDoor:
         host = urlsplit(self._url).hostname
         is_here = host in ("localhost", "127.0.0.1", "::1")
         push_many(repository, self._url, refs, user=_USER, password=self._key, is_here=is_here)
+        self._serve()
+
+    def missing(self, repository: Repository, refs: Mapping[str, str]) -> list[str]:
+        """Which of the refs, each of which names all that it leads to by its content, are not so there. Raises
+        OriginUnreachable."""
+        there = self._mirror.origin(self._workspace)
+        _, found = listed(repository, there.url, _KINDS, secret=there.secret)
+        return [ref for ref, oid in refs.items() if found.get(ref) != oid]

@@ -5,7 +5,7 @@ nanoseconds since the epoch."""
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gitprompt.core.telemetry.numbers import number_of
@@ -13,6 +13,7 @@ from gitprompt.core.telemetry.numbers import number_of
 _SHORT = re.compile(
     r"(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2})([.,]\d+)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?\Z", re.I
 )
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253_402_300_799_999  # milliseconds: the end of the year 9999
 
 
@@ -34,7 +35,7 @@ def milliseconds(value: Any) -> int | None:
     except ValueError:
         return None
     part = int(((fraction or ".0")[1:] + "000")[:3])
-    found = int(moment.astimezone(UTC).timestamp()) * 1000 + part
+    found = (moment - _EPOCH) // timedelta(seconds=1) * 1000 + part
     return found if 0 <= found <= _LAST else None
 
 

@@ -21,7 +21,9 @@ def literal(text: str, *, before_tag: bool = False) -> str:
     is_open = before_tag and text.endswith("{")
     if not marks and not is_open:
         return text
-    start = min(marks, default=len(text) - 1)
+    start = len(
+        text[: min(marks, default=len(text))].rstrip("{")
+    )  # a brace before ours would be read with it
     end = len(text) if is_open else max(text.rfind("{{"), text.rfind("}}")) + 2
     inner = text[start:end]
     opening, closing = next(pair for pair in _delimiters() if pair[0] not in inner)
