@@ -23,7 +23,9 @@ ROOMS = {
     "core": 15,
 }  # more than the twelve of any other folder
 # Folders of siblings that are strangers to each other have as many as there are.
-FAMILIES = {"checks", "drivers", "gates", "store/engines", "server/facades", "store/tables"}
+FAMILIES = {
+    "checks", "drivers", "gates", "store/engines", "server/facades", "store/tables", "transfer/importers",
+}  # fmt: skip
 
 
 def inside(path: Path) -> str:

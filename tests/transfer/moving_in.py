@@ -86,3 +86,25 @@ def losses(report: Mapping[str, Any]) -> dict[str, str]:
 
 def fixture(name: str) -> Any:
     return json.loads((FIXTURES / name).read_text())
+
+
+def trace(number: int, **more: Any) -> dict[str, Any]:
+    return {"id": f"{number:032x}", "timestamp": "2026-09-14T08:15:02.100Z", "name": "t", **more}
+
+
+def observation(number: int, whose: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"o{number}", "traceId": f"{whose:032x}", "type": "SPAN", "name": "s",
+        "startTime": "2026-09-14T08:15:02.200Z", "endTime": "2026-09-14T08:15:02.300Z", **more,
+    }  # fmt: skip
+
+
+def prompt(name: str, version: Any = 1, text: Any = "Hi {{x}}", **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": version,
+        "type": "text",
+        "prompt": text,
+        "createdAt": "2026-08-03T09:00:00Z",
+        **more,
+    }

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -93,11 +91,13 @@ def migrate(
         raise UsageError("say --input PATH or --url URL", hint=f"With --url, the key is in {_KEY}.")
     if url and not (key or config.variable(_KEY)):
         raise UsageError(f"--url needs the key of {house}", hint=f"export {_KEY}=…")
+    from gitprompt.transfer.foreign import reading
+    from gitprompt.transfer.foreign.records import Losses
     from gitprompt.transfer.importers import IMPORTERS
-    from gitprompt.transfer.importing import migration, reading
+    from gitprompt.transfer.importing import migration
     from gitprompt.transfer.importing.as_git import Labels, Prompts
     from gitprompt.transfer.importing.git_door import GitDoor
-    from gitprompt.transfer.importing.records import Losses
+    from gitprompt.transfer.importing.journal import Journal
     from gitprompt.transfer.importing.sending import Telemetry
 
     paths = list(reading.files(list(inputs)))
@@ -106,8 +106,14 @@ def migrate(
         state = client.get("/v1/sync")
         keep_days = _keep_days(client)
         losses = Losses()
-        journal = _Journal(
-            client.server, state["workspace"], house, url or "", is_used=bool(url) and not is_dry
+        state_folder = config.variable("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+        journal = Journal(
+            os.path.join(state_folder, "gitprompt"),
+            client.server,
+            state["workspace"],
+            house,
+            url or "",
+            is_used=bool(url) and not is_dry,
         )
         if restart:
             journal.forget()
@@ -270,36 +276,3 @@ class _Patient:
             except UsageError as error:
                 raise Refused(error.message) from error
         raise AssertionError("the last try returns or raises")
-
-
-class _Journal:
-    """How far a live import has come, in a file of the person's. `is_used` False: nothing is kept."""
-
-    def __init__(self, server: str, workspace: str, house: str, url: str, *, is_used: bool) -> None:
-        name = hashlib.sha256(json.dumps([server, workspace, house, url]).encode()).hexdigest()[:24]
-        folder = config.variable("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-        self._path = os.path.join(folder, "gitprompt", f"migrate-{name}.json")
-        self._is_used = is_used
-        self.done: dict[str, Any] = {}
-        if is_used:
-            try:
-                with open(self._path, encoding="utf-8") as file:
-                    self.done = json.load(file)
-            except (OSError, ValueError):
-                self.done = {}
-
-    def note(self, stage: str, mark: Any) -> None:
-        if not self._is_used:
-            return
-        self.done[stage] = mark
-        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-        with open(f"{self._path}.new", "w", encoding="utf-8") as file:
-            json.dump(self.done, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(f"{self._path}.new", self._path)
-
-    def forget(self) -> None:
-        self.done = {}
-        if self._is_used and os.path.exists(self._path):
-            os.unlink(self._path)

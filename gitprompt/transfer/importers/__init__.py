@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from gitprompt.transfer.foreign.records import Importer
 from gitprompt.transfer.importers import langfuse, langsmith, mlflow, promptmetrics
-from gitprompt.transfer.importing.records import Importer
 
 IMPORTERS: Mapping[str, Callable[[], Importer]] = {
     "langfuse": langfuse.Langfuse,

@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 from gitprompt.core.telemetry.numbers import MAX_SCORE, cost_of, number_of
 from gitprompt.core.telemetry.packed import decoded, langfuse_cost, langfuse_usage
-from gitprompt.transfer.importing.langfuse_prompts import PromptTexts, version_of
-from gitprompt.transfer.importing.live import LivePage, Source
-from gitprompt.transfer.importing.moments import milliseconds
-from gitprompt.transfer.importing.records import (
+from gitprompt.transfer.foreign.langfuse_prompts import PromptTexts, version_of
+from gitprompt.transfer.foreign.moments import milliseconds
+from gitprompt.transfer.foreign.records import (
     ForeignScore,
     ForeignSpan,
     ForeignTrace,
@@ -29,6 +28,7 @@ from gitprompt.transfer.importing.records import (
     text_of,
     trace_id_of,
 )
+from gitprompt.transfer.importing.live import ForeignApi, LivePage
 
 _HOUSE = "langfuse"
 _NAMES = 256  # characters of a name
@@ -88,7 +88,7 @@ class Langfuse:
         else:
             self._prompts.append(record)
 
-    def pages(self, api: Source, done: Mapping[str, Any]) -> Iterator[LivePage]:
+    def pages(self, api: ForeignApi, done: Mapping[str, Any]) -> Iterator[LivePage]:
         """Traces with their details, scores, and every version of every prompt."""
         for stage, path, order in (
             ("traces", "/api/public/traces", {"orderBy": "timestamp.asc"}),
@@ -118,7 +118,7 @@ class Langfuse:
                 losses.add("prompt", f"{error}: not imported", record.get("name"))
 
 
-def _details(api: Source, stage: str, item: Any) -> Iterator[Any]:
+def _details(api: ForeignApi, stage: str, item: Any) -> Iterator[Any]:
     """The records that an entry of a list stands for: lists have only the ids of what is in a trace."""
     if stage == "traces":
         yield api.get(f"/api/public/traces/{quote(str(item['id']), safe='')}")

@@ -10,10 +10,9 @@ from urllib.parse import quote
 
 from gitprompt.core.telemetry.numbers import cost_of, number_of
 from gitprompt.core.telemetry.packed import decoded, usage_of
-from gitprompt.transfer.importing.live import LivePage, Source
-from gitprompt.transfer.importing.manifests import document_of
-from gitprompt.transfer.importing.moments import milliseconds
-from gitprompt.transfer.importing.records import (
+from gitprompt.transfer.foreign.manifests import document_of
+from gitprompt.transfer.foreign.moments import milliseconds
+from gitprompt.transfer.foreign.records import (
     ForeignScore,
     ForeignSpan,
     ForeignTrace,
@@ -28,6 +27,7 @@ from gitprompt.transfer.importing.records import (
     text_of,
     trace_id_of,
 )
+from gitprompt.transfer.importing.live import ForeignApi, LivePage
 
 _HOUSE = "langsmith"
 _NAMES = 256
@@ -99,7 +99,7 @@ class LangSmith:
         else:
             self._commits.append(record)
 
-    def pages(self, api: Source, done: Mapping[str, Any]) -> Iterator[LivePage]:
+    def pages(self, api: ForeignApi, done: Mapping[str, Any]) -> Iterator[LivePage]:
         """The runs and the feedback of every project, one after the other; then the commits of every prompt."""
         at = dict(done.get("position") or {})
         finished = list(at.get("finished") or ())
@@ -148,7 +148,7 @@ class LangSmith:
                     losses.add("prompt commit", f"{error}: not imported", name)
 
 
-def _offsets(api: Source, path: str, **params: str) -> Iterator[Any]:
+def _offsets(api: ForeignApi, path: str, **params: str) -> Iterator[Any]:
     """The entries of a list that is asked for by offset."""
     offset = 0
     while True:

@@ -10,9 +10,8 @@ from typing import Any
 
 from gitprompt.core.telemetry.numbers import number_of
 from gitprompt.core.telemetry.packed import decoded, langfuse_cost, usage_of
-from gitprompt.transfer.importing.live import LivePage, Source
-from gitprompt.transfer.importing.moments import milliseconds
-from gitprompt.transfer.importing.records import (
+from gitprompt.transfer.foreign.moments import milliseconds
+from gitprompt.transfer.foreign.records import (
     ForeignScore,
     ForeignSpan,
     ForeignTrace,
@@ -27,7 +26,8 @@ from gitprompt.transfer.importing.records import (
     text_of,
     trace_id_of,
 )
-from gitprompt.transfer.importing.texts import from_mustache
+from gitprompt.transfer.foreign.texts import from_mustache
+from gitprompt.transfer.importing.live import ForeignApi, LivePage
 
 _HOUSE = "mlflow"
 _NAMES = 256
@@ -67,7 +67,7 @@ class MLflow:
         else:
             yield _version(record, losses)
 
-    def pages(self, api: Source, done: Mapping[str, Any]) -> Iterator[LivePage]:
+    def pages(self, api: ForeignApi, done: Mapping[str, Any]) -> Iterator[LivePage]:
         """The prompts of the registry with all their versions. Traces come from files: the REST API has no spans
         of what was stored as artifacts."""
         token = ""
@@ -88,7 +88,7 @@ class MLflow:
         return iter(())
 
 
-def _versions(api: Source, model: Mapping[str, Any]) -> Iterator[Any]:
+def _versions(api: ForeignApi, model: Mapping[str, Any]) -> Iterator[Any]:
     """Every version of a prompt, with the aliases that point at it."""
     aliases: dict[str, list[str]] = {}
     for one in model.get("aliases") or ():

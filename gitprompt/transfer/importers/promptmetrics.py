@@ -10,9 +10,8 @@ from urllib.parse import quote
 
 from gitprompt.core.telemetry.numbers import number_of
 from gitprompt.core.telemetry.packed import decoded
-from gitprompt.transfer.importing.live import LivePage, Source
-from gitprompt.transfer.importing.moments import milliseconds
-from gitprompt.transfer.importing.records import (
+from gitprompt.transfer.foreign.moments import milliseconds
+from gitprompt.transfer.foreign.records import (
     ForeignRow,
     ForeignScore,
     ForeignSpan,
@@ -28,6 +27,7 @@ from gitprompt.transfer.importing.records import (
     text_of,
     trace_id_of,
 )
+from gitprompt.transfer.importing.live import ForeignApi, LivePage
 
 _HOUSE = "promptmetrics"
 _LOG = (
@@ -111,7 +111,7 @@ class PromptMetrics:
                 f"/v1/{kind}s", {key: value for key, value in body.items() if value is not None}
             )
 
-    def pages(self, api: Source, done: Mapping[str, Any]) -> Iterator[LivePage]:
+    def pages(self, api: ForeignApi, done: Mapping[str, Any]) -> Iterator[LivePage]:
         """Every version of every prompt with its labels, traces with their spans, logs and runs."""
         for stage in ("prompts", "traces", "logs", "runs"):
             number = int(done.get(stage, 0)) + 1
@@ -130,7 +130,7 @@ class PromptMetrics:
         return iter(())
 
 
-def _details(api: Source, stage: str, item: Any) -> Iterator[Any]:
+def _details(api: ForeignApi, stage: str, item: Any) -> Iterator[Any]:
     """The records that an entry of a list stands for."""
     if stage == "traces":
         yield api.get(f"/v1/traces/{quote(str(item['trace_id']), safe='')}")

@@ -5,7 +5,6 @@ message; each label a move at its time. What is there already stays."""
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,13 +12,12 @@ from typing import Any, NamedTuple, Protocol
 
 from gitprompt.core.document import SUFFIXES, below, digest
 from gitprompt.core.labels import MoveRecord, check_label, label_ref, split_label_ref
-from gitprompt.core.names import check_name, fold, is_name
+from gitprompt.core.names import check_name
 from gitprompt.core.publication import LabelHistory, Version
 from gitprompt.core.settings import Settings
 from gitprompt.core.twins import Spellings, Taken
-from gitprompt.core.versions import check_version, rank, reads_as_version
+from gitprompt.core.versions import check_version, rank
 from gitprompt.errors import GitpromptError, OriginUnreachable
-from gitprompt.git.objects import Signature
 from gitprompt.git.origin import TAGS
 from gitprompt.git.process import environment, git
 from gitprompt.git.ref_updates import write_packed_refs
@@ -30,7 +28,8 @@ from gitprompt.registry.commits import Draft, publication
 from gitprompt.registry.labels import load_label
 from gitprompt.registry.refwrites import label_commit
 from gitprompt.registry.versions import Loaded, load_versions
-from gitprompt.transfer.importing.records import ForeignVersion, Losses, label_problem
+from gitprompt.transfer.foreign.records import ForeignVersion, Losses, label_problem
+from gitprompt.transfer.importing.our_names import OurNames, signature_of
 
 _BUILT = 500  # versions whose objects are in memory together
 _PUSHED = 5_000  # versions that are pushed together: each push has a price
@@ -146,7 +145,7 @@ class _Job:
         self._newest: dict[str, tuple[Version, Mapping[str, Any]]] = {}
         for existing in sorted(self._there.values(), key=lambda one: rank(one.version.version)):
             self._newest[existing.version.name] = existing.version, existing.document
-        self._names = _Names(self._there, prompts._losses)
+        self._names = OurNames(self._there, prompts._losses)
         self._placed: dict[
             tuple[str, str], tuple[str, str]
         ] = {}  # theirs → ours, where it is published
@@ -243,7 +242,7 @@ class _Job:
 
     def _built(self, writer: ObjectWriter, version: ForeignVersion) -> tuple[str, str]:
         at = version.created_at or self._of._now
-        author = _signature(version.author, self._of._house, at)
+        author = signature_of(version.author, self._of._house, at)
         draft = Draft(
             version.name, version.version, version.document, self._newest.get(version.name), self._branch,
             self._tip, self._settings.root,
@@ -303,7 +302,7 @@ class _Job:
             if writer is None:
                 continue
             move = MoveRecord(name, label, number, current, f"As it was in {self._of._house}")
-            author = _signature(self._of._house, self._of._house, at or self._of._now)
+            author = signature_of(self._of._house, self._of._house, at or self._of._now)
             target = self._there[name, number].version
             commit = label_commit(writer, move, target, parent=tip, author=author)
             self._unpushed[ref] = commit
@@ -366,65 +365,8 @@ def _found(writer: ObjectWriter, commit: str, draft: Draft) -> Iterator[tuple[st
             yield below(draft.root, f"prompts/{draft.name}{suffix}"), entry[1]
 
 
-def _signature(name: str, house: str, at: int) -> Signature:
-    """Whoever it was there. An address is taken as one; another name gets one that reaches nobody."""
-    clean = re.sub(r"[<>\s\x00-\x1f\x7f]+", " ", name).strip(" .,:;'\"")[:100] or house
-    email = clean if re.fullmatch(r"[^@ ]+@[^@ ]+", clean) else None
-    local = re.sub(r"[^A-Za-z0-9._-]+", "-", clean).strip("-.")[:60] or "someone"
-    return Signature(clean, email or f"{local}@{house}.invalid", at)
-
-
 def _rank(version: str) -> tuple[int, Any]:
     try:
         return 1, rank(check_version(version))
     except GitpromptError:
         return 0, version
-
-
-class _Names:
-    """Our names of their prompts: the same, or the nearest that can be one."""
-
-    def __init__(self, there: Mapping[tuple[str, str], object], losses: Losses) -> None:
-        self._losses = losses
-        self._ours: dict[str, str] = {}
-        self._spelled = {fold(name): name for name, _ in there}
-
-    def take(self, names: Sequence[str]) -> None:
-        taken: set[str] = set()
-        for name in names:
-            wanted = _valid(name)
-            found, number = wanted, 1
-            while fold(found) in taken or self._spelled.get(fold(found), found) != found:
-                number += 1
-                found = f"{wanted}-{number}"
-            taken.add(fold(found))
-            self._ours[name] = found
-            if wanted != name:
-                self._losses.add(
-                    "prompt.name", "cannot be a name here: it is changed", f"{name} → {found}"
-                )
-            elif found != wanted:
-                self._losses.add(
-                    "prompt.name",
-                    "differs only in case from another: it is numbered",
-                    f"{name} → {found}",
-                )
-
-    def ours(self, name: str) -> str:
-        return self._ours[name]
-
-
-def _valid(name: str) -> str:
-    if is_name(name):
-        return name
-    segments: list[str] = []
-    for segment in re.split(r"/+", name.strip("/")):
-        clean = re.sub(r"[^A-Za-z0-9_.-]+", "-", segment).strip("-.") or "unnamed"
-        clean = re.sub(r"\.{2,}", ".", clean).removesuffix(".lock")
-        if segments and reads_as_version(clean):
-            clean = f"v-{clean}"
-        segments.append(clean)
-    found = "/".join(segments[:7] + (["-".join(segments[7:])] if segments[7:] else []))[
-        :120
-    ].rstrip("/.-")
-    return found if is_name(found) else f"{found}-prompt"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gitprompt.drivers.mirror import Mirror
 from gitprompt.git.origin import listed, with_password
-from gitprompt.git.pushing import push_many
+from gitprompt.git.ref_updates import push_many
 from gitprompt.git.repository import Repository
 
 _USER = "gitprompt"

@@ -27,7 +27,7 @@ class LivePage(NamedTuple):
     records: Sequence[Any]
 
 
-class Source(Protocol):
+class ForeignApi(Protocol):
     """Answers of JSON."""
 
     def get(self, path: str, **params: str | int) -> Any: ...

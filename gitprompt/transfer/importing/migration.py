@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
 from gitprompt.errors import SetupError
-from gitprompt.transfer.importing.as_git import Labels, Prompts
-from gitprompt.transfer.importing.live import LivePage, SourceFailed
-from gitprompt.transfer.importing.reading import Broken, FoundRecord, records
-from gitprompt.transfer.importing.records import (
+from gitprompt.transfer.foreign.reading import Broken, FoundRecord, records
+from gitprompt.transfer.foreign.records import (
     ForeignVersion,
     Importer,
     Item,
@@ -21,6 +19,8 @@ from gitprompt.transfer.importing.records import (
     Unreadable,
     key_of,
 )
+from gitprompt.transfer.importing.as_git import Labels, Prompts
+from gitprompt.transfer.importing.live import LivePage, SourceFailed
 from gitprompt.transfer.importing.sending import Telemetry
 
 Step = Callable[[str, int, int], None]

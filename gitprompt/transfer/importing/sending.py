@@ -9,19 +9,18 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from gitprompt.transfer.importing.records import (
+from gitprompt.transfer.foreign.records import (
     ForeignRow,
     ForeignScore,
-    ForeignSpan,
     ForeignTrace,
     Losses,
     key_of,
 )
+from gitprompt.transfer.importing.cuts import Cuts
+from gitprompt.transfer.importing.doubles import Doubles
 
 _ROWS = 1_000  # spans, or scores, that wait for each other
 _BYTES = 4_000_000  # of a request
-_LARGE = 1_000_000  # of one span or trace
-_SAMPLE = 1_000  # characters that are left of a text that is too large
 _SAMPLED = 100  # traces that are read back at the end
 _FUTURE = "in the future: it counts as of the import; see metadata.timestamp_ms"
 _FIRST = "spans_start_ms"  # of a trace whose spans came before it
@@ -69,33 +68,30 @@ class Telemetry:
         self._keep = keep
         self._traces: list[ForeignTrace] = []
         self._scores: list[Mapping[str, Any]] = []
-        self._waiting = [0, 0]  # spans and scores
-        self._seen: dict[bytes, bytes] = {}
-        self._said: dict[
-            bytes, bytes
-        ] = {}  # of each trace: a mark of each field, and of what it says
+        self._waiting = 0  # traces and spans
+        self._doubles, self._cuts = Doubles(losses, keep), Cuts(losses, keep)
         self._counted: set[bytes] = set()
         self.counts: dict[str, list[int]] = {}
 
     def add(self, item: ForeignTrace | ForeignScore | ForeignRow) -> None:
         if isinstance(item, ForeignTrace):
             spans = [
-                self._bounded(span)
+                self._cuts.span(span)
                 for span in item.spans
-                if self._is_new("span", f"{key_of(item.trace_id)} {span.span_id}", span)
+                if self._doubles.is_new("span", f"{key_of(item.trace_id)} {span.span_id}", span)
             ]
-            if item.start_ms is not None and not self._says_more(item):
+            if item.start_ms is not None and not self._doubles.says_more(item):
                 item = item._replace(start_ms=None, fields={}, metadata={})
             self._tell_times(item)
             if spans or item.start_ms is not None:
-                self._traces.append(self._smaller(item._replace(spans=spans)))
-                self._waiting[0] += 1 + len(spans)
+                self._traces.append(self._cuts.trace(item._replace(spans=spans)))
+                self._waiting += 1 + len(spans)
         elif isinstance(item, ForeignScore):
-            if self._is_new("score", str(item.body["score_id"]), item.body):
+            if self._doubles.is_new("score", str(item.body["score_id"]), item.body):
                 self._scores.append(self._dated(item.body))
-        elif self._is_new(item.path, json.dumps(item.body, sort_keys=True), ""):
+        elif self._doubles.is_new(item.path, json.dumps(item.body, sort_keys=True), ""):
             self._post_row(item)
-        if self._waiting[0] >= _ROWS:
+        if self._waiting >= _ROWS:
             self._flush_traces()
         if len(self._scores) >= _ROWS:
             self._flush_scores()
@@ -104,56 +100,6 @@ class Telemetry:
         """Send what waits. Returns when the server has it on disk."""
         self._flush_traces()
         self._flush_scores()
-
-    def _is_new(self, kind: str, identity: str, value: Any) -> bool:
-        """Whether it is the first of its id. One that says something else under the same id is a loss."""
-        key = hashlib.blake2b(f"{kind} {identity}".encode(), digest_size=12).digest()
-        content = hashlib.blake2b(repr(value).encode("utf-8", "replace"), digest_size=8).digest()
-        before = self._seen.setdefault(key, content)
-        if before is content:
-            return True
-        if before != content:
-            self._losses.add(
-                f"{kind}.id", "another one has the same id: the first is kept", identity
-            )
-            self._keep(f"{kind} {identity}: another one has the same id", _plain(value))
-        return False
-
-    def _says_more(self, trace: ForeignTrace) -> bool:
-        """Whether something is said of a trace that was not said before. Lists and details of an API say more and
-        less of one trace; what two say differently is a loss, of the second."""
-        key = hashlib.blake2b(f"trace {key_of(trace.trace_id)}".encode(), digest_size=12).digest()
-        said = {
-            **trace.fields,
-            **{f"metadata.{key}": item for key, item in trace.metadata.items()},
-            "timestamp": trace.start_ms,
-        }
-        marks = {
-            field: hashlib.blake2b(
-                repr((field, item)).encode("utf-8", "replace"), digest_size=6
-            ).digest()
-            for field, item in said.items()
-        }
-        before = self._said.get(key)
-        if before is None:
-            self._said[key] = _packed(marks)
-            return True
-        known = _unpacked(before)
-        other = [field for field, mark in marks.items() if known.get(_short(field), mark) != mark]
-        for field in other:
-            self._losses.add(
-                f"trace.{field}",
-                "another record of the same trace says otherwise: the first is kept",
-                trace.trace_id,
-            )
-        if other:
-            self._keep(
-                f"trace {trace.trace_id}: another one has the same id",
-                trace._replace(spans=())._asdict(),
-            )
-        more = {field: mark for field, mark in marks.items() if _short(field) not in known}
-        self._said[key] = before + _packed(more)
-        return bool(more)
 
     def _dated(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         if body.get("timestamp", 0) * 1000 <= self._latest_ms:
@@ -186,47 +132,11 @@ class Telemetry:
             other += _digest(stored.get("input"), stored.get("output")) != digest
         return {"read": len(self._sample), "other": other}
 
-    # what is too large
-
-    def _bounded(self, span: ForeignSpan) -> ForeignSpan:
-        size = len(repr(span.metadata))
-        if size <= _LARGE:
-            return span
-        self._keep(f"span {span.span_id}: too large", span._asdict())
-        return span._replace(metadata=self._cut(span.metadata, f"span {span.span_id}"))
-
-    def _smaller(self, trace: ForeignTrace) -> ForeignTrace:
-        if len(repr(trace.fields)) + len(repr(trace.metadata)) <= _LARGE:
-            return trace
-        self._keep(
-            f"trace {trace.trace_id}: too large", {**trace.fields, "metadata": trace.metadata}
-        )
-        fields = self._cut(trace.fields, f"trace {trace.trace_id}")
-        return trace._replace(
-            fields=fields, metadata=self._cut(trace.metadata, f"trace {trace.trace_id}")
-        )
-
-    def _cut(self, values: Mapping[str, Any], whose: str) -> dict[str, Any]:
-        """The values, the largest of them only to their beginning."""
-        sizes = {key: len(repr(value)) for key, value in values.items()}
-        cut = dict(values)
-        for key in sorted(sizes, key=lambda key: -sizes[key]):
-            if sum(len(repr(value)) for value in cut.values()) <= _LARGE // 2:
-                break
-            text = (
-                cut[key] if isinstance(cut[key], str) else json.dumps(cut[key], ensure_ascii=False)
-            )
-            cut[key] = {"cut": len(text), "begins": text[:_SAMPLE]}
-            self._losses.add(
-                key, f"larger than {_LARGE:,} bytes: only its beginning is sent", whose
-            )
-        return cut
-
     # traces
 
     def _flush_traces(self) -> None:
         traces, self._traces = list(_merged(self._traces)), []
-        self._waiting[0] = 0
+        self._waiting = 0
         if not traces:
             return
         stubs = [self._stub(trace) for trace in traces]
@@ -439,18 +349,6 @@ def _digest(*texts: Any) -> bytes:
     return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).digest()
 
 
-def _short(field: str) -> bytes:
-    return hashlib.blake2b(field.encode("utf-8", "replace"), digest_size=4).digest()
-
-
-def _packed(marks: Mapping[str, bytes]) -> bytes:
-    return b"".join(_short(field) + mark for field, mark in marks.items())
-
-
-def _unpacked(data: bytes) -> dict[bytes, bytes]:
-    return {data[at : at + 4]: data[at + 4 : at + 10] for at in range(0, len(data), 10)}
-
-
 def _merged(traces: Sequence[ForeignTrace]) -> Iterator[ForeignTrace]:
     """Each trace once, with all its spans that wait; a second one that says something of itself stays by itself."""
     merged: dict[str, ForeignTrace] = {}
@@ -466,10 +364,3 @@ def _merged(traces: Sequence[ForeignTrace]) -> Iterator[ForeignTrace]:
             yield other
             merged[key] = trace
     yield from merged.values()
-
-
-def _plain(value: Any) -> Mapping[str, Any]:
-    if hasattr(value, "_asdict"):
-        fields: Mapping[str, Any] = value._asdict()
-        return fields
-    return dict(value) if isinstance(value, Mapping) else {"value": value}

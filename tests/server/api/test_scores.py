@@ -30,6 +30,7 @@ def test_a_score_comes_back_as_it_was_sent(client: Client) -> None:
         timestamp,
         None,
     )
+    assert created.pop("is_new") is True
     assert client.get(f"/v1/scores/{body['score_id']}") == created
     assert created in client.get("/v1/scores", limit=100)["items"]
 
@@ -48,6 +49,7 @@ def test_a_score_has_the_type_of_its_value(
     created = client.post("/v1/scores", score(value=value, type=sent))
     assert (created["type"], created["value"]) == (type, back)
     assert isinstance(created["value"], bool) == (type == "boolean")
+    assert created.pop("is_new") is True
     assert client.get(f"/v1/scores/{created['score_id']}") == created
 
 
@@ -84,7 +86,8 @@ def test_an_array_is_stored_as_one_or_not_at_all(client: Client) -> None:
 def test_a_score_with_the_same_id_takes_the_place(client: Client) -> None:
     key = fresh("s")
     client.post("/v1/scores", score(score_id=key, value=1))
-    client.post("/v1/scores", score(score_id=key, value="bad", comment="on second thoughts"))
+    second = score(score_id=key, value="bad", comment="on second thoughts")
+    assert [client.post("/v1/scores", second)["is_new"] for _ in range(2)] == [True, False]
     assert client.get(f"/v1/scores/{key}")["value"] == "bad"
     assert client.call("DELETE", f"/v1/scores/{key}") is None
     assert client.refused("GET", f"/v1/scores/{key}") == (404, "Score not found")

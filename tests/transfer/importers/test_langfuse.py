@@ -197,33 +197,6 @@ def test_prompts_are_git_with_their_authors_dates_and_labels(house: House) -> No
     assert any("reads as a version" in reason for reason in reasons)
 
 
-def prompt(name: str, version: int, text: str, **more: Any) -> dict[str, Any]:
-    return {
-        "name": name, "version": version, "type": "text", "prompt": text, "config": {}, "labels": [], "tags": [],
-        "createdAt": "2026-08-03T09:00:00.000Z", **more,
-    }  # fmt: skip
-
-
-def test_references_are_replaced_or_told(house: House) -> None:
-    tag = "@@@langfusePrompt:name={}|{}@@@"
-    path = house.write(
-        "p.jsonl",
-        prompt("a", 1, "A " + tag.format("b", "version=1")),
-        prompt("b", 1, "B {{x}} " + tag.format("c", "label=production")),
-        prompt("c", 1, "C", labels=["production"]),
-        prompt("loop", 1, "L " + tag.format("loop", "version=1")),
-        prompt("gone", 1, "G " + tag.format("nowhere", "label=production")),
-    )
-    report = house.migrate(path)
-    assert house.client.get("/v1/prompts/a?render=false")["text"] == "A B {{x}} C"
-    assert "@@@" in house.client.get("/v1/prompts/loop?render=false")["text"]
-    told = {loss["reason"] for loss in report["losses"] if loss["field"] == "prompt.reference"}
-    assert {
-        "refers to itself: kept as text",
-        "refers to what the export does not have as a text: kept as text",
-    } <= told
-
-
 def test_blob_exports_in_snake_case_are_the_same(house: House) -> None:
     trace, *_ = fixture("langfuse-traces.json")["data"]
     observation = fixture("langfuse-observations.json")["data"][1]

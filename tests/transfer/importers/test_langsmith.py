@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.transfer.importing.test_manifests import made, template
+from tests.transfer.foreign.test_manifests import made, template
 from tests.transfer.moving_in import FIXTURES, House, losses
 
 RUNS = str(FIXTURES / "langsmith-runs.jsonl")

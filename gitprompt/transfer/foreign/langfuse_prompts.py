@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gitprompt.core.telemetry.packed import decoded
-from gitprompt.transfer.importing.moments import milliseconds
-from gitprompt.transfer.importing.records import (
+from gitprompt.transfer.foreign.moments import milliseconds
+from gitprompt.transfer.foreign.records import (
     ForeignVersion,
     Losses,
     Record,
@@ -17,7 +17,7 @@ from gitprompt.transfer.importing.records import (
     tags_of,
     text_of,
 )
-from gitprompt.transfer.importing.texts import from_langfuse
+from gitprompt.transfer.foreign.texts import from_langfuse
 
 _BESIDE = (
     "tools",

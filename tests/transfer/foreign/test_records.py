@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitprompt.transfer.importing.records import (
+from gitprompt.transfer.foreign.records import (
     Losses,
     beside,
     flattened,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitprompt.core.template import compile_template
-from gitprompt.transfer.importing.texts import (
+from gitprompt.transfer.foreign.texts import (
     from_fstring,
     from_jinja,
     from_langfuse,

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitprompt.errors import NotFound
-from gitprompt.transfer.importing import reading
-from gitprompt.transfer.importing.reading import Broken, files, records
+from gitprompt.transfer.foreign import reading
+from gitprompt.transfer.foreign.reading import Broken, files, records
 
 RECORDS = st.lists(
     st.dictionaries(

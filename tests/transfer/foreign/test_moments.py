@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitprompt.transfer.importing.moments import milliseconds
+from gitprompt.transfer.foreign.moments import milliseconds
 
 AT = 1_789_373_702_100
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gitprompt.core.telemetry.numbers import number_of
 from gitprompt.core.versions import reads_as_version
-from gitprompt.transfer.importing.live import LivePage, Source
+from gitprompt.transfer.importing.live import ForeignApi, LivePage
 
 Record = Mapping[str, Any]
 
@@ -104,7 +104,7 @@ class Importer(Protocol):
     def read(self, kind: str, record: Record, losses: Losses) -> Iterator[Item]:
         """What it is in our words. Raises Unreadable for a record that cannot be kept."""
 
-    def pages(self, api: Source, done: Mapping[str, Any]) -> Iterator[LivePage]:
+    def pages(self, api: ForeignApi, done: Mapping[str, Any]) -> Iterator[LivePage]:
         """The records of the system itself, page by page, after those that `done` names: for each stage the mark of
         its last page."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gitprompt.transfer.importing.manifests import document_of
-from gitprompt.transfer.importing.records import Losses, Unreadable
+from gitprompt.transfer.foreign.manifests import document_of
+from gitprompt.transfer.foreign.records import Losses, Unreadable
 
 
 def made(kind: str, **inside: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitprompt.core.telemetry.packed import decoded
-from gitprompt.transfer.importing.records import Losses, Unreadable
-from gitprompt.transfer.importing.texts import from_fstring, from_jinja, from_mustache, literal
+from gitprompt.transfer.foreign.records import Losses, Unreadable
+from gitprompt.transfer.foreign.texts import from_fstring, from_jinja, from_mustache, literal
 
 _ROLES = {
     "SystemMessagePromptTemplate": "system", "HumanMessagePromptTemplate": "user",
