@@ -3,106 +3,30 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from gitprompt.errors import SetupError
 from gitprompt.transfer.importing.live import LiveSource, SourceFailed
-from tests.transfer.moving_in import House, fixture, trace
-
-KEY = "pk-lf-1:sk-lf-2"
-Answer = tuple[int, dict[str, str], bytes]
-
-
-class Langfuse:
-    """As much of Langfuse's public API as an importer asks; `odd` answers first where it wants to."""
-
-    def __init__(self) -> None:
-        self.traces = [trace(at) for at in range(1, 121)]
-        self.prompts = fixture("langfuse-prompts.json")["data"]
-        self.scores = fixture("langfuse-scores.json")["data"]
-        self.asked: list[str] = []
-        self.odd: Callable[[str, int], Answer | None] = lambda _path, _times: None
-        self._times: Counter[str] = Counter()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, headers, body = outer.answer(
-                    self.path, self.headers.get("Authorization", "")
-                )
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Nothing on the terminal."""
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-
-    def answer(self, path: str, authorization: str) -> Answer:
-        self.asked.append(path)
-        self._times[path] += 1
-        odd = self.odd(path, self._times[path])
-        if odd is not None:
-            return odd
-        if authorization != "Basic " + base64.b64encode(KEY.encode()).decode():
-            return 401, {}, b"{}"
-        parts = urlsplit(path)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        found = self._found(parts.path.removeprefix("/api/public/"), query)
-        return 200, {"Content-Type": "application/json"}, json.dumps(found).encode()
-
-    def _found(self, path: str, query: dict[str, str]) -> Any:
-        kind, _, name = path.removeprefix("v2/").partition("/")
-        if kind == "traces" and name:
-            return next(one for one in self.traces if one["id"] == unquote(name))
-        if kind == "prompts" and name:
-            return next(
-                one
-                for one in self.prompts
-                if (one["name"], str(one["version"])) == (unquote(name), query["version"])
-            )
-        names: dict[str, list[int]] = {}
-        for one in self.prompts:
-            names.setdefault(one["name"], []).append(one["version"])
-        listed: list[Any] = {
-            "traces": [{"id": one["id"]} for one in self.traces],
-            "scores": self.scores,
-            "prompts": [{"name": name, "versions": versions} for name, versions in names.items()],
-        }[kind]
-        page, limit = int(query["page"]), int(query["limit"])
-        meta = {"page": page, "totalPages": -(-len(listed) // limit)}
-        return {"data": listed[(page - 1) * limit : page * limit], "meta": meta}
+from tests.transfer.fake_langfuse import KEY, Answer, FakeLangfuse
+from tests.transfer.moving_in import House, trace
 
 
 @pytest.fixture
-def there() -> Iterator[Langfuse]:
-    found = Langfuse()
+def there() -> Iterator[FakeLangfuse]:
+    found = FakeLangfuse()
     yield found
-    found.http.shutdown()
-    found.http.server_close()
+    found.close()
 
 
-def live(there: Langfuse, *more: str) -> tuple[str, ...]:
+def live(there: FakeLangfuse, *more: str) -> tuple[str, ...]:
     return "--url", there.url, "--rate", "0", *more
 
 
-def test_all_of_it_comes_page_by_page_and_only_once(house: House, there: Langfuse) -> None:
+def test_all_of_it_comes_page_by_page_and_only_once(house: House, there: FakeLangfuse) -> None:
     env = {"GITPROMPT_SOURCE_KEY": KEY}
     report = house.migrate(options=live(there), env=env)
     assert {kind: number["new"] for kind, number in report["counts"].items()} == {
@@ -113,7 +37,7 @@ def test_all_of_it_comes_page_by_page_and_only_once(house: House, there: Langfus
     assert any("resolve=false" in path for path in there.asked)
 
 
-def test_a_run_that_was_cut_goes_on_where_it_was(house: House, there: Langfuse) -> None:
+def test_a_run_that_was_cut_goes_on_where_it_was(house: House, there: FakeLangfuse) -> None:
     cut = f"/api/public/traces/{110:032x}"
     there.odd = lambda path, _times: (404, {}, b"{}") if path == cut else None
     report = house.migrate(options=live(there, "--key", KEY), code=1)
@@ -132,14 +56,14 @@ def test_a_run_that_was_cut_goes_on_where_it_was(house: House, there: Langfuse) 
     }
 
 
-def test_a_dry_run_leaves_no_trace_of_where_it_was(house: House, there: Langfuse) -> None:
+def test_a_dry_run_leaves_no_trace_of_where_it_was(house: House, there: FakeLangfuse) -> None:
     dry = house.migrate(options=live(there, "--key", KEY, "--dry-run"))
     report = house.migrate(options=live(there, "--key", KEY))
     assert report["losses"] == dry["losses"]
     assert report["counts"]["traces"]["new"] == 120
 
 
-def asked(there: Langfuse, **options: Any) -> tuple[LiveSource, list[float], list[str]]:
+def asked(there: FakeLangfuse, **options: Any) -> tuple[LiveSource, list[float], list[str]]:
     slept: list[float] = []
     told: list[str] = []
     source = LiveSource(
@@ -154,7 +78,7 @@ def asked(there: Langfuse, **options: Any) -> tuple[LiveSource, list[float], lis
     return source, slept, told
 
 
-def test_who_is_busy_is_asked_again_after_the_time_it_says(there: Langfuse) -> None:
+def test_who_is_busy_is_asked_again_after_the_time_it_says(there: FakeLangfuse) -> None:
     there.odd = lambda _path, times: (
         (429, {"Retry-After": "7"}, b"") if times == 1 else (503, {}, b"") if times == 2 else None
     )
@@ -176,7 +100,7 @@ def test_who_is_busy_is_asked_again_after_the_time_it_says(there: Langfuse) -> N
     ],
 )
 def test_what_cannot_be_helped_is_said_without_the_key(
-    there: Langfuse, answer: Answer, said: str
+    there: FakeLangfuse, answer: Answer, said: str
 ) -> None:
     there.odd = lambda _path, _times: answer
     source, slept, _ = asked(there)
@@ -188,7 +112,7 @@ def test_what_cannot_be_helped_is_said_without_the_key(
     source.close()
 
 
-def test_a_server_that_hangs_is_left(there: Langfuse) -> None:
+def test_a_server_that_hangs_is_left(there: FakeLangfuse) -> None:
     def hang(_path: str, _times: int) -> None:
         time.sleep(0.6)
 
@@ -200,7 +124,7 @@ def test_a_server_that_hangs_is_left(there: Langfuse) -> None:
     source.close()
 
 
-def test_the_rate_is_kept(there: Langfuse) -> None:
+def test_the_rate_is_kept(there: FakeLangfuse) -> None:
     source, slept, _ = asked(there, rate=5)
     for _ in range(3):
         source.get("/api/public/traces", page=1, limit=50)
