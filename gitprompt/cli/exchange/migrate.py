@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from gitprompt.cli.exchange.maintenance import Bars
 from gitprompt.cli.output import done, json_option, say, write_json, write_table
 from gitprompt.cli.remote import require
 from gitprompt.clock import now
-from gitprompt.errors import UsageError
+from gitprompt.errors import GitpromptError, UsageError
 
 HOUSES = ("langfuse", "langsmith", "promptmetrics", "mlflow")
 _REJECTED = "gitprompt-migrate-rejected.jsonl"
@@ -60,7 +61,7 @@ _KEY = "GITPROMPT_SOURCE_KEY"
     help="With --url: requests a second; 0: as many as it takes.",
 )
 @click.option(
-    "--restart", is_flag=True, help="With --url: begin anew, and not where the last run stopped."
+    "--restart", is_flag=True, help="With --url: begin again, and not where the last run stopped."
 )
 @click.option(
     "--rejected", default=_REJECTED, show_default=True, metavar="FILE",
@@ -103,8 +104,9 @@ def migrate(
     paths = list(reading.files(list(inputs)))
     with ExitStack() as stack:
         client = stack.enter_context(require(server, api_key, workspace))
-        state = client.get("/v1/sync")
-        keep_days = _keep_days(client)
+        patient = _Patient(client)
+        state = patient.get("/v1/sync")
+        keep_days = _keep_days(patient)
         losses = Losses()
         state_folder = config.variable("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
         journal = Journal(
@@ -122,7 +124,7 @@ def migrate(
         starts: dict[str, int] = {}
         oldest = (now() - keep_days * 86_400) * 1000 if keep_days else None
         telemetry = Telemetry(
-            None if is_dry else _Patient(client),
+            None if is_dry else patient,
             losses,
             starts,
             rejects.keep,
@@ -131,7 +133,7 @@ def migrate(
         )
         prompts = Prompts(
             GitDoor(
-                client.server, state["workspace"], client.key, serve=lambda: client.post("/v1/sync")
+                client.server, state["workspace"], client.key, serve=lambda: patient.post("/v1/sync")
             ), is_new=not state["revision"], losses=losses,
             keep=rejects.keep, house=house, now=now(),
         )  # fmt: skip
@@ -149,8 +151,12 @@ def migrate(
                 journal.forget()
         else:
             migrated = run.of_files(paths, chosen, is_dry=is_dry)
-        checked = telemetry.verify(client.get) if not is_dry else None
-        totals = {kind: client.get(f"/v1/{kind}/count")["count"] for kind in ("traces", "prompts")}
+        checked, totals = None, None
+        with suppress(GitpromptError) if migrated.broken else nullcontext():
+            checked = telemetry.verify(partial(_if_there, patient)) if not is_dry else None
+            totals = {
+                kind: patient.get(f"/v1/{kind}/count")["count"] for kind in ("traces", "prompts")
+            }
     report = {
         "from": house,
         "dry_run": is_dry,
@@ -209,7 +215,7 @@ def _tell(report: Mapping[str, Any], rejected: str) -> None:
         )
     if report["keep_days"] is None:
         say(
-            "How long the server keeps telemetry (GITPROMPT_KEEP_DAYS) is told to a key of the scope admin alone.",
+            "How long the server keeps telemetry (GITPROMPT_KEEP_DAYS) only a key of the scope admin may ask.",
             err=True,
         )
     if report["broken"]:
@@ -224,6 +230,15 @@ def _tell(report: Mapping[str, Any], rejected: str) -> None:
         )
     else:
         done("nothing was written")
+
+
+def _if_there(client: Any, path: str) -> Any | None:
+    try:
+        return client.get(path)
+    except ServerRefused as error:
+        if error.answered != 404:
+            raise
+        return None
 
 
 def _keep_days(client: Any) -> int | None:
@@ -260,19 +275,30 @@ class _Patient:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def post(self, path: str, body: Any) -> Any:
+    def get(self, path: str) -> Any:
+        return self._asked(partial(self._client.get, path))
+
+    def post(self, path: str, body: Any = None) -> Any:
         from gitprompt.transfer.importing.sending import Refused
 
-        for attempt in range(8):
+        try:
+            return self._asked(partial(self._client.post, path, body))
+        except ServerRefused as error:
+            if error.answered in (400, 404, 409, 413, 422):
+                raise Refused(f"{error.message} {error.hint}".strip()) from error
+            raise
+        except UsageError as error:
+            raise Refused(error.message) from error
+
+    def _asked(self, ask: Callable[[], Any]) -> Any:
+        for attempt in range(_TRIES):
             try:
-                return self._client.post(path, body)
+                return ask()
             except ServerRefused as error:
-                if error.answered in (429, 503) and attempt < 7:
-                    time.sleep(min(2.0**attempt / 2, 30.0))
-                    continue
-                if error.answered in (400, 404, 409, 413, 422):
-                    raise Refused(f"{error.message} {error.hint}".strip()) from error
-                raise
-            except UsageError as error:
-                raise Refused(error.message) from error
+                if error.answered not in (429, 503) or attempt + 1 == _TRIES:
+                    raise
+                time.sleep(min(2.0**attempt / 2, 30.0))
         raise AssertionError("the last try returns or raises")
+
+
+_TRIES = 8

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from gitprompt.core.telemetry.usage import PLAIN, ModelCall, SpanFacts, Usage
@@ -118,6 +119,7 @@ _IS_TRACE = f"trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2"
 _ABOUT = TraceRow._fields[6:]
 _SAID = ("prompt_name", "version_tag", "metadata", *_ABOUT)
 _DOCUMENTS = ("metadata", "tags", "input", "output")
+_MOST_KEYS = 50  # of metadata, as of what is sent
 _CHILD_COLUMNS = f"workspace, trace, {SPAN_COLUMNS}, counted"
 
 
@@ -184,7 +186,7 @@ def _complete(
     db: Connection, row: TraceRow, number: int, prompt_name: str | None, version_tag: str | None
 ) -> tuple[str | None, str | None]:
     """Let a trace that is there say what it does not say yet; its prompt and version then."""
-    name = row.prompt_name
+    name = row.prompt_name or prompt_name
     has_version = version_tag is None and row.version_tag is not None
     if name is not None and (prompt_name is None or (prompt_name == name and has_version)):
         prompt_name, version_tag = name, row.version_tag
@@ -198,8 +200,10 @@ def _complete(
     if row.metadata is not None:
         sql = "SELECT metadata FROM trace WHERE workspace = $1 AND id = $2"
         (kept,) = db.row(sql, (row.workspace, number)) or (None,)
-        merged = {**json.loads(row.metadata), **json.loads(kept or "{}")}
-        if kept is None or len(merged) > len(json.loads(kept)):
+        before = json.loads(kept or "{}")
+        more = {key: item for key, item in json.loads(row.metadata).items() if key not in before}
+        merged = {**before, **dict(islice(more.items(), max(_MOST_KEYS - len(before), 0)))}
+        if len(merged) > len(before):
             sql = "UPDATE trace SET metadata = $1 WHERE workspace = $2 AND id = $3"
             text = json.dumps(merged, ensure_ascii=False, separators=(",", ":"))
             db.execute(sql, (text, row.workspace, number))

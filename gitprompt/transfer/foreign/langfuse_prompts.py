@@ -19,6 +19,10 @@ from gitprompt.transfer.foreign.records import (
 )
 from gitprompt.transfer.foreign.texts import from_langfuse
 
+_KNOWN = frozenset(
+    ("id", "createdAt", "updatedAt", "projectId", "createdBy", "name", "version", "type", "isActive", "prompt", "config",
+     "labels", "tags", "commitMessage", "resolutionGraph")
+)  # fmt: skip
 _BESIDE = (
     "tools",
     "tool_choice",
@@ -48,15 +52,22 @@ def version_of(record: Record, texts: PromptTexts, losses: Losses) -> ForeignVer
     tags = tags_of(record.get("tags"), losses, example)
     if tags:
         document["tags"] = tags
+    about = {
+        key: value
+        for key, value in record.items()
+        if key not in _KNOWN and value not in (None, "", [], {})
+    }
     if config and not isinstance(config, dict):
-        document["metadata"] = {"config": config}
+        about["config"] = config
+    if about:
+        document["metadata"] = about
     at = milliseconds(record.get("createdAt"))
     if at is None:
         losses.add(
             "prompt.createdAt", "no time that can be read: it is the time of the import", example
         )
     moved = milliseconds(record.get("updatedAt")) or at or 0
-    labels = [label for label in map(text_of, record.get("labels") or ()) if label]
+    labels = _labels(record)
     if labels:
         losses.add(
             "prompt.labels",
@@ -97,6 +108,11 @@ def _messages(
         yield {"role": role, "content": content, **inner}
 
 
+def _labels(record: Record) -> list[str]:
+    labels = record.get("labels")
+    return [label for label in map(text_of, labels if isinstance(labels, list) else ()) if label]
+
+
 _REFERENCE = re.compile(r"@@@langfusePrompt:([^@]*)@@@")
 _DEEP = 8  # references in references, as Langfuse itself follows them
 
@@ -104,13 +120,15 @@ _DEEP = 8  # references in references, as Langfuse itself follows them
 class PromptTexts:
     """The texts of the prompts, which may stand in others as `@@@langfusePrompt:name=…|label=…@@@`."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Record], *, is_whole: bool) -> None:
+        """`is_whole` False: what is not there may still come."""
+        self._is_whole = is_whole
         self._texts: dict[tuple[str | None, str], Any] = {}
         for record in records:
             name = text_of(record.get("name"))
             for selector in (
                 f"version={record.get('version')}",
-                *(f"label={label}" for label in record.get("labels") or ()),
+                *(f"label={label}" for label in _labels(record)),
             ):
                 self._texts[name, selector] = record.get("prompt")
 
@@ -131,6 +149,8 @@ class PromptTexts:
             found = self._texts.get((said.get("name"), selector))
             if reference in above or len(above) >= _DEEP:
                 why = "refers to itself: kept as text"
+            elif found is None and not self._is_whole:
+                raise Unreadable("refers to what the rest of the input may have")
             elif not isinstance(found, str):
                 why = "refers to what the export does not have as a text: kept as text"
             else:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ _ROLES = {
     "AIMessagePromptTemplate": "assistant", "SystemMessage": "system", "HumanMessage": "user",
     "AIMessage": "assistant", "ToolMessage": "tool",
 }  # fmt: skip
+_SECRET = re.compile(r"key|token\Z|secret|password|authorization|header|credential", re.I)
 _ENGINES = {"f-string": from_fstring, "mustache": from_mustache, "jinja2": from_jinja}
 
 
@@ -126,7 +128,9 @@ def _settings(value: Any, losses: Losses, example: str) -> dict[str, Any]:
         return {}
     kept = {}
     for key, item in inside.items():
-        if isinstance(item, dict) and item.get("type") in (
+        if _SECRET.search(key):
+            losses.add("prompt commit.model", f"{key}: may be a secret, not kept", example)
+        elif isinstance(item, dict) and item.get("type") in (
             "secret",
             "constructor",
             "not_implemented",

@@ -21,10 +21,10 @@ _MOST = 1 << 28  # characters of one record
 _ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 # What a page of an API begins with; a record begins with something of its own.
 _PAGE = frozenset(
-    ("data", "meta", "items", "results", "runs", "traces", "observations", "scores", "prompts", "feedback",
-     "commits", "total", "totalItems", "totalPages", "page", "limit", "cursors", "next_page_token", "nextCursor",
-     "registered_models", "model_versions", "prompt_versions", "logs")
+    ("data", "meta", "items", "results", "runs", "traces", "commits", "total", "totalItems", "totalPages", "page", "limit",
+     "cursors", "next_page_token", "nextCursor", "registered_models", "model_versions")
 )  # fmt: skip
+_ABOUT_PAGES = frozenset(("meta", "cursors"))
 _FIRST_KEY = re.compile(r'\{\s*"([A-Za-z_]{1,32})"\s*:\s*([\[{"n0-9])')
 _HEAD = 256  # characters, within which the first key is
 _SPACE = re.compile(r"[\s\x1e]*")  # with the record separator of RFC 7464
@@ -71,8 +71,6 @@ def records(path: str) -> Iterator[FoundRecord]:
                 yield FoundRecord(path, number, value)
     except Broken as error:
         raise Broken(f"{path}: {error}") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise Broken(f"{path}: the gzip file is cut or damaged: {error}") from None
     except OSError as error:
         raise Broken(f"{path}: {error.strerror}") from None
 
@@ -95,6 +93,7 @@ class _Reader:
         self._text = ""
         self._at = 0
         self._is_done = False
+        self._failure: Broken | None = None  # of what comes after the text that is here
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         # NaN and Infinity are no numbers of JSON, but Python writes them.
         self._decode = json.JSONDecoder(parse_constant=str).raw_decode
@@ -109,12 +108,14 @@ class _Reader:
                 yield self._value()
             if self._peek() == ",":  # one record a line, with the commas of an array
                 self._at += 1
+        if self._failure is not None:
+            raise self._failure
 
     def _array(self) -> Iterator[Any]:
         self._at += 1
         while (char := self._peek()) != "]":
             if not char:
-                raise Broken("it ends in the middle of a list: the file was cut")
+                raise self._failure or Broken("it ends in the middle of a list: the file was cut")
             yield self._value()
             if self._peek() == ",":
                 self._at += 1
@@ -133,15 +134,17 @@ class _Reader:
         self._at += 1
         while (char := self._peek()) != "}":
             if not char:
-                raise Broken("it ends in the middle of a page: the file was cut")
+                raise self._failure or Broken("it ends in the middle of a page: the file was cut")
             key = self._value()
             if self._peek() != ":":
                 raise self._malformed("a colon is missing")
             self._at += 1
-            if self._peek() == "[" and key in _PAGE:
+            if self._peek() == "[":
                 yield from self._array()
             else:
-                self._value()
+                value = self._value()
+                if isinstance(value, dict) and key not in _ABOUT_PAGES:
+                    yield value  # a list of one, or what nobody knows: not for us to leave out
             if self._peek() == ",":
                 self._at += 1
         self._at += 1
@@ -151,16 +154,17 @@ class _Reader:
             self._peek()
             try:
                 value, end = self._decode(self._text, self._at)
+                if end < len(self._text) or self._is_done:
+                    has_halves = any(self._text.find(half, self._at, end) >= 0 for half in _HALVES)
+                    self._at = end
+                    return _without_halves(value) if has_halves else value
             except RecursionError:
                 raise Broken("a record is nested too deeply") from None
             except json.JSONDecodeError as error:
                 if self._is_done or not self._may_go_on(error):
                     raise self._malformed(error.msg, error.pos) from None
-            else:
-                if end < len(self._text) or self._is_done:
-                    has_halves = any(self._text.find(half, self._at, end) >= 0 for half in _HALVES)
-                    self._at = end
-                    return _without_halves(value) if has_halves else value
+            except ValueError:  # Python's own bound
+                raise Broken("it has a number of thousands of digits") from None
             self._grow()
 
     def _may_go_on(self, error: json.JSONDecodeError) -> bool:
@@ -170,9 +174,11 @@ class _Reader:
         return error.msg.startswith("Unterminated string") or error.pos >= len(self._text) - 16
 
     def _malformed(self, why: str, at: int | None = None) -> Broken:
+        if self._failure is not None:
+            return self._failure
         place = self._at if at is None else at
         if self._is_done and self._is_cut(why, self._text[place:].rstrip()):
-            return Broken("it ends in the middle of a record: the file was cut")
+            return Broken(_CUT)
         return Broken(f"it is no JSON: {why}, near {self._text[place:][:30]!r}")
 
     def _is_cut(self, why: str, rest: str) -> bool:
@@ -193,18 +199,29 @@ class _Reader:
             self._grow()
 
     def _grow(self) -> None:
-        """Read on; twice as much where the value is long, so that it is not parsed too often."""
+        """Read on; twice as much where the value is long, so that it is not parsed too often. What cannot be read is
+        told once all before it is given out."""
         size = max(_CHUNK, len(self._text) - self._at)
-        data = self._file.read(size)
-        self._is_done = not data
+        more = ""
         try:
+            data = self._file.read1(size)  # type: ignore[attr-defined]
+            self._is_done = not data
             more = self._decoder.decode(data, final=self._is_done)
-        except UnicodeDecodeError:
-            raise Broken("it is not UTF-8") from None
+        except UnicodeDecodeError as error:
+            more = error.object[: error.start].decode("utf-8", "ignore")
+            self._fail("it is not UTF-8" if not self._is_done else _CUT)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            self._fail(f"the gzip file is cut or damaged: {error}")
+        except OSError as error:
+            self._fail(str(error.strerror))
         self._text = self._text[self._at :] + more
         self._at = 0
 
+    def _fail(self, why: str) -> None:
+        self._is_done, self._failure = True, Broken(why)
 
+
+_CUT = "it ends in the middle of a record: the file was cut"
 _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 _HALVES = ("\\ud", "\\uD")
 

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from gitprompt.core.telemetry.numbers import number_of
 from gitprompt.core.versions import reads_as_version
-from gitprompt.transfer.importing.live import ForeignApi, LivePage
 
 Record = Mapping[str, Any]
 
@@ -76,11 +76,46 @@ class Loss(NamedTuple):
     example: str
 
 
-class Losses:
-    """The loss report: one line for each field and reason."""
+Keep = Callable[[str, Mapping[str, Any]], None]
 
-    def __init__(self) -> None:
+
+def _forget(_why: str, _record: Mapping[str, Any]) -> None:
+    """Where nobody keeps what is refused."""
+
+
+class Losses:
+    """The loss report: one line for each field and reason. `keep` is given every record that is not taken as it is,
+    with the reason."""
+
+    def __init__(self, keep: Keep = _forget) -> None:
         self._found: dict[tuple[str, str], list[Any]] = {}
+        self.keep = keep
+
+    def refuse(self, field: str, why: str, record: Mapping[str, Any], example: object) -> None:
+        """A record that does not come over at all."""
+        self.add(field, f"{why}: not imported", example)
+        self.keep(why, record)
+
+    def each(
+        self,
+        field: str,
+        records: Iterable[Record],
+        read: Callable[[Record], Iterator[Item]],
+        example: str = "",
+    ) -> Iterator[Item]:
+        """What the records are in our words, each for itself: one that cannot be read ends nothing."""
+        for record in records:
+            try:
+                yield from read(record)
+            except Unreadable as error:
+                self.refuse(
+                    field, str(error), record, record.get("id") or record.get("name") or example
+                )
+            except (TypeError, ValueError, AttributeError, KeyError, RecursionError, OverflowError):
+                # A shape that nobody has seen yet must not end the import of the rest.
+                self.refuse(
+                    field, "of another shape than is known", record, record.get("id") or example
+                )
 
     def add(self, field: str, reason: str, example: object) -> None:
         found = self._found.setdefault((field, reason), [0, str(example)[:128]])
@@ -93,10 +128,32 @@ class Losses:
         return bool(self._found)
 
 
+class LivePage(NamedTuple):
+    """Records of one page; once they are stored, `mark` is noted for `stage`, so that another run goes on there. None:
+    another run asks for them again, as for prompts, which are written last. `lost`: what the system would not give."""
+
+    stage: str
+    mark: Any
+    records: Sequence[Any]
+    lost: Sequence[tuple[str, str]] = ()
+
+
+class ForeignApi(Protocol):
+    """Another system's API, whose answers are JSON. Raises SourceFailed."""
+
+    def get(self, path: str, **params: str | int) -> Any:
+        """The answer to a question."""
+
+    def post(self, path: str, body: Any) -> Any:
+        """The answer to a question that has a body."""
+
+
 class Importer(Protocol):
     """What knows another system's records."""
 
     house: str
+    unasked: Sequence[tuple[str, str]]
+    """What `pages` does not ask for, and how it comes: field and reason."""
 
     def kind_of(self, record: Record) -> str | None:
         """What a record is, told from its shape; None for none of this system's."""
@@ -108,8 +165,9 @@ class Importer(Protocol):
         """The records of the system itself, page by page, after those that `done` names: for each stage the mark of
         its last page."""
 
-    def finish(self, losses: Losses) -> Iterator[Item]:
-        """What can only be said once all records were read."""
+    def finish(self, losses: Losses, *, is_whole: bool) -> Iterator[Item]:
+        """What can only be said once all records were read; of an input that was cut, only what cannot change any
+        more."""
 
     def began(self, kind: str, record: Record) -> tuple[str, int, bool] | None:
         """Of which trace a record is, when it began in Unix milliseconds, and whether it is the trace itself;
@@ -121,6 +179,34 @@ class Unreadable(ValueError):
 
 
 # What importers share
+
+
+def is_deep(value: Any, most: int = 100) -> bool:
+    """Whether there is more nesting in it than anybody sends on."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            item
+            for one in level
+            if isinstance(one, dict | list)
+            for item in (one.values() if isinstance(one, dict) else one)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def objects_in(
+    record: Record, key: str, field: str, losses: Losses, example: object
+) -> list[dict[str, Any]]:
+    """The objects of a list in a record; what else is there is told."""
+    value = record.get(key)
+    found = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    number = len(value) if isinstance(value, list) else 0 if value in (None, "", {}) else 1
+    if number > len(found):
+        losses.add(field, "of another shape than is known: not imported", example)
+    return found
 
 
 def text_of(value: Any) -> str | None:
@@ -144,9 +230,29 @@ def trace_id_of(text: str, house: str, losses: Losses) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"gitprompt:{house}:trace:{text}"))
 
 
-def key_of(trace_id: str) -> str:
-    """What all spellings of an id have in common."""
-    return trace_id.replace("-", "").lower()
+def structured(value: Any) -> Any:
+    """The object or list that a text is in JSON, if it says just the same; else the value itself."""
+    if (
+        not isinstance(value, str)
+        or value.lstrip()[:1] not in ("{", "[")
+        or "\\ud" in value.lower()
+    ):
+        return value
+    try:
+        return json.loads(value, parse_constant=_no_number, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def short(value: Any, most: int, field: str, losses: Losses, example: object) -> str | None:
@@ -183,19 +289,28 @@ def flattened(value: Any) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, item in value.items():
         if isinstance(item, dict) and item:
-            flat.update((f"{key}.{inner}", more) for inner, more in item.items())
+            for inner, more in item.items():
+                flat[_free(f"{key}.{inner}", flat, value)] = more
         else:
             flat[key] = item
     return flat
+
+
+def _free(name: str, *taken: Mapping[str, Any]) -> str:
+    """The name, or one like it that nobody has."""
+    while any(name in one for one in taken):
+        name += "_"
+    return name
 
 
 def beside(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata that says both: their keys that are words of ours go below `metadata.`, and what is more than a
     row takes below `more`."""
     said = {key: value for key, value in ours.items() if value is not None}
-    other = {
-        f"metadata.{key}" if key in _WORDS or key in ours else key: v for key, v in theirs.items()
-    }
+    other: dict[str, Any] = {}
+    for key, value in theirs.items():
+        is_ours = key in _WORDS or key in ours
+        other[_free(f"metadata.{key}", theirs, other) if is_ours else key] = value
     room = _MOST_KEYS - len(said)
     if len(other) > room:
         keys = list(other)
@@ -209,7 +324,7 @@ def beside(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]
 _WORDS = frozenset(
     ("kind", "type", "model", "provider", "tokens_in", "tokens_out", "tokens_cached", "tokens_written",
      "input_tokens", "output_tokens", "prompt_tokens", "completion_tokens", "cost_usd", "tool", "validator",
-     "stage_type", "validator_type", "passed", "more")
+     "stage_type", "validator_type", "passed", "more", "timestamp_ms", "duration_ms", "spans_start_ms")
 )  # fmt: skip
 
 

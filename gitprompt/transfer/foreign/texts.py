@@ -15,6 +15,9 @@ _NAME = re.compile(r"[^\W\d][\w.-]{0,127}\Z")
 _DOUBLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
+_DOTTED = re.compile(r"\{\{\s*[^\W\d][\w-]*\.")
+
+
 def literal(text: str, *, before_tag: bool = False) -> str:
     """Text that renders to itself, whatever braces it has; also right before a tag."""
     marks = [at for at in (text.find("{{"), text.find("}}")) if at >= 0]
@@ -46,6 +49,8 @@ def from_langfuse(text: str, odd: Callable[[str], None]) -> str:
             odd(
                 "a section, which Langfuse's JavaScript SDK renders and its Python SDK leaves as it is: kept as one"
             )
+        if _DOTTED.search(text):
+            odd("a name with a dot, which is a field here: give an object")
         return text
     parts = []
     at = 0

@@ -5,7 +5,7 @@ scores, prompts, in camelCase or in the snake_case of its blob exports."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -14,21 +14,25 @@ from gitprompt.core.telemetry.packed import decoded, langfuse_cost, langfuse_usa
 from gitprompt.transfer.foreign.langfuse_prompts import PromptTexts, version_of
 from gitprompt.transfer.foreign.moments import milliseconds
 from gitprompt.transfer.foreign.records import (
+    ForeignApi,
     ForeignScore,
     ForeignSpan,
     ForeignTrace,
     Item,
+    LivePage,
     Losses,
     Record,
     Unreadable,
     beside,
     flattened,
+    objects_in,
     short,
+    structured,
     tags_of,
     text_of,
     trace_id_of,
 )
-from gitprompt.transfer.importing.live import ForeignApi, LivePage
+from gitprompt.transfer.importing.live import SourceFailed
 
 _HOUSE = "langfuse"
 _NAMES = 256  # characters of a name
@@ -49,6 +53,7 @@ _LEFT = {
 
 class Langfuse:
     house = _HOUSE
+    unasked: Sequence[tuple[str, str]] = ()
 
     def __init__(self) -> None:
         self._prompts: list[Record] = []
@@ -82,7 +87,7 @@ class Langfuse:
             if trace_id is None:
                 raise Unreadable("an observation without a trace")
             key = trace_id_of(trace_id, _HOUSE, losses)
-            yield ForeignTrace(key, None, {}, {}, [_span(record, losses)])
+            yield ForeignTrace(key, None, _of_trace(record, losses), {}, [_span(record, losses)])
         elif kind == "score":
             yield _score(record, losses)
         else:
@@ -98,39 +103,54 @@ class Langfuse:
             number = int(done.get(stage, 0)) + 1
             while True:
                 page = api.get(path, page=number, limit=50, **order)
-                listed = page.get("data") or []
+                listed = list(page["data"])
                 last = int((page.get("meta") or {}).get("totalPages") or 0)
                 mark = None if stage == "prompts" else number
-                yield LivePage(
-                    stage, mark, [one for item in listed for one in _details(api, stage, item)]
-                )
+                found, lost = _details(api, stage, listed)
+                yield LivePage(stage, mark, found, lost)
                 if not listed or number >= last:
                     break
                 number += 1
 
-    def finish(self, losses: Losses) -> Iterator[Item]:
+    def finish(self, losses: Losses, *, is_whole: bool) -> Iterator[Item]:
         """The prompts: one may include another, which may come after it."""
-        texts = PromptTexts(self._prompts)
-        for record in self._prompts:
+        texts = PromptTexts(self._prompts, is_whole=is_whole)
+
+        def read(record: Record) -> Iterator[Item]:
+            yield version_of(record, texts, losses)
+
+        return losses.each("prompt", self._prompts, read)
+
+
+def _details(
+    api: ForeignApi, stage: str, listed: Sequence[Any]
+) -> tuple[list[Any], list[tuple[str, str]]]:
+    """The records that the entries of a list stand for: lists have only the ids of what is in a trace. And what the
+    system does not give: one that it cannot answer for must not keep all behind it."""
+    found: list[Any] = []
+    lost: list[tuple[str, str]] = []
+    for item in listed:
+        if stage == "scores":
+            found.append(item)
+            continue
+        name = str(item["id"] if stage == "traces" else item["name"])
+        path = (
+            f"/api/public/{'traces' if stage == 'traces' else 'v2/prompts'}/{quote(name, safe='')}"
+        )
+        for version in [None] if stage == "traces" else sorted(item.get("versions") or ()):
+            params = {} if version is None else {"version": version, "resolve": "false"}
             try:
-                yield version_of(record, texts, losses)
-            except Unreadable as error:
-                losses.add("prompt", f"{error}: not imported", record.get("name"))
+                found.append(api.get(path, **params))
+            except SourceFailed as error:
+                if error.answered < 404 or len(lost) >= _MOST_LOST:
+                    raise
+                lost.append(
+                    (f"it answers {error.answered} for it: not imported", f"{name} {version or ''}")
+                )
+    return found, lost
 
 
-def _details(api: ForeignApi, stage: str, item: Any) -> Iterator[Any]:
-    """The records that an entry of a list stands for: lists have only the ids of what is in a trace."""
-    if stage == "traces":
-        yield api.get(f"/api/public/traces/{quote(str(item['id']), safe='')}")
-    elif stage == "prompts":
-        for version in sorted(item.get("versions") or ()):
-            yield api.get(
-                f"/api/public/v2/prompts/{quote(item['name'], safe='')}",
-                version=version,
-                resolve="false",
-            )
-    else:
-        yield item
+_MOST_LOST = 5  # of one page; more, and it is the system that is away
 
 
 _SNAKE = re.compile(r"_([a-z])")
@@ -157,7 +177,11 @@ def _trace(record: Record, losses: Losses) -> Iterator[Item]:
     at = milliseconds(record.get("timestamp"))
     if at is None:
         raise Unreadable("a trace without a time that can be read")
-    embedded = [one for one in record.get("observations") or () if isinstance(one, dict)]
+    embedded = (
+        []
+        if _are_ids(record.get("observations"))
+        else objects_in(record, "observations", "observation", losses, given)
+    )
     observations = [{_camel(key): value for key, value in one.items()} for one in embedded]
     name = short(record.get("name"), _NAMES, "trace.name", losses, given)
     fields = {
@@ -169,8 +193,8 @@ def _trace(record: Record, losses: Losses) -> Iterator[Item]:
         "environment": short(record.get("environment"), _NAMES, "trace.environment", losses, given),
         "release": short(record.get("release"), _NAMES, "trace.release", losses, given),
         "tags": tags_of(record.get("tags"), losses, given),
-        "input": decoded(record.get("input")),
-        "output": decoded(record.get("output")),
+        "input": structured(record.get("input")),
+        "output": structured(record.get("output")),
     }
     ours = {
         "version": text_of(record.get("version")),
@@ -192,26 +216,59 @@ def _trace(record: Record, losses: Losses) -> Iterator[Item]:
         "externalId",
     )
     theirs = {
-        **flattened(decoded(record.get("metadata"))),
+        **flattened(structured(record.get("metadata"))),
         **_unknown(record, known, "trace", losses, given),
     }
-    spans = []
-    for one in observations:
-        try:
-            spans.append(_span(one, losses))
-        except Unreadable as error:
-            losses.add("observation", f"{error}: not imported", one.get("id", given))
+    spans: list[Any] = list(losses.each("observation", observations, _spans(losses), given))
     yield ForeignTrace(
         trace_id, at, {key: value for key, value in fields.items() if value not in (None, [])},
         beside(ours, theirs), spans,
     )  # fmt: skip
-    for one in record.get("scores") or ():
-        if isinstance(one, dict):
-            inner = {_camel(key): value for key, value in one.items()}
-            try:
-                yield _score({"traceId": given, **inner}, losses)
-            except Unreadable as error:
-                losses.add("score", f"{error}: not imported", inner.get("id", given))
+    embedded = (
+        []
+        if _are_ids(record.get("scores"))
+        else objects_in(record, "scores", "score", losses, given)
+    )
+    scores = [
+        {"traceId": given, **{_camel(key): value for key, value in one.items()}} for one in embedded
+    ]
+
+    def read(one: Record) -> Iterator[Item]:
+        yield _score(one, losses)
+
+    yield from losses.each("score", scores, read, given)
+
+
+def _spans(losses: Losses) -> Callable[[Record], Iterator[Any]]:
+    def read(record: Record) -> Iterator[Any]:
+        yield _span(record, losses)
+
+    return read
+
+
+def _of_trace(record: Record, losses: Losses) -> dict[str, Any]:
+    """What an observation says of its trace, as newer exports of observations alone do."""
+    name = short(record.get("traceName"), _NAMES, "observation.traceName", losses, record.get("id"))
+    fields = {
+        "name": name,
+        "prompt_name": name,
+        "session_id": short(
+            record.get("sessionId"), _NAMES, "observation.sessionId", losses, record.get("id")
+        ),
+        "user_id": short(
+            record.get("userId"), _NAMES, "observation.userId", losses, record.get("id")
+        ),
+        "release": short(
+            record.get("release"), _NAMES, "observation.release", losses, record.get("id")
+        ),
+        "tags": tags_of(record.get("tags"), losses, record.get("id")),
+    }
+    return {key: value for key, value in fields.items() if value}
+
+
+def _are_ids(value: Any) -> bool:
+    """Lists of an API have only the ids of what is in a trace."""
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _linked(observations: Sequence[Record], name: str | None) -> str | None:
@@ -251,7 +308,8 @@ _OBSERVED = (
 
 def _span(record: Record, losses: Losses) -> ForeignSpan:
     given = text_of(record.get("id"))
-    if given is None:
+    span_id = _id(given, "observation.id", losses)
+    if given is None or span_id is None:
         raise Unreadable("an observation without an id")
     kind = (text_of(record.get("type")) or "span").lower()
     start = milliseconds(record.get("startTime"))
@@ -272,8 +330,8 @@ def _span(record: Record, losses: Losses) -> ForeignSpan:
         "cost_usd": cost,
         "gitprompt.prompt.name": text_of(record.get("promptName")),
         "gitprompt.prompt.version": version,
-        "input": decoded(record.get("input")),
-        "output": decoded(record.get("output")),
+        "input": structured(record.get("input")),
+        "output": structured(record.get("output")),
         "model_parameters": decoded(record.get("modelParameters")) or None,
         "level": None if level == "DEFAULT" else level.lower(),
         "status_message": text_of(record.get("statusMessage")),
@@ -284,11 +342,11 @@ def _span(record: Record, losses: Losses) -> ForeignSpan:
         "environment": text_of(record.get("environment")),
     }
     theirs = {
-        **flattened(decoded(record.get("metadata"))),
+        **flattened(structured(record.get("metadata"))),
         **_unknown(record, _OBSERVED, "observation", losses, given),
     }
     return ForeignSpan(
-        _id(given, "observation.id", losses) or given,
+        span_id,
         _id(record.get("parentObservationId"), "observation.parentObservationId", losses),
         short(record.get("name"), _NAMES, "observation.name", losses, given) or kind,
         "error" if level == "ERROR" else "ok" if end is not None else "unset",
@@ -338,6 +396,11 @@ def _cost(record: Record) -> float | None:
 
 # Scores
 
+_SCORED = (
+    "id", "name", "value", "stringValue", "dataType", "traceId", "sessionId", "observationId", "datasetRunId", "timestamp",
+    "source", "comment", "metadata", "authorUserId", "configId", "queueId", "environment", "trace", "longStringValue",
+)  # fmt: skip
+
 
 def _score(record: Record, losses: Losses) -> ForeignScore:
     given = text_of(record.get("id"))
@@ -377,7 +440,13 @@ def _score(record: Record, losses: Losses) -> ForeignScore:
         else None,
         "comment": short(comment, 10_000, "score.comment", losses, given),
         "source": (text_of(record.get("source")) or "api").lower(),
-        "metadata": beside(ours, flattened(decoded(record.get("metadata")))),
+        "metadata": beside(
+            ours,
+            {
+                **flattened(structured(record.get("metadata"))),
+                **_unknown(record, _SCORED, "score", losses, given),
+            },
+        ),
         "timestamp": at // 1000 if at else None,
     }
     return ForeignScore({key: item for key, item in body.items() if item is not None})

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -13,21 +14,25 @@ from gitprompt.core.telemetry.packed import decoded, usage_of
 from gitprompt.transfer.foreign.manifests import document_of
 from gitprompt.transfer.foreign.moments import milliseconds
 from gitprompt.transfer.foreign.records import (
+    ForeignApi,
     ForeignScore,
     ForeignSpan,
     ForeignTrace,
     ForeignVersion,
     Item,
+    LivePage,
     Losses,
     Record,
     Unreadable,
     beside,
     flattened,
     short,
+    structured,
+    tags_of,
     text_of,
     trace_id_of,
 )
-from gitprompt.transfer.importing.live import ForeignApi, LivePage
+from gitprompt.transfer.importing.live import SourceFailed
 
 _HOUSE = "langsmith"
 _NAMES = 256
@@ -47,6 +52,9 @@ _KNOWN = frozenset(
 _LOST = {
     "app_path": "a page of LangSmith: not kept",
     "session_id": "the project of LangSmith: not kept",
+    "inputs_s3_urls": "kept in LangSmith's own storage: not fetched",
+    "outputs_s3_urls": "kept in LangSmith's own storage: not fetched",
+    "s3_urls": "kept in LangSmith's own storage: not fetched",
 }
 _SESSIONS = ("session_id", "thread_id", "conversation_id")
 # Words of LangChain's metadata that have words of ours.
@@ -66,9 +74,12 @@ _READ = frozenset(
 
 class LangSmith:
     house = _HOUSE
+    unasked: Sequence[tuple[str, str]] = ()
 
     def __init__(self) -> None:
         self._commits: list[Record] = []
+        self._traces: dict[str, str] = {}  # of each run that is not the root: its trace
+        self._numbered: tuple[int, dict[tuple[str, str], str]] = (0, {})
 
     def kind_of(self, record: Record) -> str | None:
         if "run_type" in record:
@@ -90,20 +101,33 @@ class LangSmith:
 
     def read(self, kind: str, record: Record, losses: Losses) -> Iterator[Item]:
         if kind == "run":
-            yield _run(record, losses)
+            if record.get("parent_run_id") and record.get("trace_id"):
+                self._traces[str(record.get("id"))] = str(record["trace_id"])
+            yield _run(record, self._numbers(), losses)
             for child in record.get("child_runs") or ():
                 if isinstance(child, dict):
                     yield from self.read("run", child, losses)
         elif kind == "feedback":
-            yield _feedback(record, losses)
+            yield _feedback(record, self._traces, losses)
         else:
             self._commits.append(record)
 
     def pages(self, api: ForeignApi, done: Mapping[str, Any]) -> Iterator[LivePage]:
-        """The runs and the feedback of every project, one after the other; then the commits of every prompt."""
+        """The commits of every prompt, which runs name; then the runs and the feedback of every project, one after the
+        other."""
+        for repo in _entries(api, "/api/v1/repos", is_archived="false"):
+            owner, name = str(repo.get("owner") or "-"), str(repo["repo_handle"])
+            place = f"{quote(owner, safe='-')}/{quote(name, safe='')}"
+            commits = []
+            for one in _entries(api, f"/api/v1/commits/{place}"):
+                whole = api.get(
+                    f"/api/v1/commits/{place}/{quote(str(one['commit_hash']), safe='')}"
+                )
+                commits.append({**one, **whole, "repo_handle": name})
+            yield LivePage("prompts", None, commits)
         at = dict(done.get("position") or {})
         finished = list(at.get("finished") or ())
-        for one in _offsets(api, "/api/v1/sessions"):
+        for one in _entries(api, "/api/v1/sessions"):
             project = str(one["id"])
             if project in finished:
                 continue
@@ -112,55 +136,76 @@ class LangSmith:
                 body = {
                     "session": [project],
                     "limit": 100,
+                    "order": "asc",
                     **({"cursor": cursor} if cursor else {}),
                 }
                 page = api.post("/api/v1/runs/query", body)
-                cursor = (page.get("cursors") or {}).get("next")
+                before, cursor = cursor, (page.get("cursors") or {}).get("next")
+                if cursor is not None and cursor == before:
+                    raise SourceFailed(
+                        "LangSmith gives the same page again and again", hint="Export to files."
+                    )
                 position = {"finished": list(finished), "project": project, "cursor": cursor}
-                yield LivePage("position", position if cursor else None, page.get("runs") or [])
+                yield LivePage("position", position if cursor else None, page["runs"])
                 if not cursor:
                     break
-            feedback = list(_offsets(api, "/api/v1/feedback", session=project))
+            for listed in _pages(api, "/api/v1/feedback", session=project):
+                yield LivePage("feedback", None, listed)
             finished.append(project)
-            yield LivePage("position", {"finished": list(finished)}, feedback)
-        for repo in _offsets(api, "/api/v1/repos", is_archived="false"):
-            owner, name = str(repo.get("owner") or "-"), str(repo["repo_handle"])
-            place = f"{quote(owner, safe='-')}/{quote(name, safe='')}"
-            commits = []
-            for one in _offsets(api, f"/api/v1/commits/{place}"):
-                whole = api.get(
-                    f"/api/v1/commits/{place}/{quote(str(one['commit_hash']), safe='')}"
+            yield LivePage("position", {"finished": list(finished)}, [])
+
+    def finish(self, losses: Losses, *, is_whole: bool) -> Iterator[Item]:
+        """LangSmith's versions are hashes: they are numbered from 1, in order of time, once all of them are there."""
+        if not is_whole:
+            for record in self._commits:
+                losses.add(
+                    "prompt commit",
+                    "numbered once the whole input is there: not yet imported",
+                    _name_of(record),
                 )
-                commits.append({**one, **whole, "repo_handle": name})
-            yield LivePage("prompts", None, commits)
+            return iter(())
+        numbers = self._numbers()
 
-    def finish(self, losses: Losses) -> Iterator[Item]:
-        """LangSmith's versions are hashes: they are numbered from 1, in order of time."""
-        by_name: dict[str, list[Record]] = {}
-        for record in self._commits:
-            by_name.setdefault(_name_of(record), []).append(record)
-        for name, commits in sorted(by_name.items()):
-            commits.sort(key=lambda one: milliseconds(one.get("created_at")) or 0)
-            for number, record in enumerate(commits, 1):
-                try:
-                    yield _version(name, number, record, losses)
-                except Unreadable as error:
-                    losses.add("prompt commit", f"{error}: not imported", name)
+        def read(record: Record) -> Iterator[Item]:
+            yield _version(
+                _name_of(record), numbers[_name_of(record), _hash_of(record)], record, losses
+            )
+
+        return losses.each("prompt commit", self._commits, read)
+
+    def _numbers(self) -> dict[tuple[str, str], str]:
+        """The version that each commit of a prompt is."""
+        if self._numbered[0] != len(self._commits):
+            by_name: dict[str, dict[str, int]] = {}
+            for record in self._commits:
+                times = by_name.setdefault(_name_of(record), {})
+                times[_hash_of(record)] = milliseconds(record.get("created_at")) or 0
+            found = {
+                (name, commit): str(number)
+                for name, times in by_name.items()
+                for number, commit in enumerate(sorted(times, key=lambda one: (times[one], one)), 1)
+            }
+            self._numbered = len(self._commits), found
+        return self._numbered[1]
 
 
-def _offsets(api: ForeignApi, path: str, **params: str) -> Iterator[Any]:
-    """The entries of a list that is asked for by offset."""
+def _pages(api: ForeignApi, path: str, **params: str) -> Iterator[list[Any]]:
+    """The pages of a list that is asked for by offset."""
     offset = 0
     while True:
         page = api.get(path, limit=100, offset=offset, **params)
         listed = page if isinstance(page, list) else page.get("commits") or page.get("repos") or []
-        yield from listed
+        yield listed
         offset += len(listed)
         if len(listed) < 100:
             return
 
 
-def _run(record: Record, losses: Losses) -> ForeignTrace:
+def _entries(api: ForeignApi, path: str, **params: str) -> Iterator[Any]:
+    return chain.from_iterable(_pages(api, path, **params))
+
+
+def _run(record: Record, numbers: Mapping[tuple[str, str], str], losses: Losses) -> ForeignTrace:
     given = text_of(record.get("id"))
     trace = text_of(record.get("trace_id")) or given
     if given is None or trace is None:
@@ -187,6 +232,17 @@ def _run(record: Record, losses: Losses) -> ForeignTrace:
         losses.add("run.feedback_stats", "sums: export the feedback itself", given)
     if end is None and record.get("status") == "pending":
         losses.add("run.end_time", "it had not ended: its status is unset", given)
+    prompt, commit = (
+        text_of(metadata.get("lc_hub_repo")),
+        text_of(metadata.get("lc_hub_commit_hash")),
+    )
+    version = numbers.get((prompt or "", commit or ""), commit)
+    if commit is not None and version == commit:
+        losses.add(
+            "run.lc_hub_commit_hash",
+            "the commit is not in the input: the hash stands for its version",
+            given,
+        )
     ours = {
         "kind": kind,
         "model": (text_of(metadata.get("ls_model_name")) or text_of(parameters.get("model")))
@@ -200,10 +256,10 @@ def _run(record: Record, losses: Losses) -> ForeignTrace:
         ),
         "cost_usd": cost_of(record.get("total_cost")) if is_model else None,
         "tool": text_of(record.get("name")) if kind == "tool" else None,
-        "gitprompt.prompt.name": text_of(metadata.get("lc_hub_repo")),
-        "gitprompt.prompt.version": text_of(metadata.get("lc_hub_commit_hash")),
-        "input": decoded(record.get("inputs")),
-        "output": decoded(record.get("outputs")),
+        "gitprompt.prompt.name": prompt,
+        "gitprompt.prompt.version": version,
+        "input": structured(record.get("inputs")),
+        "output": structured(record.get("outputs")),
         "model_parameters": parameters or None,
         "status_message": error,
         "ttft_ms": first - start if first is not None and first >= start else None,
@@ -239,23 +295,19 @@ def _run(record: Record, losses: Losses) -> ForeignTrace:
         return ForeignTrace(trace_id, None, {}, {}, [span])
     fields = {
         "name": name,
-        "prompt_name": text_of(metadata.get("lc_hub_repo")) or name,
-        "version_tag": text_of(metadata.get("lc_hub_commit_hash")),
+        "prompt_name": prompt or name,
+        "version_tag": version,
         "session_id": next(
             (found for key in _SESSIONS if (found := text_of(metadata.get(key)))), None
         ),
         "user_id": text_of(metadata.get("user_id")),
         "environment": text_of(metadata.get("environment")) or text_of(metadata.get("env")),
-        "tags": [tag[:_NAMES] for tag in map(text_of, record.get("tags") or ()) if tag][:50]
-        or None,
+        "tags": tags_of(record.get("tags"), losses, given) or None,
         "input": ours["input"],
         "output": ours["output"],
     }
     about = {"trace_id": trace if trace != trace_id else None}
-    said = {
-        key: value[:_NAMES] if isinstance(value, str) and key not in ("input", "output") else value
-        for key, value in fields.items()
-    }
+    said = fields
     return ForeignTrace(
         trace_id,
         start,
@@ -276,7 +328,7 @@ def _usage(record: Record) -> Mapping[str, Any]:
     )
 
 
-def _feedback(record: Record, losses: Losses) -> ForeignScore:
+def _feedback(record: Record, traces: Mapping[str, str], losses: Losses) -> ForeignScore:
     given, name = (
         text_of(record.get("id")),
         short(record.get("key"), _NAMES, "feedback.key", losses, record.get("id")),
@@ -286,6 +338,14 @@ def _feedback(record: Record, losses: Losses) -> ForeignScore:
     run, trace = text_of(record.get("run_id")), text_of(record.get("trace_id"))
     if run is None and trace is None:
         raise Unreadable("feedback about no run")
+    if trace is None:
+        trace = traces.get(str(run), str(run))
+        if trace == run:
+            losses.add(
+                "feedback.trace_id",
+                "not said, and its run is not in the input: taken for the root",
+                given,
+            )
     score, value = record.get("score"), record.get("value")
     what: bool | float | str | None
     if isinstance(score, bool):
@@ -293,22 +353,22 @@ def _feedback(record: Record, losses: Losses) -> ForeignScore:
     elif number_of(score) is not None:
         kind, what = "numeric", number_of(score)
     elif isinstance(value, str) and value:
-        kind, what = "categorical", value[:10_000]
+        kind, what = "categorical", short(value, 10_000, "feedback.value", losses, given)
     else:
         raise Unreadable("feedback without a score or a value")
     at = milliseconds(record.get("created_at"))
     source = record.get("feedback_source")
     ours = {
         "timestamp_ms": at,
-        "value": value if what is not value else None,
+        "value": value if kind != "categorical" else None,
         "correction": record.get("correction"),
     }
     body = {
-        "score_id": given[:128],
+        "score_id": given,
         "name": name,
         "type": kind,
         "value": what,
-        "trace_id": trace_id_of(trace or str(run), _HOUSE, losses),
+        "trace_id": trace_id_of(trace, _HOUSE, losses),
         "span_id": run,
         "comment": short(record.get("comment"), 10_000, "feedback.comment", losses, given),
         "source": text_of(source.get("type")) if isinstance(source, dict) else None,
@@ -316,6 +376,15 @@ def _feedback(record: Record, losses: Losses) -> ForeignScore:
         "timestamp": at // 1000 if at else None,
     }
     return ForeignScore({key: item for key, item in body.items() if item is not None})
+
+
+def _hash_of(record: Record) -> str:
+    return (
+        text_of(record.get("commit_hash"))
+        or text_of(record.get("hash"))
+        or text_of(record.get("id"))
+        or ""
+    )
 
 
 def _name_of(record: Record) -> str:
@@ -327,7 +396,7 @@ def _name_of(record: Record) -> str:
     return found or "prompt"
 
 
-def _version(name: str, number: int, record: Record, losses: Losses) -> ForeignVersion:
+def _version(name: str, number: str, record: Record, losses: Losses) -> ForeignVersion:
     example = f"{name} {number}"
     commit = text_of(record.get("commit_hash")) or text_of(record.get("hash"))
     document = document_of(record.get("manifest"), losses, example)
@@ -348,6 +417,6 @@ def _version(name: str, number: int, record: Record, losses: Losses) -> ForeignV
         tag for tag in map(text_of, record.get("tags") or record.get("commit_tags") or ()) if tag
     ]
     return ForeignVersion(
-        name, str(number), document, text_of(record.get("full_name")) or text_of(record.get("owner")) or "langsmith",
+        name, number, document, text_of(record.get("full_name")) or text_of(record.get("owner")) or "langsmith",
         (at or 0) // 1000, text_of(record.get("commit_message")) or "", [(tag, (at or 0) // 1000) for tag in tags], record,
     )  # fmt: skip

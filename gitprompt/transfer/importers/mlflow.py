@@ -5,29 +5,32 @@ registry (https://mlflow.org/docs/latest/api_reference/rest-api.html)."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gitprompt.core.telemetry.numbers import number_of
 from gitprompt.core.telemetry.packed import decoded, langfuse_cost, usage_of
 from gitprompt.transfer.foreign.moments import milliseconds
 from gitprompt.transfer.foreign.records import (
+    ForeignApi,
     ForeignScore,
     ForeignSpan,
     ForeignTrace,
     ForeignVersion,
     Item,
+    LivePage,
     Losses,
     Record,
     Unreadable,
     beside,
     flattened,
     short,
+    structured,
+    tags_of,
     text_of,
     trace_id_of,
 )
 from gitprompt.transfer.foreign.texts import from_mustache
-from gitprompt.transfer.importing.live import ForeignApi, LivePage
 
 _HOUSE = "mlflow"
 _NAMES = 256
@@ -40,6 +43,12 @@ _OURS = frozenset(
 
 class MLflow:
     house = _HOUSE
+    unasked: Sequence[tuple[str, str]] = (
+        (
+            "traces",
+            "not asked of the live API, which has no spans of what is stored as artifacts: export them to files",
+        ),
+    )
 
     def kind_of(self, record: Record) -> str | None:
         if "info" in record and ("data" in record or "spans" in record):
@@ -84,7 +93,7 @@ class MLflow:
             if not token:
                 return
 
-    def finish(self, losses: Losses) -> Iterator[Item]:
+    def finish(self, losses: Losses, *, is_whole: bool) -> Iterator[Item]:
         return iter(())
 
 
@@ -141,11 +150,11 @@ def _trace(record: Record, losses: Losses) -> Iterator[Item]:
         "prompt_name": name,
         "session_id": text_of(about.get("mlflow.trace.session")),
         "user_id": text_of(about.get("mlflow.trace.user")),
-        "tags": [
-            f"{key}={value}"[:_NAMES]
-            for key, value in tags.items()
-            if not key.startswith("mlflow.")
-        ][:50],
+        "tags": tags_of(
+            [f"{key}={value}" for key, value in tags.items() if not key.startswith("mlflow.")],
+            losses,
+            given,
+        ),
         "input": root.metadata.get("input") if root else None,
         "output": root.metadata.get("output") if root else None,
     }
@@ -178,7 +187,7 @@ def _span(record: Record, losses: Losses) -> ForeignSpan:
     usage = usage_of(attributes.get("mlflow.chat.tokenUsage"))
     name = short(record.get("name"), _NAMES, "span.name", losses, given) or kind
     ours = {
-        "kind": "embedding" if kind == "embedding" else kind,
+        "kind": kind,
         "model": text_of(attributes.get("mlflow.llm.model")),
         "provider": text_of(attributes.get("mlflow.llm.provider")),
         **{key: int(value) for key, value in usage.items() if number_of(value)},
@@ -226,8 +235,8 @@ def _assessment(record: Record, trace_id: str, losses: Losses) -> ForeignScore |
     at = milliseconds(record.get("create_time") or record.get("create_time_ms"))
     source = record.get("source")
     body = {
-        "score_id": given[:128], "name": name[:_NAMES], "type": kind,
-        "value": value if kind == "boolean" else number if number is not None else str(value)[:10_000],
+        "score_id": given, "name": name, "type": kind,
+        "value": value if kind == "boolean" else number if number is not None else short(str(value), 10_000, "assessment.value", losses, given),
         "trace_id": trace_id, "span_id": _span_id(text_of(record.get("span_id"))),
         "comment": short(record.get("rationale"), 10_000, "assessment.rationale", losses, given),
         "source": text_of(source.get("source_type")) if isinstance(source, dict) else None,
@@ -243,9 +252,17 @@ def _version(record: Record, losses: Losses) -> ForeignVersion:
         raise Unreadable("a prompt without a name or a version")
     example = f"{name} {number}"
     tags = _pairs(record.get("tags"))
-    template = decoded(
-        record.get("template") if record.get("template") is not None else tags.get(_TEXT)
-    )
+    template = record.get("template") if record.get("template") is not None else tags.get(_TEXT)
+
+    if template is None:
+        raise Unreadable("a prompt without a template")
+    said = structured(template)
+    if (
+        isinstance(said, list)
+        and said
+        and all(isinstance(one, dict) and "role" in one for one in said)
+    ):
+        template = said
 
     def ours(text: str) -> str:
         return from_mustache(text, lambda why: losses.add("prompt.template", why, example))

@@ -4,7 +4,9 @@ runs and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -12,22 +14,23 @@ from gitprompt.core.telemetry.numbers import number_of
 from gitprompt.core.telemetry.packed import decoded
 from gitprompt.transfer.foreign.moments import milliseconds
 from gitprompt.transfer.foreign.records import (
+    ForeignApi,
     ForeignRow,
     ForeignScore,
     ForeignSpan,
     ForeignTrace,
     ForeignVersion,
     Item,
+    LivePage,
     Losses,
     Record,
     Unreadable,
-    beside,
     flattened,
     short,
     text_of,
     trace_id_of,
 )
-from gitprompt.transfer.importing.live import ForeignApi, LivePage
+from gitprompt.transfer.importing.live import SourceFailed
 
 _HOUSE = "promptmetrics"
 _LOG = (
@@ -62,6 +65,9 @@ _TRACE = (
 
 class PromptMetrics:
     house = _HOUSE
+    unasked: Sequence[tuple[str, str]] = (
+        ("results", "of evaluations are not asked of the live API: post them to suites of yours"),
+    )
 
     def kind_of(self, record: Record) -> str | None:
         if "messages" in record and "name" in record:
@@ -103,31 +109,40 @@ class PromptMetrics:
             at = milliseconds(record.get("created_at"))
             if at is not None:
                 body["timestamp"] = at // 1000
-            if kind == "log" and "log_id" not in body:
-                body["log_id"] = (
-                    f"{_HOUSE}-{record.get('id')}" if record.get("id") is not None else None
-                )
+            if f"{kind}_id" not in body and record.get("id") is not None:
+                name = f"gitprompt:{_HOUSE}:{kind}:{record['id']}"
+                body[f"{kind}_id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
             yield ForeignRow(
                 f"/v1/{kind}s", {key: value for key, value in body.items() if value is not None}
             )
 
     def pages(self, api: ForeignApi, done: Mapping[str, Any]) -> Iterator[LivePage]:
         """Every version of every prompt with its labels, traces with their spans, logs and runs."""
-        for stage in ("prompts", "traces", "logs", "runs"):
-            number = int(done.get(stage, 0)) + 1
-            while True:
-                page = api.get(f"/v1/{stage}", page=number, limit=100)
-                listed = page.get("items") or []
-                mark = None if stage == "prompts" else number
-                yield LivePage(
-                    stage, mark, [one for item in listed for one in _details(api, stage, item)]
-                )
-                if not listed or number >= int(page.get("totalPages") or 0):
-                    break
-                number += 1
+        for stage in ("prompts", "traces", "logs", "runs", "scores"):
+            first = int(done.get(stage, 0)) + 1
+            try:
+                for number, listed in enumerate(_listed(api, f"/v1/{stage}", first), first):
+                    mark = None if stage == "prompts" else number
+                    found = [one for item in listed for one in _details(api, stage, item)]
+                    yield LivePage(stage, mark, found)
+            except SourceFailed as error:
+                if stage != "scores" or error.answered != 404:
+                    raise  # PromptMetrics itself has no scores
 
-    def finish(self, losses: Losses) -> Iterator[Item]:
+    def finish(self, losses: Losses, *, is_whole: bool) -> Iterator[Item]:
         return iter(())
+
+
+def _listed(api: ForeignApi, path: str, first: int = 1) -> Iterator[list[Any]]:
+    """The pages of a list, from one on."""
+    number = first
+    while True:
+        page = api.get(path, page=number, limit=100)
+        listed = list(page["items"])
+        yield listed
+        if not listed or number >= int(page.get("totalPages") or 0):
+            return
+        number += 1
 
 
 def _details(api: ForeignApi, stage: str, item: Any) -> Iterator[Any]:
@@ -138,9 +153,9 @@ def _details(api: ForeignApi, stage: str, item: Any) -> Iterator[Any]:
         name = item if isinstance(item, str) else item["name"]
         path = f"/v1/prompts/{quote(name, safe='')}"
         labels: dict[str, list[str]] = {}
-        for one in api.get(f"{path}/labels", limit=100).get("items") or ():
+        for one in chain.from_iterable(_listed(api, f"{path}/labels")):
             labels.setdefault(str(one.get("version_tag")), []).append(str(one.get("name")))
-        for one in api.get(f"{path}/versions", limit=100).get("items") or ():
+        for one in chain.from_iterable(_listed(api, f"{path}/versions")):
             tag = str(one["version_tag"])
             yield {**api.get(path, version=tag, render="false"), "labels": labels.get(tag, [])}
     else:
@@ -160,14 +175,19 @@ def _trace(record: Record, losses: Losses) -> ForeignTrace:
         for key in _TRACE
         if record.get(key) is not None
     }
-    spans = [_span(one, at, losses) for one in record.get("spans") or () if isinstance(one, dict)]
     metadata = decoded(record.get("metadata"))
-    own = metadata if isinstance(metadata, dict) else flattened(metadata)
-    start = own.get("timestamp_ms")
-    about = {"trace_id": given if given != trace_id else None}
-    return ForeignTrace(
-        trace_id, start if isinstance(start, int) else at, fields, beside(about, own), spans
-    )
+    own = dict(metadata) if isinstance(metadata, dict) else flattened(metadata)
+    exact = own.pop("timestamp_ms", None)
+    start = exact if isinstance(exact, int) else at
+    begins = own.pop("spans_start_ms", start)
+
+    def read(one: Record) -> Iterator[Any]:
+        yield _span(one, begins if isinstance(begins, int) else start, losses)
+
+    embedded = [one for one in record.get("spans") or () if isinstance(one, dict)]
+    spans: list[Any] = list(losses.each("span", embedded, read, given))
+    about = {"trace_id": given} if given != trace_id else {}
+    return ForeignTrace(trace_id, start, fields, {**own, **about}, spans)
 
 
 def _span(record: Record, at: int, losses: Losses) -> ForeignSpan:
@@ -179,9 +199,17 @@ def _span(record: Record, at: int, losses: Losses) -> ForeignSpan:
     metadata = decoded(record.get("metadata"))
     return ForeignSpan(
         given[:128], text_of(record.get("parent_id")), short(record.get("name"), 256, "span.name", losses, given) or "span",
-        text_of(record.get("status")) or "unset", times[0], times[1],
+        _status(record, losses, given), times[0], times[1],
         metadata if isinstance(metadata, dict) else flattened(metadata),
     )  # fmt: skip
+
+
+def _status(record: Record, losses: Losses, example: str) -> str:
+    status = record.get("status")
+    if status not in (None, "unset", "ok", "error", "running"):
+        losses.add("span.status", "none that is known: unset", example)
+        return "unset"
+    return str(status or "unset")
 
 
 def _moment(value: Any, at: int) -> int | None:

@@ -40,9 +40,14 @@ Step = Callable[[str, int, int], None]
 class Door(Protocol):
     """The repository of a workspace, wherever it is."""
 
-    def fetch(self, repository: Repository) -> None: ...
-    def push(self, repository: Repository, refs: Sequence[str]) -> None: ...
-    def missing(self, repository: Repository, refs: Mapping[str, str]) -> list[str]: ...
+    def fetch(self, repository: Repository) -> None:
+        """Bring all there is into a repository that has nothing. Raises OriginUnreachable."""
+
+    def push(self, repository: Repository, refs: Sequence[str]) -> None:
+        """Make refs there what they are here, and have them served. Raises Conflict or OriginUnreachable."""
+
+    def missing(self, repository: Repository, refs: Mapping[str, str]) -> list[str]:
+        """Which of the refs are not so there."""
 
 
 class Labels(NamedTuple):
@@ -53,8 +58,7 @@ class Labels(NamedTuple):
 
 
 class Written(NamedTuple):
-    """How many versions and labels are new, were there, and are the input's but not taken; `digest` is of what the
-    server was asked for afterwards, and empty where nothing was written."""
+    """How many versions and labels are new, and were there; and how many versions were rejected."""
 
     versions: int
     versions_there: int
@@ -145,13 +149,30 @@ class _Job:
         self._newest: dict[str, tuple[Version, Mapping[str, Any]]] = {}
         for existing in sorted(self._there.values(), key=lambda one: rank(one.version.version)):
             self._newest[existing.version.name] = existing.version, existing.document
-        self._names = OurNames(self._there, prompts._losses)
+        self._mark = f"{prompts._house}_name"
+        self._names = OurNames(self._changed_from(), prompts._losses)
         self._placed: dict[
             tuple[str, str], tuple[str, str]
         ] = {}  # theirs → ours, where it is published
         self._unpushed: dict[str, str] = {}
         self._pushed: dict[str, str] = {}
         self.there = self.rejected = 0
+
+    def _changed_from(self) -> dict[str, str]:
+        """Each prompt that is there, with the name that it had elsewhere, if that was another one."""
+        found: dict[str, str] = {}
+        for (name, _), existing in self._there.items():
+            metadata = existing.document.get("metadata")
+            theirs = metadata.get(self._mark) if isinstance(metadata, dict) else None
+            found[name] = theirs if isinstance(theirs, str) else found.get(name, "")
+        return found
+
+    def _under_our_name(self, given: ForeignVersion) -> ForeignVersion:
+        name = self._names.ours(given.name)
+        if name == given.name:
+            return given
+        metadata = {**given.document.get("metadata", {}), self._mark: given.name}
+        return given._replace(name=name, document={**given.document, "metadata": metadata})
 
     def decide(self, versions: Sequence[ForeignVersion]) -> list[ForeignVersion]:
         """The versions to publish, under our names, oldest first; what is there, or cannot be, is counted and told."""
@@ -161,7 +182,7 @@ class _Job:
         for given in sorted(
             versions, key=lambda one: (one.created_at, one.name, _rank(one.version))
         ):
-            version = given._replace(name=self._names.ours(given.name))
+            version = self._under_our_name(given)
             key, content = (version.name, version.version), digest(version.document)
             if key in seen:
                 if seen[key] != content:
@@ -173,8 +194,9 @@ class _Job:
             existing = self._there.get(key)
             if existing is not None:
                 self.there += 1
-                self._placed[given.name, given.version] = key
-                if digest(existing.document) != content:
+                if digest(existing.document) == content:
+                    self._placed[given.name, given.version] = key
+                else:
                     why = "another text is published there under this version: it stays"
                     self._of._losses.add("prompt.version", why, f"{given.name} {given.version}")
                     self._of._keep(why, given.record)
@@ -272,13 +294,18 @@ class _Job:
             for label, at in version.labels:
                 if self._may_be(version, label, labels):
                     name, number = self._placed[version.name, version.version]
-                    other = spelled.setdefault(name, Spellings()).twin(label)
-                    if other is not None:
-                        why = f"differs only in case from the label {other}"
+                    twin = spelled.setdefault(name, Spellings()).twin(label)
+                    if twin is not None:
+                        why = f"differs only in case from the label {twin}"
                         self._of._losses.add("prompt.labels", why, f"{name}@{label}")
                         continue
                     spelled[name].add(label)
-                    wanted[name, label] = max(wanted.get((name, label), (0, "")), (at, number))
+                    other = wanted.get((name, label))
+                    if other is not None and other[1] != number:
+                        why = "two versions have it: it is of the one that was changed last"
+                        self._of._losses.add("prompt.labels", why, f"{name}@{label}")
+                    if other is None or (at, rank(number)) > (other[0], rank(other[1])):
+                        wanted[name, label] = at, number
         writer = None if self._is_dry else ObjectWriter(self._repository).in_memory()
         moved = there = 0
         histories = self._histories(wanted)
@@ -334,7 +361,9 @@ class _Job:
             self._of._losses.add("prompt.labels", problem, example)
             return False
         if (version.name, version.version) not in self._placed:
-            self._of._losses.add("prompt.labels", "its version was rejected", example)
+            self._of._losses.add(
+                "prompt.labels", "its version was rejected, or has another text there", example
+            )
             return False
         return True
 

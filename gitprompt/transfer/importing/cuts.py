@@ -7,15 +7,35 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gitprompt.transfer.foreign.records import ForeignSpan, ForeignTrace, Losses
+from gitprompt.transfer.foreign.records import ForeignSpan, ForeignTrace, Losses, short
 
 _LARGE = 1_000_000  # characters of one span or trace
 _SAMPLE = 1_000  # that are left of a text
 
 
+_TEXTS = {
+    "name": 256, "prompt_name": 256, "version_tag": 256, "session_id": 256, "user_id": 256, "environment": 256,
+    "release": 256, "source": 256, "score_id": 128, "span_id": 128, "parent_id": 128, "comment": 10_000,
+}  # fmt: skip
+
+
 class Cuts:
+    """Makes spans and traces as small as a request takes, and keeps the whole of them."""
+
     def __init__(self, losses: Losses, keep: Callable[[str, Mapping[str, Any]], None]) -> None:
         self._losses, self._keep = losses, keep
+
+    def texts(self, kind: str, fields: Mapping[str, Any], example: object) -> dict[str, Any]:
+        """The fields, those that are texts of a bounded length without NUL: the server's bounds (docs/api.md)."""
+        clean = dict(fields)
+        for field, most in _TEXTS.items():
+            if isinstance(clean.get(field), str):
+                clean[field] = short(clean[field], most, f"{kind}.{field}", self._losses, example)
+        if isinstance(clean.get("tags"), list):
+            clean["tags"] = [
+                tag.replace("\0", "") or "-" for tag in clean["tags"] if isinstance(tag, str)
+            ]
+        return {field: value for field, value in clean.items() if value is not None}
 
     def span(self, span: ForeignSpan) -> ForeignSpan:
         size = len(repr(span.metadata))
@@ -47,6 +67,6 @@ class Cuts:
             )
             cut[key] = {"cut": len(text), "begins": text[:_SAMPLE]}
             self._losses.add(
-                key, f"larger than {_LARGE:,} bytes: only its beginning is sent", whose
+                key, f"larger than {_LARGE:,} characters: only its beginning is sent", whose
             )
         return cut

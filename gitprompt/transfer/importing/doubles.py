@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gitprompt.transfer.foreign.records import ForeignTrace, Losses, key_of
+from gitprompt.store.tables.trace_ids import key_of
+from gitprompt.transfer.foreign.records import ForeignTrace, Losses
 
 
 class Doubles:
@@ -22,7 +23,9 @@ class Doubles:
 
     def is_new(self, kind: str, identity: str, value: Any) -> bool:
         """Whether it is the first of its id. One that says something else under the same id is a loss."""
-        key = hashlib.blake2b(f"{kind} {identity}".encode(), digest_size=12).digest()
+        key = hashlib.blake2b(
+            f"{kind} {identity}".encode("utf-8", "replace"), digest_size=12
+        ).digest()
         content = hashlib.blake2b(repr(value).encode("utf-8", "replace"), digest_size=8).digest()
         before = self._seen.setdefault(key, content)
         if before is content:
@@ -34,9 +37,9 @@ class Doubles:
             self._keep(f"{kind} {identity}: another one has the same id", _plain(value))
         return False
 
-    def says_more(self, trace: ForeignTrace) -> bool:
-        """Whether something is said of a trace that was not said before. Lists and details of an API say more and
-        less of one trace; what two say differently is a loss, of the second."""
+    def what_is_new(self, trace: ForeignTrace) -> ForeignTrace:
+        """The trace with what was not said of it before. Lists and details of an API say more and less of one trace;
+        what two say differently is a loss, of the second."""
         key = hashlib.blake2b(f"trace {key_of(trace.trace_id)}".encode(), digest_size=12).digest()
         said = {
             **trace.fields,
@@ -52,7 +55,7 @@ class Doubles:
         before = self._said.get(key)
         if before is None:
             self._said[key] = _packed(marks)
-            return True
+            return trace
         known = _unpacked(before)
         other = [field for field, mark in marks.items() if known.get(_short(field), mark) != mark]
         for field in other:
@@ -68,7 +71,11 @@ class Doubles:
             )
         more = {field: mark for field, mark in marks.items() if _short(field) not in known}
         self._said[key] = before + _packed(more)
-        return bool(more)
+        fields = {field: item for field, item in trace.fields.items() if field in more}
+        metadata = {
+            name: item for name, item in trace.metadata.items() if f"metadata.{name}" in more
+        }
+        return trace._replace(start_ms=None, fields=fields, metadata=metadata)
 
 
 def _short(field: str) -> bytes:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import httpx
 
@@ -18,26 +19,11 @@ _LONGEST = 120.0  # seconds between two tries, whatever the server asks for
 _MAX_ANSWER = 1 << 28  # bytes
 
 
-class LivePage(NamedTuple):
-    """Records of one page; once they are stored, `mark` is noted for `stage`, so that another run goes on there. None:
-    another run asks for them again, as for prompts, which are written last."""
-
-    stage: str
-    mark: Any
-    records: Sequence[Any]
-
-
-class ForeignApi(Protocol):
-    """Answers of JSON."""
-
-    def get(self, path: str, **params: str | int) -> Any: ...
-    def post(self, path: str, body: Any) -> Any: ...
-
-
 class SourceFailed(GitpromptError):
     """The other system does not answer what was asked; what came before is stored."""
 
     code = "SOURCE"
+    answered = 0  # the HTTP status; 0: no answer
 
 
 class LiveSource:
@@ -54,12 +40,17 @@ class LiveSource:
         timeout: float = _TIMEOUT,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        parts = httpx.URL(url)
+        try:
+            parts = httpx.URL(url)
+        except httpx.InvalidURL:
+            parts = httpx.URL("")
         if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo:
             raise SetupError(
                 "--url is no address of a server",
                 hint="For example: --url https://cloud.langfuse.com",
             )
+        if not "".join((*headers.values(), *(auth or ()))).isascii():
+            raise SetupError("the key has characters that none has", hint="Was it copied whole?")
         self._url = url.rstrip("/")
         self._client = httpx.Client(
             headers=dict(headers), auth=auth, timeout=timeout, follow_redirects=False
@@ -85,14 +76,14 @@ class LiveSource:
         params: Mapping[str, str | int] | None = None,
         body: Any = None,
     ) -> Any:
-        said = ""
+        said, status = "", 0
         for attempt in range(_TRIES):
             wait = self._next - time.monotonic()
             if wait > 0:
                 self._sleep(wait)
             self._next = time.monotonic() + self._pause
             try:
-                response = self._client.request(method, self._url + path, params=params, json=body)
+                response = self._read(method, path, params, body)
             except httpx.TimeoutException:
                 said = "it does not answer in time"
                 self._again(attempt, path, said, None)
@@ -102,13 +93,38 @@ class LiveSource:
                 self._again(attempt, path, said, None)
                 continue
             if response.status_code == 429 or response.status_code >= 500:
-                said = f"it answers {response.status_code}"
+                status = response.status_code
+                said = f"it answers {status}"
                 self._again(attempt, path, said, response.headers.get("retry-after"))
                 continue
             return self._answer(response, path)
-        raise SourceFailed(
+        raise _failed(
             f"{self._url}{path}: {said}, {_TRIES} times",
+            status,
             hint="Run the same command again later: it goes on where it is.",
+        )
+
+    def _read(
+        self, method: str, path: str, params: Mapping[str, str | int] | None, body: Any
+    ) -> httpx.Response:
+        """The whole answer, bounded in bytes and in time: who sends a byte a second is left, too."""
+        deadline = time.monotonic() + _LONGEST
+        with self._client.stream(method, self._url + path, params=params, json=body) as response:
+            parts, size = [], 0
+            for part in response.iter_bytes():
+                size += len(part)
+                if size > _MAX_ANSWER:
+                    raise SourceFailed(f"{self._url}{path}: the answer is too large")
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("it sends too slowly")
+                parts.append(part)
+        headers = [
+            (k, v)
+            for k, v in response.headers.items()
+            if k not in ("content-encoding", "content-length")
+        ]
+        return httpx.Response(
+            response.status_code, headers=headers, content=b"".join(parts), request=response.request
         )
 
     def _again(self, attempt: int, path: str, said: str, asked: str | None) -> None:
@@ -134,21 +150,26 @@ class LiveSource:
             raise SourceFailed(
                 f"{where}: it answers {response.status_code}", hint="Is --url the server of --from?"
             )
-        if len(response.content) > _MAX_ANSWER:
-            raise SourceFailed(f"{where}: the answer is too large")
         try:
             return response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise SourceFailed(
                 f"{where}: the answer is no JSON but {response.headers.get('content-type', 'something else')[:60]}",
                 hint="Is --url the server's API, and not a page?",
             ) from None
 
 
+def _failed(message: str, status: int, *, hint: str) -> SourceFailed:
+    error = SourceFailed(message, hint=hint)
+    error.answered = status
+    return error
+
+
 def _seconds(asked: str) -> float:
     """What a Retry-After says, in seconds."""
     try:
-        return max(float(asked), 0.0)
+        seconds = float(asked)
+        return max(seconds, 0.0) if math.isfinite(seconds) else 5.0
     except ValueError:
         pass
     try:

@@ -6,21 +6,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Any, NamedTuple
 
-from gitprompt.errors import SetupError
+from gitprompt.errors import GitpromptError, SetupError
+from gitprompt.store.tables.trace_ids import key_of
 from gitprompt.transfer.foreign.reading import Broken, FoundRecord, records
 from gitprompt.transfer.foreign.records import (
     ForeignVersion,
     Importer,
     Item,
+    LivePage,
     Loss,
     Losses,
-    Unreadable,
-    key_of,
+    Record,
+    is_deep,
 )
 from gitprompt.transfer.importing.as_git import Labels, Prompts
-from gitprompt.transfer.importing.live import LivePage, SourceFailed
 from gitprompt.transfer.importing.sending import Telemetry
 
 Step = Callable[[str, int, int], None]
@@ -82,6 +84,7 @@ class Migration:
         self._importer = importer
         self._telemetry, self._prompts = telemetry, prompts
         self._losses, self._rejects = losses, rejects
+        losses.keep = rejects.keep
         self._starts = starts
         self._step = step
         self._versions: list[ForeignVersion] = []
@@ -89,20 +92,21 @@ class Migration:
         self._kinds: dict[str, str] = {}
 
     def of_files(self, paths: Sequence[str], labels: Labels, *, is_dry: bool) -> Migrated:
-        """Every record of the files. Traces come before what is only part of one, in whichever file they are."""
+        """Every record of the files. Prompts and traces come before what names them, in whichever file they are."""
         total, broken = self._look(paths)
-        ordered = sorted(
-            paths, key=lambda path: self._kinds.get(path, "") not in ("trace", "prompt", "")
-        )
-        for path in ordered:
-            try:
-                for found in records(path):
-                    self._take(found.value, f"{os.path.basename(path)}:{found.number}")
-                    if self._records % 500 == 0:
-                        self._step("importing", self._records, total)
-            except Broken:
-                continue  # told already, by the look at it
-        self._telemetry.flush()
+        if not total and not broken:
+            broken = "there are no records in the input"
+        ordered = sorted(paths, key=lambda path: _ORDER.get(self._kinds.get(path, ""), 2))
+        try:
+            for path in ordered:
+                with suppress(Broken):  # told already, by the look at it
+                    for found in records(path):
+                        self._take(found.value, f"{os.path.basename(path)}:{found.number}")
+                        if self._records % 500 == 0:
+                            self._step("importing", self._records, total)
+            self._telemetry.flush()
+        except GitpromptError as error:
+            broken = _with_hint(error)
         return self._done(labels, broken, is_dry=is_dry)
 
     def of_pages(
@@ -115,16 +119,29 @@ class Migration:
     ) -> Migrated:
         """Every record of a live API; `save` notes a page once it is stored."""
         broken = ""
+        for field, why in self._importer.unasked:
+            self._losses.add(field, why, "")
         try:
             for page in pages:
                 for at, record in enumerate(page.records, 1):
                     self._take(record, f"{page.stage} {page.mark}: {at}")
+                for why, example in page.lost:
+                    self._losses.add(page.stage, why, example)
                 self._telemetry.flush()
                 if page.mark is not None:
                     save(page.stage, page.mark)
                 self._step(f"reading {page.stage}", self._records, 0)
-        except SourceFailed as error:
-            broken = f"{error.message}. {error.hint}".strip()
+        except GitpromptError as error:
+            broken = _with_hint(error)
+        except (
+            TypeError,
+            ValueError,
+            AttributeError,
+            LookupError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            broken = f"{self._importer.house} answers in another shape than is known ({type(error).__name__})"
         return self._done(labels, broken, is_dry=is_dry)
 
     def _look(self, paths: Sequence[str]) -> tuple[int, str]:
@@ -160,30 +177,20 @@ class Migration:
         self._records += 1
         kind = self._importer.kind_of(record) if isinstance(record, dict) else None
         if kind is None:
-            self._losses.add(
-                "record", f"nothing of {self._importer.house}'s that is known: not imported", place
-            )
-            self._rejects.keep(
-                "not known", record if isinstance(record, dict) else {"value": record}
-            )
+            why = f"nothing of {self._importer.house}'s that is known"
+            kept = record if isinstance(record, dict) else {"value": record}
+            self._losses.refuse("record", why, kept, place)
             return
-        try:
-            for item in self._importer.read(kind, record, self._losses):
-                self._give(item)
-        except Unreadable as error:
-            self._losses.add(kind, f"{error}: not imported", record.get("id", place))
-            self._rejects.keep(str(error), record)
-        except (
-            TypeError,
-            ValueError,
-            AttributeError,
-            KeyError,
-            RecursionError,
-            OverflowError,
-        ) as error:
-            # A shape that nobody has seen yet must not end the import of the rest.
-            self._losses.add(kind, "of another shape than is known: not imported", place)
-            self._rejects.keep(f"{type(error).__name__}: {error}", record)
+
+        if is_deep(record):
+            self._losses.refuse(kind, "nested deeper than anything that is sent on", {}, place)
+            return
+
+        def read(one: Record) -> Iterator[Item]:
+            return self._importer.read(kind, one, self._losses)
+
+        for item in self._losses.each(kind, [record], read, place):
+            self._give(item)
 
     def _give(self, item: Item) -> None:
         if isinstance(item, ForeignVersion):
@@ -192,15 +199,29 @@ class Migration:
             self._telemetry.add(item)
 
     def _done(self, labels: Labels, broken: str, *, is_dry: bool) -> Migrated:
-        for item in self._importer.finish(self._losses):
-            self._give(item)
-        self._telemetry.flush()
+        written = None
+        try:
+            for item in self._importer.finish(self._losses, is_whole=not broken):
+                self._give(item)
+            self._telemetry.flush()
+            if self._versions:
+                written = self._prompts.write(
+                    self._versions, labels, is_dry=is_dry, step=self._step
+                )
+        except GitpromptError as error:
+            broken = broken or _with_hint(error)
         counts = {kind: (new, there) for kind, (new, there) in self._telemetry.counts.items()}
-        if self._versions:
-            written = self._prompts.write(self._versions, labels, is_dry=is_dry, step=self._step)
+        if written is not None:
             counts["prompt versions"] = written.versions, written.versions_there
             counts["labels"] = written.labels, written.labels_there
         return Migrated(self._records, counts, list(self._losses), broken, self._rejects.number)
+
+
+_ORDER = {"prompt": 0, "prompt commit": 0, "trace": 1}  # by kind; what else there is comes after
+
+
+def _with_hint(error: GitpromptError) -> str:
+    return f"{error.message}. {error.hint}".strip(". ") + "."
 
 
 def kinds_in(

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from gitprompt.core.names import fold, is_name
 from gitprompt.core.versions import reads_as_version
@@ -21,31 +22,41 @@ def signature_of(name: str, house: str, at: int) -> Signature:
 
 
 class OurNames:
-    """Our names of their prompts: the same, or the nearest that can be one."""
+    """Our names of their prompts: the same, or the nearest that nobody has. A changed one is noted in the metadata of
+    its versions, so that the next run knows it again."""
 
-    def __init__(self, there: Iterable[tuple[str, str]], losses: Losses) -> None:
+    def __init__(self, there: Mapping[str, str], losses: Losses) -> None:
+        """`there`: the prompts that exist, with the name that each was changed from; "" if it is its own."""
         self._losses = losses
         self._ours: dict[str, str] = {}
-        self._spelled = {fold(name): name for name, _ in there}
+        self._spelled = {fold(name) for name in there}
+        self._own = set(there)
+        self._changed = {theirs: name for name, theirs in there.items() if theirs}
 
     def take(self, names: Sequence[str]) -> None:
+        """Names that can be ours come first: no changed one takes theirs."""
         taken: set[str] = set()
-        for name in names:
+        for name in sorted(names, key=lambda one: (_valid(one) != one, one)):
             wanted = _valid(name)
-            found, number = wanted, 1
-            while fold(found) in taken or self._spelled.get(fold(found), found) != found:
-                number += 1
-                found = f"{wanted}-{number}"
+            found = self._changed.get(name)
+            if found is None:
+                found = wanted
+                is_there = fold(found) in self._spelled and (
+                    found != name or found not in self._own
+                )
+                if fold(found) in taken or is_there:
+                    found = f"{wanted}-{hashlib.blake2b(name.encode(), digest_size=3).hexdigest()}"
             taken.add(fold(found))
             self._ours[name] = found
-            if wanted != name:
-                self._losses.add(
-                    "prompt.name", "cannot be a name here: it is changed", f"{name} → {found}"
+            if found != name:
+                why = (
+                    "cannot be a name here"
+                    if wanted != name
+                    else "differs only in case from another"
                 )
-            elif found != wanted:
                 self._losses.add(
                     "prompt.name",
-                    "differs only in case from another: it is numbered",
+                    f"{why}: it is changed, and traces go on naming the old one",
                     f"{name} → {found}",
                 )
 

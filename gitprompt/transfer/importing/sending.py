@@ -9,18 +9,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from gitprompt.store.tables.trace_ids import key_of
 from gitprompt.transfer.foreign.records import (
     ForeignRow,
     ForeignScore,
     ForeignTrace,
     Losses,
-    key_of,
 )
 from gitprompt.transfer.importing.cuts import Cuts
 from gitprompt.transfer.importing.doubles import Doubles
 
 _ROWS = 1_000  # spans, or scores, that wait for each other
 _BYTES = 4_000_000  # of a request
+_WAITING = 16_000_000  # characters that wait for each other
 _SAMPLED = 100  # traces that are read back at the end
 _FUTURE = "in the future: it counts as of the import; see metadata.timestamp_ms"
 _FIRST = "spans_start_ms"  # of a trace whose spans came before it
@@ -61,14 +62,14 @@ class Telemetry:
         is older the server will delete."""
         self._oldest_ms = oldest_ms
         self._latest_ms = now_ms
-        self._sample: dict[str, bytes] = {}
+        self._sample: dict[str, dict[str, bytes]] = {}
         self._api = api
         self._losses = losses
         self._starts = starts
         self._keep = keep
         self._traces: list[ForeignTrace] = []
         self._scores: list[Mapping[str, Any]] = []
-        self._waiting = 0  # traces and spans
+        self._waiting = self._bytes = 0  # traces and spans, and about how large they are
         self._doubles, self._cuts = Doubles(losses, keep), Cuts(losses, keep)
         self._counted: set[bytes] = set()
         self.counts: dict[str, list[int]] = {}
@@ -80,18 +81,23 @@ class Telemetry:
                 for span in item.spans
                 if self._doubles.is_new("span", f"{key_of(item.trace_id)} {span.span_id}", span)
             ]
-            if item.start_ms is not None and not self._doubles.says_more(item):
-                item = item._replace(start_ms=None, fields={}, metadata={})
+            item = item._replace(fields=self._cuts.texts("trace", item.fields, item.trace_id))
+            if item.start_ms is not None:
+                item = self._doubles.what_is_new(item)
             self._tell_times(item)
-            if spans or item.start_ms is not None:
-                self._traces.append(self._cuts.trace(item._replace(spans=spans)))
+            if spans or item.start_ms is not None or item.fields or item.metadata:
+                trace = self._cuts.trace(item._replace(spans=spans))
+                self._traces.append(trace)
                 self._waiting += 1 + len(spans)
+                self._bytes += len(repr(trace))
         elif isinstance(item, ForeignScore):
             if self._doubles.is_new("score", str(item.body["score_id"]), item.body):
-                self._scores.append(self._dated(item.body))
+                self._scores.append(
+                    self._dated(self._cuts.texts("score", item.body, item.body["score_id"]))
+                )
         elif self._doubles.is_new(item.path, json.dumps(item.body, sort_keys=True), ""):
             self._post_row(item)
-        if self._waiting >= _ROWS:
+        if self._waiting >= _ROWS or self._bytes >= _WAITING:
             self._flush_traces()
         if len(self._scores) >= _ROWS:
             self._flush_scores()
@@ -123,20 +129,37 @@ class Telemetry:
                 trace.trace_id,
             )
 
-    def verify(self, get: Callable[[str], Any]) -> dict[str, int]:
-        """Read some of the traces back, and compare the digests of their texts: how many, and how many say
-        something else."""
-        other = 0
-        for trace_id, digest in self._sample.items():
+    def verify(self, get: Callable[[str], Any | None]) -> dict[str, int]:
+        """Read some of the traces back, and compare the digests of their texts: how many, how many say something
+        else, and how many are gone, as retention lets them. `get` answers None for what is not there."""
+        other = gone = 0
+        for trace_id, digests in self._sample.items():
             stored = get(f"/v1/traces/{trace_id}")
-            other += _digest(stored.get("input"), stored.get("output")) != digest
-        return {"read": len(self._sample), "other": other}
+            if stored is None:
+                gone += 1
+            else:
+                other += any(
+                    _digest(stored.get(field)) != digest for field, digest in digests.items()
+                )
+        return {"read": len(self._sample) - gone, "other": other, "gone": gone}
+
+    def _remember(self, trace: ForeignTrace, answer: Mapping[str, Any]) -> None:
+        """Some of the traces with what they said, for `verify`."""
+        if trace.trace_id not in self._sample and (
+            trace.start_ms is None or len(self._sample) >= _SAMPLED
+        ):
+            return
+        kept = answer.get("kept", ())
+        digests = self._sample.setdefault(trace.trace_id, {})
+        for field in ("name", "input", "output"):
+            if trace.fields.get(field) is not None and field not in kept:
+                digests.setdefault(field, _digest(trace.fields[field]))
 
     # traces
 
     def _flush_traces(self) -> None:
         traces, self._traces = list(_merged(self._traces)), []
-        self._waiting = 0
+        self._waiting = self._bytes = 0
         if not traces:
             return
         stubs = [self._stub(trace) for trace in traces]
@@ -147,31 +170,28 @@ class Telemetry:
             self._count("spans", new=sum(len(trace.spans) for trace in traces))
             return
         answers = dict(self._posted("/v1/traces", stubs))
-        whole: list[tuple[ForeignTrace, list[Mapping[str, Any]]]] = []
+        whole: list[tuple[ForeignTrace, list[Mapping[str, Any]], dict[str, Any]]] = []
         for at, trace in enumerate(traces):
             answer = answers.get(at)
             if answer is None:
+                self._refuse_spans(trace)
                 continue
             new = answer["status"] == 201
             if self._is_uncounted(trace):
                 self._count("traces", new=int(new), there=int(not new))
             self._tell_kept(trace, answer)
-            is_as_sent = trace.start_ms is not None and not answer.get("kept")
-            if is_as_sent and len(self._sample) < _SAMPLED:
-                self._sample[trace.trace_id] = _digest(
-                    trace.fields.get("input"), trace.fields.get("output")
-                )
+            self._remember(trace, answer)
             there = answer.get("metadata") or {}
             start = there.get(_FIRST, there.get("timestamp_ms"))
+            is_known = isinstance(start, int) or trace.start_ms is not None
             start = start if isinstance(start, int) else self._start(trace)
-            spans = self._spans(trace, start)
-            whole += [(trace, part) for part in _parts(spans)]
+            about = {} if is_known else {"metadata": {_FIRST: start}}
+            whole += [(trace, part, about) for part in _parts(self._spans(trace, start))]
         bodies: list[dict[str, Any]] = [
-            {"trace_id": trace.trace_id, "spans": part} for trace, part in whole
+            {"trace_id": trace.trace_id, "spans": part, **about} for trace, part, about in whole
         ]
         for at, answer in self._posted("/v1/traces", bodies):
-            refused = answer["refused"]
-            number = len(bodies[at]["spans"])
+            refused, number = answer["refused"], answer["sent"]
             self._count("spans", new=answer["spans"], there=number - answer["spans"] - len(refused))
             for one in refused:
                 self._losses.add(
@@ -179,6 +199,12 @@ class Telemetry:
                 )
                 span = next(s for s in bodies[at]["spans"] if s["span_id"] == one["span_id"])
                 self._keep(one["error"], {"trace_id": whole[at][0].trace_id, **span})
+
+    def _refuse_spans(self, trace: ForeignTrace) -> None:
+        """The server does not take the trace, and so none of its spans."""
+        for span in trace.spans:
+            self._losses.add("span", "its trace was refused", span.span_id)
+            self._keep("its trace was refused", {"trace_id": trace.trace_id, **span._asdict()})
 
     def _is_uncounted(self, trace: ForeignTrace) -> bool:
         """Whether it is the first record that says something of this trace."""
@@ -195,18 +221,17 @@ class Telemetry:
         return self._starts.get(key_of(trace.trace_id), min(began, default=0))
 
     def _stub(self, trace: ForeignTrace) -> dict[str, Any]:
-        """The trace without its spans; of one that only its spans tell of, when the first of them began."""
+        """The trace without its spans."""
         start = self._start(trace)
         body: dict[str, Any] = {
             "trace_id": trace.trace_id,
             "timestamp": min(start, self._latest_ms) // 1000,
             **trace.fields,
         }
+        metadata = dict(trace.metadata)
         if trace.start_ms is not None:
-            body["metadata"] = {**trace.metadata, "timestamp_ms": start}
-        elif trace.spans:
-            body["metadata"] = {_FIRST: start}
-        return body
+            metadata["timestamp_ms"] = start
+        return {**body, "metadata": metadata} if metadata else body
 
     def _spans(self, trace: ForeignTrace, start: int) -> list[dict[str, Any]]:
         bodies = []
@@ -239,10 +264,7 @@ class Telemetry:
         return bodies
 
     def _tell_kept(self, trace: ForeignTrace, answer: Mapping[str, Any]) -> None:
-        kept = [
-            field for field in answer.get("kept", ()) if not field.startswith(f"metadata.{_FIRST}")
-        ]
-        for field in kept:
+        for field in answer.get("kept", ()):
             self._losses.add(
                 f"trace.{field}", "the server has another value, which stays", trace.trace_id
             )
@@ -293,18 +315,32 @@ class Telemetry:
                 yield from self._array(path, bodies, start, middle)
                 yield from self._array(path, bodies, middle, end)
                 return
-            self._refuse(path, bodies[start], str(error))
+            yield from self._smaller(path, bodies, start, str(error))
             return
         for at, item in enumerate(answer["items"] if isinstance(answer, dict) else answer, start):
             if isinstance(answer, dict) and item["status"] >= 400:
                 fields = (item.get("details") or {}).get("fields") or [item["error"]]
-                self._refuse(path, bodies[at], "; ".join(map(str, fields)))
+                yield from self._smaller(path, bodies, at, "; ".join(map(str, fields)))
             else:
-                yield at, item
+                yield at, {**item, "sent": len(bodies[at].get("spans") or ())}
+
+    def _smaller(
+        self, path: str, bodies: Sequence[Mapping[str, Any]], at: int, why: str
+    ) -> Iterator[tuple[int, Any]]:
+        """A body that was refused in two halves of its spans; one that has no more than one is told and kept."""
+        spans = bodies[at].get("spans") or ()
+        if len(spans) < 2:
+            self._refuse(path, bodies[at], why)
+            return
+        middle = len(spans) // 2
+        for half in (spans[:middle], spans[middle:]):
+            for _, answer in self._array(path, [{**bodies[at], "spans": half}], 0, 1):
+                yield at, answer
 
     def _refuse(self, path: str, body: Mapping[str, Any], why: str) -> None:
+        kind = "span" if body.get("spans") else path.rpartition("/")[2].removesuffix("s")
         self._losses.add(
-            path.rpartition("/")[2].removesuffix("s"),
+            kind,
             f"refused by the server: {_general(why)}",
             _name_of(body),
         )
@@ -345,8 +381,8 @@ def _name_of(body: Mapping[str, Any]) -> str:
     return str(next((one for one in found if one), "?"))
 
 
-def _digest(*texts: Any) -> bytes:
-    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).digest()
+def _digest(text: Any) -> bytes:
+    return hashlib.sha256(json.dumps(text, sort_keys=True).encode()).digest()
 
 
 def _merged(traces: Sequence[ForeignTrace]) -> Iterator[ForeignTrace]:
@@ -358,8 +394,12 @@ def _merged(traces: Sequence[ForeignTrace]) -> Iterator[ForeignTrace]:
         if other is None:
             merged[key] = trace
         elif trace.start_ms is None or other.start_ms is None:
-            said = trace if trace.start_ms is not None else other
-            merged[key] = said._replace(spans=[*other.spans, *trace.spans])
+            said, more = (trace, other) if trace.start_ms is not None else (other, trace)
+            merged[key] = said._replace(
+                fields={**more.fields, **said.fields},
+                metadata={**more.metadata, **said.metadata},
+                spans=[*other.spans, *trace.spans],
+            )
         else:
             yield other
             merged[key] = trace

@@ -121,3 +121,48 @@ def test_folders_are_searched_and_what_is_not_there_is_told(tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     with pytest.raises(NotFound, match="no exports"):
         list(files([str(tmp_path / "empty")]))
+
+
+def test_what_came_before_the_damage_is_given_out(tmp_path: Path) -> None:
+    values = [{"id": at, "x": f"{at:040}"} for at in range(5_000)]
+    lines = "\n".join(map(json.dumps, values)).encode()
+    packed = gzip.compress(lines)
+    for data, most in (
+        (packed[: len(packed) * 3 // 4], 5_000),
+        (lines + b'\n{"id":"\xff"}', 5_001),
+        (lines + '\n{"id": "é'.encode()[:-1], 5_001),
+    ):
+        found: list[Any] = []
+        with pytest.raises(Broken):
+            found.extend(record.value for record in records(write(tmp_path / "x.gz", data)))
+        found = []
+        try:
+            for record in records(write(tmp_path / "x.gz", data)):
+                found.append(record.value)
+        except Broken:
+            pass
+        assert 3_000 < len(found) < most
+        assert found == values[: len(found)]
+
+
+def test_a_record_is_no_page_and_a_page_leaves_nothing_out(tmp_path: Path) -> None:
+    record = {"scores": [], "id": "x", "observations": [{"id": 1}]}
+    assert read(write(tmp_path / "x.json", json.dumps(record))) == [record]
+    page = {
+        "data": [{"id": 1}],
+        "rows": [{"id": 2}],
+        "more": {"id": 3},
+        "meta": {"page": 1},
+        "total": 3,
+    }
+    assert read(write(tmp_path / "x.json", json.dumps(page))) == [{"id": 1}, {"id": 2}, {"id": 3}]
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 600 + '"\\ud800"' + "]" * 600, '{"a": ' + "9" * 5_000 + "}"]
+)
+def test_what_python_cannot_hold_is_told(tmp_path: Path, text: str) -> None:
+    try:
+        read(write(tmp_path / "x.json", text))
+    except Broken as error:
+        assert "deep" in str(error) or "digits" in str(error)

@@ -27,7 +27,7 @@ def test_every_fixture_comes_over_and_the_same_again_changes_nothing(house: Hous
     assert first["losses"] == dry["losses"]
     assert (first["server"], first["verified"]) == (
         {"traces": 3, "prompts": 3},
-        {"read": 3, "other": 0},
+        {"read": 3, "other": 0, "gone": 0},
     )
     before = state(house)
     again = house.migrate(*LANGFUSE)

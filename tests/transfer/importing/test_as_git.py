@@ -25,7 +25,11 @@ def test_prompts_that_break_our_rules_are_rejected_with_their_reason_and_kept(ho
     assert report["losses"] == dry["losses"] == again["losses"]
     assert again["counts"]["prompt versions"]["new"] == again["counts"]["labels"]["new"] == 0
     names = {one["name"] for one in house.client.get("/v1/prompts")["items"]}
-    assert {"Support-Triage", "welcome-2", "Welcome"} <= names
+    assert {"Support-Triage", "Welcome"} <= names
+    (twin,) = [name for name in names if name.startswith("welcome-")]
+    assert house.client.get(f"/v1/prompts/{twin}?render=false")["content"]["metadata"] == {
+        "langfuse_name": "welcome"
+    }
     rejected = {
         f"{one['record']['name']} {one['record']['version']}": one["reason"] for one in house.kept
     }
@@ -66,3 +70,34 @@ def test_what_is_published_otherwise_stays(house: House) -> None:
         house.client.get("/v1/prompts/a?version=1")["content"]["messages"][0]["content"] == "Mine"
     )
     assert house.client.get("/v1/prompts/a")["version"]["version_tag"] == "2"
+
+
+def test_a_name_that_can_be_ours_is_never_given_to_another(house: House) -> None:
+    house.migrate(house.write("x.jsonl", prompt("a-b", 1, "Own")))
+    both = house.write(
+        "y.jsonl", prompt("a b", 1, "Changed"), prompt("a-b", 1, "Own"), prompt("a!b", 1, "Third")
+    )
+    for new in (2, 0):
+        assert house.migrate(both)["counts"]["prompt versions"]["new"] == new
+    assert house.client.get("/v1/prompts/a-b?render=false")["text"] == "Own"
+    assert house.client.get("/v1/prompts")["total"] == 3
+
+
+def test_a_key_of_somebody_goes_into_no_commit(house: House) -> None:
+    secret = "AKIA" + "IOSFODNN7EXAMPLE"
+    report = house.migrate(
+        house.write("x.jsonl", prompt("key", 1, f"My key is {secret}"), prompt("fine", 1))
+    )
+    assert "rejected" in losses(report)["prompt"]
+    assert [one["name"] for one in house.client.get("/v1/prompts")["items"]] == ["fine"]
+    assert secret in house.rejected.read_text()
+
+
+def test_of_two_versions_with_one_label_the_newest_has_it(house: House) -> None:
+    path = house.write(
+        "x.jsonl",
+        prompt("a", 9, "Nine", labels=["production"]),
+        prompt("a", 10, "Ten", labels=["production"]),
+    )
+    assert "two versions have it" in str(house.migrate(path)["losses"])
+    assert house.client.get("/v1/prompts/a?label=production")["version"]["version_tag"] == "10"

@@ -9,6 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
+
+import pytest
 
 from tests.transfer.moving_in import (
     FIXTURES,
@@ -139,3 +142,63 @@ def test_a_key_that_may_only_read_is_refused_and_nothing_is_written(house: House
     said = house.said("--input", LANGFUSE[0], scopes="read", code=1)
     assert "403" in said
     assert house.client.get("/v1/traces/count")["count"] == 0
+
+
+def test_of_a_cut_input_nothing_is_published_that_the_rest_would_change(house: House) -> None:
+    refers = prompt("a", 1, "A @@@langfusePrompt:name=b|version=1@@@")
+    path = house.folder / "x.jsonl"
+    path.write_text(json.dumps(refers) + '\n{"name": "b", "vers')
+    cut = house.migrate(str(path), code=1)
+    assert house.client.get("/v1/prompts/count")["count"] == 0
+    assert "the rest of the input" in str(cut["losses"])
+    path.write_text("\n".join(map(json.dumps, (refers, prompt("b", 1, "B")))))
+    house.migrate(str(path))
+    assert house.client.get("/v1/prompts/a?render=false")["text"] == "A B"
+
+
+def test_one_odd_record_takes_no_other_with_it(house: House) -> None:
+    deep: Any = 1
+    for _ in range(900):
+        deep = [deep]
+    records = [trace(at) for at in range(1, 1_500)]
+    records[500]["input"] = deep
+    records[501] = {
+        **trace(2_000),
+        "tags": ["\0"],
+        "observations": [observation(1, 2_000), {"id": "\0", "startTime": "2026-09-14T08:15:02Z"}],
+    }
+    records.append(prompt("odd", 1, labels=5, tags=7, config=7))
+    path = house.write("x.jsonl", *records)
+    dry = house.migrate(path, options=("--dry-run",))
+    report = house.migrate(path)
+    assert report["losses"] == dry["losses"]
+    assert report["server"] == {"traces": 1_498, "prompts": 1}
+    assert "nested deeper" in losses(report)["trace"]
+    assert report["counts"]["spans"]["new"] == 1
+
+
+def test_an_empty_input_is_told(house: House) -> None:
+    assert "no records" in house.migrate(house.write("x.jsonl"), code=1)["broken"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null",
+        "42",
+        "1.50",
+        '"hi"',
+        '{"a": 1, "a": 2}',
+        '{"a": NaN}',
+        '["\\ud800"]',
+        "[broken",
+        "true",
+    ],
+)
+def test_a_text_that_looks_like_json_comes_back_as_it_was(house: House, text: str) -> None:
+    path = house.write(
+        "x.jsonl", trace(1, output=text, observations=[observation(1, 1, output=text)])
+    )
+    assert house.migrate(path)["verified"] == {"read": 1, "other": 0, "gone": 0}
+    stored = house.client.get(f"/v1/traces/{1:032x}")
+    assert stored["output"] == stored["spans"][0]["metadata"]["output"] == text

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file of prompts of another tool: what is read of it, what is told of it, and what such files share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import yaml
+
+from gitprompt import formats
+from gitprompt.core.template import TemplateError, compile_template
+from gitprompt.transfer.foreign import jinja
+from gitprompt.transfer.foreign.texts import from_fstring, literal
+
+
+class Note(NamedTuple):
+    """What of a file is not as it was. `is_lost`: its meaning is another one now; else it is only said."""
+
+    path: str
+    line: int
+    message: str
+    is_lost: bool = True
+
+
+class Notes:
+    """Of one file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.notes: list[Note] = []
+
+    def lost(self, line: int, message: str) -> None:
+        self.notes.append(Note(self.path, line, message))
+
+    def told(self, line: int, message: str) -> None:
+        self.notes.append(Note(self.path, line, message, is_lost=False))
+
+
+class PromptFile(NamedTuple):
+    """What a file has: documents and suites, by the names that it gives them; "" where its path does."""
+
+    prompts: list[tuple[str, dict[str, Any]]]
+    suites: Sequence[tuple[str, dict[str, Any]]] = ()
+
+
+class NotSuch(ValueError):
+    """A file that should be of a format, and is not; the message says why."""
+
+
+class FileFormat(Protocol):
+    """One way to keep prompts in files."""
+
+    name: str
+
+    def is_one(self, path: str, text: str) -> bool:
+        """Whether a file is of this format, by its ending and shape."""
+
+    def read(self, path: str, text: str, notes: Notes) -> PromptFile:
+        """Raises NotSuch."""
+
+
+_FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?:(.*?)\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+
+
+def front_matter(text: str) -> tuple[dict[str, Any], str, int] | None:
+    """The settings at the head of a text between lines of three dashes, the rest, and the line at which that begins.
+    None if there is none; raises NotSuch for settings that are no YAML."""
+    match = _FRONT.match(text)
+    if match is None:
+        return None
+    return mapping_of(match[1] or ""), text[match.end() :], text.count("\n", 0, match.end()) + 1
+
+
+def mapping_of(text: str) -> dict[str, Any]:
+    """Settings in YAML, which are a mapping or nothing. Raises NotSuch."""
+    try:
+        found = formats.read(text.encode(), ".yaml") if text.strip() else {}
+    except formats.FormatError as error:
+        raise NotSuch(f"its settings are no YAML: {error}") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise NotSuch("its settings are no mapping")
+    return found
+
+
+def json_of(text: str) -> Any:
+    """The JSON that a text is; None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+_MARKER = re.compile(
+    r"^[ \t]*#?[ \t]*(system|developer|user|assistant)[ \t]*(\[[^\]\n]*\])?[ \t]*:[ \t]*",
+    re.I | re.M,
+)
+
+
+def by_roles(body: str, line: int, *, alone: bool) -> list[tuple[str, str, int]]:
+    """Role, text and first line of each message of a body in which `role:` begins one; what comes before the first is
+    the system's. `alone`: only a marker that stands alone on its line is one."""
+    found = [
+        match
+        for match in _MARKER.finditer(body)
+        if not alone or body[match.end() : match.end() + 1] in ("\n", "\r", "")
+    ]
+    messages = []
+    before = body[: found[0].start()] if found else body
+    if before.strip():
+        messages.append(("system" if found else "user", before.strip("\r\n"), line))
+    for match, after in zip(found, [*found[1:], None], strict=True):
+        text = body[match.end() : after.start() if after else len(body)]
+        first = line + body.count("\n", 0, match.end())
+        messages.append(
+            (match[1].lower(), text.strip("\r\n"), first + len(text) - len(text.lstrip("\n")))
+        )
+    return messages
+
+
+def from_jinja(text: str, line: int, notes: Notes, defaults: dict[str, Any]) -> str:
+    """A text of Jinja that begins on this line of its file, in Mustache."""
+    return jinja.to_mustache(text, lambda at, why: notes.lost(line + at - 1, why), defaults)
+
+
+def in_mustache(text: str, line: int, notes: Notes) -> str:
+    """A text of which nobody says what it is: Mustache, if it is; else text."""
+    try:
+        compile_template(text)
+    except TemplateError as error:
+        notes.lost(
+            line + text.count("\n", 0, error.offset), f"no Mustache ({error.message}): kept as text"
+        )
+        return literal(text)
+    return text
+
+
+def from_format(text: str, line: int, notes: Notes) -> str:
+    """A text of Python's format strings, in Mustache."""
+    return from_fstring(text, lambda why: notes.lost(line, why))
+
+
+_TYPES = {"string": "string", "str": "string", "number": "number", "integer": "number", "int": "number", "float": "number",
+          "boolean": "boolean", "bool": "boolean", "array": "array", "list": "array", "object": "object", "dict": "object",
+          "any": "string"}  # fmt: skip
+
+
+def variables_of(declared: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Our variables: of each name its type, whether it must be given, its default and what it is."""
+    variables: dict[str, Any] = {}
+    for name, said in declared.items():
+        facts = said if isinstance(said, Mapping) else {"type": said}
+        one: dict[str, Any] = {}
+        kind = facts.get("type")
+        if isinstance(kind, str) and kind.lower() in _TYPES:
+            one["type"] = _TYPES[kind.lower()]
+        for ours, theirs in (("description", "description"), ("default", "default")):
+            if facts.get(theirs) is not None:
+                one[ours] = facts[theirs]
+        if facts.get("required") is True and "default" not in one:
+            one["required"] = True
+        variables[str(name)] = one
+    for name, value in values.items():
+        one = variables.setdefault(name, {})
+        one.setdefault("type", _type_of(value))
+        one.setdefault("default", value)
+        one.pop("required", None)
+    return {name: one or {"type": "string"} for name, one in variables.items()}
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, list):
+        return "array"
+    return "object" if isinstance(value, dict) else "string"
+
+
+def in_yaml(document: Mapping[str, Any]) -> str:
+    """A document for people: texts of several lines as blocks, keys in our order."""
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text(dumper: Any, value: str) -> Any:
+        return dumper.represent_scalar(
+            "tag:yaml.org,2002:str", value, style="|" if "\n" in value else None
+        )
+
+    Dumper.add_representer(str, text)
+    ordered = {key: document[key] for key in _ORDER if key in document}
+    ordered |= {key: value for key, value in document.items() if key not in ordered}
+    written: str = yaml.dump(ordered, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    try:
+        is_same = formats.read(written.encode(), ".yaml") == dict(document)
+    except formats.FormatError:
+        is_same = False
+    return written if is_same else json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
+
+
+_ORDER = (
+    "description",
+    "type",
+    "messages",
+    "variables",
+    "model_config",
+    "tools",
+    "tool_choice",
+    "response_format",
+    "tags",
+    "metadata",
+)
