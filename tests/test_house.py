@@ -24,7 +24,7 @@ ROOMS = {
 }  # more than the twelve of any other folder
 # Folders of siblings that are strangers to each other have as many as there are.
 FAMILIES = {
-    "checks", "drivers", "gates", "store/engines", "server/facades", "store/tables", "transfer/importers",
+    "checks", "drivers", "gates", "store/engines", "server/facades", "store/tables", "transfer/importers", "transfer/file_formats",
 }  # fmt: skip
 
 

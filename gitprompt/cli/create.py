@@ -207,7 +207,7 @@ def _ignore_data(directory: str) -> bool:
     return True
 
 
-def _folder_of_prompts() -> str:
+def folder_of_prompts() -> str:
     """The folder that has prompts/, where there may be no repository yet."""
     try:
         clone = registry()
@@ -239,7 +239,7 @@ def _new_name(text: str, top: str) -> str:
     return name
 
 
-def _case_twin(path: str, top: str) -> str | None:
+def case_twin(path: str, top: str) -> str | None:
     """What is there already that a path, or a folder of it, differs from only in case."""
     for part in path.split("/"):
         try:
@@ -264,13 +264,13 @@ def new(name: str) -> None:
     Example:
       gitprompt new support/triage
     """
-    top = _folder_of_prompts()
+    top = folder_of_prompts()
     name = _new_name(name, top)
     for path in prompt_paths(name):
         if os.path.lexists(os.path.join(top, path)):
             shown = os.path.relpath(os.path.join(top, path))
             raise Conflict(f"{shown} exists already", hint="Edit it, or choose another name.")
-    twin = _case_twin(f"{PROMPTS}/{name}.yaml", top)
+    twin = case_twin(f"{PROMPTS}/{name}.yaml", top)
     if twin is not None:
         raise Conflict(
             f"'{name}' differs only in case from what is at {os.path.relpath(twin)}",

@@ -15,7 +15,7 @@ from gitprompt import formats
 from gitprompt.cli.client import ServerRefused, prompt_path, refusal
 from gitprompt.cli.online import Online
 from gitprompt.cli.output import done, json_option, progress, say, when, write_json, write_table
-from gitprompt.cli.remote import require, server_options
+from gitprompt.cli.remote import require, root_option, server_options
 from gitprompt.core.document import FRAGMENTS, PROMPTS, SUFFIXES, place
 from gitprompt.core.names import check_name
 from gitprompt.core.versions import check_version
@@ -167,30 +167,73 @@ def get_label(
 
 
 @click.command("import")
+@click.argument("paths", nargs=-1, metavar="[PATH]…")
 @click.option(
-    "--dir", "folder", required=True, metavar="DIR",
-    help="Files <name>/<version>.json as export writes them, or <name>.json with a version inside.",
+    "--dir", "folder", metavar="DIR",
+    help="Publish on a server: <name>/<version>.json as export writes them, or <name>.json with a version inside.",
 )  # fmt: skip
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Of the prompt of one PATH.  [default: what the file says, or its own]",
+)
+@click.option(
+    "--format",
+    "format",
+    metavar="F",
+    help="What a PATH is: openai, prompty, dotprompt, promptfoo, promptpack, langsmith, markdown or text.  [default: told from it]",
+)
+@click.option(
+    "--force", is_flag=True, help="Replace files of the work tree that say something else."
+)
+@click.option(
+    "--dry-run", "is_dry", is_flag=True, help="Say what a PATH would become, and write nothing."
+)
+@root_option
 @server_options
 @json_option
 def import_(
-    folder: str, server: str | None, api_key: str | None, workspace: str | None, as_json: bool
-) -> None:
-    """Publish every prompt of a folder on a server. What is there already with the same content is
+    paths: tuple[str, ...], folder: str | None, name: str | None, format: str | None, force: bool, is_dry: bool,
+    server: str | None, api_key: str | None, workspace: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Bring prompts in: files of other tools into the work tree, or a whole folder of ours to a server.
+
+    \b
+    PATH…: OpenAI's messages (JSON, JSON lines), Prompty, dotprompt (Google's and LiteLLM's), promptfoo
+    (its tests become suites), PromptPack, LangSmith's manifests, Markdown with settings at its head, text.
+    Jinja, Nunjucks, Handlebars and format strings become Mustache; what it cannot say is told by its line, stays
+    as text, and makes the exit code 1. They are written to prompts/ and evals/, and nothing is published.
+
+    --dir: every prompt of the folder is published on a server. What is there already with the same content is
     left alone, so an import that was cut short goes on where it stopped. Fragments that are in the
     folder are written out; of others those of the server's repository count.
 
     \b
-    Example:
+    Examples:
+      gitprompt import triage.prompty promptfooconfig.yaml
       gitprompt import --dir backup/prompts
     """
-    paths = list(_files(folder))
-    if not paths:
+    if bool(paths) == bool(folder):
+        raise UsageError("say PATH… or --dir DIR", hint="gitprompt import --help")
+    if folder is None:
+        from gitprompt.cli.exchange import files
+
+        if format is not None and format not in files.NAMES:
+            raise UsageError(
+                f"--format {format} is not known", hint=f"One of {', '.join(files.NAMES)}."
+            )
+        files.import_files(paths, name, format, force=force, is_dry=is_dry, as_json=as_json)
+        return
+    documents = list(_files(folder))
+    if not documents:
         raise NotFound(f"there are no prompts in {folder}", hint="It looks for .json and .yaml.")
     counts = {"published": 0, "there already": 0, "failed": 0}
     shared = fragments.Files(os.path.join(folder, os.path.basename(FRAGMENTS)))
-    with require(server, api_key, workspace) as client, progress("importing", len(paths)) as step:
-        for batch in _batches(_documents(paths, folder, shared)):
+    with (
+        require(server, api_key, workspace) as client,
+        progress("importing", len(documents)) as step,
+    ):
+        for batch in _batches(_documents(documents, folder, shared)):
             for outcome in _import_batch(client, batch):
                 counts[outcome] += 1
                 step(1)
@@ -294,19 +337,31 @@ def _is_same(client: Any, document: dict[str, Any]) -> bool:
 
 @click.command("export")
 @click.option("--out", "folder", required=True, metavar="DIR", help="Where to write.")
+@click.option(
+    "--format", "format", type=click.Choice(("gitprompt", "openai", "promptfoo", "langfuse")), default="gitprompt",
+    show_default=True, help="Ours has all of it; what another has no words for is told.",
+)  # fmt: skip
 @server_options
 @json_option
 def export(
-    folder: str, server: str | None, api_key: str | None, workspace: str | None, as_json: bool
+    folder: str,
+    format: str,
+    server: str | None,
+    api_key: str | None,
+    workspace: str | None,
+    as_json: bool,
 ) -> None:
-    """Write every version of every prompt to DIR/<name>/<version>.json. Files that are there already
-    are left alone: versions never change, so an export that was cut short goes on where it stopped.
+    """Write every version of every prompt to DIR/<name>/<version>.json; of promptfoo, to
+    DIR/<name>/<version>/promptfooconfig.yaml. Files that are there already are left alone: versions never
+    change, so an export that was cut short goes on where it stopped.
 
     \b
-    Example:
+    Examples:
       gitprompt export --out backup/prompts
+      gitprompt export --format openai --out openai
     """
     written = kept = refused = 0
+    lost: dict[str, list[str]] = {}
     with require(server, api_key, workspace) as client:
         total = client.get("/v1/prompts/count")["count"]
         with progress("exporting", total) as step:
@@ -315,16 +370,36 @@ def export(
                     if name is None or version is None:
                         refused += 1
                         continue
-                    path = os.path.join(folder, name, f"{version}.json")
+                    place = (
+                        f"{version}.json"
+                        if format != "promptfoo"
+                        else f"{version}/promptfooconfig.yaml"
+                    )
+                    path = os.path.join(folder, name, place)
                     if os.path.exists(path):
                         kept += 1
                         continue
-                    _write_whole(path, _content(client, name, version))
+                    text, missing = _exported(client, format, name, version)
+                    for what in missing:
+                        lost.setdefault(what, []).append(f"{name} {version}")
+                    _write_whole(path, text)
                     written += 1
                 step(1)
     if as_json:
-        write_json({"written": written, "there already": kept, "refused": refused})
+        write_json(
+            {
+                "written": written,
+                "there already": kept,
+                "refused": refused,
+                **({"lost": lost} if format != "gitprompt" else {}),
+            }
+        )
     else:
+        for what, whose in sorted(lost.items()):
+            say(
+                f"{format} has no words for {what}: {len(whose)} versions, such as {whose[0]}",
+                err=True,
+            )
         done(f"{written} written, {kept} there already" + (f", {refused} refused" * bool(refused)))
     if refused:
         raise click.exceptions.Exit(1)
@@ -346,10 +421,16 @@ def _versions(client: Any, prompt: Any) -> Iterator[tuple[str | None, str | None
         yield None, None
 
 
-def _content(client: Any, name: str, version: str) -> str:
+def _exported(client: Any, format: str, name: str, version: str) -> tuple[str, list[str]]:
+    """The text of a version, and what the format has no words for."""
     params = {"version": version, "render": "false"}
     response = client.send("GET", prompt_path(name), params=params)
-    return json.dumps(response["content"], indent=2, ensure_ascii=False) + "\n"
+    if format == "gitprompt":
+        text = json.dumps(response["content"], indent=2, ensure_ascii=False) + "\n"
+        return text, []
+    from gitprompt.cli.exchange import files
+
+    return files.text_of(format, name, version, response)
 
 
 def _write_whole(path: str, text: str) -> None:

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ import click
 from gitprompt import config
 from gitprompt.cli.client import ServerRefused
 from gitprompt.cli.exchange.maintenance import Bars
+from gitprompt.cli.exchange.patience import Patient
 from gitprompt.cli.output import done, json_option, say, write_json, write_table
 from gitprompt.cli.remote import require
 from gitprompt.clock import now
@@ -104,7 +104,7 @@ def migrate(
     paths = list(reading.files(list(inputs)))
     with ExitStack() as stack:
         client = stack.enter_context(require(server, api_key, workspace))
-        patient = _Patient(client)
+        patient = Patient(client)
         state = patient.get("/v1/sync")
         keep_days = _keep_days(patient)
         losses = Losses()
@@ -267,38 +267,3 @@ def _source(house: str, url: str, key: str, rate: float) -> Any:
     else:
         headers = {"X-API-Key": key}
     return LiveSource(url, headers, auth, rate=rate, tell=lambda text: say(text, err=True))
-
-
-class _Patient:
-    """The sidecar, asked again where it is busy."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def get(self, path: str) -> Any:
-        return self._asked(partial(self._client.get, path))
-
-    def post(self, path: str, body: Any = None) -> Any:
-        from gitprompt.transfer.importing.sending import Refused
-
-        try:
-            return self._asked(partial(self._client.post, path, body))
-        except ServerRefused as error:
-            if error.answered in (400, 404, 409, 413, 422):
-                raise Refused(f"{error.message} {error.hint}".strip()) from error
-            raise
-        except UsageError as error:
-            raise Refused(error.message) from error
-
-    def _asked(self, ask: Callable[[], Any]) -> Any:
-        for attempt in range(_TRIES):
-            try:
-                return ask()
-            except ServerRefused as error:
-                if error.answered not in (429, 503) or attempt + 1 == _TRIES:
-                    raise
-                time.sleep(min(2.0**attempt / 2, 30.0))
-        raise AssertionError("the last try returns or raises")
-
-
-_TRIES = 8

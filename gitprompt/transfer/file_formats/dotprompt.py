@@ -136,13 +136,15 @@ def _variables(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
         name, optional, kind = str(key).partition("?")
         name, _, about = name.partition("(")
         facts: dict[str, Any] = {"required": not optional}
-        if isinstance(said, str):
+        shape = f"{about}{kind}"
+        if "(array" in shape or about.startswith("array"):
+            facts["type"] = "array"
+        elif isinstance(said, str):
             facts["type"], _, description = said.partition(",")
             if description.strip():
                 facts["description"] = description.strip()
         else:
-            shape = f"{about}{kind}"
-            facts["type"] = "array" if "array" in shape or isinstance(said, list) else "object"
+            facts["type"] = "array" if isinstance(said, list) else "object"
         declared[name.strip()] = facts
     return variables_of(declared, values)
 

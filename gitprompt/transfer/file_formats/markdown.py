@@ -87,7 +87,7 @@ def _messages(body: str, line: int, notes: Notes) -> list[dict[str, str]]:
     before = body[: heads[0].start()].strip()
     if before:
         notes.told(line, "text before the first role: it is not imported")
-    for head, after in zip(heads, [*heads[1:], None], strict=True):
+    for head, after in zip(heads, [*heads[1:], None], strict=False):
         text = body[head.end() : after.start() if after else len(body)].strip("\r\n")
         at = line + body.count("\n", 0, head.end())
         role = head[1].lower()

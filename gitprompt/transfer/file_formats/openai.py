@@ -107,3 +107,15 @@ def written(document: Mapping[str, Any]) -> str:
     body = {**document.get("model_config", {}), "messages": document["messages"]}
     body.update((key, document[key]) for key in (*_BESIDE, "metadata") if key in document)
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def lost(document: Mapping[str, Any]) -> list[str]:
+    """What of a document a request has no words for."""
+    found = [
+        key
+        for key in ("description", "variables", "tags", "tests", "deprecated", "ollama")
+        if key in document
+    ]
+    if any(message.get("type") == "placeholder" for message in document["messages"]):
+        found.append("a placeholder, which is written as it is")
+    return found

@@ -156,3 +156,32 @@ def written(name: str, document: Mapping[str, Any]) -> str:
         "tests": tests or [{}],
     }
     return in_yaml(config)
+
+
+def lost(document: Mapping[str, Any]) -> list[str]:
+    """What of a document a configuration has no words for."""
+    found = [
+        key
+        for key in (
+            "variables",
+            "tools",
+            "tool_choice",
+            "response_format",
+            "tags",
+            "metadata",
+            "deprecated",
+            "ollama",
+        )
+        if key in document
+    ]
+    if any("contains" in one or "not_contains" in one for one in document.get("tests", ())):
+        found.append("what tests look for in the prompt: asserts are about answers")
+    if any(_is_more(message.get("content")) for message in document["messages"]):
+        found.append("sections, which Nunjucks writes otherwise")
+    return found
+
+
+def _is_more(content: Any) -> bool:
+    return isinstance(content, str) and any(
+        mark in content for mark in ("{{#", "{{^", "{{>", "{{=")
+    )

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from gitprompt.core.telemetry.packed import decoded
@@ -163,3 +165,61 @@ class PromptTexts:
             return match[0]
 
         return _REFERENCE.sub(put, text) if "@@@" in text else text
+
+
+# Out again
+
+
+def written(
+    name: str, version: str, document: Mapping[str, Any], head: Mapping[str, Any]
+) -> tuple[str, list[str]]:
+    """A version as Langfuse's API answers it, and what it has no words for. `head` is what the server says of it."""
+    lost = [
+        key
+        for key in ("description", "variables", "tests", "deprecated", "ollama", "metadata")
+        if key in document
+    ]
+    number = _number(version)
+    if number is None:
+        lost.append(f"the version {version}, which is no number there")
+    is_text = document.get("type") == "text"
+    messages = document["messages"]
+    if any(isinstance(message.get("content"), list) for message in messages):
+        lost.append("content in parts")
+    if any(_SECTION.search(str(message.get("content"))) for message in messages):
+        lost.append("sections, which not all SDKs of Langfuse render")
+    config = {
+        **document.get("model_config", {}),
+        **{key: document[key] for key in _BESIDE if key in document},
+    }
+    record = {
+        "name": name,
+        "version": number,
+        "type": "text" if is_text else "chat",
+        "prompt": messages[0]["content"] if is_text else [dict(message) for message in messages],
+        "config": config,
+        "labels": [],
+        "tags": list(document.get("tags", ())),
+        "createdAt": datetime.fromtimestamp(int(head.get("created_at", 0)), UTC)
+        .isoformat()
+        .replace("+00:00", ".000Z"),
+        "createdBy": str(head.get("author", "")),
+    }
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n", lost
+
+
+_SECTION = re.compile(r"\{\{[#^>=]")
+
+
+def _number(version: str) -> int | None:
+    """A bare integer is itself; a.b.c is a·10⁶ + b·10³ + c, as telemetry reads it back."""
+    if version.isdigit():
+        return int(version)
+    parts = version.split(".")
+    if (
+        len(parts) != 3
+        or not all(part.isdigit() and int(part) < 1000 for part in parts[1:])
+        or not parts[0].isdigit()
+    ):
+        return None
+    return int(parts[0]) * 1_000_000 + int(parts[1]) * 1_000 + int(parts[2])

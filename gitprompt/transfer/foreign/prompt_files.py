@@ -113,7 +113,7 @@ def by_roles(body: str, line: int, *, alone: bool) -> list[tuple[str, str, int]]
     before = body[: found[0].start()] if found else body
     if before.strip():
         messages.append(("system" if found else "user", before.strip("\r\n"), line))
-    for match, after in zip(found, [*found[1:], None], strict=True):
+    for match, after in zip(found, [*found[1:], None], strict=False):
         text = body[match.end() : after.start() if after else len(body)]
         first = line + body.count("\n", 0, match.end())
         messages.append(
@@ -161,7 +161,9 @@ def variables_of(declared: Mapping[str, Any], values: Mapping[str, Any]) -> dict
         for ours, theirs in (("description", "description"), ("default", "default")):
             if facts.get(theirs) is not None:
                 one[ours] = facts[theirs]
-        if facts.get("required") is True and "default" not in one:
+        if "default" in one:
+            one.setdefault("type", _type_of(one["default"]))
+        elif facts.get("required") is True:
             one["required"] = True
         variables[str(name)] = one
     for name, value in values.items():
@@ -185,7 +187,7 @@ def _type_of(value: Any) -> str:
 def in_yaml(document: Mapping[str, Any]) -> str:
     """A document for people: texts of several lines as blocks, keys in our order."""
 
-    class Dumper(yaml.SafeDumper):
+    class PromptDumper(yaml.SafeDumper):
         pass
 
     def text(dumper: Any, value: str) -> Any:
@@ -193,10 +195,12 @@ def in_yaml(document: Mapping[str, Any]) -> str:
             "tag:yaml.org,2002:str", value, style="|" if "\n" in value else None
         )
 
-    Dumper.add_representer(str, text)
+    PromptDumper.add_representer(str, text)
     ordered = {key: document[key] for key in _ORDER if key in document}
     ordered |= {key: value for key, value in document.items() if key not in ordered}
-    written: str = yaml.dump(ordered, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    written: str = yaml.dump(
+        ordered, Dumper=PromptDumper, sort_keys=False, allow_unicode=True, width=100
+    )
     try:
         is_same = formats.read(written.encode(), ".yaml") == dict(document)
     except formats.FormatError:

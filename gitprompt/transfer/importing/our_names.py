@@ -36,8 +36,8 @@ class OurNames:
     def take(self, names: Sequence[str]) -> None:
         """Names that can be ours come first: no changed one takes theirs."""
         taken: set[str] = set()
-        for name in sorted(names, key=lambda one: (_valid(one) != one, one)):
-            wanted = _valid(name)
+        for name in sorted(names, key=lambda one: (nearest_name(one) != one, one)):
+            wanted = nearest_name(name)
             found = self._changed.get(name)
             if found is None:
                 found = wanted
@@ -64,7 +64,8 @@ class OurNames:
         return self._ours[name]
 
 
-def _valid(name: str) -> str:
+def nearest_name(name: str) -> str:
+    """A name, or the nearest text that can be one."""
     if is_name(name):
         return name
     segments: list[str] = []

@@ -72,17 +72,6 @@ def test_what_is_published_otherwise_stays(house: House) -> None:
     assert house.client.get("/v1/prompts/a")["version"]["version_tag"] == "2"
 
 
-def test_a_name_that_can_be_ours_is_never_given_to_another(house: House) -> None:
-    house.migrate(house.write("x.jsonl", prompt("a-b", 1, "Own")))
-    both = house.write(
-        "y.jsonl", prompt("a b", 1, "Changed"), prompt("a-b", 1, "Own"), prompt("a!b", 1, "Third")
-    )
-    for new in (2, 0):
-        assert house.migrate(both)["counts"]["prompt versions"]["new"] == new
-    assert house.client.get("/v1/prompts/a-b?render=false")["text"] == "Own"
-    assert house.client.get("/v1/prompts")["total"] == 3
-
-
 def test_a_key_of_somebody_goes_into_no_commit(house: House) -> None:
     secret = "AKIA" + "IOSFODNN7EXAMPLE"
     report = house.migrate(

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""promptfoo's configurations: prompts, and suites of their tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitprompt.transfer.file_formats.promptfoo import Promptfoo
+from gitprompt.transfer.foreign.prompt_files import Notes, NotSuch
+from tests.transfer.file_formats.reading import read
+
+CONFIG = """\
+description: Translations
+prompts:
+  - 'Translate {{ text }} to {% if polite %}polite {% endif %}French'
+  - {label: chat, raw: '[{"role": "system", "content": "You are {{ who }}"}, {"role": "assistant", "content": "{{x}}"}]'}
+  - file://inside/more.txt
+  - file://../outside.txt
+  - file://run.py
+providers: [openai:gpt-4o]
+defaultTest: {threshold: 0.5}
+tests:
+  - description: short
+    vars: {text: Hello}
+    assert: [{type: contains, value: Bonjour}, {type: llm-rubric, value: is polite}]
+"""
+
+
+def test_prompts_files_beside_and_tests(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "more.txt").write_text("More of {{ text }}\n")
+    (tmp_path.parent / "outside.txt").write_text("secret")
+    path = str(tmp_path / "promptfooconfig.yaml")
+    notes = Notes(path)
+    found = Promptfoo().read(path, CONFIG, notes)
+    assert [(name, document["messages"]) for name, document in found.prompts] == [
+        (
+            "-1",
+            [
+                {
+                    "role": "user",
+                    "content": "Translate {{text}} to {{#polite}}polite {{/polite}}French",
+                }
+            ],
+        ),
+        (
+            "chat",
+            [
+                {"role": "system", "content": "You are {{who}}"},
+                {"role": "assistant", "content": "{{x}}"},
+            ],
+        ),
+        ("more", [{"role": "user", "content": "More of {{text}}"}]),
+    ]
+    assert [note.message for note in notes.notes] == [
+        "../outside.txt is outside of the folder: not read",
+        "run.py would be run, or holds several: not imported",
+    ]
+    name, suite = found.suites[0]
+    assert (name, suite["criteria"]["min_score"]) == ("-1", 0.5)
+    assert suite["criteria"]["tests"][0]["assert"][0] == {"type": "contains", "value": "Bonjour"}
+    assert len(found.suites) == 3
+
+
+def test_it_is_known_by_its_name_or_its_keys() -> None:
+    assert read("promptfooconfig.yaml", "prompts: [Hi]\n")[0] == "promptfoo"
+    assert read("x.yaml", "prompts: [Hi]\nproviders: [a]\n")[0] == "promptfoo"
+    assert not Promptfoo().is_one("x.yaml", "messages: []\n")
+    with pytest.raises(NotSuch):
+        Promptfoo().read("promptfooconfig.yaml", "prompts: []\n", Notes("x"))
