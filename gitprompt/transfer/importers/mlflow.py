@@ -10,13 +10,13 @@ from typing import Any
 
 from gitprompt.core.telemetry.numbers import number_of
 from gitprompt.core.telemetry.packed import decoded, langfuse_cost, usage_of
+from gitprompt.transfer.foreign.mlflow_prompts import TEXT, pairs_of, version_of
 from gitprompt.transfer.foreign.moments import milliseconds
 from gitprompt.transfer.foreign.records import (
     ForeignApi,
     ForeignScore,
     ForeignSpan,
     ForeignTrace,
-    ForeignVersion,
     Item,
     LivePage,
     Losses,
@@ -25,16 +25,13 @@ from gitprompt.transfer.foreign.records import (
     beside,
     flattened,
     short,
-    structured,
     tags_of,
     text_of,
     trace_id_of,
 )
-from gitprompt.transfer.foreign.texts import from_mustache
 
 _HOUSE = "mlflow"
 _NAMES = 256
-_TEXT = "mlflow.prompt.text"
 _OURS = frozenset(
     ("mlflow.spanType", "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.llm.model", "mlflow.llm.provider",
      "mlflow.chat.tokenUsage", "mlflow.llm.cost", "mlflow.traceRequestId", "mlflow.spanFunctionName")
@@ -62,7 +59,7 @@ class MLflow:
         if (
             "name" in record
             and "version" in record
-            and ("template" in record or _TEXT in _pairs(record.get("tags")))
+            and ("template" in record or TEXT in pairs_of(record.get("tags")))
         ):
             return "prompt"
         return None
@@ -74,7 +71,7 @@ class MLflow:
         if kind == "trace":
             yield from _trace(record, losses)
         else:
-            yield _version(record, losses)
+            yield version_of(record, losses)
 
     def pages(self, api: ForeignApi, done: Mapping[str, Any]) -> Iterator[LivePage]:
         """The prompts of the registry with all their versions. Traces come from files: the REST API has no spans
@@ -117,14 +114,6 @@ def _versions(api: ForeignApi, model: Mapping[str, Any]) -> Iterator[Any]:
             return
 
 
-def _pairs(value: Any) -> dict[str, Any]:
-    """Tags, which are a mapping or a list of keys and values."""
-    if isinstance(value, dict):
-        return value
-    pairs = value if isinstance(value, list) else ()
-    return {str(one.get("key")): one.get("value") for one in pairs if isinstance(one, dict)}
-
-
 def _trace(record: Record, losses: Losses) -> Iterator[Item]:
     info = record.get("info")
     info = info if isinstance(info, dict) else record
@@ -137,8 +126,8 @@ def _trace(record: Record, losses: Losses) -> Iterator[Item]:
     bare = given.removeprefix("tr-")
     trace_id = trace_id_of(bare, _HOUSE, losses)
     tags, about = (
-        _pairs(info.get("tags")),
-        _pairs(info.get("trace_metadata") or info.get("request_metadata")),
+        pairs_of(info.get("tags")),
+        pairs_of(info.get("trace_metadata") or info.get("request_metadata")),
     )
     read = [_span(one, losses) for one in spans if isinstance(one, dict)]
     root = next((span for span in read if span.parent_id is None), None)
@@ -224,9 +213,7 @@ def _assessment(record: Record, trace_id: str, losses: Losses) -> ForeignScore |
     feedback = record.get("feedback") or record.get("expectation")
     value = feedback.get("value") if isinstance(feedback, dict) else record.get("value")
     if given is None or name is None or value is None:
-        losses.add(
-            "assessment", "without an id, a name or a value: not imported", given or trace_id
-        )
+        losses.refuse("assessment", "without an id, a name or a value", record, given or trace_id)
         return None
     number = number_of(value) if not isinstance(value, str) else None
     kind = (
@@ -244,65 +231,3 @@ def _assessment(record: Record, trace_id: str, losses: Losses) -> ForeignScore |
         "timestamp": at // 1000 if at else None,
     }  # fmt: skip
     return ForeignScore({key: item for key, item in body.items() if item is not None})
-
-
-def _version(record: Record, losses: Losses) -> ForeignVersion:
-    name, number = text_of(record.get("name")), text_of(record.get("version"))
-    if name is None or number is None:
-        raise Unreadable("a prompt without a name or a version")
-    example = f"{name} {number}"
-    tags = _pairs(record.get("tags"))
-    template = record.get("template") if record.get("template") is not None else tags.get(_TEXT)
-
-    if template is None:
-        raise Unreadable("a prompt without a template")
-    said = structured(template)
-    if (
-        isinstance(said, list)
-        and said
-        and all(isinstance(one, dict) and "role" in one for one in said)
-    ):
-        template = said
-
-    def ours(text: str) -> str:
-        return from_mustache(text, lambda why: losses.add("prompt.template", why, example))
-
-    document: dict[str, Any]
-    if isinstance(template, list):
-        document = {
-            "messages": [
-                {**one, "content": ours(one["content"]) if one.get("role") in ("system", "developer", "user") and isinstance(one.get("content"), str) else one.get("content")}
-                for one in template
-                if isinstance(one, dict)
-            ]
-        }  # fmt: skip
-    else:
-        document = {"type": "text", "messages": [{"role": "user", "content": ours(str(template))}]}
-    shape = decoded(record.get("response_format"))
-    if isinstance(shape, dict):
-        wrapped = {"name": "answer", "schema": shape}
-        document["response_format"] = (
-            shape
-            if "type" in shape and "json_schema" in shape
-            else {"type": "json_schema", "json_schema": wrapped}
-        )
-    config: Mapping[str, Any] = decoded(record.get("model_config")) or {}
-    if isinstance(config, dict) and config:
-        document["model_config"] = config
-    own = [
-        f"{key}={value}"[:_NAMES]
-        for key, value in tags.items()
-        if not str(key).startswith("mlflow.")
-    ]
-    if own:
-        document["tags"] = own
-    at = milliseconds(record.get("creation_timestamp"))
-    if at is None:
-        losses.add("prompt.creation_timestamp", "no time: it is the time of the import", example)
-    moved = milliseconds(record.get("last_updated_timestamp")) or at or 0
-    aliases = [label for label in map(text_of, record.get("aliases") or ()) if label]
-    return ForeignVersion(
-        name, number, document, text_of(record.get("user_id")) or "mlflow", (at or 0) // 1000,
-        text_of(record.get("commit_message")) or text_of(record.get("description")) or "",
-        [(label, moved // 1000) for label in aliases], record,
-    )  # fmt: skip

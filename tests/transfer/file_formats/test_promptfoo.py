@@ -6,8 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gitprompt.transfer.file_formats.promptfoo import Promptfoo
+from gitprompt.transfer.file_formats.promptfoo import Promptfoo, lost, written
 from gitprompt.transfer.foreign.prompt_files import Notes, NotSuch
 from tests.transfer.file_formats.reading import read
 
@@ -70,3 +72,37 @@ def test_it_is_known_by_its_name_or_its_keys() -> None:
     assert not Promptfoo().is_one("x.yaml", "messages: []\n")
     with pytest.raises(NotSuch):
         Promptfoo().read("promptfooconfig.yaml", "prompts: []\n", Notes("x"))
+
+
+TEXTS = (
+    st.lists(st.sampled_from(["{{name}}", " ", "a", "\n", "%", "é", "#"]), max_size=6)
+    .map("".join)
+    .filter(
+        lambda text: (
+            text.strip() == text != ""
+            and not any(mark in text for mark in ("{%", "{#", "}}%", "{{name}}{"))
+        )
+    )
+)
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda role, text: {"role": role, "content": text},
+            st.sampled_from(["system", "user", "assistant"]),
+            TEXTS,
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_what_is_written_for_promptfoo_is_read_back(messages: list[dict[str, str]]) -> None:
+    document = {
+        "messages": messages,
+        "model_config": {"model": "openai:gpt-4o"},
+        "description": "D",
+    }
+    assert lost(document) == []
+    found = Promptfoo().read("promptfooconfig.yaml", written("p", document), Notes("x"))
+    assert found.prompts == [("p", {"messages": messages, "description": "D"})]

@@ -3,6 +3,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitprompt.transfer.foreign.langfuse_prompts import PromptTexts, version_of, written
+from gitprompt.transfer.foreign.records import Losses
 from tests.transfer.moving_in import House, prompt
 
 
@@ -68,3 +76,37 @@ def test_what_another_role_says_is_no_template_and_is_told(house: House) -> None
         == "Like {{this}}"
     )
     assert "role assistant" in str(report["losses"])
+
+
+TEXTS = (
+    st.lists(st.sampled_from(["{{name}}", " ", "a", "\n", "{", "é"]), max_size=6)
+    .map("".join)
+    .filter(
+        lambda text: (
+            text.count("{{") == text.count("{{name}}") and "{{{" not in text and text.strip() != ""
+        )
+    )
+)
+MESSAGES = st.lists(
+    st.builds(lambda role, text: {"role": role, "content": text}, st.sampled_from(["system", "user"]), TEXTS)
+    | st.just({"type": "placeholder", "name": "history"}),
+    min_size=1, max_size=3,
+)  # fmt: skip
+DOCUMENTS = st.fixed_dictionaries(
+    {"messages": MESSAGES},
+    optional={
+        "model_config": st.just({"model": "m", "temperature": 0.5}), "tags": st.just(["a", "b"]), "tool_choice": st.just("auto"),
+    },
+) | TEXTS.map(lambda text: {"type": "text", "messages": [{"role": "user", "content": text}]})  # fmt: skip
+
+
+@given(DOCUMENTS, st.integers(1, 10**6))
+def test_what_is_written_for_langfuse_is_read_back(document: dict[str, Any], number: int) -> None:
+    text, lost = written(
+        "a/b", str(number), document, {"created_at": 1_700_000_000, "author": "Ada <a@b>"}
+    )
+    assert lost == []
+    record = json.loads(text)
+    found = version_of(record, PromptTexts([record], is_whole=True), Losses())
+    assert (found.name, found.version, found.created_at) == ("a/b", str(number), 1_700_000_000)
+    assert dict(found.document) == document
