@@ -20,7 +20,12 @@ from gitprompt.cli.remote import require
 from gitprompt.clock import now
 from gitprompt.errors import GitpromptError, UsageError
 
-HOUSES = ("langfuse", "langsmith", "promptmetrics", "mlflow")
+HOUSES = (
+    "langfuse",
+    "langsmith",
+    "promptmetrics",
+    "mlflow",
+)  # as `transfer.importers` has them, which takes long to load
 _REJECTED = "gitprompt-migrate-rejected.jsonl"
 _KEY = "GITPROMPT_SOURCE_KEY"
 

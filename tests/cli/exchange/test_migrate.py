@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gitprompt.cli.exchange.migrate import HOUSES
+from gitprompt.transfer.importers import IMPORTERS
 from tests.server.client import fresh
 from tests.transfer.moving_in import FIXTURES, LANGFUSE, House
 from tests.world import Server
@@ -60,3 +62,7 @@ def test_it_tells_people_what_came_what_was_lost_and_where_the_rest_is(house: Ho
 def test_what_is_kept_cannot_be_written_is_told_before_anything_is_lost(house: House) -> None:
     said = house.said("--input", str(FIXTURES), "--rejected", "/nowhere/x.jsonl", code=1)
     assert "/nowhere/x.jsonl cannot be written" in said
+
+
+def test_every_importer_can_be_named() -> None:
+    assert set(HOUSES) == set(IMPORTERS)
