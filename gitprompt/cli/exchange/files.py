@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from gitprompt import formats
+from gitprompt import formats, hosting
 from gitprompt.cli.create import case_twin, folder_of_prompts
 from gitprompt.cli.output import done, say, write_json
 from gitprompt.core.document import PROMPTS, SUFFIXES, SUITES
-from gitprompt.core.names import check_suite_name
+from gitprompt.core.names import check_name, check_suite_name, fold, is_kept_for_fragments
 from gitprompt.errors import GitpromptError, NotFound, SetupError, UsageError
 from gitprompt.registry import admission
 from gitprompt.transfer.file_formats import FORMATS, openai, promptfoo
@@ -49,6 +49,8 @@ def import_files(
 ) -> None:
     """Write the prompts and suites of files below prompts/ and evals/ of the work tree, and tell what is not as it was.
     Exits with 1 if something is not."""
+    if name is not None:
+        check_name(name)
     top = folder_of_prompts()
     found = [(path, inside) for path in paths for inside in _files(path)]
     if not found:
@@ -93,34 +95,57 @@ class _Import:
         self.notes: list[Note] = []
         self.written: list[str] = []
         self.there: list[str] = []
+        self._taken: set[str] = set()
 
     def take(self, path: str, inside: str, name: str | None, format: str | None) -> None:
         notes = Notes(path)
         try:
-            text = formats.read_file(path, _MOST + 1).decode("utf-8-sig")
-            if len(text) > _MOST:
-                raise NotSuch(f"it is larger than {_MOST:,} bytes")
-            kind = _kind(path, text, format)
-            read = kind.read(path, text, notes)
-        except (NotSuch, UnicodeDecodeError, GitpromptError, OSError, RecursionError) as error:
-            why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-            notes.lost(1, f"{why}: not imported")
-            self.notes += notes.notes
-            return
-        stem = name or os.path.splitext(inside.replace(os.sep, "/"))[0]
-        names: dict[str, str] = {}
-        for said, document in read.prompts:
-            wanted = name or (f"{stem}{said}" if said.startswith("-") or not said else said)
-            ours = nearest_name(wanted)
-            if ours != wanted:
-                notes.told(1, f"'{wanted}' cannot be a name: it is {ours}")
-            names[said] = ours
-            self._check(ours, document, notes)
-            self._write(f"{PROMPTS}/{ours}", document, notes)
-        for said, suite in read.suites:
-            ours = names.get(said, nearest_name(stem))
-            self._suite(ours, {**suite, "prompt_name": ours}, notes)
+            self._take(path, inside, name, format, notes)
+        except (NotSuch, GitpromptError, OSError) as error:
+            notes.lost(1, f"{error}: not imported")
+        except UnicodeDecodeError:
+            notes.lost(1, "it is not UTF-8: not imported")
+        except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
+            # A shape that nobody has seen yet must not end the import of the rest.
+            notes.lost(1, f"of another shape than is known ({type(error).__name__}): not imported")
         self.notes += notes.notes
+
+    def _take(
+        self, path: str, inside: str, name: str | None, format: str | None, notes: Notes
+    ) -> None:
+        data = formats.read_file(path, _MOST + 1)
+        if len(data) > _MOST:
+            raise NotSuch(f"it is larger than {_MOST:,} bytes")
+        text = data.decode("utf-8-sig")
+        read = _kind(path, text, format).read(path, text, notes)
+        if name is not None and len(read.prompts) > 1:
+            raise NotSuch(f"it has {len(read.prompts)} prompts, and --name is for one")
+        stem = os.path.splitext(inside.replace(os.sep, "/"))[0]
+        names: dict[int, str] = {}
+        for at, (said, document) in enumerate(read.prompts):
+            names[at] = self._name(
+                name or (f"{stem}{said}" if said.startswith("-") or not said else said), notes
+            )
+            self._check(names[at], document, notes)
+            self._write(f"{PROMPTS}/{names[at]}", document, notes)
+        for at, (_, suite) in enumerate(read.suites):
+            self._suite(names[at], {**suite, "prompt_name": names[at]}, notes)
+
+    def _name(self, wanted: str, notes: Notes) -> str:
+        """A name that can be one, and that no other prompt of this run has."""
+        ours = nearest_name(wanted)
+        if is_kept_for_fragments(ours):
+            raise NotSuch(f"{ours} would lie among the fragments, which are no prompts")
+        number, found = 1, ours
+        while fold(found) in self._taken:
+            number += 1
+            found = f"{ours}-{number}"
+        self._taken.add(fold(found))
+        if found != ours:
+            notes.told(1, f"another prompt is called {ours}: it is {found}")
+        elif ours != wanted:
+            notes.told(1, f"'{wanted}' cannot be a name: it is {ours}")
+        return found
 
     def _check(self, name: str, document: Mapping[str, Any], notes: Notes) -> None:
         try:
@@ -155,6 +180,9 @@ class _Import:
         if existing and not self._force:
             notes.lost(1, f"{shown} is there with something else: see --force")
             return
+        if not _is_inside(self._top, path):
+            notes.lost(1, f"{path} leads out of the repository by a link: not written")
+            return
         twin = None if existing else case_twin(path, self._top)
         if twin is not None:
             notes.lost(
@@ -167,6 +195,12 @@ class _Import:
                 os.unlink(os.path.join(self._top, other))
             _put(os.path.join(self._top, path), text)
         self.written.append(os.path.relpath(os.path.join(self._top, path)))
+
+
+def _is_inside(top: str, path: str) -> bool:
+    """Whether no link on the way leads out of the folder of the prompts."""
+    folder, there = os.path.realpath(top), os.path.realpath(os.path.join(top, path))
+    return there.startswith(folder + os.sep)
 
 
 def _kind(path: str, text: str, format: str | None) -> FileFormat:
@@ -203,12 +237,9 @@ def _says(path: str, document: Mapping[str, Any]) -> bool:
 
 
 def _put(path: str, text: str) -> None:
-    """A file that is there is whole, whenever this process dies."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(f"{path}.part", "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(f"{path}.part", path)
+        hosting.replace(path, text)
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -9,13 +9,16 @@ from typing import Any
 
 from gitprompt.transfer.foreign import handlebars
 from gitprompt.transfer.foreign.handlebars import HandlebarsTag
+from gitprompt.transfer.foreign.jinja import Uses
 from gitprompt.transfer.foreign.prompt_files import (
     Notes,
     NotSuch,
     PromptFile,
+    as_said,
     by_roles,
     from_jinja,
     front_matter,
+    tell_conditions,
     variables_of,
 )
 
@@ -39,26 +42,30 @@ class Dotprompt:
         if settings.get("description"):
             document["description"] = str(settings["description"])
         is_google = _is_google(settings, body)
-        defaults: dict[str, Any] = {}
+        given = settings.get("input")
+        given = given if isinstance(given, dict) else {}
+        values = given.get("default")
+        values = values if isinstance(values, dict) else {}
+        declared = _variables(given.get("schema"), values, notes)
+        uses = Uses({name: one["type"] for name, one in declared.items() if "type" in one})
         if is_google:
-            document["messages"] = _google(body, line, notes)
+            document["messages"] = _google(body, line, notes, uses)
         else:
             document["messages"] = [
                 {
                     "role": role,
-                    "content": content
+                    "content": as_said(content, at, notes)
                     if role == "assistant"
-                    else from_jinja(content, at, notes, defaults),
+                    else from_jinja(content, at, notes, uses),
                 }
                 for role, content, at in by_roles(body, line, alone=False)
             ]
         if not document["messages"]:
             raise NotSuch("it has no messages")
-        given = settings.get("input")
-        given = given if isinstance(given, dict) else {}
-        values = given.get("default")
-        variables = _variables(
-            given.get("schema"), {**defaults, **(values if isinstance(values, dict) else {})}
+        variables = (
+            _variables(given.get("schema"), {**uses.defaults, **values}, Notes(path))
+            if uses.defaults
+            else declared
         )
         if variables:
             document["variables"] = variables
@@ -85,24 +92,36 @@ def _is_google(settings: dict[str, Any], body: str) -> bool:
     )
 
 
-def _google(body: str, line: int, notes: Notes) -> list[dict[str, Any]]:
+def _google(body: str, line: int, notes: Notes, uses: Uses) -> list[dict[str, Any]]:
     """The messages; what comes before the first role is the user's."""
     messages: list[dict[str, Any]] = []
     pieces: list[HandlebarsTag] = []
-    media: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
     role = "user"
 
-    def close() -> None:
-        text = handlebars.to_mustache(pieces, lambda at, why: notes.lost(line + at - 1, why)).strip(
-            "\n"
-        )
-        parts = [*([{"type": "text", "text": text}] if text.strip() else []), *media]
-        if media:
-            messages.append({"role": role, "content": parts})
-        elif text.strip():
-            messages.append({"role": role, "content": text})
+    def text() -> str:
+        before = set(uses.conditions)
+        if role == "assistant":
+            written = "".join(piece.text for piece in pieces)
+            if any(piece.inner is not None for piece in pieces):
+                as_said(written, line + pieces[0].line - 1, notes)
+        else:
+            written = handlebars.to_mustache(
+                pieces, lambda at, why: notes.lost(line + at - 1, why), uses
+            )
+        if pieces:
+            tell_conditions(uses, before, line + pieces[0].line - 1, notes)
         pieces.clear()
-        media.clear()
+        return written
+
+    def close() -> None:
+        content = text()
+        if parts:
+            rest = [{"type": "text", "text": content.strip("\n")}] if content.strip() else []
+            messages.append({"role": role, "content": [*parts, *rest]})
+            parts.clear()
+        elif content.strip():
+            messages.append({"role": role, "content": content.strip("\n")})
 
     for piece in handlebars.tags(body):
         said = piece.inner or ""
@@ -113,15 +132,22 @@ def _google(body: str, line: int, notes: Notes) -> list[dict[str, Any]]:
             close()
             messages.append({"type": "placeholder", "name": "history"})
         elif match := _MEDIA.match(said):
-            media.append({"type": "image_url", "image_url": {"url": f"{{{{{match[1]}}}}}"}})
+            before = text().strip("\n")
+            if before.strip():
+                parts.append({"type": "text", "text": before})
+            parts.append({"type": "image_url", "image_url": {"url": f"{{{{{match[1]}}}}}"}})
         else:
             pieces.append(piece)
     close()
     return messages
 
 
-def _variables(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
+def _variables(schema: Any, values: dict[str, Any], notes: Notes) -> dict[str, Any]:
     """Variables of a JSON Schema, or of Picoschema: `name: string, what it is`, `name?` for what may be left out."""
+    if isinstance(schema, str):
+        notes.lost(
+            1, f"input.schema is {schema[:40]}, which is elsewhere: no variables are declared"
+        )
     if not isinstance(schema, dict):
         return variables_of({}, values) if values else {}
     if schema.get("type") == "object" and isinstance(schema.get("properties"), dict):
@@ -135,6 +161,9 @@ def _variables(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
     for key, said in schema.items():
         name, optional, kind = str(key).partition("?")
         name, _, about = name.partition("(")
+        if not re.match(r"[^\W\d]", name):
+            notes.lost(1, f"input.schema {key}: any other field has no words here")
+            continue
         facts: dict[str, Any] = {"required": not optional}
         shape = f"{about}{kind}"
         if "(array" in shape or about.startswith("array"):
@@ -144,7 +173,10 @@ def _variables(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
             if description.strip():
                 facts["description"] = description.strip()
         else:
-            facts["type"] = "array" if isinstance(said, list) else "object"
+            is_one_of = about.startswith("enum")
+            facts["type"] = (
+                "string" if is_one_of else "array" if isinstance(said, list) else "object"
+            )
         declared[name.strip()] = facts
     return variables_of(declared, values)
 

@@ -11,12 +11,16 @@ from gitprompt.transfer.foreign.prompt_files import (
     Notes,
     NotSuch,
     PromptFile,
+    as_said,
     front_matter,
     in_mustache,
+    stripped,
     variables_of,
 )
 
-_HEADING = re.compile(r"^#{1,3}[ \t]*(system|developer|user|assistant)[ \t]*:?[ \t]*$", re.I | re.M)
+_HEADING = re.compile(
+    r"^#{1,3}[ \t]*(system|developer|user|assistant)[ \t]*[ \t]*:?[ \t\r]*$", re.I | re.M
+)
 _SETTINGS = (
     "temperature",
     "max_tokens",
@@ -60,7 +64,7 @@ class Markdown:
         document["messages"] = messages
         model = {key: settings[key] for key in _SETTINGS if settings.get(key) is not None}
         if model:
-            document["model_config"] = {**model, **document.get("model_config", {})}
+            document["model_config"] = {**model, **_mapping(document.get("model_config"))}
         declared = (
             document.get("variables") or settings.get("input_variables") or settings.get("inputs")
         )
@@ -74,24 +78,33 @@ class Markdown:
             if key not in (*_OURS, *_SETTINGS, "name", "version", "input_variables", "inputs")
         }
         if other:
-            document["metadata"] = {**document.get("metadata", {}), **other}
+            document["metadata"] = {**_mapping(document.get("metadata")), **other}
         return PromptFile([(str(settings.get("name") or ""), document)])
 
 
 def _messages(body: str, line: int, notes: Notes) -> list[dict[str, str]]:
     heads = list(_HEADING.finditer(body))
     if not heads:
-        text = body.strip("\r\n")
-        return [{"role": "user", "content": in_mustache(text, line, notes)}] if text.strip() else []
+        text, at = stripped(body, line)
+        return [{"role": "user", "content": in_mustache(text, at, notes)}] if text.strip() else []
     messages = []
     before = body[: heads[0].start()].strip()
     if before:
-        notes.told(line, "text before the first role: it is not imported")
+        notes.lost(line, "text before the first role: it is not imported")
     for head, after in zip(heads, [*heads[1:], None], strict=False):
-        text = body[head.end() : after.start() if after else len(body)].strip("\r\n")
-        at = line + body.count("\n", 0, head.end())
+        text = body[head.end() : after.start() if after else len(body)]
+        text, at = stripped(text, line + body.count("\n", 0, head.end()))
         role = head[1].lower()
         messages.append(
-            {"role": role, "content": text if role == "assistant" else in_mustache(text, at, notes)}
+            {
+                "role": role,
+                "content": as_said(text, at, notes)
+                if role == "assistant"
+                else in_mustache(text, at, notes),
+            }
         )
     return messages
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}

@@ -29,9 +29,12 @@ class OpenAI:
 
     def read(self, path: str, text: str, notes: Notes) -> PromptFile:
         if not path.lower().endswith((".jsonl", ".ndjson")):
-            return PromptFile([("", _document(json_of(text), 1, notes))])
+            value = json_of(text)
+            if _messages(value) is None:
+                raise NotSuch("it has no messages of OpenAI's")
+            return PromptFile([("", _document(value, 1, notes))])
         prompts = []
-        for line, one in enumerate(text.splitlines(), 1):
+        for line, one in enumerate(text.split("\n"), 1):
             if not one.strip():
                 continue
             value = json_of(one)
@@ -68,12 +71,14 @@ def _messages(value: Any) -> list[Any] | None:
 
 def _document(value: Any, line: int, notes: Notes) -> dict[str, Any]:
     messages = _messages(value) or []
-    request = value.get("body", value) if isinstance(value, dict) else {}
+    body = value.get("body") if isinstance(value, dict) else None
+    request = body if isinstance(body, dict) else value if isinstance(value, dict) else {}
     document: dict[str, Any] = {"messages": [_message(one, line, notes) for one in messages]}
     settings = {
         key: item
         for key, item in request.items()
-        if key not in ("messages", "metadata", "custom_id", "name", *_BESIDE)
+        if key
+        not in ("messages", "metadata", "custom_id", "name", "method", "url", "body", *_BESIDE)
     }
     for key in _BESIDE:
         if request.get(key) is not None:

@@ -5,17 +5,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gitprompt import formats
+from gitprompt.errors import GitpromptError
+from gitprompt.transfer.foreign.jinja import Uses
 from gitprompt.transfer.foreign.prompt_files import (
     Notes,
     NotSuch,
     PromptFile,
+    as_said,
     from_jinja,
     in_yaml,
     json_of,
     mapping_of,
+    stripped,
 )
 
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -36,64 +42,97 @@ class Promptfoo:
 
     def read(self, path: str, text: str, notes: Notes) -> PromptFile:
         config = mapping_of(text)
-        given = config.get("prompts")
         prompts: list[tuple[str, dict[str, Any]]] = []
-        for number, (name, content) in enumerate(_prompts(given, path, notes), 1):
-            messages = list(_messages(content, notes))
+        uses = Uses()
+        found = list(_prompts(config.get("prompts"), path, notes))
+        for number, (name, content, file) in enumerate(found, 1):
+            line = _line_of(content, text) if file == path else 1
+            inner = notes if file == path else Notes(file)
+            messages = list(_messages(content, line, inner, uses))
+            notes.notes += inner.notes if inner is not notes else []
             document: dict[str, Any] = {"messages": messages}
-            if (
-                len(messages) == 1
-                and messages[0]["role"] == "user"
-                and isinstance(json_of(content), type(None))
-            ):
+            if not isinstance(json_of(content), list):
                 document = {"type": "text", **document}
             if config.get("description"):
                 document["description"] = str(config["description"])
             prompts.append((name or f"-{number}", document))
         if not prompts:
             raise NotSuch("it has no prompts that can be read")
-        suites = []
-        tests = config.get("tests")
-        if isinstance(tests, str):
-            notes.lost(1, f"tests in {tests[:60]}: not imported; write them into the configuration")
-        cases = [one for one in tests if isinstance(one, dict)] if isinstance(tests, list) else []
+        if config.get("providers"):
+            notes.told(
+                1,
+                "providers: which model is asked is not part of these prompts; write it into model_config",
+            )
+        if config.get("scenarios"):
+            notes.lost(1, "scenarios: not imported")
         shared = config.get("defaultTest")
-        if cases or isinstance(shared, dict):
-            for name, _ in prompts:
-                suites.append(
-                    (name, _suite(name, cases, shared if isinstance(shared, dict) else {}))
-                )
+        shared = shared if isinstance(shared, dict) else {}
+        cases = list(_cases(config.get("tests"), notes))
+        suites = [(name, _suite(cases, shared)) for name, _ in prompts] if cases or shared else []
         return PromptFile(prompts, suites)
 
 
-def _prompts(given: Any, path: str, notes: Notes) -> Iterator[tuple[str, str]]:
-    """Name and text of each; what is in a file beside is read, what would be run is not."""
+def _line_of(content: str, text: str) -> int:
+    """The line of a configuration on which a prompt begins, as far as its first words tell."""
+    first = next((line.strip() for line in content.split("\n") if line.strip()), "")
+    at = text.find(first) if first else -1
+    return text.count("\n", 0, at) + 1 if at >= 0 else 1
+
+
+def _cases(tests: Any, notes: Notes) -> Iterator[Mapping[str, Any]]:
+    for one in tests if isinstance(tests, list) else [] if tests is None else [tests]:
+        if not isinstance(one, dict) or (
+            "path" in one and "vars" not in one and "assert" not in one
+        ):
+            notes.lost(
+                1, f"tests in {str(one)[:60]}: not imported; write them into the configuration"
+            )
+            continue
+        other = sorted(set(one) - set(_KEPT))
+        if other:
+            notes.lost(1, f"{', '.join(other)} of a test: not imported")
+        yield one
+
+
+def _prompts(given: Any, path: str, notes: Notes) -> Iterator[tuple[str, str, str]]:
+    """Name and text of each, and the file that has it; what is in a file beside is read, what would be run is not."""
     for one in given if isinstance(given, list) else [given]:
-        name = ""
+        name, text = "", one
         if isinstance(one, dict):
             name = str(one.get("label") or "")
-            one = one.get("raw") or one.get("id")
-        if not isinstance(one, str):
-            continue
-        if (
-            not one.startswith("file://")
-            and "\n" not in one
-            and one.lower().endswith((".txt", ".json", ".md", ".j2"))
-        ):
-            one = f"file://{one}"
-        if one.startswith("file://"):
-            beside = one.removeprefix("file://")
-            text = _beside(path, beside, notes)
+            text = one.get("raw") or one.get("file") or one.get("id")
+        if not isinstance(text, str):
             if text is not None:
-                yield name or os.path.splitext(os.path.basename(beside))[0], text
-        else:
-            yield name, one
+                notes.lost(1, f"a prompt that is {type(text).__name__}: not imported")
+            continue
+        if not text.startswith("file://") and "\n" not in text and _FILE.search(text):
+            text = f"file://{text}"
+        if not text.startswith("file://"):
+            yield name, text, path
+            continue
+        beside = text.removeprefix("file://")
+        whole = _beside(path, beside, notes)
+        if whole is None:
+            continue
+        name = name or os.path.splitext(os.path.basename(beside))[0]
+        file = os.path.join(os.path.dirname(path), beside)
+        parts = (
+            [whole]
+            if beside.lower().endswith((".json", ".yaml", ".yml"))
+            else _DIVIDER.split(whole)
+        )
+        for number, part in enumerate(parts, 1):
+            yield (name if len(parts) == 1 else f"{name}-{number}"), part, file
+
+
+_FILE = re.compile(r"^\S+\.(?:txt|json|md|j2|ya?ml|csv|jsonl|py|m?[jt]s|cjs)(?::\w+)?\Z", re.I)
+_DIVIDER = re.compile(r"^---[ \t]*\r?\n", re.M)
 
 
 def _beside(path: str, name: str, notes: Notes) -> str | None:
     """The text of a file that is named, in the folder of the configuration or below it."""
     folder = os.path.realpath(os.path.dirname(path) or ".")
-    there = os.path.realpath(os.path.join(folder, name))
+    there = os.path.realpath(os.path.join(folder, name.replace("\0", "")))
     if not there.startswith(folder + os.sep):
         notes.lost(1, f"{name} is outside of the folder: not read")
         return None
@@ -101,26 +140,54 @@ def _beside(path: str, name: str, notes: Notes) -> str | None:
         notes.lost(1, f"{name} would be run, or holds several: not imported")
         return None
     try:
-        with open(there, encoding="utf-8-sig") as file:
-            return file.read(_MOST)
-    except (OSError, UnicodeDecodeError) as error:
+        data = formats.read_file(there, _MOST + 1)
+        if len(data) > _MOST:
+            notes.lost(1, f"{name} is larger than {_MOST:,} bytes: not imported")
+            return None
+        text = data.decode("utf-8-sig")
+    except (OSError, GitpromptError, UnicodeDecodeError) as error:
         notes.lost(1, f"{name} cannot be read: {error}")
+        return None
+    if not there.lower().endswith((".yaml", ".yml")):
+        return text
+    try:
+        return json.dumps(formats.read(data, ".yaml"), ensure_ascii=False)
+    except (formats.FormatError, ValueError) as error:
+        notes.lost(1, f"{name} is no YAML: {error}")
         return None
 
 
-def _messages(content: str, notes: Notes) -> Iterator[dict[str, Any]]:
+def _messages(content: str, line: int, notes: Notes, uses: Uses) -> Iterator[dict[str, Any]]:
     """Nunjucks is Jinja, as far as prompts go."""
     value = json_of(content)
-    if isinstance(value, list) and all(isinstance(one, dict) and "role" in one for one in value):
-        for one in value:
-            text = one.get("content")
-            is_template = isinstance(text, str) and one["role"] in _TEMPLATES
-            yield {**one, "content": from_jinja(text, 1, notes, {}) if is_template else text}
-    else:
-        yield {"role": "user", "content": from_jinja(content.strip("\n"), 1, notes, {})}
+    if not isinstance(value, list) or not all(
+        isinstance(one, dict) and ("role" in one or one.get("type") == "placeholder")
+        for one in value
+    ):
+        text, at = stripped(content, line)
+        yield {"role": "user", "content": from_jinja(text, at, notes, uses)}
+        return
+    for one in value:
+        text = one.get("content")
+        if one.get("role") == "assistant" and isinstance(text, str):
+            as_said(text, line, notes)
+        elif one.get("role") in _TEMPLATES and isinstance(text, str):
+            one = {**one, "content": from_jinja(text, line, notes, uses)}
+        elif one.get("role") in _TEMPLATES and isinstance(text, list):
+            one = {**one, "content": [_part(part, line, notes, uses) for part in text]}
+        yield one
 
 
-def _suite(name: str, cases: list[Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+def _part(part: Any, line: int, notes: Notes, uses: Uses) -> Any:
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return {**part, "text": from_jinja(part["text"], line, notes, uses)}
+    return part
+
+
+_KEPT = ("description", "vars", "assert", "threshold", "options", "metadata")
+
+
+def _suite(cases: Sequence[Any], shared: Mapping[str, Any]) -> dict[str, Any]:
     """All tests of a prompt: what judges them is whoever posts results."""
     tests = [_case(one) for one in cases]
     criteria: dict[str, Any] = {"tests": tests}
@@ -129,12 +196,11 @@ def _suite(name: str, cases: list[Any], shared: Mapping[str, Any]) -> dict[str, 
     threshold = shared.get("threshold")
     if isinstance(threshold, int | float) and not isinstance(threshold, bool) and threshold >= 0:
         criteria["min_score"] = threshold
-    return {"description": "As promptfoo had it", "prompt_name": name, "criteria": criteria}
+    return {"description": "As promptfoo had it", "criteria": criteria}
 
 
 def _case(one: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("description", "vars", "assert", "threshold", "options", "metadata")
-    return {key: one[key] for key in kept if one.get(key) is not None}
+    return {key: one[key] for key in _KEPT if one.get(key) is not None}
 
 
 def written(name: str, document: Mapping[str, Any]) -> str:
@@ -176,12 +242,20 @@ def lost(document: Mapping[str, Any]) -> list[str]:
     ]
     if any("contains" in one or "not_contains" in one for one in document.get("tests", ())):
         found.append("what tests look for in the prompt: asserts are about answers")
-    if any(_is_more(message.get("content")) for message in document["messages"]):
-        found.append("sections, which Nunjucks writes otherwise")
+    if any(message.get("type") == "placeholder" for message in document["messages"]):
+        found.append("a placeholder, which is written as it is")
+    if any(
+        _MORE.search(json.dumps(message.get("content"), ensure_ascii=False))
+        for message in document["messages"]
+    ):
+        found.append("sections and other tags, which Nunjucks writes otherwise")
+    if "{{" in "".join(
+        str(one.get("content")) for one in document["messages"] if one.get("role") == "assistant"
+    ):
+        found.append("braces in what the assistant says, which Nunjucks takes for a variable")
+    if ":" not in str(document.get("model_config", {}).get("model", ":")):
+        found.append("the house of the model, which promptfoo wants before its name")
     return found
 
 
-def _is_more(content: Any) -> bool:
-    return isinstance(content, str) and any(
-        mark in content for mark in ("{{#", "{{^", "{{>", "{{=")
-    )
+_MORE = re.compile(r"\{\{[#^>=&!{]|\{%|\{#")

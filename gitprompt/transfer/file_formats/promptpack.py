@@ -28,6 +28,8 @@ class PromptPack:
 
     def read(self, path: str, text: str, notes: Notes) -> PromptFile:
         pack = json_of(text)
+        if not isinstance(pack, dict) or not isinstance(pack.get("prompts"), dict):
+            raise NotSuch("it is no PromptPack")
         engine = pack.get("template_engine")
         syntax = engine.get("syntax") if isinstance(engine, dict) else None
         if syntax not in (None, "{{variable}}"):
@@ -58,7 +60,7 @@ def _document(
     document["messages"] = [{"role": "system", "content": in_mustache(text, 1, notes)}]
     declared = {
         str(item["name"]): item
-        for item in one.get("variables") or ()
+        for item in _list(one.get("variables"))
         if isinstance(item, dict) and item.get("name")
     }
     if declared:
@@ -67,7 +69,7 @@ def _document(
     if isinstance(parameters, dict) and parameters:
         document["model_config"] = parameters
     used = []
-    for name in one.get("tools") or ():
+    for name in _list(one.get("tools")):
         tool = tools.get(str(name))
         if isinstance(tool, dict):
             facts = {
@@ -98,3 +100,7 @@ def _document(
     if about:
         document["metadata"] = about
     return document
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
+from gitprompt.transfer.foreign.jinja import Uses
 from gitprompt.transfer.foreign.prompt_files import (
     Notes,
     NotSuch,
     PromptFile,
+    as_said,
     by_roles,
     from_jinja,
     front_matter,
@@ -50,18 +54,36 @@ class Prompty:
         engine = str(
             template.get("format", "jinja2") if isinstance(template, dict) else template or "jinja2"
         ).lower()
-        defaults: dict[str, Any] = {}
-        messages = []
-        for role, content, at in by_roles(body, line, alone=True):
+        inputs = _inputs(settings.get("inputs"))
+        sample = settings.get("sample")
+        for name in sample if isinstance(sample, dict) else ():
+            inputs.setdefault(str(name), {})
+        uses = Uses(
+            {
+                name: one["type"]
+                for name, one in variables_of(inputs, {}).items()
+                if "type" in one and inputs[name]
+            }
+        )
+        messages: list[dict[str, Any]] = []
+        for role, content, at in _messages(body, line):
+            if role == "placeholder":
+                messages.append({"type": "placeholder", "name": content})
+                continue
             if role == "assistant":
-                written = content
+                written = as_said(content, at, notes)
             elif engine.startswith("jinja"):
-                written = from_jinja(content, at, notes, defaults)
+                written = from_jinja(content, at, notes, uses)
             elif engine == "mustache":
                 written = in_mustache(content, at, notes)
             else:
                 notes.lost(at, f"the engine {engine[:40]}: kept as text")
                 written = literal(content)
+            for mark in _OTHERS.finditer(content):
+                notes.lost(
+                    at + content.count("\n", 0, mark.start()),
+                    f"{mark[0].strip()[:40]}: kept as text",
+                )
             messages.append({"role": role, "content": written})
         if not messages:
             raise NotSuch("it has no messages")
@@ -69,12 +91,8 @@ class Prompty:
         if settings.get("description"):
             document["description"] = str(settings["description"])
         document["messages"] = messages
-        inputs = _inputs(settings.get("inputs"))
-        sample = settings.get("sample")
-        for name in sample if isinstance(sample, dict) else ():
-            inputs.setdefault(name, {})
-        if inputs or defaults:
-            document["variables"] = variables_of(inputs, defaults)
+        if inputs or uses.defaults:
+            document["variables"] = variables_of(inputs, uses.defaults)
         document.update(_model(settings.get("model"), notes))
         if isinstance(settings.get("tools"), list):
             document.setdefault("tools", settings["tools"])
@@ -91,13 +109,37 @@ class Prompty:
         return PromptFile([(str(settings.get("name") or ""), document)])
 
 
+# A chat so far, as every example of Prompty has it.
+_HISTORY = re.compile(
+    r"\{%-?\s*for\s+(\w+)\s+in\s+(\w+)\s*-?%\}\s*#?\s*\{\{\s*\1\.role\s*\}\}\s*:\s*\{\{\s*\1\.content\s*\}\}\s*\{%-?\s*endfor\s*-?%\}"
+)
+_OTHERS = re.compile(r"^[ \t]*(?:tool|function)[ \t]*:[ \t]*$|!\[[^\]]*\]\([^)]*\)", re.M)
+
+
+def _messages(body: str, line: int) -> Iterator[tuple[str, str, int]]:
+    """Role, text and line of each; a loop over messages is a placeholder of their name."""
+    at = 0
+    for match in _HISTORY.finditer(body):
+        yield from by_roles(body[at : match.start()], line + body.count("\n", 0, at), alone=True)
+        yield "placeholder", match[2], line
+        at = match.end()
+    yield from by_roles(body[at:], line + body.count("\n", 0, at), alone=True)
+
+
 def _inputs(said: Any) -> dict[str, Any]:
     """What is declared; a value that is no declaration is a sample, which Prompty takes where none is given."""
     if isinstance(said, list):  # as later versions have it
-        return {str(one["name"]): one for one in said if isinstance(one, dict) and "name" in one}
+        return {
+            str(one["name"]): {**one, "type": one.get("type", one.get("kind"))}
+            for one in said
+            if isinstance(one, dict) and "name" in one
+        }
     declared = {}
     for name, one in said.items() if isinstance(said, dict) else ():
-        declared[str(name)] = one if isinstance(one, dict) and "type" in one else {"default": one}
+        is_declared = isinstance(one, dict) and ("type" in one or "kind" in one)
+        declared[str(name)] = (
+            {**one, "type": one.get("type", one.get("kind"))} if is_declared else {"default": one}
+        )
     return declared
 
 
@@ -105,8 +147,8 @@ def _model(said: Any, notes: Notes) -> dict[str, Any]:
     model: dict[str, Any] = (
         said if isinstance(said, dict) else {"id": said} if isinstance(said, str) else {}
     )
-    configuration = model.get("configuration") or model.get("connection") or {}
-    parameters = dict(model.get("parameters") or model.get("options") or {})
+    configuration = _mapping(model.get("configuration") or model.get("connection"))
+    parameters = _mapping(model.get("parameters") or model.get("options"))
     named = (
         model.get("id")
         or configuration.get("azure_deployment")
@@ -124,3 +166,7 @@ def _model(said: Any, notes: Notes) -> dict[str, Any]:
     kept = {key: item for key, item in settings.items() if item is not None}
     found = {key: parameters[key] for key in _BESIDE if parameters.get(key) is not None}
     return {**({"model_config": kept} if kept else {}), **found}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gitprompt.transfer.foreign.jinja import Odd
+from gitprompt.transfer.foreign.jinja import Odd, Uses
 from gitprompt.transfer.foreign.mustache import MustacheWriter
 from gitprompt.transfer.foreign.texts import literal
 
@@ -48,9 +48,10 @@ def tags(source: str) -> Iterator[HandlebarsTag]:
         yield HandlebarsTag(rest, None, source.count("\n") + 1)
 
 
-def to_mustache(pieces: list[HandlebarsTag], odd: Odd) -> str:
+def to_mustache(pieces: list[HandlebarsTag], odd: Odd, uses: Uses | None = None) -> str:
     """The pieces in Mustache; where that cannot be, as text, and `odd` hears of every line."""
-    out = MustacheWriter()
+    out = MustacheWriter(takes_lines=True)
+    uses = uses or Uses()
     stack: list[tuple[str, str, bool]] = []  # helper, path, whether its section is an inverted one
     failed = False
 
@@ -59,7 +60,7 @@ def to_mustache(pieces: list[HandlebarsTag], odd: Odd) -> str:
         failed = True
         odd(line, why)
 
-    for piece in pieces:
+    for at, piece in enumerate(pieces):
         if piece.inner is None:
             out.text(piece.text)
             continue
@@ -69,12 +70,22 @@ def to_mustache(pieces: list[HandlebarsTag], odd: Odd) -> str:
             if path is None or path == "." or " as " in rest:
                 fail(piece.line, f"{piece.text}: an expression, and Mustache has values alone")
                 path = "x"
+            (uses.lists if word == "#each" else uses.conditions).add(path)
+            if path in uses.lists and path in uses.conditions:
+                fail(piece.line, f"{path} is a condition and a list: Mustache would repeat")
+            elif word != "#each" and uses.types.get(path) in ("array", "object"):
+                fail(
+                    piece.line,
+                    f"{path} is a condition and {uses.types[path]}: Mustache would go into it",
+                )
             inverted = word == "#unless"
             stack.append((word[1:], path, inverted))
             out.opens(path, is_inverted=inverted)
         elif word == "else" and not rest and stack:
             helper, path, inverted = stack.pop()
             out.closes(path)
+            if _is_alone(pieces, at):
+                out.text("\n")
             stack.append((helper, path, not inverted))
             out.opens(path, is_inverted=not inverted)
         elif word.startswith("/"):
@@ -87,11 +98,21 @@ def to_mustache(pieces: list[HandlebarsTag], odd: Odd) -> str:
             if path is None:
                 fail(piece.line, f"{piece.text}: a helper, a partial or a special variable")
                 continue
+            if path == "." and stack and stack[-1][0] != "each":
+                fail(piece.line, f"{piece.text} inside a condition: Mustache is elsewhere there")
             out.variable(path)
     for helper, *_ in stack:
         fail(1, f"#{helper} is never closed")
     whole = "".join(piece.text for piece in pieces)
     return literal(whole) if failed else out.finish()
+
+
+def _is_alone(pieces: list[HandlebarsTag], at: int) -> bool:
+    """Whether a tag stands alone on its line."""
+    before = pieces[at - 1].text if at and pieces[at - 1].inner is None else ""
+    after = pieces[at + 1].text if at + 1 < len(pieces) and pieces[at + 1].inner is None else ""
+    starts, ends = before.rstrip(" \t"), after.lstrip(" \t")
+    return starts.endswith("\n") and ends[:1] in ("\n", "\r")
 
 
 def _path(text: str) -> str | None:

@@ -192,7 +192,7 @@ def written(
         **document.get("model_config", {}),
         **{key: document[key] for key in _BESIDE if key in document},
     }
-    record = {
+    record: dict[str, Any] = {
         "name": name,
         "version": number,
         "type": "text" if is_text else "chat",
@@ -203,12 +203,13 @@ def written(
         "createdAt": datetime.fromtimestamp(int(head.get("created_at", 0)), UTC)
         .isoformat()
         .replace("+00:00", ".000Z"),
-        "createdBy": str(head.get("author", "")),
     }
+    if head.get("author"):
+        record["createdBy"] = str(head["author"])
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n", lost
 
 
-_SECTION = re.compile(r"\{\{[#^>=]")
+_SECTION = re.compile(r"\{\{[#^>=&!{]")
 
 
 def _number(version: str) -> int | None:

@@ -15,7 +15,9 @@ _COMMENT = "{{!}}"  # two tags on a line, and neither takes the line away
 class MustacheWriter:
     """Pieces of text and tags, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_lines: bool = False) -> None:
+        """`takes_lines`: there, too, the tag of a section that stands alone takes its line with it."""
+        self._takes_lines = takes_lines
         self._pieces: list[tuple[bool, str]] = []  # (is a tag, text)
 
     def text(self, text: str) -> None:
@@ -46,7 +48,7 @@ class MustacheWriter:
 
     def _is_alone(self, at: int) -> bool:
         """Whether a section's tag stands alone on its line, which Mustache would take away with it."""
-        if self._pieces[at][1][2] not in "#^/":
+        if self._takes_lines or self._pieces[at][1][2] not in "#^/":
             return False
         before = self._pieces[at - 1] if at else (False, "")
         after = self._pieces[at + 1] if at + 1 < len(self._pieces) else (False, "")

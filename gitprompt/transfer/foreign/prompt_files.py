@@ -13,6 +13,8 @@ import yaml
 from gitprompt import formats
 from gitprompt.core.template import TemplateError, compile_template
 from gitprompt.transfer.foreign import jinja
+from gitprompt.transfer.foreign.jinja import Uses
+from gitprompt.transfer.foreign.records import is_deep
 from gitprompt.transfer.foreign.texts import from_fstring, literal
 
 
@@ -62,6 +64,9 @@ class FileFormat(Protocol):
         """Raises NotSuch."""
 
 
+_DATE = re.compile(
+    r"^(\s*[\w-]+:[ \t]+)(\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?)(?=[ \t]*\r?$)", re.M
+)
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?:(.*?)\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 
 
@@ -77,6 +82,7 @@ def front_matter(text: str) -> tuple[dict[str, Any], str, int] | None:
 def mapping_of(text: str) -> dict[str, Any]:
     """Settings in YAML, which are a mapping or nothing. Raises NotSuch."""
     try:
+        text = _DATE.sub(r'\1"\2"', text)
         found = formats.read(text.encode(), ".yaml") if text.strip() else {}
     except formats.FormatError as error:
         raise NotSuch(f"its settings are no YAML: {error}") from None
@@ -90,9 +96,11 @@ def mapping_of(text: str) -> dict[str, Any]:
 def json_of(text: str) -> Any:
     """The JSON that a text is; None if it is none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # also half a character
         return None
+    return None if is_deep(value) else value
 
 
 _MARKER = re.compile(
@@ -112,25 +120,55 @@ def by_roles(body: str, line: int, *, alone: bool) -> list[tuple[str, str, int]]
     messages = []
     before = body[: found[0].start()] if found else body
     if before.strip():
-        messages.append(("system" if found else "user", before.strip("\r\n"), line))
+        messages.append(("system" if found else "user", *stripped(before, line)))
     for match, after in zip(found, [*found[1:], None], strict=False):
         text = body[match.end() : after.start() if after else len(body)]
         first = line + body.count("\n", 0, match.end())
-        messages.append(
-            (match[1].lower(), text.strip("\r\n"), first + len(text) - len(text.lstrip("\n")))
-        )
+        messages.append((match[1].lower(), *stripped(text, first)))
     return messages
 
 
-def from_jinja(text: str, line: int, notes: Notes, defaults: dict[str, Any]) -> str:
+def stripped(text: str, line: int) -> tuple[str, int]:
+    """A text without the empty lines around it, and the line at which it then begins."""
+    inner = text.lstrip("\r\n")
+    return inner.rstrip("\r\n"), line + text.count("\n", 0, len(text) - len(inner))
+
+
+def as_said(text: str, line: int, notes: Notes) -> str:
+    """What the assistant says in an example: no template here."""
+    if "{{" in text or "{%" in text:
+        notes.lost(
+            line,
+            "a variable in a message of the assistant, which is no template here: it stays as it is written",
+        )
+    return text
+
+
+def from_jinja(text: str, line: int, notes: Notes, uses: Uses) -> str:
     """A text of Jinja that begins on this line of its file, in Mustache."""
-    return jinja.to_mustache(text, lambda at, why: notes.lost(line + at - 1, why), defaults)
+    before = set(uses.conditions)
+    written = jinja.to_mustache(text, lambda at, why: notes.lost(line + at - 1, why), uses)
+    tell_conditions(uses, before, line, notes)
+    return written
+
+
+def tell_conditions(uses: Uses, before: set[str], line: int, notes: Notes) -> None:
+    """What a condition must not be, where the file does not say what it is."""
+    for name in sorted(uses.conditions - before - set(uses.types)):
+        notes.told(
+            line,
+            f"{name} is a condition: give it no list or object, which a section of Mustache goes into",
+        )
 
 
 def in_mustache(text: str, line: int, notes: Notes) -> str:
     """A text of which nobody says what it is: Mustache, if it is; else text."""
     try:
-        compile_template(text)
+        for partial in compile_template(text).partials:
+            notes.told(
+                line,
+                f"it includes the fragment {partial.key}, which must be at prompts/_fragments/{partial.key}.md",
+            )
     except TemplateError as error:
         notes.lost(
             line + text.count("\n", 0, error.offset), f"no Mustache ({error.message}): kept as text"

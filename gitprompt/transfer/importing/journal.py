@@ -8,6 +8,8 @@ import json
 import os
 from typing import Any
 
+from gitprompt import hosting
+
 
 class Journal:
     """The mark of the last page of each stage, in a file for each way from there to here. `is_used` False: nothing is
@@ -30,11 +32,7 @@ class Journal:
             return
         self.done[stage] = mark
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-        with open(f"{self._path}.new", "w", encoding="utf-8") as file:
-            json.dump(self.done, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(f"{self._path}.new", self._path)
+        hosting.replace(self._path, json.dumps(self.done), mode=0o600)
 
     def forget(self) -> None:
         self.done = {}

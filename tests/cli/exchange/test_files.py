@@ -69,6 +69,16 @@ def test_what_is_there_with_something_else_stays_unless_it_is_said(cli: Cli, clo
         ("x.prompty", "---\na: 1\n---\nuser:\n{% set x = 1 %}", "x.prompty:5: assign has no words"),
         ("x.bin.txt", b"\xff\xfe", "it is not UTF-8"),
         ("x.json", json.dumps([{"role": "wizard", "content": "x"}]), "x: "),
+        (
+            "x.json",
+            json.dumps(
+                {"messages": [{"role": "user", "content": "hi"}], "body": None, "x": "\ud800"}
+            ),
+            "of no format",
+        ),
+        ("x.md", "---\nmodel: [\n---\n", "its settings are no YAML"),
+        ("x.md", "intro\n\n## System\r\nBe\r\n", "text before the first role"),
+        ("x.txt", "a {{#b}}", "no Mustache"),
     ],
 )
 def test_what_is_wrong_is_told_by_file_and_line(
@@ -95,6 +105,39 @@ def test_what_is_not_meant_like_this_is_refused(
         (clone.path / name).write_text("Hi")
     answer = cli("import", *options)
     assert (answer.code, said in answer.err) == (code, True), answer.err
+
+
+def test_no_prompt_takes_the_place_of_another(cli: Cli, clone: Clone) -> None:
+    config = "prompts: [{label: x, raw: one}, {label: X, raw: two}]\nproviders: [a]\n"
+    (clone.path / "promptfooconfig.yaml").write_text(config)
+    dry = json.loads(cli("import", "promptfooconfig.yaml", "--dry-run", "--json").out)
+    said = cli("import", "promptfooconfig.yaml", "--force")
+    assert (said.code, said.out.count("✓")) == (0, 2)
+    assert dry["written"] == ["prompts/x.yaml", "prompts/X-2.yaml"]
+    assert cli("import", "promptfooconfig.yaml", "--name", "y").code == 1
+    assert cli("import", "promptfooconfig.yaml", "--name", "../../y").code == 1
+
+
+def test_nothing_is_written_through_a_link_and_large_files_are_refused_whole(
+    cli: Cli, clone: Clone, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (clone.path / "prompts").mkdir()
+    (clone.path / "prompts/sub").symlink_to(tmp_path / "outside")
+    (clone.path / "a.txt").write_text("Hi")
+    assert "leads out of the repository" in cli("import", "a.txt", "--name", "sub/x").err
+    assert list((tmp_path / "outside").iterdir()) == []
+    (clone.path / "large.jsonl").write_text(
+        "\n".join(
+            [
+                json.dumps(
+                    {"messages": [{"role": "user", "content": "é" * 7_000}]}, ensure_ascii=False
+                )
+            ]
+            * 800
+        )
+    )
+    assert "it is larger than" in cli("import", "large.jsonl").err
 
 
 DOCUMENT = {

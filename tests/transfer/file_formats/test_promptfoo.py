@@ -17,7 +17,7 @@ CONFIG = """\
 description: Translations
 prompts:
   - 'Translate {{ text }} to {% if polite %}polite {% endif %}French'
-  - {label: chat, raw: '[{"role": "system", "content": "You are {{ who }}"}, {"role": "assistant", "content": "{{x}}"}]'}
+  - {label: chat, raw: '[{"role": "system", "content": "You are {{ who }}"}, {"role": "assistant", "content": "so"}]'}
   - file://inside/more.txt
   - file://../outside.txt
   - file://run.py
@@ -51,12 +51,12 @@ def test_prompts_files_beside_and_tests(tmp_path: Path) -> None:
             "chat",
             [
                 {"role": "system", "content": "You are {{who}}"},
-                {"role": "assistant", "content": "{{x}}"},
+                {"role": "assistant", "content": "so"},
             ],
         ),
         ("more", [{"role": "user", "content": "More of {{text}}"}]),
     ]
-    assert [note.message for note in notes.notes] == [
+    assert [note.message for note in notes.notes if note.is_lost] == [
         "../outside.txt is outside of the folder: not read",
         "run.py would be run, or holds several: not imported",
     ]
@@ -90,7 +90,7 @@ TEXTS = (
     st.lists(
         st.builds(
             lambda role, text: {"role": role, "content": text},
-            st.sampled_from(["system", "user", "assistant"]),
+            st.sampled_from(["system", "user"]),
             TEXTS,
         ),
         min_size=1,
@@ -106,3 +106,28 @@ def test_what_is_written_for_promptfoo_is_read_back(messages: list[dict[str, str
     assert lost(document) == []
     found = Promptfoo().read("promptfooconfig.yaml", written("p", document), Notes("x"))
     assert found.prompts == [("p", {"messages": messages, "description": "D"})]
+
+
+def test_what_is_left_out_is_told_and_lines_are_those_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "two.txt").write_text("one\n---\n{{ x | upper }}\n")
+    (tmp_path / "chat.yaml").write_text("- role: user\n  content: Hi {{ y }}\n")
+    config = """\
+prompts: [two.txt, chat.yaml, run.py, 7, {file: two.txt, label: again}]
+providers: [x]
+scenarios: [1]
+tests: [file://t.yaml, {vars: {a: 1}, provider: z}]
+"""
+    path = str(tmp_path / "promptfooconfig.yaml")
+    notes = Notes(path)
+    found = Promptfoo().read(path, config, notes)
+    assert [name for name, _ in found.prompts] == ["two-1", "two-2", "chat", "again-1", "again-2"]
+    assert dict(found.prompts)["chat"]["messages"] == [{"role": "user", "content": "Hi {{y}}"}]
+    told = [
+        (Path(note.path).name, note.message.split(":")[0]) for note in notes.notes if note.is_lost
+    ]
+    assert told == [
+        ("promptfooconfig.yaml", "run.py would be run, or holds several"), ("promptfooconfig.yaml", "a prompt that is int"),
+        ("two.txt", "the filter upper"), ("two.txt", "the filter upper"), ("promptfooconfig.yaml", "scenarios"),
+        ("promptfooconfig.yaml", "tests in file"), ("promptfooconfig.yaml", "provider of a test"),
+    ]  # fmt: skip
+    assert len(found.suites) == 5

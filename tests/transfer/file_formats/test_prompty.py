@@ -27,13 +27,13 @@ template: jinja2
 system:
 You answer {{firstName}}.
 {% if question %}
-It is about {{ question | default("all") }}.
+It is about {{ question }}, {{ tone | default("plainly") }}.
 {% endif %}
 
 # user:
 Answer {{count}} times.
 assistant:
-Like {{this}}.
+Like this.
 user:
 {{question}}
 """
@@ -49,11 +49,12 @@ def test_settings_inputs_and_messages() -> None:
         "user",
     ]
     assert found["messages"][0]["content"].startswith("You answer {{firstName}}.\n{{#question}}")
-    assert found["messages"][2]["content"] == "Like {{this}}."
+    assert found["messages"][2]["content"] == "Like this."
     assert found["variables"] == {
         "firstName": {"type": "string", "description": "Whose", "required": True},
         "count": {"default": 3, "type": "number"},
-        "question": {"type": "string", "default": "all"},
+        "question": {"type": "string"},
+        "tone": {"type": "string", "default": "plainly"},
     }
     assert found["model_config"] == {"model": "gpt-35-turbo", "max_tokens": 128, "temperature": 0.2}
     assert found["response_format"] == {"type": "json_object"}
@@ -64,7 +65,7 @@ def test_settings_inputs_and_messages() -> None:
 
 
 def test_the_newer_shape_and_another_engine() -> None:
-    text = "---\nmodel: {id: gpt-4o, options: {top_p: 1}}\ninputs: [{name: x, kind: string, default: 7}]\ntemplate: {format: mustache}\n---\nHi {{x}}\n"
+    text = "---\nmodel: {id: gpt-4o, options: {top_p: 1}}\ninputs: [{name: x, kind: number, default: 7}]\ntemplate: {format: mustache}\n---\nHi {{x}}\n"
     found = document("x.prompty", text)
     assert found["messages"] == [{"role": "user", "content": "Hi {{x}}"}]
     assert found["model_config"] == {"model": "gpt-4o", "top_p": 1}
@@ -84,3 +85,22 @@ def test_what_cannot_be_said_is_told_by_the_line_of_the_file() -> None:
 def test_what_is_none_is_refused(text: str) -> None:
     with pytest.raises(NotSuch):
         Prompty().read("x.prompty", text, Notes("x"))
+
+
+def test_a_chat_so_far_is_a_placeholder_and_what_has_no_words_is_told() -> None:
+    loop = "{% for item in history %}\n{{item.role}}:\n{{item.content}}\n{% endfor %}"
+    text = f"---\nname: x\n---\nsystem:\nHelp.\n\n{loop}\n\nuser:\n{{{{q}}}}\n"
+    assert document("x.prompty", text)["messages"] == [
+        {"role": "system", "content": "Help."}, {"type": "placeholder", "name": "history"}, {"role": "user", "content": "{{q}}"},
+    ]  # fmt: skip
+    _, _, lost = read(
+        "x.prompty", "---\nname: x\n---\nassistant:\nHi {{x}}\nuser:\n![a](b.png)\ntool:\n1\n"
+    )
+    assert [(line, message.split(":")[0]) for line, message in lost] == [
+        (5, "a variable in a message of the assistant, which is no template here"), (7, "![a](b.png)"), (8, "tool"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["{configuration: azure}", "{parameters: [1]}", "fast", "7"])
+def test_settings_of_another_shape_end_nothing(model: str) -> None:
+    assert document("x.prompty", f"---\nmodel: {model}\n---\nuser:\nHi\n")["messages"]

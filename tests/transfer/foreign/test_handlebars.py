@@ -30,7 +30,7 @@ VALUES: dict[str, Any] = {
         ("{{#each people}}{{this.name}} at {{job.at}}{{/each}}", "B at C"),
         ("a {{~name~}} b", "aAdab"),
         ("\\\\{{name}} {literal} }}", "{{name}} {literal} }}"),
-        ("{{#if yes}}\\nline\\n{{/if}}\\nend", "\\nline\\n\\nend"),
+        ("a\\n{{#if yes}}\\nline\\n{{else}}\\nx\\n{{/if}}\\nend", "a\\nline\\nend"),
     ],
 )
 def test_what_can_be_said_renders_alike(text: str, wanted: str) -> None:
@@ -47,6 +47,8 @@ def test_what_can_be_said_renders_alike(text: str, wanted: str) -> None:
         ("{{@index}}", 1),
         ("{{#if (eq a b)}}x{{/if}}", 1),
         ("\n{{#if a}}", 1),
+        ("{{#if items}}{{#each items}}{{this}}{{/each}}{{/if}}", 1),
+        ("{{#each a}}{{#if b}}{{this}}{{/if}}{{/each}}", 1),
         ("{{/if}}", 1),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from gitprompt.core.template import compile_template
-from gitprompt.transfer.foreign.jinja import to_mustache
+from gitprompt.transfer.foreign.jinja import Uses, to_mustache
 
 JINJA = Environment(autoescape=False, keep_trailing_newline=True)
 PLAIN = st.text("ab{}%#! \n\t<é", max_size=6).filter(
@@ -80,7 +80,40 @@ def test_what_cannot_is_told_by_its_line_and_stays_text(text: str, line: int, sa
 
 
 def test_defaults_are_those_of_the_variables() -> None:
-    defaults: dict[str, Any] = {}
+    uses = Uses()
     text = "{{ x | default('y') }}{{ x }}"
-    assert to_mustache(text, lambda _line, why: pytest.fail(why), defaults) == "{{x}}{{x}}"
-    assert defaults == {"x": "y"}
+    assert to_mustache(text, lambda _line, why: pytest.fail(why), uses) == "{{x}}{{x}}"
+    assert uses.defaults == {"x": "y"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "types", "said"),
+    [
+        (
+            ["{% for x in xs %}{% if flag %}{{ x }}{% endif %}{% endfor %}"],
+            {},
+            "inside a condition",
+        ),
+        (["{% if docs %}a{% endif %}"], {"docs": "array"}, "is a condition and array"),
+        (
+            ["{% for d in docs %}{{ d }}{% endfor %}", "{% if docs %}a{% endif %}"],
+            {},
+            "Mustache would repeat",
+        ),
+        (
+            ["{% for m in ms %}{{ m.name }} {{ name }}{% endfor %}"],
+            {},
+            "a field of what a loop is at",
+        ),
+        (["{% if name %}K{% endif %}{{ name | default('W') }}"], {}, "has a default"),
+        (["{{ d['a.b'] }}"], {}, "no name"),
+    ],
+)
+def test_what_would_render_otherwise_is_not_translated(
+    texts: list[str], types: dict[str, str], said: str
+) -> None:
+    odd: list[str] = []
+    uses = Uses(types)
+    *_, written = [to_mustache(text, lambda _line, why: odd.append(why), uses) for text in texts]
+    assert said in odd[0]
+    assert compile_template(written).render({}) == texts[-1]
