@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import Any
@@ -98,13 +98,7 @@ def migrate(
     if url and not (key or config.variable(_KEY)):
         raise UsageError(f"--url needs the key of {house}", hint=f"export {_KEY}=…")
     from gitprompt.transfer.foreign import reading
-    from gitprompt.transfer.foreign.records import Losses
-    from gitprompt.transfer.importers import IMPORTERS
-    from gitprompt.transfer.importing import migration
-    from gitprompt.transfer.importing.as_git import Labels, Prompts
-    from gitprompt.transfer.importing.git_door import GitDoor
-    from gitprompt.transfer.importing.journal import Journal
-    from gitprompt.transfer.importing.sending import Telemetry
+    from gitprompt.transfer.importing.as_git import Labels
 
     paths = list(reading.files(list(inputs)))
     with ExitStack() as stack:
@@ -112,53 +106,31 @@ def migrate(
         patient = Patient(client)
         state = patient.get("/v1/sync")
         keep_days = _keep_days(patient)
-        losses = Losses()
-        state_folder = config.variable("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-        journal = Journal(
-            os.path.join(state_folder, "gitprompt"),
-            client.server,
-            state["workspace"],
-            house,
-            url or "",
-            is_used=bool(url) and not is_dry,
+        journal = _journal(
+            (client.server, state["workspace"], house, url or ""), is_used=bool(url) and not is_dry
         )
         if restart:
             journal.forget()
-        rejects = migration.Rejects(None if is_dry else rejected, is_more=bool(journal.done))
-        stack.callback(rejects.close)
-        starts: dict[str, int] = {}
-        oldest = (now() - keep_days * 86_400) * 1000 if keep_days else None
-        telemetry = Telemetry(
-            None if is_dry else patient,
-            losses,
-            starts,
-            rejects.keep,
-            now_ms=now() * 1000,
-            oldest_ms=oldest,
+        run = _run(
+            stack,
+            client,
+            patient,
+            state,
+            house,
+            keep_days,
+            rejected=None if is_dry else rejected,
+            is_more=bool(journal.done),
         )
-        prompts = Prompts(
-            GitDoor(
-                client.server, state["workspace"], client.key, serve=lambda: patient.post("/v1/sync")
-            ), is_new=not state["revision"], losses=losses,
-            keep=rejects.keep, house=house, now=now(),
-        )  # fmt: skip
-        importer = IMPORTERS[house]()
-        show = stack.enter_context(Bars())
-        run = migration.Migration(importer, telemetry, prompts, losses, rejects, starts, step=show)
         chosen = Labels(labels != "skip", labels == "move")
         if url:
             source = _source(house, url, str(key or config.variable(_KEY)), rate)
             stack.callback(source.close)
-            migrated = run.of_pages(
-                importer.pages(source, journal.done), chosen, journal.note, is_dry=is_dry
-            )
-            if not migrated.broken:
-                journal.forget()
+            migrated = run.of_pages(source, journal, chosen, is_dry=is_dry)
         else:
             migrated = run.of_files(paths, chosen, is_dry=is_dry)
         checked, totals = None, None
         with suppress(GitpromptError) if migrated.broken else nullcontext():
-            checked = telemetry.verify(partial(_if_there, patient)) if not is_dry else None
+            checked = None if is_dry else run.telemetry.verify(partial(_if_there, patient))
             totals = {
                 kind: patient.get(f"/v1/{kind}/count")["count"] for kind in ("traces", "prompts")
             }
@@ -181,13 +153,61 @@ def migrate(
         write_json(report)
     else:
         _tell(report, rejected)
-    unknown = [loss for loss in migrated.losses if loss.field == "record"]
-    if paths and unknown and sum(loss.number for loss in unknown) == migrated.records:
-        others = sorted(set(migration.kinds_in(paths, IMPORTERS)) - {house})
-        hint = f"Is it --from {' or '.join(others)}?" if others else "Is it an export?"
-        raise UsageError(f"nothing in the input is of {house}", hint=hint)
+    _refuse_strangers(paths, house, migrated)
     if migrated.broken or (checked and checked["other"]):
         raise click.exceptions.Exit(1)
+
+
+def _journal(way: tuple[str, ...], *, is_used: bool) -> Any:
+    from gitprompt.transfer.importing.journal import Journal
+
+    folder = config.variable("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return Journal(os.path.join(folder, "gitprompt"), *way, is_used=is_used)
+
+
+def _run(
+    stack: ExitStack, client: Any, patient: Patient, state: Mapping[str, Any], house: str, keep_days: int | None, *,
+    rejected: str | None, is_more: bool,
+) -> Any:  # fmt: skip
+    """An import that is ready to begin. `rejected` None: a dry run."""
+    from gitprompt.transfer.foreign.records import Losses
+    from gitprompt.transfer.importers import IMPORTERS
+    from gitprompt.transfer.importing import migration
+    from gitprompt.transfer.importing.as_git import Prompts
+    from gitprompt.transfer.importing.git_door import GitDoor
+    from gitprompt.transfer.importing.sending import Telemetry
+
+    rejects = migration.Rejects(rejected, is_more=is_more)
+    stack.callback(rejects.close)
+    losses = Losses(rejects.keep)
+    starts: dict[str, int] = {}
+    telemetry = Telemetry(
+        None if rejected is None else patient, losses, starts, rejects.keep, now_ms=now() * 1000,
+        oldest_ms=(now() - keep_days * 86_400) * 1000 if keep_days else None,
+    )  # fmt: skip
+    door = GitDoor(
+        client.server, state["workspace"], client.key, serve=lambda: patient.post("/v1/sync")
+    )
+    prompts = Prompts(
+        door, is_new=not state["revision"], losses=losses, keep=rejects.keep, house=house, now=now()
+    )
+    show = stack.enter_context(Bars())
+    return migration.Migration(
+        IMPORTERS[house](), telemetry, prompts, losses, rejects, starts, step=show
+    )
+
+
+def _refuse_strangers(paths: Sequence[str], house: str, migrated: Any) -> None:
+    """Raise UsageError where nothing in the input is of the system that was named."""
+    unknown = sum(loss.number for loss in migrated.losses if loss.field == "record")
+    if not paths or not unknown or unknown < migrated.records:
+        return
+    from gitprompt.transfer.importers import IMPORTERS
+    from gitprompt.transfer.importing.migration import kinds_in
+
+    others = sorted(set(kinds_in(paths, IMPORTERS)) - {house})
+    hint = f"Is it --from {' or '.join(others)}?" if others else "Is it an export?"
+    raise UsageError(f"nothing in the input is of {house}", hint=hint)
 
 
 def _tell(report: Mapping[str, Any], rejected: str) -> None:

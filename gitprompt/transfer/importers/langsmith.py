@@ -52,24 +52,15 @@ _KNOWN = frozenset(
 _LOST = {
     "app_path": "a page of LangSmith: not kept",
     "session_id": "the project of LangSmith: not kept",
+    "events": "of a stream: only the time of the first token is kept",
+    "feedback_stats": "sums: export the feedback itself",
     "inputs_s3_urls": "kept in LangSmith's own storage: not fetched",
     "outputs_s3_urls": "kept in LangSmith's own storage: not fetched",
     "s3_urls": "kept in LangSmith's own storage: not fetched",
 }
 _SESSIONS = ("session_id", "thread_id", "conversation_id")
 # Words of LangChain's metadata that have words of ours.
-_READ = frozenset(
-    (
-        "ls_provider",
-        "ls_model_name",
-        "lc_hub_repo",
-        "lc_hub_commit_hash",
-        "env",
-        "environment",
-        "user_id",
-        *_SESSIONS,
-    )
-)
+_READ = ("ls_provider", "ls_model_name", "lc_hub_repo", "lc_hub_commit_hash")
 
 
 class LangSmith:
@@ -208,113 +199,123 @@ def _entries(api: ForeignApi, path: str, **params: str) -> Iterator[Any]:
 def _run(record: Record, numbers: Mapping[tuple[str, str], str], losses: Losses) -> ForeignTrace:
     given = text_of(record.get("id"))
     trace = text_of(record.get("trace_id")) or given
+    start, end = milliseconds(record.get("start_time")), milliseconds(record.get("end_time"))
     if given is None or trace is None:
         raise Unreadable("a run without an id")
-    start, end = milliseconds(record.get("start_time")), milliseconds(record.get("end_time"))
     if start is None:
         raise Unreadable("a run without a time that can be read")
-    extra = decoded(record.get("extra"))
-    extra = extra if isinstance(extra, dict) else {}
-    metadata = extra.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    _tell_lost(record, losses, given)
+    extra = _mapping(decoded(record.get("extra")))
+    metadata = _mapping(extra.get("metadata"))
+    about, used = _about(record, metadata, losses, given)
+    prompt, version = _link(metadata, numbers, losses, given)
     kind = (text_of(record.get("run_type")) or "chain").lower()
-    error = text_of(record.get("error"))
-    is_model = kind in ("llm", "embedding")
     first = milliseconds(record.get("first_token_time"))
-    parameters = extra.get("invocation_params")
-    parameters = parameters if isinstance(parameters, dict) else {}
-    for field, why in _LOST.items():
-        if record.get(field):
-            losses.add(f"run.{field}", why, given)
-    if record.get("events"):
-        losses.add("run.events", "of a stream: only the time of the first token is kept", given)
-    if record.get("feedback_stats"):
-        losses.add("run.feedback_stats", "sums: export the feedback itself", given)
-    if end is None and record.get("status") == "pending":
-        losses.add("run.end_time", "it had not ended: its status is unset", given)
-    prompt, commit = (
-        text_of(metadata.get("lc_hub_repo")),
-        text_of(metadata.get("lc_hub_commit_hash")),
-    )
-    version = numbers.get((prompt or "", commit or ""), commit)
-    if commit is not None and version == commit:
-        losses.add(
-            "run.lc_hub_commit_hash",
-            "the commit is not in the input: the hash stands for its version",
-            given,
-        )
+    error = text_of(record.get("error"))
     ours = {
         "kind": kind,
-        "model": (text_of(metadata.get("ls_model_name")) or text_of(parameters.get("model")))
-        if is_model
-        else None,
-        "provider": text_of(metadata.get("ls_provider")) if is_model else None,
-        **(
-            {key: int(value) for key, value in _usage(record).items() if number_of(value)}
-            if is_model
-            else {}
-        ),
-        "cost_usd": cost_of(record.get("total_cost")) if is_model else None,
-        "tool": text_of(record.get("name")) if kind == "tool" else None,
+        **_call(record, kind, metadata, _mapping(extra.get("invocation_params"))),
         "gitprompt.prompt.name": prompt,
         "gitprompt.prompt.version": version,
-        "input": structured(record.get("inputs")),
-        "output": structured(record.get("outputs")),
-        "model_parameters": parameters or None,
+        "input": about["input"],
+        "output": about["output"],
         "status_message": error,
         "ttft_ms": first - start if first is not None and first >= start else None,
         "reference_example_id": text_of(record.get("reference_example_id")),
     }
-    runtime = (
-        {f"runtime.{key}": value for key, value in (extra.get("runtime") or {}).items()}
-        if isinstance(extra.get("runtime"), dict)
-        else {}
-    )
+    runtime = {f"runtime.{key}": value for key, value in _mapping(extra.get("runtime")).items()}
     unknown = {
         key: value
         for key, value in record.items()
         if key not in _KNOWN and value not in (None, "", [], {})
     }
     theirs = {
-        **{k: v for k, v in flattened(metadata).items() if k not in _READ},
-        **runtime,
-        **unknown,
+        key: value for key, value in flattened(metadata).items() if key not in (*_READ, *used)
     }
     name = short(record.get("name"), _NAMES, "run.name", losses, given) or kind
-    trace_id = trace_id_of(trace, _HOUSE, losses)
     parent = short(record.get("parent_run_id"), 128, "run.parent_run_id", losses, given)
-    status = (
-        "error"
-        if error or record.get("status") == "error"
-        else "ok"
-        if end is not None
-        else "unset"
+    failed = error is not None or record.get("status") == "error"
+    status = "error" if failed else "ok" if end is not None else "unset"
+    span = ForeignSpan(
+        given, parent, name, status, start, end, beside(ours, {**theirs, **runtime, **unknown})
     )
-    span = ForeignSpan(given, parent, name, status, start, end, beside(ours, theirs))
+    trace_id = trace_id_of(trace, _HOUSE, losses)
     if parent is not None:
         return ForeignTrace(trace_id, None, {}, {}, [span])
-    fields = {
-        "name": name,
-        "prompt_name": prompt or name,
-        "version_tag": version,
-        "session_id": next(
-            (found for key in _SESSIONS if (found := text_of(metadata.get(key)))), None
-        ),
-        "user_id": text_of(metadata.get("user_id")),
-        "environment": text_of(metadata.get("environment")) or text_of(metadata.get("env")),
-        "tags": tags_of(record.get("tags"), losses, given) or None,
-        "input": ours["input"],
-        "output": ours["output"],
-    }
-    about = {"trace_id": trace if trace != trace_id else None}
-    said = fields
+    fields = {"name": name, "prompt_name": prompt or name, "version_tag": version, **about}
     return ForeignTrace(
         trace_id,
         start,
-        {key: value for key, value in said.items() if value is not None},
-        beside(about, {}),
+        {key: value for key, value in fields.items() if value is not None},
+        {"trace_id": trace} if trace != trace_id else {},
         [span],
     )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tell_lost(record: Record, losses: Losses, given: str) -> None:
+    """What a run has, and has no place here."""
+    for field, why in _LOST.items():
+        if record.get(field):
+            losses.add(f"run.{field}", why, given)
+    if record.get("end_time") is None and record.get("status") == "pending":
+        losses.add("run.end_time", "it had not ended: its status is unset", given)
+
+
+def _about(
+    record: Record, metadata: Mapping[str, Any], losses: Losses, given: str
+) -> tuple[dict[str, Any], set[str]]:
+    """What the run says of its trace, if it is the root; and the keys of the metadata that said it."""
+    said = {
+        field: next((key for key in keys if text_of(metadata.get(key))), None)
+        for field, keys in (
+            ("session_id", _SESSIONS),
+            ("user_id", ("user_id",)),
+            ("environment", ("environment", "env")),
+        )
+    }
+    about: dict[str, Any] = {
+        field: text_of(metadata.get(key)) if key else None for field, key in said.items()
+    }
+    about["tags"] = tags_of(record.get("tags"), losses, given) or None
+    about["input"], about["output"] = (
+        structured(record.get("inputs")),
+        structured(record.get("outputs")),
+    )
+    return about, {key for key in said.values() if key}
+
+
+def _link(
+    metadata: Mapping[str, Any], numbers: Mapping[tuple[str, str], str], losses: Losses, given: str
+) -> tuple[str | None, str | None]:
+    """The prompt that a run names, and its version here."""
+    prompt, commit = (
+        text_of(metadata.get("lc_hub_repo")),
+        text_of(metadata.get("lc_hub_commit_hash")),
+    )
+    version = numbers.get((prompt or "", commit or ""), commit)
+    if commit is not None and version == commit:
+        why = "the commit is not in the input: the hash stands for its version"
+        losses.add("run.lc_hub_commit_hash", why, given)
+    return prompt, version
+
+
+def _call(
+    record: Record, kind: str, metadata: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a run is recognised by; the tokens of a chain are those of the calls below it."""
+    said: dict[str, Any] = {"model_parameters": parameters or None}
+    if kind == "tool":
+        said["tool"] = text_of(record.get("name"))
+    if kind in ("llm", "embedding"):
+        said["model"] = text_of(metadata.get("ls_model_name")) or text_of(parameters.get("model"))
+        said["provider"] = text_of(metadata.get("ls_provider"))
+        said["cost_usd"] = cost_of(record.get("total_cost"))
+        said |= {key: int(value) for key, value in _usage(record).items() if number_of(value)}
+    return said
 
 
 def _usage(record: Record) -> Mapping[str, Any]:

@@ -288,55 +288,72 @@ class _Job:
 
     def label(self, versions: Sequence[ForeignVersion], labels: Labels) -> tuple[int, int]:
         """Point labels as they pointed there; how many were made or moved, and how many were so already."""
-        wanted: dict[tuple[str, str], tuple[int, str]] = {}
-        spelled = self._label_spellings()
-        for version in versions:
-            for label, at in version.labels:
-                if self._may_be(version, label, labels):
-                    name, number = self._placed[version.name, version.version]
-                    twin = spelled.setdefault(name, Spellings()).twin(label)
-                    if twin is not None:
-                        why = f"differs only in case from the label {twin}"
-                        self._of._losses.add("prompt.labels", why, f"{name}@{label}")
-                        continue
-                    spelled[name].add(label)
-                    other = wanted.get((name, label))
-                    if other is not None and other[1] != number:
-                        why = "two versions have it: it is of the one that was changed last"
-                        self._of._losses.add("prompt.labels", why, f"{name}@{label}")
-                    if other is None or (at, rank(number)) > (other[0], rank(other[1])):
-                        wanted[name, label] = at, number
+        wanted = self._wanted_labels(versions, labels)
         writer = None if self._is_dry else ObjectWriter(self._repository).in_memory()
         moved = there = 0
         histories = self._histories(wanted)
         for (name, label), (at, number) in sorted(
             wanted.items(), key=lambda item: (item[1][0], item[0])
         ):
-            ref = label_ref(name, label, namespace=self._settings.namespace)
-            tip = self._refs.get(ref)
             history = histories.get((name, label))
             current = history.version if history is not None else None
             if current == number:
                 there += 1
-                continue
-            if current is not None and not labels.are_moved:
-                why = "it points at another version there, and stays: see --labels"
-                self._of._losses.add(
-                    "prompt.labels", why, f"{name}@{label} at {current}, not {number}"
+            elif current is not None and not labels.are_moved:
+                example = f"{name}@{label} at {current}, not {number}"
+                self._tell_label(
+                    "it points at another version there, and stays: see --labels", example
                 )
-                continue
-            moved += 1
-            if writer is None:
-                continue
-            move = MoveRecord(name, label, number, current, f"As it was in {self._of._house}")
-            author = signature_of(self._of._house, self._of._house, at or self._of._now)
-            target = self._there[name, number].version
-            commit = label_commit(writer, move, target, parent=tip, author=author)
-            self._unpushed[ref] = commit
+            else:
+                moved += 1
+                if writer is not None:
+                    move = MoveRecord(
+                        name, label, number, current, f"As it was in {self._of._house}"
+                    )
+                    self._move(writer, move, at)
         if writer is not None:
             writer.store()
         self.push()
         return moved, there
+
+    def _wanted_labels(
+        self, versions: Sequence[ForeignVersion], labels: Labels
+    ) -> dict[tuple[str, str], tuple[int, str]]:
+        """Since when each label of a prompt is at which version."""
+        wanted: dict[tuple[str, str], tuple[int, str]] = {}
+        spelled = self._label_spellings()
+        for version in versions:
+            for label, at in version.labels:
+                if not self._may_be(version, label, labels):
+                    continue
+                name, number = self._placed[version.name, version.version]
+                twin = spelled.setdefault(name, Spellings()).twin(label)
+                if twin is not None:
+                    self._tell_label(
+                        f"differs only in case from the label {twin}", f"{name}@{label}"
+                    )
+                    continue
+                spelled[name].add(label)
+                other = wanted.get((name, label))
+                if other is not None and other[1] != number:
+                    self._tell_label(
+                        "two versions have it: it is of the one that was changed last",
+                        f"{name}@{label}",
+                    )
+                if other is None or (at, rank(number)) > (other[0], rank(other[1])):
+                    wanted[name, label] = at, number
+        return wanted
+
+    def _tell_label(self, why: str, example: str) -> None:
+        self._of._losses.add("prompt.labels", why, example)
+
+    def _move(self, writer: ObjectWriter, move: MoveRecord, at: int) -> None:
+        ref = label_ref(move.name, move.label, namespace=self._settings.namespace)
+        author = signature_of(self._of._house, self._of._house, at or self._of._now)
+        target = self._there[move.name, str(move.version)].version
+        self._unpushed[ref] = label_commit(
+            writer, move, target, parent=self._refs.get(ref), author=author
+        )
 
     def _label_spellings(self) -> dict[str, Spellings]:
         """The labels that are there, by prompt."""
@@ -358,7 +375,7 @@ class _Job:
             except GitpromptError as error:
                 problem = error.message
         if problem:
-            self._of._losses.add("prompt.labels", problem, example)
+            self._tell_label(problem, example)
             return False
         if (version.name, version.version) not in self._placed:
             self._of._losses.add(

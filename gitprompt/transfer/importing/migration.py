@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any, NamedTuple
 
@@ -13,16 +13,17 @@ from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.store.tables.trace_ids import key_of
 from gitprompt.transfer.foreign.reading import Broken, FoundRecord, records
 from gitprompt.transfer.foreign.records import (
+    ForeignApi,
     ForeignVersion,
     Importer,
     Item,
-    LivePage,
     Loss,
     Losses,
     Record,
     is_deep,
 )
 from gitprompt.transfer.importing.as_git import Labels, Prompts
+from gitprompt.transfer.importing.journal import Journal
 from gitprompt.transfer.importing.sending import Telemetry
 
 Step = Callable[[str, int, int], None]
@@ -82,9 +83,8 @@ class Migration:
         starts: dict[str, int], *, step: Step,
     ) -> None:  # fmt: skip
         self._importer = importer
-        self._telemetry, self._prompts = telemetry, prompts
+        self.telemetry, self._prompts = telemetry, prompts
         self._losses, self._rejects = losses, rejects
-        losses.keep = rejects.keep
         self._starts = starts
         self._step = step
         self._versions: list[ForeignVersion] = []
@@ -104,20 +104,16 @@ class Migration:
                         self._take(found.value, f"{os.path.basename(path)}:{found.number}")
                         if self._records % 500 == 0:
                             self._step("importing", self._records, total)
-            self._telemetry.flush()
+            self.telemetry.flush()
         except GitpromptError as error:
             broken = _with_hint(error)
         return self._done(labels, broken, is_dry=is_dry)
 
     def of_pages(
-        self,
-        pages: Iterable[LivePage],
-        labels: Labels,
-        save: Callable[[str, Any], None],
-        *,
-        is_dry: bool,
+        self, api: ForeignApi, journal: Journal, labels: Labels, *, is_dry: bool
     ) -> Migrated:
-        """Every record of a live API; `save` notes a page once it is stored."""
+        """Every record of a live API, after those that the journal has; it notes each page once it is stored."""
+        pages = self._importer.pages(api, journal.done)
         broken = ""
         for field, why in self._importer.unasked:
             self._losses.add(field, why, "")
@@ -127,9 +123,9 @@ class Migration:
                     self._take(record, f"{page.stage} {page.mark}: {at}")
                 for why, example in page.lost:
                     self._losses.add(page.stage, why, example)
-                self._telemetry.flush()
+                self.telemetry.flush()
                 if page.mark is not None:
-                    save(page.stage, page.mark)
+                    journal.note(page.stage, page.mark)
                 self._step(f"reading {page.stage}", self._records, 0)
         except GitpromptError as error:
             broken = _with_hint(error)
@@ -142,7 +138,10 @@ class Migration:
             RecursionError,
         ) as error:
             broken = f"{self._importer.house} answers in another shape than is known ({type(error).__name__})"
-        return self._done(labels, broken, is_dry=is_dry)
+        done = self._done(labels, broken, is_dry=is_dry)
+        if not done.broken:
+            journal.forget()
+        return done
 
     def _look(self, paths: Sequence[str]) -> tuple[int, str]:
         """How many records there are, of which kind each file is, when each trace began, and where one breaks off."""
@@ -196,21 +195,21 @@ class Migration:
         if isinstance(item, ForeignVersion):
             self._versions.append(item)
         else:
-            self._telemetry.add(item)
+            self.telemetry.add(item)
 
     def _done(self, labels: Labels, broken: str, *, is_dry: bool) -> Migrated:
         written = None
         try:
             for item in self._importer.finish(self._losses, is_whole=not broken):
                 self._give(item)
-            self._telemetry.flush()
+            self.telemetry.flush()
             if self._versions:
                 written = self._prompts.write(
                     self._versions, labels, is_dry=is_dry, step=self._step
                 )
         except GitpromptError as error:
             broken = broken or _with_hint(error)
-        counts = {kind: (new, there) for kind, (new, there) in self._telemetry.counts.items()}
+        counts = {kind: (new, there) for kind, (new, there) in self.telemetry.counts.items()}
         if written is not None:
             counts["prompt versions"] = written.versions, written.versions_there
             counts["labels"] = written.labels, written.labels_there
