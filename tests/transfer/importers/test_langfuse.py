@@ -238,3 +238,15 @@ def test_observations_that_come_alone_get_their_trace_later(house: House) -> Non
         "email",
     )
     assert "span" not in losses(report)
+
+
+def test_a_trace_that_comes_first_is_what_its_observations_are_placed_by(house: House) -> None:
+    traces, observations, *_, full = LANGFUSE
+    house.migrate(traces)
+    told = losses(house.migrate(observations))
+    assert "span" not in told
+    assert "span.start_time" not in told
+    trace = house.client.get(f"/v1/traces/{TRACE}")
+    assert [span["start_time"] for span in trace["spans"]] == [20, 400, 1801]
+    assert "spans_start_ms" not in trace["metadata"]
+    assert house.migrate(full)["counts"]["spans"] == {"new": 0, "there": 3}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -102,3 +103,28 @@ def test_feedback_and_prompt_commits(house: House) -> None:
     told = losses(report)
     assert "without a score" in told["feedback"]
     assert "Odd" in told["prompt commit"]
+
+
+def test_of_a_cut_input_no_commit_is_numbered(house: House) -> None:
+    commits = [
+        {
+            "repo_handle": "p",
+            "commit_hash": letter * 64,
+            "created_at": f"2026-09-0{day}T00:00:00",
+            "manifest": template(letter),
+        }
+        for letter, day in (("c", 3), ("b", 2), ("a", 1))
+    ]
+    path = house.folder / "c.jsonl"
+    lines = "\n".join(map(json.dumps, commits))
+    path.write_text(lines[:-20])
+    assert (
+        "not yet imported"
+        in losses(house.migrate(str(path), house="langsmith", code=1))["prompt commit"]
+    )
+    path.write_text(lines)
+    house.migrate(str(path), house="langsmith")
+    texts = [
+        house.client.get(f"/v1/prompts/p?version={at}&render=false")["text"] for at in (1, 2, 3)
+    ]
+    assert texts == ["a", "b", "c"]
