@@ -47,6 +47,12 @@ class Client:
         """For git, which asks the same server; for nobody else."""
         return self._headers["X-API-Key"]
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is on this machine, and no proxy is on the way."""
+        host = httpx.URL(self.server).host
+        return self._socket is not None or host in ("localhost", "127.0.0.1", "::1")
+
     def __enter__(self) -> Self:
         self._kept = self._open()
         return self
@@ -61,12 +67,10 @@ class Client:
         is_plain = self._socket is not None or self.server.startswith("http://")
         verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_plain else True
         transport = httpx.HTTPTransport(uds=self._socket, verify=verify) if self._socket else None
-        host = httpx.URL(self.server).host
-        is_here = self._socket is not None or host in ("localhost", "127.0.0.1", "::1")
         return httpx.Client(
             headers=self._headers,
             timeout=_TIMEOUT,
-            trust_env=not is_here,
+            trust_env=not self.is_here,
             transport=transport,
             verify=verify,
         )

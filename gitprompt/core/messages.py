@@ -14,7 +14,7 @@ from gitprompt.errors import BadRequest
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 PARTS = ("text", "image_url", "input_audio", "file")
-_TEMPLATED = frozenset({"system", "developer", "user"})  # a model's own words stay as they are
+TEMPLATED = ("system", "developer", "user")  # a model's own words stay as they are
 
 Message = Mapping[str, Any]
 Where = tuple[str | int, ...]
@@ -33,7 +33,7 @@ def role_of(message: Message) -> str:
 def templates(messages: Sequence[Message]) -> Iterator[tuple[Where, str]]:
     """Where each template is, and its text: text and URLs of system, developer and user messages."""
     for index, message in enumerate(messages):
-        if message.get("role") in _TEMPLATED:
+        if message.get("role") in TEMPLATED:
             for place, text in _places(message.get("content")):
                 yield ("messages", index, "content", *place), text
 
@@ -78,7 +78,7 @@ def filled(
             result += _conversation(name, placeholders.get(name, ()))
             continue
         copy = dict(message)
-        if message.get("role") in _TEMPLATED:
+        if message.get("role") in TEMPLATED:
             content = message.get("content")
             if isinstance(content, str):
                 copy["content"] = fill(("messages", index, "content"), content)

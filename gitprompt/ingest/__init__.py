@@ -62,6 +62,11 @@ class SentSpan(NamedTuple):
     timestamp: int = 0
 
 
+class RefusedSpan(NamedTuple):
+    span_id: str | None
+    why: str
+
+
 class About(NamedTuple):
     """What a trace is about; `tags`, `input` and `output` are JSON."""
 
@@ -251,13 +256,21 @@ class Ingest:
         """Store spans one by one, since one contradicts what is there; why some cannot be."""
         if len(spans) == 1:
             return [conflict.message]
-        refused: list[str] = []
+        _, refused = await self.one_by_one(actor, trace_id, spans)
+        return [span.why for span in refused]
+
+    async def one_by_one(
+        self, actor: Actor, trace_id: str, spans: Sequence[SentSpan]
+    ) -> tuple[int, list[RefusedSpan]]:
+        """Store those of the spans that contradict nothing; how many were new."""
+        stored, refused = 0, []
         for span in spans:
             try:
-                await self.spans(actor, trace_id, [span])
+                new = await self.database.write(self.new_spans(actor, trace_id, [span]))
+                stored += len(new.item.spans)
             except Conflict as error:
-                refused.append(error.message)
-        return refused
+                refused.append(RefusedSpan(span.span_id, error.message))
+        return stored, refused
 
     @property
     def latest(self) -> int:

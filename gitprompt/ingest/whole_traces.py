@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from gitprompt.errors import Conflict
-from gitprompt.ingest import TOO_EARLY, About, Ingest, SentSpan
+from gitprompt.ingest import TOO_EARLY, About, Ingest, RefusedSpan, SentSpan
 from gitprompt.store.tables.audit import Actor
 from gitprompt.store.tables.trace_ids import key_of
 from gitprompt.store.tables.traces import EnsuredTrace, TraceRow, TracesById
@@ -27,11 +27,6 @@ class SentTrace(NamedTuple):
     timestamp: int
     about: About
     spans: Sequence[SentSpan]
-
-
-class RefusedSpan(NamedTuple):
-    span_id: str | None
-    why: str
 
 
 class TraceOutcome(NamedTuple):
@@ -68,7 +63,7 @@ async def store(ingest: Ingest, actor: Actor, traces: Sequence[SentTrace]) -> li
         if trace.spans:
             outcome: Any = next(of_spans)
             if isinstance(outcome, Conflict):
-                stored, more = await _one_by_one(ingest, actor, trace)
+                stored, more = await ingest.one_by_one(actor, trace.trace_id, trace.spans)
                 refused += more
             else:
                 stored = len(outcome.item.spans)
@@ -95,20 +90,6 @@ def _ensured(ingest: Ingest, actor: Actor, trace: SentTrace) -> EnsuredTrace:
         trace.timestamp, trace.about,
     )  # fmt: skip
     return EnsuredTrace(*insertion)
-
-
-async def _one_by_one(
-    ingest: Ingest, actor: Actor, trace: SentTrace
-) -> tuple[int, list[RefusedSpan]]:
-    """Store those of the spans that contradict nothing; how many were new."""
-    stored, refused = 0, []
-    for span in trace.spans:
-        try:
-            new = await ingest.database.write(ingest.new_spans(actor, trace.trace_id, [span]))
-            stored += len(new.item.spans)
-        except Conflict as error:
-            refused.append(RefusedSpan(span.span_id, error.message))
-    return stored, refused
 
 
 _DOCUMENTS = ("tags", "input", "output")

@@ -182,15 +182,17 @@ def _run(
     losses = Losses(rejects.keep)
     starts: dict[str, int] = {}
     telemetry = Telemetry(
-        None if rejected is None else patient, losses, starts, rejects.keep, now_ms=now() * 1000,
+        None if rejected is None else patient, losses, starts, now_ms=now() * 1000,
         oldest_ms=(now() - keep_days * 86_400) * 1000 if keep_days else None,
     )  # fmt: skip
     door = GitDoor(
-        client.server, state["workspace"], client.key, serve=lambda: patient.post("/v1/sync")
+        client.server,
+        state["workspace"],
+        client.key,
+        is_here=client.is_here,
+        serve=lambda: patient.post("/v1/sync"),
     )
-    prompts = Prompts(
-        door, is_new=not state["revision"], losses=losses, keep=rejects.keep, house=house, now=now()
-    )
+    prompts = Prompts(door, is_new=not state["revision"], losses=losses, house=house, now=now())
     show = stack.enter_context(Bars())
     return migration.Migration(
         IMPORTERS[house](), telemetry, prompts, losses, rejects, starts, step=show

@@ -4,7 +4,6 @@ each what became of it."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -12,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from gitprompt.errors import GitpromptError, Invalid, PayloadTooLarge
-from gitprompt.ingest import About, SentSpan, whole_traces
+from gitprompt.ingest import About, SentSpan, new_id, whole_traces
 from gitprompt.ingest.whole_traces import SentTrace, TraceOutcome
 from gitprompt.server.context import Context
 from gitprompt.server.http.bodies import encode_optional
@@ -100,7 +99,7 @@ def _read(value: Any) -> SentTrace | GitpromptError:
     try:
         body = msgspec.convert(value, NewTraceWithSpans)
         return SentTrace(
-            body.trace_id or str(uuid.uuid4()),
+            body.trace_id or new_id(),
             body.prompt_name,
             body.version_tag,
             encode_optional(body.metadata),

@@ -14,6 +14,7 @@ from gitprompt.transfer.foreign.prompt_files import (
     as_said,
     front_matter,
     in_mustache,
+    mapping_in,
     stripped,
     variables_of,
 )
@@ -64,7 +65,7 @@ class Markdown:
         document["messages"] = messages
         model = {key: settings[key] for key in _SETTINGS if settings.get(key) is not None}
         if model:
-            document["model_config"] = {**model, **_mapping(document.get("model_config"))}
+            document["model_config"] = {**model, **mapping_in(document.get("model_config"))}
         declared = (
             document.get("variables") or settings.get("input_variables") or settings.get("inputs")
         )
@@ -78,7 +79,7 @@ class Markdown:
             if key not in (*_OURS, *_SETTINGS, "name", "version", "input_variables", "inputs")
         }
         if other:
-            document["metadata"] = {**_mapping(document.get("metadata")), **other}
+            document["metadata"] = {**mapping_in(document.get("metadata")), **other}
         return PromptFile([(str(settings.get("name") or ""), document)])
 
 
@@ -104,7 +105,3 @@ def _messages(body: str, line: int, notes: Notes) -> list[dict[str, str]]:
             }
         )
     return messages
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, dict) else {}

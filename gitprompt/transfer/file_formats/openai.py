@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from gitprompt.core.messages import TEMPLATED
 from gitprompt.transfer.foreign.prompt_files import (
     Notes,
     NotSuch,
@@ -16,7 +17,6 @@ from gitprompt.transfer.foreign.prompt_files import (
 )
 
 _BESIDE = ("tools", "tool_choice", "response_format")
-_TEMPLATES = ("system", "developer", "user")
 
 
 class OpenAI:
@@ -93,7 +93,7 @@ def _document(value: Any, line: int, notes: Notes) -> dict[str, Any]:
 def _message(message: Mapping[str, Any], line: int, notes: Notes) -> dict[str, Any]:
     ours = dict(message)
     content = ours.get("content")
-    if ours.get("role") not in _TEMPLATES:
+    if ours.get("role") not in TEMPLATED:
         return ours
     if isinstance(content, str):
         ours["content"] = in_mustache(content, line, notes)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gitprompt import formats
+from gitprompt.core.messages import TEMPLATED
 from gitprompt.errors import GitpromptError
 from gitprompt.transfer.foreign.jinja import Uses
 from gitprompt.transfer.foreign.prompt_files import (
@@ -26,7 +27,6 @@ from gitprompt.transfer.foreign.prompt_files import (
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _MOST = 1 << 20  # bytes of a file that is named
-_TEMPLATES = ("system", "developer", "user")
 
 
 class Promptfoo:
@@ -171,9 +171,9 @@ def _messages(content: str, line: int, notes: Notes, uses: Uses) -> Iterator[dic
         text = one.get("content")
         if one.get("role") == "assistant" and isinstance(text, str):
             as_said(text, line, notes)
-        elif one.get("role") in _TEMPLATES and isinstance(text, str):
+        elif one.get("role") in TEMPLATED and isinstance(text, str):
             one = {**one, "content": from_jinja(text, line, notes, uses)}
-        elif one.get("role") in _TEMPLATES and isinstance(text, list):
+        elif one.get("role") in TEMPLATED and isinstance(text, list):
             one = {**one, "content": [_part(part, line, notes, uses) for part in text]}
         yield one
 

@@ -17,6 +17,7 @@ from gitprompt.transfer.foreign.prompt_files import (
     from_jinja,
     front_matter,
     in_mustache,
+    mapping_in,
     variables_of,
 )
 from gitprompt.transfer.foreign.texts import literal
@@ -147,8 +148,8 @@ def _model(said: Any, notes: Notes) -> dict[str, Any]:
     model: dict[str, Any] = (
         said if isinstance(said, dict) else {"id": said} if isinstance(said, str) else {}
     )
-    configuration = _mapping(model.get("configuration") or model.get("connection"))
-    parameters = _mapping(model.get("parameters") or model.get("options"))
+    configuration = mapping_in(model.get("configuration") or model.get("connection"))
+    parameters = mapping_in(model.get("parameters") or model.get("options"))
     named = (
         model.get("id")
         or configuration.get("azure_deployment")
@@ -166,7 +167,3 @@ def _model(said: Any, notes: Notes) -> dict[str, Any]:
     kept = {key: item for key, item in settings.items() if item is not None}
     found = {key: parameters[key] for key in _BESIDE if parameters.get(key) is not None}
     return {**({"model_config": kept} if kept else {}), **found}
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, dict) else {}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from gitprompt.core.messages import TEMPLATED
 from gitprompt.core.telemetry.packed import decoded
 from gitprompt.transfer.foreign.moments import milliseconds
 from gitprompt.transfer.foreign.records import (
@@ -98,7 +99,7 @@ def _messages(
             key: item for key, item in message.items() if key not in ("type", "content", "role")
         }
         content = message.get("content")
-        is_template = role in ("system", "developer", "user")
+        is_template = role in TEMPLATED
         if isinstance(content, str) and is_template:
             content = texts.ours(content, losses, example)
         elif isinstance(content, str) and "{{" in content:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gitprompt.core.messages import TEMPLATED
 from gitprompt.core.telemetry.packed import decoded
 from gitprompt.transfer.foreign.moments import milliseconds
 from gitprompt.transfer.foreign.records import (
@@ -32,11 +33,7 @@ def pairs_of(value: Any) -> dict[str, Any]:
 
 def _message(message: Mapping[str, Any], ours: Callable[[str], str]) -> dict[str, Any]:
     content = message.get("content")
-    is_template = isinstance(content, str) and message.get("role") in (
-        "system",
-        "developer",
-        "user",
-    )
+    is_template = isinstance(content, str) and message.get("role") in TEMPLATED
     return {**message, "content": ours(str(content)) if is_template else content}
 
 

@@ -15,7 +15,7 @@ from gitprompt.core.template import TemplateError, compile_template
 from gitprompt.transfer.foreign import jinja
 from gitprompt.transfer.foreign.jinja import Uses
 from gitprompt.transfer.foreign.records import is_deep
-from gitprompt.transfer.foreign.texts import from_fstring, literal
+from gitprompt.transfer.foreign.texts import literal
 
 
 class Note(NamedTuple):
@@ -91,6 +91,11 @@ def mapping_of(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise NotSuch("its settings are no mapping")
     return found
+
+
+def mapping_in(value: Any) -> dict[str, Any]:
+    """A mapping, whatever a stranger has written where one should be."""
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def json_of(text: str) -> Any:
@@ -177,11 +182,6 @@ def in_mustache(text: str, line: int, notes: Notes) -> str:
     return text
 
 
-def from_format(text: str, line: int, notes: Notes) -> str:
-    """A text of Python's format strings, in Mustache."""
-    return from_fstring(text, lambda why: notes.lost(line, why))
-
-
 _TYPES = {"string": "string", "str": "string", "number": "number", "integer": "number", "int": "number", "float": "number",
           "boolean": "boolean", "bool": "boolean", "array": "array", "list": "array", "object": "object", "dict": "object",
           "any": "string"}  # fmt: skip
@@ -196,9 +196,9 @@ def variables_of(declared: Mapping[str, Any], values: Mapping[str, Any]) -> dict
         kind = facts.get("type")
         if isinstance(kind, str) and kind.lower() in _TYPES:
             one["type"] = _TYPES[kind.lower()]
-        for ours, theirs in (("description", "description"), ("default", "default")):
-            if facts.get(theirs) is not None:
-                one[ours] = facts[theirs]
+        for key in ("description", "default"):
+            if facts.get(key) is not None:
+                one[key] = facts[key]
         if "default" in one:
             one.setdefault("type", _type_of(one["default"]))
         elif facts.get("required") is True:
@@ -222,18 +222,21 @@ def _type_of(value: Any) -> str:
     return "object" if isinstance(value, dict) else "string"
 
 
+class PromptDumper(yaml.SafeDumper):
+    """Texts of several lines are blocks."""
+
+
+def _text(dumper: Any, value: str) -> Any:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+PromptDumper.add_representer(str, _text)
+
+
 def in_yaml(document: Mapping[str, Any]) -> str:
     """A document for people: texts of several lines as blocks, keys in our order."""
 
-    class PromptDumper(yaml.SafeDumper):
-        pass
-
-    def text(dumper: Any, value: str) -> Any:
-        return dumper.represent_scalar(
-            "tag:yaml.org,2002:str", value, style="|" if "\n" in value else None
-        )
-
-    PromptDumper.add_representer(str, text)
     ordered = {key: document[key] for key in _ORDER if key in document}
     ordered |= {key: value for key, value in document.items() if key not in ordered}
     written: str = yaml.dump(

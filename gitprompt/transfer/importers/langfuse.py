@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -157,6 +158,7 @@ _SNAKE = re.compile(r"_([a-z])")
 _OTHER_NAMES = {"providedModelName": "model"}
 
 
+@lru_cache(maxsize=4096)
 def _camel(key: str) -> str:
     found = _SNAKE.sub(lambda match: match[1].upper(), key) if "_" in key else key
     return _OTHER_NAMES.get(found, found)

@@ -33,7 +33,6 @@ from gitprompt.transfer.importing.our_names import OurNames, signature_of
 
 _BUILT = 500  # versions whose objects are in memory together
 _PUSHED = 5_000  # versions that are pushed together: each push has a price
-Keep = Callable[[str, Mapping[str, Any]], None]
 Step = Callable[[str, int, int], None]
 
 
@@ -58,13 +57,12 @@ class Labels(NamedTuple):
 
 
 class Written(NamedTuple):
-    """How many versions and labels are new, and were there; and how many versions were rejected."""
+    """How many versions and labels are new, and how many were there."""
 
     versions: int
     versions_there: int
     labels: int
     labels_there: int
-    rejected: int
 
 
 class _Existing(NamedTuple):
@@ -81,13 +79,12 @@ class Prompts:
         *,
         is_new: bool,
         losses: Losses,
-        keep: Keep,
         house: str,
         now: int,
     ) -> None:
         self._door = door
         self._is_new = is_new
-        self._losses, self._keep = losses, keep
+        self._losses = losses
         self._house, self._now = house, now
 
     def write(
@@ -116,7 +113,7 @@ class Prompts:
             moved, there = job.label(versions, labels)
             job.verify()
             step("writing prompts", max(len(wanted), 1), max(len(wanted), 1))
-            return Written(len(wanted), job.there, moved, there, job.rejected)
+            return Written(len(wanted), job.there, moved, there)
 
 
 class _Job:
@@ -156,7 +153,7 @@ class _Job:
         ] = {}  # theirs → ours, where it is published
         self._unpushed: dict[str, str] = {}
         self._pushed: dict[str, str] = {}
-        self.there = self.rejected = 0
+        self.there = 0
 
     def _changed_from(self) -> dict[str, str]:
         """Each prompt that is there, with the name that it had elsewhere, if that was another one."""
@@ -199,7 +196,7 @@ class _Job:
                 else:
                     why = "another text is published there under this version: it stays"
                     self._of._losses.add("prompt.version", why, f"{given.name} {given.version}")
-                    self._of._keep(why, given.record)
+                    self._of._losses.keep(why, given.record)
                 continue
             problem = self._problem(version)
             if problem:
@@ -211,9 +208,8 @@ class _Job:
         return wanted
 
     def _reject(self, version: ForeignVersion, why: str) -> None:
-        self.rejected += 1
         self._of._losses.add("prompt", f"rejected: {why}", f"{version.name} {version.version}")
-        self._of._keep(f"rejected: {why}", version.record)
+        self._of._losses.keep(f"rejected: {why}", version.record)
 
     def _problem(self, version: ForeignVersion) -> str:
         try:

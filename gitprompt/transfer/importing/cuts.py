@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gitprompt.transfer.foreign.records import ForeignSpan, ForeignTrace, Losses, short
@@ -22,8 +22,8 @@ _TEXTS = {
 class Cuts:
     """Makes spans and traces as small as a request takes, and keeps the whole of them."""
 
-    def __init__(self, losses: Losses, keep: Callable[[str, Mapping[str, Any]], None]) -> None:
-        self._losses, self._keep = losses, keep
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
 
     def texts(self, kind: str, fields: Mapping[str, Any], example: object) -> dict[str, Any]:
         """The fields, those that are texts of a bounded length without NUL: the server's bounds (docs/api.md)."""
@@ -41,13 +41,13 @@ class Cuts:
         size = len(repr(span.metadata))
         if size <= _LARGE:
             return span
-        self._keep(f"span {span.span_id}: too large", span._asdict())
+        self._losses.keep(f"span {span.span_id}: too large", span._asdict())
         return span._replace(metadata=self._cut(span.metadata, f"span {span.span_id}"))
 
     def trace(self, trace: ForeignTrace) -> ForeignTrace:
         if len(repr(trace.fields)) + len(repr(trace.metadata)) <= _LARGE:
             return trace
-        self._keep(
+        self._losses.keep(
             f"trace {trace.trace_id}: too large", {**trace.fields, "metadata": trace.metadata}
         )
         fields = self._cut(trace.fields, f"trace {trace.trace_id}")

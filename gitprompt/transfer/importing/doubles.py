@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gitprompt.store.tables.trace_ids import key_of
@@ -14,8 +14,8 @@ from gitprompt.transfer.foreign.records import ForeignTrace, Losses
 class Doubles:
     """What has come in this run, by digests: some hundred bytes each."""
 
-    def __init__(self, losses: Losses, keep: Callable[[str, Mapping[str, Any]], None]) -> None:
-        self._losses, self._keep = losses, keep
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
         self._seen: dict[bytes, bytes] = {}
         self._said: dict[
             bytes, bytes
@@ -34,7 +34,7 @@ class Doubles:
             self._losses.add(
                 f"{kind}.id", "another one has the same id: the first is kept", identity
             )
-            self._keep(f"{kind} {identity}: another one has the same id", _plain(value))
+            self._losses.keep(f"{kind} {identity}: another one has the same id", _plain(value))
         return False
 
     def what_is_new(self, trace: ForeignTrace) -> ForeignTrace:
@@ -65,7 +65,7 @@ class Doubles:
                 trace.trace_id,
             )
         if other:
-            self._keep(
+            self._losses.keep(
                 f"trace {trace.trace_id}: another one has the same id",
                 trace._replace(spans=())._asdict(),
             )

@@ -5,7 +5,6 @@ at once."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from gitprompt.drivers.mirror import Mirror
 from gitprompt.git.origin import listed, with_password
@@ -18,10 +17,10 @@ _KINDS = ("refs/heads/", "refs/labels/", "refs/tags/prompts/")
 
 class GitDoor:
     def __init__(
-        self, server: str, workspace: str, key: str, *, serve: Callable[[], object]
+        self, server: str, workspace: str, key: str, *, is_here: bool, serve: Callable[[], object]
     ) -> None:
-        """`serve` has the sidecar serve what was pushed, and returns when it does."""
-        self._serve = serve
+        """`is_here`: see `push_many`. `serve` has the sidecar serve what was pushed, and returns when it does."""
+        self._is_here, self._serve = is_here, serve
         self._url, self._workspace, self._key = f"{server}/git/{workspace}.git", workspace, key
         self._mirror = Mirror({workspace: with_password(self._url, _USER, key)})
 
@@ -33,9 +32,9 @@ class GitDoor:
 
     def push(self, repository: Repository, refs: Sequence[str]) -> None:
         """Raises Conflict, with the server's words, or OriginUnreachable."""
-        host = urlsplit(self._url).hostname
-        is_here = host in ("localhost", "127.0.0.1", "::1")
-        push_many(repository, self._url, refs, user=_USER, password=self._key, is_here=is_here)
+        push_many(
+            repository, self._url, refs, user=_USER, password=self._key, is_here=self._is_here
+        )
         self._serve()
 
     def missing(self, repository: Repository, refs: Mapping[str, str]) -> list[str]:

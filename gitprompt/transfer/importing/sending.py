@@ -45,15 +45,13 @@ class Sent(NamedTuple):
 
 
 class Telemetry:
-    """Where an importer's traces, scores and rows go. `api` None: nowhere, for a dry run. `keep` is given what the
-    server does not take, with its reason."""
+    """Where an importer's traces, scores and rows go. `api` None: nowhere, for a dry run."""
 
     def __init__(
         self,
         api: Api | None,
         losses: Losses,
         starts: dict[str, int],
-        keep: Callable[[str, Mapping[str, Any]], None],
         *,
         now_ms: int,
         oldest_ms: int | None = None,
@@ -66,11 +64,10 @@ class Telemetry:
         self._api = api
         self._losses = losses
         self._starts = starts
-        self._keep = keep
         self._traces: list[ForeignTrace] = []
         self._scores: list[Mapping[str, Any]] = []
         self._waiting = self._bytes = 0  # traces and spans, and about how large they are
-        self._doubles, self._cuts = Doubles(losses, keep), Cuts(losses, keep)
+        self._doubles, self._cuts = Doubles(losses), Cuts(losses)
         self._counted: set[bytes] = set()
         self.counts: dict[str, list[int]] = {}
 
@@ -198,13 +195,15 @@ class Telemetry:
                     "span", f"refused by the server: {_general(one['error'])}", one["span_id"]
                 )
                 span = next(s for s in bodies[at]["spans"] if s["span_id"] == one["span_id"])
-                self._keep(one["error"], {"trace_id": whole[at][0].trace_id, **span})
+                self._losses.keep(one["error"], {"trace_id": whole[at][0].trace_id, **span})
 
     def _refuse_spans(self, trace: ForeignTrace) -> None:
         """The server does not take the trace, and so none of its spans."""
         for span in trace.spans:
             self._losses.add("span", "its trace was refused", span.span_id)
-            self._keep("its trace was refused", {"trace_id": trace.trace_id, **span._asdict()})
+            self._losses.keep(
+                "its trace was refused", {"trace_id": trace.trace_id, **span._asdict()}
+            )
 
     def _is_uncounted(self, trace: ForeignTrace) -> bool:
         """Whether it is the first record that says something of this trace."""
@@ -292,7 +291,7 @@ class Telemetry:
             self._losses.add(
                 kind, f"refused by the server: {_general(str(error))}", _name_of(row.body)
             )
-            self._keep(str(error), row.body)
+            self._losses.keep(str(error), row.body)
         else:
             self._count(kind, new=1)
 
@@ -344,7 +343,7 @@ class Telemetry:
             f"refused by the server: {_general(why)}",
             _name_of(body),
         )
-        self._keep(why, body)
+        self._losses.keep(why, body)
 
     def _count(self, kind: str, *, new: int = 0, there: int = 0) -> None:
         counts = self.counts.setdefault(kind, [0, 0])
