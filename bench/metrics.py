@@ -32,7 +32,7 @@ from gitprompt import keys
 from gitprompt.config import ServerSettings
 from gitprompt.metrics import Metrics, families, instruments
 from gitprompt.server.app import Sidecar, sidecar
-from gitprompt.server.serve import settle_memory
+from gitprompt.server.listening.serve import settle_memory
 
 CONNECTIONS = 8
 CALLS = 20_000

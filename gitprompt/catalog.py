@@ -21,11 +21,19 @@ from gitprompt.core.template import MAX_OUTPUT, Budget
 from gitprompt.core.variables import is_plain, render
 from gitprompt.core.versions import is_version
 from gitprompt.errors import BadRequest, Invalid, NotFound
-from gitprompt.store.index.reader import IndexReader, PromptSummary, StoredVersion
+from gitprompt.store.index.reader import (
+    DatedMove,
+    IndexReader,
+    Order,
+    PromptFilter,
+    PromptSummary,
+    StoredVersion,
+)
 
 # Of a prompt with sections, what is rendered at once: some two milliseconds.
 _MOMENT_STEPS = 4_000
 _MOMENT_BYTES = 250_000
+_ALL = PromptFilter()
 _SMALL = 32_000  # bytes of two documents that are compared at once
 _MAX_DOCUMENTS = 2_000
 _MAX_DOCUMENT_BYTES = 16_000_000  # as JSON; decoded they are some times that
@@ -172,18 +180,40 @@ class Catalog:
         self,
         workspace: str,
         *,
-        query: str = "",
-        tag: str = "",
-        label: str = "",
+        wanted: PromptFilter = _ALL,
+        order: Order = "name",
         limit: int,
         offset: int = 0,
-        after: str = "",
+        after: Sequence[Any] = (),
     ) -> tuple[list[PromptSummary], int]:
-        """By name; `query` is a part of it in any case, `after` the last one of the page before."""
+        """By name, or those first whose last version is the newest; `after` is of the last row of the page
+        before: its name, or `updated_at` and its name."""
         rows = self._index.prompts(
-            workspace, query=query, tag=tag, label=label, limit=limit, offset=offset, after=after
+            workspace, wanted=wanted, order=order, limit=limit, offset=offset, after=after
         )
-        return rows, self._index.count_prompts(workspace, query=query, tag=tag, label=label)
+        return rows, self._index.count_prompts(workspace, wanted)
+
+    def folders(self, workspace: str, parent: str = "") -> list[tuple[str, int]]:
+        """(name, prompts) of each folder that is directly in another, or at the top."""
+        return self._index.folders(workspace, parent)
+
+    def label_names(self, workspace: str) -> list[str]:
+        """The names that labels have anywhere in a workspace."""
+        return self._index.label_names(workspace)
+
+    def authors(self, workspace: str, prompts: Sequence[PromptSummary]) -> dict[str, str]:
+        """Who published the newest version of each prompt, by its name."""
+        return self._index.authors(workspace, ((row.name, row.latest) for row in prompts))
+
+    def current_labels(self, workspace: str, name: str) -> list[DatedMove]:
+        """How the labels of a prompt came to where they are now, by name."""
+        return self._index.current_labels(workspace, name)
+
+    def timeline(
+        self, workspace: str, name: str, *, limit: int, offset: int = 0
+    ) -> list[DatedMove]:
+        """The moves of all labels of a prompt, newest first."""
+        return self._index.timeline(workspace, name, limit=limit, offset=offset)
 
     def count(self, workspace: str) -> int:
         return self._index.count_prompts(workspace)

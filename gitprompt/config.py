@@ -148,6 +148,43 @@ class ServerSettings:
     rate_limit: int = _setting(
         0, "GITPROMPT_RATE_LIMIT", "Requests a minute for each key; 0 is no limit."
     )
+    ui_auth: str = _setting(
+        "key",
+        "GITPROMPT_UI_AUTH",
+        "How people come to the pages at /ui: key (they sign in with an API key), proxy (a proxy before this"
+        " names them), local (nobody signs in, read only, on loopback alone), or off.",
+    )
+    ui_changes: str = _setting(
+        "labels",
+        "GITPROMPT_UI_CHANGES",
+        "What the pages may change: none, labels, or all (versions and keys, too).",
+    )
+    ui_session_hours: float = _setting(
+        12.0, "GITPROMPT_UI_SESSION_HOURS", "Hours after which a session of the pages ends."
+    )
+    ui_idle_hours: float = _setting(
+        2.0, "GITPROMPT_UI_IDLE_HOURS", "Hours without a request after which it ends, too."
+    )
+    ui_proxy_from: str = _setting(
+        "",
+        "GITPROMPT_UI_PROXY_FROM",
+        "With --ui-auth proxy: addresses or CIDR blocks of the proxies that are believed, comma-separated.",
+    )
+    ui_proxy_user_header: str = _setting(
+        "X-Forwarded-User",
+        "GITPROMPT_UI_PROXY_USER_HEADER",
+        "The header in which it names who asks.",
+    )
+    ui_proxy_groups_header: str = _setting(
+        "X-Forwarded-Groups",
+        "GITPROMPT_UI_PROXY_GROUPS_HEADER",
+        "The header that has their groups.",
+    )
+    ui_proxy_scopes: str = _setting(
+        "*=read",
+        "GITPROMPT_UI_PROXY_SCOPES",
+        "What each group may, such as prompt-admins=read,write,admin;*=read; '*' is whoever has a name.",
+    )
     keep_days: int = _setting(
         0, "GITPROMPT_KEEP_DAYS", "Days that telemetry is kept, rollups excepted; 0 keeps it all."
     )
@@ -210,6 +247,12 @@ class ServerSettings:
         "",
         "API_KEY_SALT",
         "Salt for the hashes of API keys; without it, one is made and kept in the data folder.",
+        secret=True,
+    )
+    ui_proxy_secret: str = _setting(
+        "",
+        "GITPROMPT_UI_PROXY_SECRET",
+        "What a proxy must send in X-Gitprompt-Proxy-Secret, if anybody else can reach this from its address.",
         secret=True,
     )
     metrics_token: str = _setting(
@@ -292,6 +335,14 @@ def server_settings(
         raise UsageError(f"metrics auth '{settings.metrics_auth}' is not auto, none or token")
     if settings.github_writes not in ("auto", "push", "api"):
         raise UsageError(f"github writes '{settings.github_writes}' is not auto, push or api")
+    if settings.ui_auth not in ("key", "proxy", "local", "off"):
+        raise UsageError(f"ui auth '{settings.ui_auth}' is not key, proxy, local or off")
+    if settings.ui_changes not in ("none", "labels", "all"):
+        raise UsageError(f"ui changes '{settings.ui_changes}' is not none, labels or all")
+    if not 0.01 <= settings.ui_idle_hours <= settings.ui_session_hours <= 8_760:
+        raise UsageError(
+            "ui idle hours and ui session hours must be between 0.01 and 8760, in this order"
+        )
     if settings.forward_traces not in ("yes", "no"):
         raise UsageError(f"forward traces '{settings.forward_traces}' is neither yes nor no")
     if settings.forward_traces == "yes" and not traces_endpoint(settings):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gitprompt import gates, suites
 from gitprompt.clock import Clock
-from gitprompt.core.labels import MoveRecord, check_label, label_ref
+from gitprompt.core.labels import MoveRecord, check_label, label_ref, refuse_other
 from gitprompt.core.model import Finding
 from gitprompt.core.names import is_name
 from gitprompt.core.publication import Version
@@ -293,26 +293,31 @@ class Publishing:
         points at that version now, or at nothing if that is None; otherwise raises Conflict."""
         check_label(label)
 
-        def is_expected(current: str | None) -> None:
-            if expected is not ... and expected != current:
-                raise Conflict(
-                    f"The label points at {current or 'nothing'}, not at {expected or 'nothing'}",
-                    hint="Somebody else moved it: look at its history, and try again.",
-                )
-
         target = self._target(by.actor.workspace, name, version)
+        is_expected = partial(refuse_other, expected=expected)
         move = partial(self._move, by, name, label, target, reason, then=is_expected)
         previous, commit = await again(move)
         return LabelMoved(target.version.version, previous, commit)
 
-    async def remove_label(self, by: Author, name: str, label: str, *, reason: str) -> None:
-        """Raises NotFound if it points at nothing."""
+    async def remove_label(
+        self,
+        by: Author,
+        name: str,
+        label: str,
+        *,
+        reason: str,
+        expected: str | EllipsisType = ...,
+    ) -> str:
+        """Returns the commit. With `expected`, only if it points at that version now; otherwise raises
+        Conflict. Raises NotFound if it points at nothing."""
 
         def exists(current: str | None) -> None:
             if current is None:
                 raise NotFound("Label not found")
+            refuse_other(current, expected)
 
-        await again(partial(self._move, by, name, label, None, reason, first=exists))
+        _, commit = await again(partial(self._move, by, name, label, None, reason, first=exists))
+        return commit
 
     def _target(self, workspace: str, name: str, version: str | None) -> StoredVersion:
         """The version that a label must point at; the newest if none is named."""

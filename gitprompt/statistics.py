@@ -14,11 +14,11 @@ WINDOWS = {"1h": HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR}
 
 
 async def of_versions(
-    database: Database, workspace: str, name: str, versions: Sequence[str]
+    database: Database, workspace: str, name: str, versions: Sequence[str], *, since: int = 0
 ) -> dict[str, VersionStatistics]:
-    """By version, of those that were ever used."""
+    """By version, of those that were used since a Unix time, rounded down to its hour."""
     rows = await database.read(
-        StatisticsQuery(workspace, prompt_name=name, versions=list(versions))
+        StatisticsQuery(workspace, prompt_name=name, versions=list(versions), since=since)
     )
     return {row.version_tag: row for row in rows if row.version_tag is not None}
 

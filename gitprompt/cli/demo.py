@@ -18,6 +18,7 @@ import click
 from gitprompt import clock, config, resources
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import Styled, say, write_lines
+from gitprompt.cli.remote import connect_locally
 from gitprompt.errors import GitpromptError, SetupError
 from gitprompt.git.process import environment, git
 from gitprompt.store.database import Database
@@ -107,8 +108,8 @@ class Story:
     def __enter__(self) -> Self:
         """Start the server and wait until it says that it serves."""
         command = [sys.executable, "-m", "gitprompt", "serve", "--data", self.data]
-        command += ["--port", str(self.port), "--log-level", "warning"]
-        for name in ("HOST", "PORT", "GITPROMPT_REPO", "DRIVER"):
+        command += ["--port", str(self.port), "--log-level", "warning", "--ui-changes", "all"]
+        for name in ("HOST", "PORT", "GITPROMPT_REPO", "DRIVER", "GITPROMPT_UI_AUTH"):
             self._env.pop(name, None)
         serving = dict(self._env)
         if url := config.variable("DATABASE_URL"):  # which git, and what it starts, must not see
@@ -144,6 +145,7 @@ class Story:
         self._read_by_label()
         self._publish_a_change()
         self._roll_back()
+        self._send_telemetry()
         self._refuse()
 
     def _make_clone(self) -> None:
@@ -222,6 +224,39 @@ class Story:
         _expect(moves == ["1.0.0", "1.1.0", "1.0.0"], f"the history has all moves: {moves}")
         _expect(self._production()["version"]["version_tag"] == "1.0.0", "1.0.0 is served again")
 
+    def _send_telemetry(self) -> None:
+        _step("A third version, what applications send, and what it says of the three")
+        path = os.path.join(self.clone, "prompts", "welcome.yaml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(
+                text.replace("Be friendly and brief.", "Be thorough, and explain each step.")
+            )
+        self._commit("Explain more")
+        self._gitprompt("publish", "welcome", "--version", "1.2.0", "--push")
+        self._gitprompt(
+            "label",
+            "set",
+            "welcome",
+            "production",
+            "1.2.0",
+            "-m",
+            "Support asked for details",
+            "--push",
+        )
+        from gitprompt.cli.client import Client
+        from gitprompt.cli.exchange import samples
+
+        with Client(self.url, self.key) as client:
+            number = samples.send(client, clock.now())
+        say(f"  {number} traces with their spans, runs, results and scores")
+        path = "/v1/metrics/summary?window=7d&prompt_name=welcome"
+        rates = {row["version_tag"]: row["error_rate"] for row in self._get(path)["items"]}
+        _expect(
+            rates["1.2.0"] > 3 * rates["1.0.0"], f"more calls of 1.2.0 failed: {rates['1.2.0']:.1%}"
+        )
+
     def _refuse(self) -> None:
         _step("A broken prompt is refused, by file and line")
         path = os.path.join(self.clone, "prompts", "broken.yaml")
@@ -249,6 +284,15 @@ class Story:
         say(Styled("Everything works.", fg="green", bold=True))
 
     def tell_what_next(self) -> None:
+        local = connect_locally(self.data)
+        if local is not None:  # the path of the folder may be too long for a socket
+            ticket = {"changes": True, "single": False, "seconds": 86_400}
+            answer = local.post("/ui/tickets", ticket)
+            write_lines(
+                "Look at it in a browser; this link signs you in, as long as the demo runs:\n"
+            )
+            say(f"  {self.url}{answer['path']}")
+            say()
         write_lines("Lines to paste next:\n")
         header = f'-H "X-API-Key: {self.key}"'
         selector = "label=production&variables[name]=Ada"

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "hooks": "hooks:hooks",
     "serve": "serve:serve",
     "sync": "serve:sync",
+    "ui": "serve:ui",
     "keys": "keys:keys",
     "login": "credentials:login",
     "logout": "credentials:logout",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gitprompt serve and sync."""
+"""gitprompt serve, sync and ui."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from gitprompt.cli.remote import connect, connect_locally, server_options
 from gitprompt.config import ServerSettings, server_settings
 from gitprompt.core.names import DEFAULT_WORKSPACE
 from gitprompt.errors import GitpromptError, NotFound, SetupError
+from gitprompt.metrics.http import join_address
 from gitprompt.registry.sync import Progress
 
 
@@ -59,7 +60,7 @@ def serve(**options: str | None) -> None:
       gitprompt serve
       gitprompt serve --repo . --port 8080
     """
-    from gitprompt.server.serve import serve as run
+    from gitprompt.server.listening.serve import serve as run
 
     settings = server_settings(options)
     run(settings, progress=_bar, ready=_greet)
@@ -71,6 +72,8 @@ def _greet(url: str, settings: ServerSettings) -> None:
     if not settings.repo:
         say(f"  push to   {url}/git/default.git   (the password is an API key)")
     say(f"  make a key   gitprompt keys create --data {settings.data}")
+    if settings.ui_auth != "off":
+        say(f"  look at it   gitprompt ui --data {settings.data}   ({url}/ui)")
     metrics = f"http://{settings.metrics_addr}" if settings.metrics_addr else url
     say(f"  metrics      {metrics}/metrics")
     sys.stdout.flush()
@@ -138,6 +141,62 @@ def sync(
         f"{counts['prompts']} prompts, {counts['versions']} versions, {counts['labels']} labels; "
         f"{len(state['rejected'])} refs rejected, {len(state['tampered'])} tags tampered with"
     )
+
+
+@click.command()
+@click.option(
+    "--data", metavar="DIR", help="The data folder.  [env: GITPROMPT_DATA; default: data]"
+)
+@click.option("--change", is_flag=True, help="Look and change; without it, look only.")
+@click.option("--print", "only_print", is_flag=True, help="Print the link, and open no browser.")
+@click.option(
+    "--url", metavar="URL", help="Where a browser reaches the server, if a proxy is before it."
+)
+@json_option
+def ui(data: str | None, change: bool, only_print: bool, url: str | None, as_json: bool) -> None:
+    """Open the pages of the server that runs here, signed in.
+
+    It asks the server of a data folder on this machine for a link that signs one browser in, once,
+    within a minute; no API key is needed. Elsewhere open the server's /ui, and paste a key.
+
+    \b
+    Examples:
+      gitprompt ui
+      gitprompt ui --change --data /srv/gitprompt
+    """
+    folder = config.data_folder(data)
+    client = connect_locally(folder)
+    if client is None:
+        raise NotFound(
+            f"no server runs on {folder}",
+            hint="Start one: gitprompt serve. One that runs elsewhere has its pages at URL/ui.",
+        )
+    path = client.post("/ui/tickets", {"changes": change})["path"]
+    base = (url or _address_of(folder)).rstrip("/")
+    link = f"{base}{path}" if url is None else f"{base}{path[path.index('/ui/') :]}"
+    if as_json:
+        write_json({"url": link, "seconds": 60, "changes": change})
+        return
+    say(link)
+    if not only_print:
+        import webbrowser
+
+        if not webbrowser.open(link):
+            say(
+                "No browser could be opened here: open the link yourself, within a minute.",
+                err=True,
+            )
+
+
+def _address_of(folder: str) -> str:
+    """Where the server of a folder listens, as it says in the lock that it holds."""
+    holder = hosting.is_held(folder) or ""
+    _, is_server, address = holder.rpartition(" at http://")
+    if not is_server:
+        raise NotFound(f"{folder} is held by {holder}, which has no pages")
+    host, _, port = address.rpartition(":")
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - one listens there, and asks here
+    return f"http://{join_address(here, int(port))}"
 
 
 def _sync_here(folder: str, repo: str | None) -> Any:

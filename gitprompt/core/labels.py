@@ -8,6 +8,7 @@ Every move of a label is a commit on the label's ref. Its subject reads
 from __future__ import annotations
 
 import re
+from types import EllipsisType
 from typing import NamedTuple
 
 from gitprompt.core.names import check_name
@@ -39,6 +40,15 @@ def check_expected(name: str, label: str, now: str | None, expected: str | None)
         raise Conflict(
             f"{name} {label} is at {now or 'none'}, not at {expected}",
             hint="Somebody moved it: gitprompt label log says who and why.",
+        )
+
+
+def refuse_other(current: str | None, expected: str | EllipsisType | None) -> None:
+    """Raise Conflict if a label points at another version than the one that somebody expects."""
+    if expected is not ... and expected != current:
+        raise Conflict(
+            f"The label points at {current or 'nothing'}, not at {expected or 'nothing'}",
+            hint="Somebody else moved it: look at its history, and try again.",
         )
 
 

@@ -111,6 +111,16 @@ def bumped(version: str, bump: Bump) -> str:
     return str(semver.Version.parse(_complete(version)).next_version(part=bump))
 
 
+def bump_between(before: str, after: str) -> Bump | None:
+    """Which part of the number says that `after` follows; None if it does not follow."""
+    if precedence(after) <= precedence(before):
+        return None
+    old, new = (_complete(version).partition("-")[0].split(".") for version in (before, after))
+    if old[0] != new[0]:
+        return "major"
+    return "minor" if old[1] != new[1] else "patch"
+
+
 def _complete(version: str) -> str:
     release, dash, pre = version.partition("-")
     return release + ".0" * (2 - release.count(".")) + dash + pre

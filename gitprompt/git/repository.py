@@ -106,6 +106,21 @@ class Repository:
         patience = None if self.patience is None else seconds or self.patience
         return git(args, cwd=cwd, env=self._env, stdin=stdin, accept=accept, seconds=patience)
 
+    def texts(self, oids: Sequence[str]) -> dict[str, bytes]:
+        """The objects that are there of some, whole, by their names: blobs, commits or tags."""
+        answer = self.git("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode())
+        found: dict[str, bytes] = {}
+        at = 0
+        for oid in oids:
+            end = answer.index(b"\n", at)
+            header = answer[at:end].split(b" ")
+            at = end + 1
+            if len(header) == 3:
+                size = int(header[2])
+                found[oid] = answer[at : at + size]
+                at += size + 1
+        return found
+
     def fields(self, *args: str, most: int, what: str) -> list[bytes]:
         """What git answers, ended by NULs. Raises PayloadTooLarge once there are more than `most`."""
         cwd = self.work_tree or self.git_dir

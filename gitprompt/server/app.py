@@ -65,6 +65,11 @@ from gitprompt.server.ops.metering import make_metrics, metrics_address
 from gitprompt.server.ops.neighbours import follow
 from gitprompt.server.ops.shelving import keep_shelves
 from gitprompt.server.surfaces import ENDPOINTS, SURFACES
+from gitprompt.server.ui import site, tickets
+from gitprompt.server.ui.pages import PAGES
+from gitprompt.server.ui.proxied import PEER
+from gitprompt.server.ui.sessions import Sessions
+from gitprompt.server.ui.visitors import visitors
 from gitprompt.server.work.held import Held
 from gitprompt.server.work.requests import Requests
 from gitprompt.store.database import Database
@@ -197,6 +202,7 @@ def sidecar(
                         judges=judges,
                     ),
                     metrics=metrics,
+                    sessions=Sessions(database, authenticator, settings, salt, clock),
                     tracing=tracing,
                 ),
                 Mender(sync, reader, workspaces),
@@ -281,6 +287,8 @@ class Sidecar:
                 *health.routes(context),
                 *webhooks.routes(context),
                 *docs.routes(ENDPOINTS),
+                *tickets.routes(context, self._entrance),
+                *self._pages(),
             ],
             redirect_slashes=False,
         )
@@ -291,17 +299,22 @@ class Sidecar:
         }
         self._tasks: list[asyncio.Task[None]] = []
 
+    def _pages(self) -> list[Route]:
+        who = visitors(self.context.settings, self.context.sessions)
+        return [] if who is None else site.routes(PAGES, self.context, who)
+
     async def locally(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application as it is on the Unix socket of the data directory: a poke, and no more."""
         if scope["type"] != "http":
             return
-        if scope["path"] in (sync_rows.PATH, health.PATH):
+        if scope["path"] in (sync_rows.PATH, health.PATH, tickets.PATH):
             await self({**scope, LOCALLY: True}, receive, send)
         else:
             await _send_error(scope, send, NotFound("Route not found"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            scope[PEER] = scope.get("client")
             if self._root_path:
                 below(self._root_path, scope)
             if self._proxies is not None:

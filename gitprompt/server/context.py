@@ -24,6 +24,7 @@ from gitprompt.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from gitprompt.server.ops.tracing import Tracing
+    from gitprompt.server.ui.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +45,5 @@ class Context:
     publishing: Publishing
     pushes: Pushes
     metrics: SidecarMetrics
+    sessions: Sessions
     tracing: Tracing | None

@@ -63,6 +63,12 @@ TABLES = (
         f"workspace, id, trace_id, prompt_name, version_tag, metadata, created_at, {_ABOUT}",
     ),
     Table(
+        "trace_total",
+        "workspace, id",
+        "workspace, id, created_at, spans, errors, first_start, last_end, tokens, cost_nano",
+        numbered=False,
+    ),
+    Table(
         "span",
         "workspace, trace, span_id",
         "workspace, trace, span_id, id, parent_id, name, status, start_time, end_time, metadata,"

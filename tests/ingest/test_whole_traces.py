@@ -58,7 +58,7 @@ def stored(database: Database, workspace: str, *traces: SentTrace) -> list[Trace
 def read(database: Database, workspace: str, number: int) -> tuple[TraceRow, list[str]]:
     found = database.read_now(OneTrace(workspace, trace_id(number)))
     assert found is not None
-    return found[0], [row.span_id for row in found[1]]
+    return found.row, [row.span_id for row in found.spans]
 
 
 def test_what_is_there_is_completed_key_by_key_and_never_changed(database: Database) -> None:

@@ -24,6 +24,7 @@ from gitprompt.store.tables.pages import Page, Window
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
+from gitprompt.store.tables.trace_totals import TraceTotal
 from gitprompt.store.tables.traces import OneTrace
 from tests.store.stored import new_log
 
@@ -97,7 +98,8 @@ def test_every_row_is_there_afterwards(old: Path) -> None:
         assert (len(rows), total) == (number, number), listing.table
     stored = database.read_now(OneTrace("default", "T-1"))
     assert stored is not None
-    assert [span.span_id for span in stored[1]] == ["s"]
+    assert [span.span_id for span in stored.spans] == ["s"]
+    assert stored.total == TraceTotal(1, 0, 9, 0, 0.0)
     assert database.read_now(NumberedSuites("default"))["q"].id == 4
     assert [entry.ref for _, entry in database.read_now(Pending())] == ["refs/heads/main"]
     database.close()
@@ -141,8 +143,8 @@ def test_a_migration_tells_how_far_it_is(old: Path) -> None:
     steps: list[tuple[int, int]] = []
     Database(str(old), progress=lambda done, total: steps.append((done, total))).close()
     assert steps == sorted(steps)
-    # Three logs, one row of each other table; a result, a trace and a run are read once more.
-    assert steps[-1][0] == steps[-1][1] == 13
+    # Three logs, one row of each other table; a result, a trace (twice) and a run are read once more.
+    assert steps[-1][0] == steps[-1][1] == 14
 
 
 def test_a_disk_with_too_little_room_is_said_before_anything_is_done(

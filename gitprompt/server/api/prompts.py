@@ -17,7 +17,7 @@ from gitprompt.checks import schema
 from gitprompt.core.diff import Change, deserved_bump
 from gitprompt.core.template import ENGINE
 from gitprompt.core.versions import precedence, version_id
-from gitprompt.errors import BadRequest, GitpromptError, PayloadTooLarge
+from gitprompt.errors import BadRequest, GitpromptError, Invalid, PayloadTooLarge
 from gitprompt.metrics import OTHER
 from gitprompt.publishing import Published
 from gitprompt.server.api.answers import Tagged, Volatile
@@ -27,7 +27,7 @@ from gitprompt.server.http.bodies import read_json
 from gitprompt.server.http.endpoints import PAGING, Bytes, Call, Endpoint, Parameter
 from gitprompt.server.http.shapes import Body, Seconds, Statistics
 from gitprompt.server.http.wire import FLAG, encode, envelope, error_fields, parse_flag, parse_page
-from gitprompt.store.index.reader import StoredVersion
+from gitprompt.store.index.reader import ORDERS, PromptFilter, StoredVersion
 
 
 class PublishedVersion(msgspec.Struct, kw_only=True):
@@ -183,17 +183,25 @@ async def page(context: Context, call: Call) -> dict[str, Any]:
     query = params.get("q", "")
     if len(query) > 256:
         raise BadRequest("q is longer than 256 characters")
-    page = parse_page(params, (str,))
+    order = next((one for one in ORDERS if one == params.get("sort", "name")), None)
+    if order is None:
+        raise Invalid(f"sort: must be {' or '.join(ORDERS)}")
+    page = parse_page(params, (str,) if order == "name" else (int, str))
     rows, total = context.catalog.prompts(
         call.principal.workspace,
-        query=query,
-        tag=params.get("tag", ""),
-        label=params.get("label", ""),
+        wanted=PromptFilter(
+            query, params.get("tag", ""), params.get("label", ""), params.get("folder", "")
+        ),
+        order=order,
         limit=page.limit,
         offset=page.offset,
-        after=page.cursor[0] if page.cursor else "",
+        after=page.cursor or (),
     )
-    return envelope(page, total, [row._asdict() for row in rows], lambda: [rows[-1].name])
+
+    def last() -> list[Any]:
+        return [rows[-1].name] if order == "name" else [rows[-1].updated_at, rows[-1].name]
+
+    return envelope(page, total, [row._asdict() for row in rows], last)
 
 
 async def count(context: Context, call: Call) -> dict[str, Any]:
@@ -352,6 +360,9 @@ ENDPOINTS = (
                       {"type": "string", "maxLength": 256}),
             Parameter("tag", "With this tag."),
             Parameter("label", "With this label."),
+            Parameter("folder", "In this folder, at any depth: `support` has `support/triage`."),
+            Parameter("sort", "By name, or updated: those first whose last version is the newest.",
+                      {"type": "string", "enum": list(ORDERS)}),
         ),
     ),
     Endpoint(

@@ -21,6 +21,7 @@ from gitprompt.server.http.shapes import Seconds
 from gitprompt.server.http.wire import raw_json
 from gitprompt.store.tables import traces
 from gitprompt.store.tables.rows import Tally
+from gitprompt.store.tables.trace_totals import TraceTotal, total_of
 from gitprompt.store.tables.traces import OneSpan, OneTrace, SpanRow, TraceRow
 
 
@@ -46,6 +47,20 @@ class Trace(msgspec.Struct, kw_only=True):
     tags: list[str] | None
     input: Any
     output: Any
+    totals: Annotated[
+        TraceTotals,
+        Meta(
+            description="What its spans are together; the cost is of the calls whose cost is known."
+        ),
+    ]
+
+
+class TraceTotals(msgspec.Struct, kw_only=True):
+    spans: int
+    errors: int
+    duration_ms: Annotated[int | None, Meta(description="From the first start to the last end.")]
+    tokens: int
+    cost_usd: float
 
 
 class Span(msgspec.Struct, kw_only=True):
@@ -89,10 +104,19 @@ TRACES = List(
         Filter("environment", "Of this environment, such as production."),
         Filter("release", "Of this release of the application."),
         TAG,
+        Filter(
+            "status", "error: a span of it failed; ok: none did.", column="failed",
+            choices=("ok", "error"), numbers={"ok": 0, "error": 1},
+        ),
+        Filter(
+            "min_ms", "That took so many milliseconds or more, from the first start to the last end.",
+            column="duration", operator=">=",
+        ),
         SINCE,
         UNTIL,
     ),
-)
+    {"duration": "duration", "cost": "cost_nano"},
+)  # fmt: skip
 Spans = NewSpan | Annotated[list[NewSpan], Meta(min_length=1, max_length=MAX_SPANS)]
 
 
@@ -128,8 +152,8 @@ async def one(context: Context, call: Call) -> dict[str, Any]:
     stored = await context.database.read(OneTrace(call.principal.workspace, trace_id))
     if stored is None:
         raise NotFound("Trace not found")
-    trace, spans = stored
-    return {**_trace(trace), "spans": [_span(trace_id, span) for span in spans]}
+    spans = [_span(trace_id, span) for span in stored.spans]
+    return {**_trace(stored.row, stored.total), "spans": spans}
 
 
 async def delete(context: Context, call: Call) -> None:
@@ -158,7 +182,7 @@ async def one_span(context: Context, call: Call) -> dict[str, Any]:
     return _span(trace_id, span)
 
 
-def _trace(row: TraceRow) -> dict[str, Any]:
+def _trace(row: TraceRow, total: TraceTotal) -> dict[str, Any]:
     return {
         "trace_id": row.trace_id,
         "prompt_name": row.prompt_name,
@@ -174,11 +198,19 @@ def _trace(row: TraceRow) -> dict[str, Any]:
         "tags": raw_json(row.tags),
         "input": raw_json(row.input),
         "output": raw_json(row.output),
+        "totals": {
+            "spans": total.spans,
+            "errors": total.errors,
+            "duration_ms": total.duration,
+            "tokens": total.tokens,
+            "cost_usd": total.cost_usd,
+        },
     }
 
 
 def _listed(row: tuple[Any, ...]) -> dict[str, Any]:
-    return _trace(TraceRow(*row[1:]))
+    size = len(TraceRow._fields) + 1
+    return _trace(TraceRow(*row[1:size]), total_of(row[size:]))
 
 
 def _span(trace_id: str, row: SpanRow) -> dict[str, Any]:

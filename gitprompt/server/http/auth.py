@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gitprompt import keys
 from gitprompt.clock import Clock
 from gitprompt.core.names import DEFAULT_WORKSPACE
-from gitprompt.errors import Forbidden, Unauthorized
+from gitprompt.errors import Forbidden, NotFound, Unauthorized
 from gitprompt.hosting import check_workspace
 from gitprompt.server import local
 from gitprompt.store.database import Database
@@ -93,6 +93,23 @@ class Authenticator:
         name = name or (DEFAULT_WORKSPACE if is_master else record.workspace_id)
         if not is_master and record.workspace_id != name:
             raise Unauthorized("API key does not belong to this workspace")
+        self.used[record.id] = now
+        return Principal(name, record.scope_set, record.id, record.name, is_master)
+
+    async def principal_of(self, key_id: int, workspace: str | None) -> Principal:
+        """Whoever has a key, in a workspace (None: the key's own). Raises Unauthorized if it was revoked or has
+        expired, and NotFound for a workspace that is not its own, as if it did not exist."""
+        records = self._database.keys
+        if records is None:
+            records = await asyncio.to_thread(self._database.refresh_keys)
+        now = self._clock()
+        record = next((one for one in records.values() if one.id == key_id), None)
+        if record is None or (record.expires_at is not None and record.expires_at <= now):
+            raise Unauthorized("The API key was revoked, or has expired: sign in with another")
+        is_master = record.workspace_id == keys.MASTER
+        name = workspace or (DEFAULT_WORKSPACE if is_master else record.workspace_id)
+        if not is_master and record.workspace_id != name:
+            raise NotFound("There is no such workspace")
         self.used[record.id] = now
         return Principal(name, record.scope_set, record.id, record.name, is_master)
 

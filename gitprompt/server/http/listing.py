@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitprompt.errors import Invalid
@@ -17,33 +18,35 @@ from gitprompt.store.tables.rows import Condition, Operator
 
 class Filter(NamedTuple):
     """A query parameter that narrows a list: by a column, which has its name unless another is
-    said. One that compares is a time; one with `choices` must be one of them."""
+    said. One that compares is a number; one with `choices` must be one of them, and `numbers` has what
+    the column says for each, if it has no names."""
 
     name: str
     about: str
     column: str | None = None
     operator: Operator = "="
     choices: tuple[str, ...] = ()
+    numbers: Mapping[str, int] = MappingProxyType({})
 
     @property
-    def is_time(self) -> bool:
+    def is_number(self) -> bool:
         return self.operator in ("<", ">=")
 
     @property
     def parameter(self) -> Parameter:
         schema: dict[str, Any] = {"type": "string"}
-        if self.is_time:
+        if self.is_number:
             schema = {"type": "integer", "minimum": 0}
         elif self.choices:
             schema["enum"] = list(self.choices)
         return Parameter(self.name, self.about, schema)
 
     def condition(self, text: str) -> Condition:
-        """Raises Invalid for a time that is not one, and for what is not among the choices."""
+        """Raises Invalid for a number that is not one, and for what is not among the choices."""
         if self.choices and text not in self.choices:
             raise Invalid(f"{self.name}: must be {' or '.join(self.choices)}")
-        value: str | int = text.replace("\0", "\ufffd")
-        if self.is_time:
+        value: str | int = self.numbers.get(text, text.replace("\0", "\ufffd"))
+        if self.is_number:
             if not re.fullmatch(r"[0-9]{1,15}", text):
                 raise Invalid(f"{self.name}: must be an integer of 0 or more")
             value = int(text)
@@ -67,14 +70,21 @@ UNTIL = Filter("until", "Unix seconds; what happened before.", column="created_a
 
 
 class List(NamedTuple):
-    """A list of one table, newest first."""
+    """A list of one table, newest first. `orders` has the totals of which those may come first that have most,
+    by what `sort` calls them."""
 
     listing: Listing
     filters: Sequence[Filter]
+    orders: Mapping[str, str] = MappingProxyType({})
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return (*PAGING, *(one.parameter for one in self.filters))
+        sort = Parameter(
+            "sort", "newest first, or those first that took or cost most.",
+            {"type": "string", "enum": ["newest", *self.orders]},
+        )  # fmt: skip
+        filters = (one.parameter for one in self.filters)
+        return (*PAGING, *filters, *([sort] if self.orders else []))
 
     async def answer(
         self,
@@ -85,15 +95,24 @@ class List(NamedTuple):
     ) -> Mapping[str, Any]:
         """The envelope of a page of the caller's workspace; `base` holds whatever the query says."""
         page = parse_page(call.params, (int,) * len(self.listing.order))
-        workspace = call.principal.workspace
-        narrowed = [*base, *conditions(self.filters, call.params)]
         window = Window(page.limit, page.offset, page.cursor or None)
-        found = await database.read(Page(self.listing, workspace, window, narrowed))
+        query = self.page(call.principal.workspace, call.params, window, *base)
+        found = await database.read(query)
         items = [convert(row) for row in found.rows]
         return envelope(
-            page, found.total, items, lambda: self.listing.place_of(found.rows[-1]),
+            page, found.total, items, lambda: self.listing.place_of(found.rows[-1], query.most),
             is_cut=found.is_cut, are_more=found.are_more,
         )  # fmt: skip
+
+    def page(
+        self, workspace: str, params: Mapping[str, str], window: Window, *base: Condition
+    ) -> Page:
+        """The part of the list that a query asks for. Raises Invalid."""
+        sort = params.get("sort", "newest") if self.orders else "newest"
+        if sort != "newest" and sort not in self.orders:
+            raise Invalid(f"sort: must be one of newest, {', '.join(self.orders)}")
+        narrowed = [*base, *conditions(self.filters, params)]
+        return Page(self.listing, workspace, window, narrowed, self.orders.get(sort, ""))
 
 
 def conditions(filters: Sequence[Filter], params: Mapping[str, str]) -> list[Condition]:

@@ -17,7 +17,7 @@ from gitprompt.errors import UsageError
 
 Network = IPv4Network | IPv6Network
 
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?\Z")
+HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?\Z")
 _PREFIX = re.compile(r"(?=.{1,1024}\Z)(?:/[A-Za-z0-9._~-]+)+\Z")
 _WITH_PORT = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::[0-9]+)?\Z")
 
@@ -78,7 +78,7 @@ class TrustedProxies:
         if protocol in ("http", "https"):
             scope["scheme"] = protocol
         host = headers.get(b"x-forwarded-host", "")
-        if _HOST.match(host):
+        if HOST.match(host):
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
             scope["headers"] = [(b"host", host.encode("ascii")), *others]
         prefix = headers.get(b"x-forwarded-prefix", "").rstrip("/")

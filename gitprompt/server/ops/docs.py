@@ -57,6 +57,7 @@ async def front(request: Request) -> Response:
             "name": "gitprompt",
             "version": __version__,
             "about": "Prompts from a Git repository, by version and label.",
+            "ui": "ui",
             "docs": "docs",
             "openapi": "openapi.json",
             "health": "health",

@@ -25,7 +25,7 @@ from gitprompt.store.engines.postgres_errors import said
 
 SCHEMA = "gitprompt"
 _TABLES = (
-    "api_key|pin|log|trace|span|run|suite|score|metric|audit|trace_tag|run_tag|tally|usage_rollup"
+    "api_key|ui_session|pin|log|trace|span|run|suite|score|metric|audit|trace_tag|trace_total|run_tag|tally|usage_rollup"
     "|latency_rollup|score_rollup|node|generation|fingerprint|schema_version|git_object"
 )
 _NAMED = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE) ({_TABLES})\b")

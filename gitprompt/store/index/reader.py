@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple, get_args
 
 from gitprompt.core.model import Finding
 from gitprompt.core.names import fold
@@ -35,6 +35,33 @@ class PromptSummary(NamedTuple):
     updated_at: int
     tags: list[str]
     labels: dict[str, str]
+
+
+class PromptFilter(NamedTuple):
+    """All that is given must hold. `query` is a part of the name in any case; `folder` is one that the name
+    is in, at any depth."""
+
+    query: str = ""
+    tag: str = ""
+    label: str = ""
+    folder: str = ""
+
+
+Order = Literal["name", "updated"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+
+class DatedMove(NamedTuple):
+    """A move of a label. `is_rollback`: it went back to a version that the label had before."""
+
+    label: str
+    move: LabelMove
+    is_rollback: bool
+
+
+_ALL = PromptFilter()
+_BY: dict[Order, str] = {"name": "name", "updated": "updated_at DESC, name"}
+_MOVE = "m.commit_oid, m.version, m.previous, m.actor, m.reason, m.created_at"
 
 
 class Counts(NamedTuple):
@@ -185,41 +212,82 @@ class IndexReader:
         self,
         workspace: str,
         *,
+        wanted: PromptFilter = _ALL,
+        order: Order = "name",
         limit: int,
         offset: int,
-        after: str = "",
-        query: str = "",
-        tag: str = "",
-        label: str = "",
+        after: Sequence[Any] = (),
     ) -> list[PromptSummary]:
-        """Prompts by name. `query` is a part of the name in any case; all filters must hold."""
-        where, values = _prompt_filter(query, tag, label)
+        """Prompts by name, or those first whose last version is the newest. `after` is the last row of the
+        page before: its name, or `updated_at` and its name."""
+        where, values = _prompt_filter(wanted)
+        if after and order == "name":
+            where, values = f"{where} AND name > ?", (*values, *after)
+        elif after:
+            where += " AND (updated_at < ? OR (updated_at = ? AND name > ?))"
+            values = (*values, after[0], *after)
         rows = sqlite_file.query(
             self._db,
-            f"SELECT name, latest, updated_at, tags FROM prompt AS p WHERE workspace = ?"
-            f" AND name > ?{where} ORDER BY name LIMIT ? OFFSET ?",
-            (workspace, after, *values, limit, offset),
+            f"SELECT name, latest, updated_at, tags FROM prompt AS p WHERE workspace = ?{where}"
+            f" ORDER BY {_BY[order]} LIMIT ? OFFSET ?",
+            (workspace, *values, limit, offset),
         )
+        labels = self.labels_of(workspace, [row[0] for row in rows])
         return [
-            PromptSummary(name, latest, updated, json.loads(tags), self._labels_of(workspace, name))
+            PromptSummary(name, latest, updated, json.loads(tags), labels.get(name, {}))
             for name, latest, updated, tags in rows
         ]
 
-    def count_prompts(
-        self, workspace: str, *, query: str = "", tag: str = "", label: str = ""
-    ) -> int:
-        where, values = _prompt_filter(query, tag, label)
+    def count_prompts(self, workspace: str, wanted: PromptFilter = _ALL) -> int:
+        where, values = _prompt_filter(wanted)
         sql = f"SELECT count(*) FROM prompt AS p WHERE workspace = ?{where}"
         return self._count(sql, workspace, *values)
 
-    def _labels_of(self, workspace: str, name: str) -> dict[str, str]:
+    def folders(self, workspace: str, parent: str = "") -> list[tuple[str, int]]:
+        """(name, prompts) of each folder that is directly in another, or at the top."""
+        within, values = _in_folder(parent) if parent else ("", ())
+        at = len(parent) + 2 if parent else 1
+        return sqlite_file.query(
+            self._db,
+            f"SELECT substr(name, 1, {at - 2} + instr(substr(name, {at}), '/')), count(*) FROM prompt"
+            f" WHERE workspace = ?{within} AND instr(substr(name, {at}), '/') > 0 GROUP BY 1 ORDER BY 1",
+            (workspace, *values),
+        )
+
+    def label_names(self, workspace: str) -> list[str]:
+        """The names that labels have anywhere in a workspace."""
         rows = sqlite_file.query(
             self._db,
-            "SELECT label, version FROM label WHERE workspace = ? AND name = ?"
-            " AND version IS NOT NULL ORDER BY label",
-            (workspace, name),
+            "SELECT DISTINCT label FROM label WHERE workspace = ? AND version IS NOT NULL"
+            " ORDER BY label",
+            (workspace,),
         )
-        return dict(rows)
+        return [row[0] for row in rows]
+
+    def authors(self, workspace: str, versions: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Who published a version of each prompt, by its name: (name, version) is there."""
+        authors = {}
+        for name, version in versions:
+            row = sqlite_file.row(
+                self._db,
+                "SELECT author FROM version WHERE workspace = ? AND name = ? AND precedence = ?",
+                (workspace, name, precedence(version)),
+            )
+            authors[name] = row[0] if row else ""
+        return authors
+
+    def labels_of(self, workspace: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Label → version, of each of some prompts that has labels."""
+        rows = sqlite_file.query(
+            self._db,
+            "SELECT name, label, version FROM label WHERE workspace = ? AND version IS NOT NULL"
+            " AND name IN (SELECT value FROM json_each(?)) ORDER BY name, label",
+            (workspace, json.dumps(names)),
+        )
+        labels: dict[str, dict[str, str]] = {}
+        for name, label, version in rows:
+            labels.setdefault(name, {})[label] = version
+        return labels
 
     def labels(
         self, workspace: str, name: str, *, limit: int, offset: int, after: str = ""
@@ -261,6 +329,53 @@ class IndexReader:
         )
         return [(row[0], LabelMove(*row[1:])) for row in rows]
 
+    def current_labels(self, workspace: str, name: str) -> list[DatedMove]:
+        """How the labels of a prompt came to where they are now, by name; without those that are removed."""
+        return self._dated(
+            "AND m.version IS NOT NULL AND m.position = (SELECT max(position) FROM label_move AS n"
+            " WHERE n.workspace = m.workspace AND n.name = m.name AND n.label = m.label)"
+            " ORDER BY m.label",
+            (workspace, name),
+        )
+
+    def timeline(
+        self, workspace: str, name: str, *, limit: int, offset: int = 0
+    ) -> list[DatedMove]:
+        """The moves of all labels of a prompt, newest first."""
+        return self._dated(
+            "ORDER BY m.created_at DESC, m.label, m.position DESC LIMIT ? OFFSET ?",
+            (workspace, name, limit, offset),
+        )
+
+    def label_moves(
+        self, workspace: str, name: str, label: str, *, limit: int, offset: int = 0
+    ) -> list[DatedMove]:
+        """The moves of one label, newest first."""
+        return self._dated(
+            "AND m.label = ? ORDER BY m.position DESC LIMIT ? OFFSET ?",
+            (workspace, name, label, limit, offset),
+        )
+
+    def was_at(self, workspace: str, name: str, label: str, version: str) -> bool:
+        """Whether a label ever pointed at a version."""
+        row = sqlite_file.row(
+            self._db,
+            "SELECT 1 FROM label_move WHERE workspace = ? AND name = ? AND label = ? AND version = ? LIMIT 1",
+            (workspace, name, label, version),
+        )
+        return row is not None
+
+    def _dated(self, rest: str, values: tuple[Any, ...]) -> list[DatedMove]:
+        rows = sqlite_file.query(
+            self._db,
+            f"SELECT m.label, {_MOVE}, EXISTS (SELECT 1 FROM label_move AS o"
+            " WHERE o.workspace = m.workspace AND o.name = m.name AND o.label = m.label"
+            " AND o.position < m.position AND o.version = m.version)"
+            f" FROM label_move AS m WHERE m.workspace = ? AND m.name = ? {rest}",
+            values,
+        )
+        return [DatedMove(row[0], LabelMove(*row[1:-1]), bool(row[-1])) for row in rows]
+
     def count_moves(self, workspace: str, name: str, label: str) -> int:
         return self._count(
             "SELECT count(*) FROM label_move WHERE workspace = ? AND name = ? AND label = ?",
@@ -282,6 +397,9 @@ class IndexReader:
             Rejection(ref, oid, tuple(Finding(*f) for f in json.loads(findings)))
             for ref, oid, findings in rows
         ]
+
+    def count_rejected(self, workspace: str) -> int:
+        return self._count("SELECT count(*) FROM rejected WHERE workspace = ?", workspace)
 
     def tampered(self, workspace: str, *, limit: int = 1_000) -> list[Tampering]:
         rows = sqlite_file.query(
@@ -315,8 +433,18 @@ class IndexReader:
         return settings_of(row[0]) if row else Settings()
 
 
-def _prompt_filter(query: str, tag: str, label: str) -> tuple[str, tuple[str, ...]]:
-    where, values = "", []
+def _in_folder(folder: str) -> tuple[str, tuple[str, str]]:
+    """Names below a folder are those between `folder/` and `folder0`, the next character after a slash."""
+    return " AND name > ? AND name < ?", (f"{folder}/", f"{folder}0")
+
+
+def _prompt_filter(wanted: PromptFilter) -> tuple[str, tuple[str, ...]]:
+    query, tag, label, folder = wanted
+    where = ""
+    values: list[str] = []
+    if folder:
+        where, within = _in_folder(folder)
+        values.extend(within)
     if query:
         where += " AND instr(folded, ?) > 0"
         values.append(fold(query))

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from gitprompt.store.engines import Connection, Row
 from gitprompt.store.tables.rows import Bound, Condition, tally, where
@@ -18,6 +18,14 @@ class Window(NamedTuple):
     before: Sequence[int] | None = None
 
 
+class TotalsTable(NamedTuple):
+    """A table with a row for each row of another: what belongs to that is together. `columns` are shown after
+    its own."""
+
+    table: str
+    columns: str
+
+
 class Listing(NamedTuple):
     """A table that can be listed: `columns` beside the id, and the `kind` of its tally; None: its
     rows are counted. `at` is the column of when a row happened, which is not when it came; None: the rows
@@ -28,15 +36,23 @@ class Listing(NamedTuple):
     kind: str | None = None
     at: str | None = None
     tags: str | None = None
+    totals: TotalsTable | None = None
 
     @property
     def order(self) -> tuple[str, ...]:
         return ("id",) if self.at is None else (self.at, "id")
 
-    def place_of(self, row: Row) -> list[int]:
-        """Where a row of the list is: what a cursor says."""
-        names = ("id", *self.columns.split(", "))
-        return [row[names.index(column)] for column in self.order]
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What a row of the list has."""
+        totals = self.totals.columns.split(", ") if self.totals is not None else ()
+        return ("id", *self.columns.split(", "), *totals)
+
+    def place_of(self, row: Row, most: str = "") -> list[int]:
+        """Where a row of the list is: what a cursor says. `most` is the total by which the list is ordered,
+        instead of by time."""
+        order = (most, "id") if most else self.order
+        return [row[self.shown.index(column)] for column in order]
 
 
 MAX_PAGE = 16_000_000  # characters of a page, and a row
@@ -54,64 +70,119 @@ class PageRows(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The (id, *columns) of a part of a workspace's rows that meet all conditions, newest first, and
-    how many meet them."""
+    """The (id, *columns, *totals) of a part of a workspace's rows that meet all conditions, newest first, and
+    how many meet them. `most` is the total of which those come first that have most, instead."""
 
     listing: Listing
     workspace: str
     window: Window
     conditions: Sequence[Condition] = ()
+    most: str = ""
 
     def answer(self, db: Connection) -> PageRows:
-        table, columns, kind, _, tags = self.listing
-        tagged = [one for one in self.conditions if one.operator == "has"]
-        others = [one for one in self.conditions if one.operator != "has"]
-        if kind is not None and not self.conditions:
-            total, are_more = tally(db, self.workspace, kind), False
+        query = PageQuery(self, db)
+        if self.listing.kind is not None and not self.conditions:
+            total, are_more = tally(db, self.workspace, self.listing.kind), False
         else:
             most = self.window.offset + self.window.limit + COUNTED
-            bound = Bound()
-            source = self._from(bound, tagged, others, shown=False)
-            sql = f"SELECT 1 FROM {source} LIMIT {bound.bind(most + 1)}"
-            found = db.query(f"SELECT count(*) FROM ({sql}) AS found", bound.values)[0][0]
+            found = query.count(most + 1)
             total, are_more = min(found, most), found > most
-        bound = Bound()
-        shown = ", ".join(f"{table}.{column}" for column in ("id", *columns.split(", ")))
-        sql = f"SELECT {shown} FROM {self._from(bound, tagged, others)}"
-        order = [f"{tags if tagged else table}.{column}" for column in self.listing.order]
-        if self.window.before is not None:
-            sql += f" AND ({', '.join(order)}) < ({bound.bind_all(self.window.before)})"
-        newest_first = ", ".join(f"{column} DESC" for column in order)
-        sql += f" ORDER BY {newest_first} LIMIT {bound.bind(self.window.limit)}"
-        sql += f" OFFSET {bound.bind(self.window.offset)}"
         rows: list[Row] = []
         size = 0
-        for row in db.stream(sql, bound.values):
+        for row in query.rows():
             if size > MAX_PAGE:
                 return PageRows(rows, total, True, are_more)
             rows.append(row)
             size += sum(len(value) for value in row if isinstance(value, str))
         return PageRows(rows, total, False, are_more)
 
-    def _from(
-        self,
-        bound: Bound,
-        tagged: Sequence[Condition],
-        others: Sequence[Condition],
-        *,
-        shown: bool = True,
-    ) -> str:
-        """What follows FROM. The rows of a tag are found in the order of the list; they themselves are
-        looked up only if they are shown, or narrowed by more."""
-        table, tags = self.listing.table, self.listing.tags
-        workspace = Condition("workspace", self.workspace)
-        if not tagged:
-            return f"{table} WHERE {where(bound, [workspace, *others], table)}"
-        assert tags is not None
-        times = [one for one in others if one.column == self.listing.at]
-        rest = [one for one in others if one.column != self.listing.at]
-        found = where(bound, [workspace, *tagged, *times], tags)
-        if not shown and not rest:
-            return f"{tags} WHERE {found}"
-        same = f"{table}.workspace = {tags}.workspace AND {table}.id = {tags}.id"
-        return f"{tags} JOIN {table} ON {same} WHERE {found} AND {where(bound, rest, table)}"
+
+class PageQuery:
+    """The SQL of a page. Which table leads decides how many rows are looked at: that of the tags, whose rows
+    are in the order of the list; or that of the totals where few rows meet what is asked of them; else the
+    table itself, of which enough rows soon meet it. CROSS JOIN keeps SQLite from another order."""
+
+    def __init__(self, page: Page, db: Connection) -> None:
+        self._page = page
+        self._db = db
+        listing, conditions = page.listing, page.conditions
+        totals = listing.totals
+        of_totals = totals.columns.split(", ") if totals is not None else ()
+        self._tagged = [one for one in conditions if one.operator == "has"]
+        self._summed = [one for one in conditions if one.column in (*of_totals, "failed")]
+        self._others = [
+            one for one in conditions if one not in self._tagged and one not in self._summed
+        ]
+        self._table = listing.table
+        self._totals = totals.table if totals is not None else ""
+        self._lead = self._leading()
+
+    def _leading(self) -> str:
+        tags = self._page.listing.tags
+        if self._tagged:
+            assert tags is not None
+            return tags
+        if self._page.most:
+            few = self._others and self._is_rare(self._table, self._others)
+            return self._table if few else self._totals
+        if self._summed and self._is_rare(self._totals, self._summed):
+            return self._totals
+        return self._table
+
+    def _is_rare(self, table: str, conditions: Sequence[Condition]) -> bool:
+        bound = Bound()
+        wanted = where(bound, [Condition("workspace", self._page.workspace), *conditions], table)
+        sql = f"SELECT 1 FROM {table} WHERE {wanted} LIMIT {COUNTED + 1}"
+        rows: int = self._db.query(f"SELECT count(*) FROM ({sql}) AS found", bound.values)[0][0]
+        return rows <= COUNTED
+
+    def count(self, most: int) -> int:
+        """How many rows there are, up to a number."""
+        bound = Bound()
+        sql = f"SELECT 1 FROM {self._from(bound, is_shown=False)} LIMIT {bound.bind(most)}"
+        found: int = self._db.query(f"SELECT count(*) FROM ({sql}) AS found", bound.values)[0][0]
+        return found
+
+    def rows(self) -> Iterator[Row]:
+        return self._db.stream(*self.statement())
+
+    def statement(self) -> tuple[str, list[Any]]:
+        """The SQL of the rows, and its values."""
+        bound, listing, window = Bound(), self._page.listing, self._page.window
+        columns = [f"{self._table}.{name}" for name in ("id", *listing.columns.split(", "))]
+        if listing.totals is not None:
+            columns += [f"{self._totals}.{name}" for name in listing.totals.columns.split(", ")]
+        order = [f"{self._lead}.{column}" for column in listing.order]
+        if self._page.most:
+            assert self._page.most.isidentifier()
+            order = [f"{self._totals}.{self._page.most}", f"{self._totals}.id"]
+        sql = f"SELECT {', '.join(columns)} FROM {self._from(bound)}"
+        if window.before is not None:
+            sql += f" AND ({', '.join(order)}) < ({bound.bind_all(window.before)})"
+        sql += f" ORDER BY {', '.join(f'{column} DESC' for column in order)}"
+        sql += f" LIMIT {bound.bind(window.limit)} OFFSET {bound.bind(window.offset)}"
+        return sql, bound.values
+
+    def _from(self, bound: Bound, *, is_shown: bool = True) -> str:
+        """What follows FROM. Tables that nothing is asked of are joined only if they are shown."""
+        at = self._page.listing.at
+        tags, lead = self._page.listing.tags or "", self._lead
+        # A row of a tag has the time of its row.
+        of_tags = [one for one in self._others if self._tagged and one.column == at]
+        of_table = [one for one in self._others if one not in of_tags]
+        wanted = {
+            tags: [*self._tagged, *of_tags],
+            self._totals: self._summed,
+            self._table: of_table,
+        }
+        tables = [lead]
+        for table in (self._table, self._totals):
+            if table and table != lead and (is_shown or wanted[table]):
+                tables.append(table)
+        workspace = Condition("workspace", self._page.workspace)
+        parts = [where(bound, [workspace, *wanted[lead]], lead)]
+        for table in tables[1:]:
+            parts.append(f"{table}.workspace = {lead}.workspace AND {table}.id = {lead}.id")
+            if wanted[table]:
+                parts.append(where(bound, wanted[table], table))
+        return f"{' CROSS JOIN '.join(tables)} WHERE {' AND '.join(parts)}"

@@ -28,7 +28,7 @@ from gitprompt.store.tables.rows import Bound
 
 _HOURLY = "workspace, prompt_name, version_tag, hour"
 _SUMS = ("calls", "errors", "tokens_in", "tokens_out", "tokens_cached", "cost_nano", "unpriced")
-_MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
+MILLION = 1_000_000  # scores are summed in millionths: the sum does not depend on the order
 
 
 class Mean(NamedTuple):
@@ -115,7 +115,7 @@ def add_scores(db: Connection, scores: Iterable[CountedScore], *, sign: int = 1)
         "score_rollup",
         f"{_HOURLY}, name, of_suite",
         ["scores", "total"],
-        [(*score[:6], sign, sign * round(score.score * _MILLION)) for score in scores],
+        [(*score[:6], sign, sign * round(score.score * MILLION)) for score in scores],
     )
 
 
@@ -176,7 +176,7 @@ def _statistics(
         bound.values,
     ):
         means = scores.setdefault((prompt, version), _Means({}, {}))
-        mean = Mean(number, total / number / _MILLION)
+        mean = Mean(number, total / number / MILLION)
         (means.by_suite if of_suite else means.by_name)[name] = mean
     sums = {(row[0], row[1]): row[2:] for row in usage}
     return [

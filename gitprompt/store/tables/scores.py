@@ -4,6 +4,7 @@ stays as it was sent, any other score is replaced by one with its id."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -238,3 +239,77 @@ def _insert_result(db: Connection, item: ResultInsertion) -> StoredResult | Gitp
     audit.insert(db, [item.audit])
     _count(db, row)
     return StoredResult(result, True, row.created_at)
+
+
+class VersionResults(NamedTuple):
+    """The results of a suite for one version that are numbers. `deviation` is that of the sample; `passed` counts
+    those that reach what passes, if that is known."""
+
+    version: str
+    number: int
+    mean: float
+    least: float
+    deviation: float
+    passed: int
+    last_at: int
+
+
+class ResultsByVersion(NamedTuple):
+    """The results of a suite by version since a Unix time; `min_score` is what passes."""
+
+    workspace: str
+    suite: int
+    since: int
+    min_score: float | None
+
+    def answer(self, db: Connection) -> list[VersionResults]:
+        passes = 0.0 if self.min_score is None else self.min_score
+        rows = db.query(
+            "SELECT coalesce(version_tag, ''), count(*), avg(number), min(number), avg(number * number),"
+            " sum(CASE WHEN number >= $1 THEN 1 ELSE 0 END), max(created_at) FROM score"
+            " WHERE workspace = $2 AND suite = $3 AND created_at >= $4 AND number IS NOT NULL GROUP BY 1",
+            (passes, self.workspace, self.suite, self.since),
+        )
+        return [
+            VersionResults(
+                version, count, mean, least, _deviation(count, mean, square), int(passed), last
+            )
+            for version, count, mean, least, square, passed, last in rows
+        ]
+
+
+def _deviation(count: int, mean: float, square: float) -> float:
+    if count < 2:
+        return 0.0
+    return math.sqrt(max(square - mean * mean, 0.0) * count / (count - 1))
+
+
+class DayOfScores(NamedTuple):
+    """`day` counts days since the epoch."""
+
+    version: str
+    day: int
+    scores: int
+    mean: float
+
+
+class ScoresByDay(NamedTuple):
+    """The scores of a suite, or of a name of none, by version and day since a Unix time, from the rollups."""
+
+    workspace: str
+    prompt_name: str
+    name: str
+    since: int
+    of_suite: int = 1
+
+    def answer(self, db: Connection) -> list[DayOfScores]:
+        rows = db.query(
+            "SELECT version_tag, hour / 24, CAST(sum(scores) AS BIGINT), CAST(sum(total) AS BIGINT)"
+            " FROM score_rollup WHERE workspace = $1 AND prompt_name = $2 AND name = $3 AND hour >= $4"
+            " AND of_suite = $5 GROUP BY 1, 2 HAVING sum(scores) > 0 ORDER BY 2, 1",
+            (self.workspace, self.prompt_name, self.name, self.since // HOUR, self.of_suite),
+        )
+        return [
+            DayOfScores(version, day, number, total / number / rollups.MILLION)
+            for version, day, number, total in rows
+        ]

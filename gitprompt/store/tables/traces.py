@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from gitprompt.core.telemetry.usage import PLAIN, ModelCall, SpanFacts, Usage
 from gitprompt.errors import Conflict, GitpromptError, NotFound
 from gitprompt.store.engines import Connection, Duplicate
-from gitprompt.store.tables import audit, logs, rollups, rows, scores, tags, trace_ids
+from gitprompt.store.tables import audit, logs, rollups, rows, scores, tags, trace_ids, trace_totals
 from gitprompt.store.tables.audit import AuditRow
-from gitprompt.store.tables.pages import Listing
+from gitprompt.store.tables.pages import Listing, TotalsTable
 from gitprompt.store.tables.tags import TaggedRow
+from gitprompt.store.tables.trace_totals import SpanTotal, TotalOfTrace, TraceTotal
 
 
 class TraceRow(NamedTuple):
@@ -112,7 +113,10 @@ class StoredSpans(NamedTuple):
 
 
 TRACE_COLUMNS = ", ".join(TraceRow._fields)
-LISTING = Listing("trace", TRACE_COLUMNS, "trace", "created_at", "trace_tag")
+LISTING = Listing(
+    "trace", TRACE_COLUMNS, "trace", "created_at", "trace_tag",
+    TotalsTable(trace_totals.TABLE, trace_totals.COLUMNS),
+)  # fmt: skip
 SPAN_COLUMNS = ", ".join(SpanRow._fields)
 # An id is one id in every spelling: a UUID, 32 digits, in upper case.
 _IS_TRACE = f"trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2"
@@ -222,6 +226,13 @@ def _complete(
 
 def _insert_traces(db: Connection, items: Sequence[TraceInsertion]) -> None:
     numbers = rows.insert_numbered(db, "trace", TRACE_COLUMNS, [item.row for item in items])
+    trace_totals.begin(
+        db,
+        (
+            (item.row.workspace, number, item.row.created_at)
+            for item, number in zip(items, numbers, strict=True)
+        ),
+    )
     tags.insert(
         db,
         "trace_tag",
@@ -271,6 +282,14 @@ def _insert_spans(
     ]
     rows.append(db, "span", _CHILD_COLUMNS, children)
     audit.insert(db, [item.audit for item, _ in items])
+    trace_totals.add(
+        db,
+        (
+            SpanTotal(item.workspace, trace[0], row.status, row.start_time, row.end_time, usage)
+            for item, trace in items
+            for row, usage, _, _ in item.spans
+        ),
+    )
     rollups.add_for(
         db,
         (
@@ -322,7 +341,8 @@ def _forget(db: Connection, item: NewSpans, trace: int, span_id: str) -> None:
         f"SELECT {rollups.TRACED} FROM {rollups.SPANS} WHERE {this} AND {rollups.COUNTED}", key
     )
     rollups.add(db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=-1)
-    db.execute(f"DELETE FROM span WHERE {this}", key)
+    for (status,) in db.query(f"DELETE FROM span WHERE {this} RETURNING status", key):
+        trace_totals.take_out(db, item.workspace, trace, errors=int(status == "error"))
 
 
 def _span(db: Connection, item: NewSpans, trace: int, span: SpanRow) -> SpanRow | None:
@@ -398,13 +418,19 @@ def _recent(db: Connection, limit: int) -> set[tuple[str, SpanFacts]]:
     return spans
 
 
+class StoredTrace(NamedTuple):
+    row: TraceRow
+    total: TraceTotal
+    spans: Sequence[SpanRow]
+
+
 class OneTrace(NamedTuple):
     """A trace and its spans by start time."""
 
     workspace: str
     trace_id: str
 
-    def answer(self, db: Connection) -> tuple[TraceRow, list[SpanRow]] | None:
+    def answer(self, db: Connection) -> StoredTrace | None:
         return _one(db, self.workspace, self.trace_id)
 
 
@@ -440,19 +466,20 @@ class RecentSpans(NamedTuple):
         return _recent(db, self.limit)
 
 
-def _one(db: Connection, workspace: str, trace_id: str) -> tuple[TraceRow, list[SpanRow]] | None:
+def _one(db: Connection, workspace: str, trace_id: str) -> StoredTrace | None:
     row = db.row(
         f"SELECT id, {TRACE_COLUMNS} FROM trace WHERE {_IS_TRACE}",
         (workspace, trace_ids.key_of(trace_id)),
     )
-    if row is None:
+    total = TotalOfTrace(workspace, row[0]).answer(db) if row is not None else None
+    if row is None or total is None:
         return None
     spans = db.query(
         f"SELECT {SPAN_COLUMNS} FROM span WHERE workspace = $1 AND trace = $2"
         " ORDER BY start_time IS NULL, start_time, id",
         (workspace, row[0]),
     )
-    return TraceRow(*row[1:]), [SpanRow(*span) for span in spans]
+    return StoredTrace(TraceRow(*row[1:]), total, [SpanRow(*span) for span in spans])
 
 
 def _one_span(db: Connection, workspace: str, trace_id: str, span_id: str) -> SpanRow | None:

@@ -11,7 +11,7 @@ from gitprompt.core.model import Finding
 from gitprompt.core.publication import Rejection, Suite, Tampering
 from gitprompt.core.settings import Settings
 from gitprompt.core.versions import precedence
-from gitprompt.store.index.reader import IndexReader
+from gitprompt.store.index.reader import IndexReader, PromptFilter
 from gitprompt.store.index.writer import IndexWriter, PromptRow, WorkspaceRow
 from tests.store.index.indexed import label, put, version
 
@@ -65,6 +65,9 @@ def test_a_page_goes_on_after_the_last_row_of_the_page_before(
         ({"query": "%"}, []),
         ({"tag": "team"}, ["Mail/welcome", "chat"]),
         ({"label": "production"}, ["chat"]),
+        ({"folder": "Mail"}, ["Mail/welcome"]),
+        ({"folder": "Mai"}, []),
+        ({"folder": "Mail/welcome"}, []),
         ({"tag": "team", "query": "a", "label": "production"}, ["chat"]),
     ],
 )
@@ -76,8 +79,49 @@ def test_prompts_are_those_that_meet_all_filters(
         index.put_prompts("default", {"plain": PromptRow("1", 1, "[]")})
         index.put_label("default", label("chat", "production", "1"), bare=False)
         index.put_label("default", label("plain", "production", "1", None), bare=False)
-    assert [row.name for row in reader.prompts("default", **WINDOW, **filters)] == names
-    assert reader.count_prompts("default", **filters) == len(names)
+    wanted = PromptFilter(**filters)
+    assert [row.name for row in reader.prompts("default", wanted=wanted, **WINDOW)] == names
+    assert reader.count_prompts("default", wanted) == len(names)
+
+
+def test_prompts_whose_last_version_is_the_newest_come_first_if_so_asked(
+    index: IndexWriter, reader: IndexReader
+) -> None:
+    put(index, version("a", "1", at=5), version("b", "1", at=9), version("c", "1", at=5))
+    rows = reader.prompts("default", order="updated", **WINDOW)
+    assert [row.name for row in rows] == ["b", "a", "c"]
+    rest = reader.prompts("default", order="updated", after=(5, "a"), **WINDOW)
+    assert [row.name for row in rest] == ["c"]
+    assert [row.name for row in reader.prompts("default", after=("a",), **WINDOW)] == ["b", "c"]
+
+
+def test_folders_are_counted_where_they_are(index: IndexWriter, reader: IndexReader) -> None:
+    names = ["top", "a/one", "a/two", "a/b/deep", "a/b/deeper", "ab/x"]
+    put(index, *(version(name, "1") for name in names))
+    assert reader.folders("default") == [("a", 4), ("ab", 1)]
+    assert reader.folders("default", "a") == [("a/b", 2)]
+    assert reader.folders("default", "a/b") == []
+    assert reader.folders("other") == []
+
+
+def test_how_labels_came_to_where_they_are(index: IndexWriter, reader: IndexReader) -> None:
+    put(index, version("a", "1"), version("a", "2"))
+    with index.transaction():
+        index.put_label("default", label("a", "back", "1", "2", "1"), bare=False)
+        index.put_label("default", label("a", "gone", "1", None), bare=False)
+        index.put_label("default", label("a", "live", "1", "2"), bare=False)
+    current = reader.current_labels("default", "a")
+    assert [(one.label, one.move.version, one.is_rollback) for one in current] == [
+        ("back", "1", True), ("live", "2", False),
+    ]  # fmt: skip
+    everything = reader.timeline("default", "a", limit=50)
+    assert len(everything) == 7
+    times = [one.move.created_at for one in everything]
+    assert times == sorted(times, reverse=True)
+    assert reader.timeline("default", "a", limit=2, offset=1) == everything[1:3]
+    assert reader.label_names("default") == ["back", "live"]
+    authors = reader.authors("default", [("a", "2"), ("none", "1")])
+    assert authors == {"a": version("a", "2").author, "none": ""}
 
 
 def test_a_removed_label_is_in_no_list_and_keeps_its_history(

@@ -8,9 +8,9 @@ import json
 import pytest
 
 from gitprompt.store.database import Database
-from gitprompt.store.tables import rows, runs, traces
+from gitprompt.store.tables import runs, traces
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.pages import Listing, Page, Window
+from gitprompt.store.tables.pages import Listing, Page, PageQuery, Window
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.runs import RunDeletion
 from gitprompt.store.tables.traces import EnsuredTrace, TraceDeletion, TraceInsertion
@@ -92,14 +92,9 @@ def test_what_an_exporter_calls_tags_is_taken_as_it_is(
 def test_a_page_of_a_tag_reads_its_index_only(database: Database) -> None:
     """A rare tag among many rows must not cost a look at all of them."""
     database.write_now(tagged("a", "beta"))
-    bound = rows.Bound()
     page = Page(traces.LISTING, "default", Window(9), [Condition("tag", "beta", "has")])
-    source = page._from(bound, page.conditions, [])
-    plan = database._reader.query(
-        f"EXPLAIN QUERY PLAN SELECT trace.id FROM {source}"
-        " ORDER BY trace_tag.created_at DESC, trace_tag.id DESC LIMIT 9",
-        bound.values,
-    )
+    sql, values = PageQuery(page, database._reader).statement()
+    plan = database._reader.query(f"EXPLAIN QUERY PLAN {sql}", values)
     text = "\n".join(str(row[-1]) for row in plan)
     assert "trace_tag USING COVERING INDEX" in text or "trace_tag USING PRIMARY KEY" in text, text
     assert "SCAN" not in text, text

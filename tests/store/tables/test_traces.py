@@ -39,4 +39,4 @@ def test_spans_of_one_group_are_refused_apart(database: Database) -> None:
     assert [type(outcome) for outcome in outcomes] == [StoredSpans, NotFound, Conflict, StoredSpans]
     found = database.read_now(OneTrace("default", "t"))
     assert found is not None
-    assert [span.span_id for span in found[1]] == ["a", "b", "c"]
+    assert [span.span_id for span in found.spans] == ["a", "b", "c"]

@@ -18,9 +18,9 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from gitprompt.server import protocol
 from gitprompt.server.http.wire import body_parts
-from gitprompt.server.protocol import Doorman, Protocol, sweep
+from gitprompt.server.listening import protocol
+from gitprompt.server.listening.protocol import Doorman, Protocol, sweep
 
 BIG = b"x" * 4_000_000
 

@@ -28,8 +28,8 @@ from gitprompt.registry.sync import Progress
 from gitprompt.server import local
 from gitprompt.server.app import sidecar
 from gitprompt.server.http.proxies import parse_proxies
+from gitprompt.server.listening.protocol import Doorman, Protocol, sweep
 from gitprompt.server.ops.metering import metrics_address
-from gitprompt.server.protocol import Doorman, Protocol, sweep
 
 # libuv accepts one connection a round of its loop for each descriptor that listens. A round takes
 # milliseconds under load, so that the last of 64 clients that come at once would wait for 64 rounds.
