@@ -19,7 +19,7 @@ from gitprompt.store.database import Database
 from gitprompt.store.engines import Connection
 from gitprompt.store.tables import scores, traces
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.pages import Listing, Page, Window
+from gitprompt.store.tables.pages import Listing, Part, Window
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.scores import NewScores, ScoreRow
 from gitprompt.store.tables.traces import TraceInsertion, TraceRow
@@ -70,7 +70,7 @@ class Fill(NamedTuple):
 def page(database: Database, listing: Listing, conditions: Sequence[Condition]) -> float:
     """Milliseconds of a page of 20, with how many there are."""
     begun = time.perf_counter()
-    rows = database.read_now(Page(listing, "default", Window(20), conditions)).rows
+    rows = database.read_now(Part(listing, "default", Window(20), conditions)).rows
     assert rows
     return (time.perf_counter() - begun) * 1000
 

@@ -163,7 +163,7 @@ class ServerSettings:
         12.0, "GITPROMPT_UI_SESSION_HOURS", "Hours after which a session of the pages ends."
     )
     ui_idle_hours: float = _setting(
-        2.0, "GITPROMPT_UI_IDLE_HOURS", "Hours without a request after which it ends, too."
+        2.0, "GITPROMPT_UI_IDLE_HOURS", "Hours without a request after which it ends."
     )
     ui_proxy_from: str = _setting(
         "",
@@ -383,9 +383,7 @@ def database_location(data: str, url: str | None = None) -> str:
     if not url:
         return f"sqlite:{os.path.join(data, 'telemetry.db')}"
     if not colon or "/" in scheme or "." in scheme:
-        if "@" in url or url.lower().startswith(
-            "postgres"
-        ):  # never printed: it may have a password
+        if "@" in url or url.lower().startswith("postgres"):  # it may have a password
             raise UsageError(
                 "DATABASE_URL is no path of a SQLite file, and does not begin with postgres://",
                 hint="Write postgres://user:password@host/database, or sqlite: before a path.",

@@ -300,13 +300,7 @@ class Publishing:
         return LabelMoved(target.version.version, previous, commit)
 
     async def remove_label(
-        self,
-        by: Author,
-        name: str,
-        label: str,
-        *,
-        reason: str,
-        expected: str | EllipsisType = ...,
+        self, by: Author, name: str, label: str, *, reason: str, expected: str | EllipsisType = ...
     ) -> str:
         """Returns the commit. With `expected`, only if it points at that version now; otherwise raises
         Conflict. Raises NotFound if it points at nothing."""

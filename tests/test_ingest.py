@@ -20,7 +20,7 @@ from gitprompt.store.database import Database
 from gitprompt.store.tables import audit, logs
 from gitprompt.store.tables.audit import Actor, AuditRow
 from gitprompt.store.tables.logs import LogRow
-from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.store.tables.points import PointRow
 from gitprompt.store.tables.retention import OldRows
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery, VersionStatistics
@@ -103,7 +103,7 @@ class Desk:
     @property
     def audit(self) -> list[AuditRow]:
         """Oldest first."""
-        page, *_ = self.database.read_now(Page(audit.LISTING, self.by.workspace, Window(100)))
+        page, *_ = self.database.read_now(Part(audit.LISTING, self.by.workspace, Window(100)))
         return [AuditRow(*row[1:]) for row in reversed(page)]
 
 
@@ -334,14 +334,14 @@ def test_lists_and_retention_go_by_when_it_happened(desk: Desk) -> None:
         desk.log(created_at=at)
     listed, seen = [], None
     while True:
-        page = desk.database.read_now(Page(logs.LISTING, desk.by.workspace, Window(1, 0, seen)))
+        page = desk.database.read_now(Part(logs.LISTING, desk.by.workspace, Window(1, 0, seen)))
         if not page.rows:
             break
         listed += [row[-1] for row in page.rows]
         seen = logs.LISTING.place_of(page.rows[-1])
     assert listed == [NOW - 5, NOW - 50, NOW - 500]
     assert desk.database.write_now(OldRows(NOW - 40, 100)) >= 2
-    page = desk.database.read_now(Page(logs.LISTING, desk.by.workspace, Window(9)))
+    page = desk.database.read_now(Part(logs.LISTING, desk.by.workspace, Window(9)))
     assert [row[-1] for row in page.rows] == [NOW - 5]
 
 

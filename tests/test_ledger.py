@@ -16,7 +16,7 @@ from gitprompt.registry.sync import Source
 from gitprompt.store.database import Database
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Expected, Pending
-from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
 from tests import databases
 from tests.databases import after_a_crash
@@ -39,7 +39,7 @@ class Book:
 
     def rows(self, workspace: str = "default") -> list[AuditRow]:
         """Oldest first."""
-        page, *_ = self.database.read_now(Page(audit.LISTING, workspace, Window(100)))
+        page, *_ = self.database.read_now(Part(audit.LISTING, workspace, Window(100)))
         return [AuditRow(*row[1:]) for row in reversed(page)]
 
     def begin(self, *updates: RefUpdate) -> None:

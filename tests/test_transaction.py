@@ -19,7 +19,7 @@ from gitprompt.registry.sync import Source
 from gitprompt.server.app import Sidecar, sidecar
 from gitprompt.store.tables import audit
 from gitprompt.store.tables.audit import Actor, AuditRow, Pending
-from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.transaction import Built, Ground, Transactions
 from tests.databases import after_a_crash
 from tests.world import WELCOME, Clone
@@ -89,7 +89,7 @@ class Desk:
     @property
     def outcomes(self) -> list[str]:
         """Of what was written down, oldest first."""
-        page, *_ = self.context.database.read_now(Page(audit.LISTING, self.workspace, Window(100)))
+        page, *_ = self.context.database.read_now(Part(audit.LISTING, self.workspace, Window(100)))
         return [AuditRow(*row[1:]).outcome for row in reversed(page)]
 
     @property

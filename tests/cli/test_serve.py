@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`gitprompt serve`, as far as it goes without listening, and `gitprompt sync`."""
+"""`gitprompt serve`, as far as it goes without listening, `gitprompt sync` and `gitprompt ui`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gitprompt import hosting
@@ -62,7 +63,7 @@ def test_a_wrong_setting_is_usage_and_makes_nothing(
 def test_a_server_greets_with_where_to_push_and_what_to_scrape(server: Server) -> None:
     assert server.process is not None
     assert server.process.stdout is not None
-    lines = [server.process.stdout.readline().split() for _ in range(3)]
+    lines = [server.process.stdout.readline().split() for _ in range(4)]
     assert lines == [
         [
             "push",
@@ -71,6 +72,7 @@ def test_a_server_greets_with_where_to_push_and_what_to_scrape(server: Server) -
             *["(the", "password", "is", "an", "API", "key)"],
         ],
         ["make", "a", "key", "gitprompt", "keys", "create", "--data", str(server.data)],
+        ["look", "at", "it", "gitprompt", "ui", "--data", str(server.data), f"({server.url}/ui)"],
         ["metrics", f"{server.url}/metrics"],
     ]
 
@@ -118,3 +120,29 @@ def test_a_folder_that_another_process_holds_is_not_synced_here(cli: Cli, data: 
 def test_a_repository_in_place_must_be_one(cli: Cli, clone: Clone, data: Path) -> None:
     refused = cli("sync", "--data", "data", "--repo", "prompts")
     assert (refused.code, "prompts is not a directory" in refused.err) == (1, True), refused
+
+
+def test_ui_prints_a_link_that_signs_in_once(server: Server, cli: Cli) -> None:
+    printed = cli("ui", "--data", str(server.data), "--print")
+    assert printed.code == 0
+    link = printed.out.strip()
+    assert link.startswith(f"{server.url}/ui/login?ticket=")
+    assert httpx.get(link).status_code == 200
+    answer = cli(
+        "ui",
+        "--data",
+        str(server.data),
+        "--json",
+        "--change",
+        "--url",
+        "https://prompts.example/x/",
+    )
+    found = json.loads(answer.out)
+    assert found["url"].startswith("https://prompts.example/x/ui/login?ticket=")
+    assert (found["seconds"], found["changes"]) == (60, True)
+
+
+def test_ui_says_what_to_do_where_no_server_runs(cli: Cli, tmp_path: Path) -> None:
+    refused = cli("ui", "--data", str(tmp_path / "none"))
+    assert refused.code == 1
+    assert "gitprompt serve" in refused.err

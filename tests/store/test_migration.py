@@ -20,7 +20,7 @@ from gitprompt.store import migration
 from gitprompt.store.database import Database
 from gitprompt.store.tables import audit, logs, runs, scores, traces
 from gitprompt.store.tables.audit import Pending
-from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.store.tables.rollups import RollupRebuild, StatisticsQuery
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.suites import NumberedSuites, SuiteNames
@@ -94,7 +94,7 @@ def test_every_row_is_there_afterwards(old: Path) -> None:
         (logs.LISTING, "default", 2), (logs.LISTING, "other", 1), (traces.LISTING, "default", 1),
         (runs.LISTING, "other", 1), (scores.LISTING, "default", 1), (audit.LISTING, "other", 1),
     ):  # fmt: skip
-        rows, total, *_ = database.read_now(Page(listing, workspace, window))
+        rows, total, *_ = database.read_now(Part(listing, workspace, window))
         assert (len(rows), total) == (number, number), listing.table
     stored = database.read_now(OneTrace("default", "T-1"))
     assert stored is not None
@@ -110,7 +110,7 @@ def test_ids_stay_and_new_ones_follow_them(old: Path) -> None:
     assert database.write_now(new_log()).id == 4
     database.write_now(SuiteNames("default", ["r"], 9))
     assert database.read_now(NumberedSuites("default"))["r"].id == 5
-    rows, *_ = database.read_now(Page(logs.LISTING, "default", Window(10)))
+    rows, *_ = database.read_now(Part(logs.LISTING, "default", Window(10)))
     assert [row[0] for row in rows] == [4, 3, 1]
     database.close()
 
@@ -207,5 +207,5 @@ def test_what_was_tagged_before_is_found_by_its_tags(old: Path) -> None:
         (traces.LISTING, "default", "beta"), (runs.LISTING, "other", "alone"),
     ):  # fmt: skip
         wanted = [Condition("tag", tag, "has")]
-        assert database.read_now(Page(listing, workspace, Window(9), wanted)).total == 1
+        assert database.read_now(Part(listing, workspace, Window(9), wanted)).total == 1
     database.close()

@@ -12,7 +12,7 @@ from gitprompt.errors import Invalid
 from gitprompt.server.http.endpoints import PAGING, Call, Parameter
 from gitprompt.server.http.wire import envelope, parse_page
 from gitprompt.store.database import Database
-from gitprompt.store.tables.pages import Listing, Page, Window
+from gitprompt.store.tables.pages import Listing, Part, Window
 from gitprompt.store.tables.rows import Condition, Operator
 
 
@@ -106,13 +106,13 @@ class List(NamedTuple):
 
     def page(
         self, workspace: str, params: Mapping[str, str], window: Window, *base: Condition
-    ) -> Page:
+    ) -> Part:
         """The part of the list that a query asks for. Raises Invalid."""
         sort = params.get("sort", "newest") if self.orders else "newest"
         if sort != "newest" and sort not in self.orders:
             raise Invalid(f"sort: must be one of newest, {', '.join(self.orders)}")
         narrowed = [*base, *conditions(self.filters, params)]
-        return Page(self.listing, workspace, window, narrowed, self.orders.get(sort, ""))
+        return Part(self.listing, workspace, window, narrowed, self.orders.get(sort, ""))
 
 
 def conditions(filters: Sequence[Filter], params: Mapping[str, str]) -> list[Condition]:

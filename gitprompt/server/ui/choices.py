@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from gitprompt.core.versions import rank
 from gitprompt.server.context import Context
 from gitprompt.server.ui.page import View
 from gitprompt.statistics import WINDOWS
@@ -34,14 +35,12 @@ def labels_by_version(context: Context, workspace: str, name: str) -> dict[str, 
 
 
 def version_choices(context: Context, workspace: str, name: str) -> list[VersionChoice]:
-    """The versions of a prompt, newest first, each with its labels: production is marked wherever one can be
-    picked."""
+    """The versions of a prompt, the highest first, each with its labels: production is marked wherever one can
+    be picked."""
     labels = labels_by_version(context, workspace, name)
     versions, _ = context.catalog.versions(workspace, name, limit=_MOST)
-    return [
-        VersionChoice(stored.version.version, labels.get(stored.version.version, []))
-        for stored in versions
-    ]
+    numbers = sorted((stored.version.version for stored in versions), key=rank, reverse=True)
+    return [VersionChoice(number, labels.get(number, [])) for number in numbers]
 
 
 class TimeWindow(NamedTuple):

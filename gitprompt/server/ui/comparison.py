@@ -21,7 +21,7 @@ from gitprompt.store.tables.rollups import VersionStatistics
 _RANK = {"patch": 0, "minor": 1, "major": 2}
 
 
-class Step(NamedTuple):
+class VersionStep(NamedTuple):
     """From one version to another. `deserved` is the bump that the changes deserve (None: there are none),
     `published` the one that the number says (None: it does not go up)."""
 
@@ -44,7 +44,7 @@ class Step(NamedTuple):
 
 async def compared(
     context: Context, view: View, name: str, before: str, after: str, *, only_changes: bool = True
-) -> Step:
+) -> VersionStep:
     """`before` and `after` are versions or labels. Raises NotFound."""
     workspace = view.workspace
     comparison = await context.catalog.diff(workspace, name, before, after)
@@ -57,7 +57,7 @@ async def compared(
         context.catalog.document(old)["messages"], context.catalog.document(new)["messages"],
         changes, only_changes=only_changes,
     )  # fmt: skip
-    return Step(
+    return VersionStep(
         old.version,
         new.version,
         messages,
@@ -65,7 +65,7 @@ async def compared(
         [change for change in changes if change.area == "settings"],
         deserved_bump(changes),
         bump_between(old.version.version, new.version.version),
-        _side_by_side(by_version.get(old.version.version), by_version.get(new.version.version)),
+        side_by_side(by_version.get(old.version.version), by_version.get(new.version.version)),
     )
 
 
@@ -84,7 +84,7 @@ def _compared(name: str, texts: Iterable[str], change: str = "", *, few: bool = 
     return Compared(name, before, after, change, few)
 
 
-def _side_by_side(old: VersionStatistics | None, new: VersionStatistics | None) -> list[Compared]:
+def side_by_side(old: VersionStatistics | None, new: VersionStatistics | None) -> list[Compared]:
     calls = [side.calls if side else 0 for side in (old, new)]
     few = min(calls) < display.FEW
     rates = [side.error_rate if side and side.calls else None for side in (old, new)]

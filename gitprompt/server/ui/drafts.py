@@ -23,7 +23,7 @@ from gitprompt.server.context import Context
 MAX_TEXT = 200_000  # characters that are checked as one types
 
 
-class Draft(NamedTuple):
+class ExaminedDraft(NamedTuple):
     """`document` None: it cannot be read, or breaks a rule. `next` is the version that it deserves, None if it
     says what the newest does."""
 
@@ -38,21 +38,21 @@ class Draft(NamedTuple):
         return any(finding.severity == "error" for finding in self.findings)
 
 
-async def examined(context: Context, workspace: str, name: str, text: str) -> Draft:
+async def examined(context: Context, workspace: str, name: str, text: str) -> ExaminedDraft:
     """A text that is meant as the next version of a prompt."""
     latest = context.index.latest(workspace, name) if is_name(name) else None
     if len(text) > MAX_TEXT:
         finding = Finding("size", "error", f"It is longer than {MAX_TEXT:,} characters",
                           "Publish it with Git: gitprompt publish NAME --push")  # fmt: skip
-        return Draft(None, [finding], latest, None, None)
+        return ExaminedDraft(None, [finding], latest, None, None)
     document, findings = await asyncio.to_thread(_examined, context, workspace, name, text)
     if document is None or checks.errors(findings):
-        return Draft(None, findings, latest, None, None)
+        return ExaminedDraft(None, findings, latest, None, None)
     if latest is None:
-        return Draft(document, findings, None, None, FIRST)
+        return ExaminedDraft(document, findings, None, None, FIRST)
     newest = context.catalog.document(context.catalog.find(workspace, name, version=latest))
     bump = deserved_bump(compare(newest, document))
-    return Draft(document, findings, latest, bump, bumped(latest, bump) if bump else None)
+    return ExaminedDraft(document, findings, latest, bump, bumped(latest, bump) if bump else None)
 
 
 def _examined(context: Context, workspace: str, name: str, text: str) -> tuple[Any, list[Finding]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gitprompt.server.context import Context
 from gitprompt.server.http.listing import List
-from gitprompt.server.ui.page import Pager, Sent, View, page_number
+from gitprompt.server.ui.page import Data, Pager, View, page_number
 from gitprompt.statistics import WINDOWS
 from gitprompt.store.engines import Row
 from gitprompt.store.tables.pages import Window
@@ -54,14 +54,14 @@ def wants_csv(view: View) -> bool:
     return view.params.get("format") == "csv"
 
 
-def csv_file(name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sent:
+def csv_file(name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Data:
     """A file that a spreadsheet opens. Text that it would take for a formula begins with an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
     writer.writerows([[_cell(value) for value in row] for row in rows])
     body = text.getvalue().encode("utf-8", "replace")
-    return Sent(body, "text/csv; charset=utf-8", f"{name}.csv")
+    return Data(body, "text/csv; charset=utf-8", f"{name}.csv")
 
 
 def _cell(value: Any) -> Any:

@@ -124,7 +124,7 @@ class Shown(NamedTuple):
     template: str = ""
 
 
-class Sent(NamedTuple):
+class Data(NamedTuple):
     """What is no page: data for a script, or a file to keep (`name`)."""
 
     body: bytes
@@ -132,7 +132,7 @@ class Sent(NamedTuple):
     name: str = ""
 
 
-Answer = Mapping[str, Any] | Shown | Redirect | Sent
+Answer = Mapping[str, Any] | Shown | Redirect | Data
 Handler = Callable[["Context", View], Awaitable[Answer]]
 
 

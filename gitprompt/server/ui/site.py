@@ -40,11 +40,11 @@ from gitprompt.server.ui.looks import templating
 from gitprompt.server.ui.looks.assets import assets
 from gitprompt.server.ui.page import (
     Answer,
+    Data,
     Links,
     Page,
     Preferences,
     Redirect,
-    Sent,
     Shown,
     View,
     Visitor,
@@ -268,7 +268,7 @@ class Leaf:
         if isinstance(answer, Redirect):
             await _redirect(send, answer)
             return
-        if isinstance(answer, Sent):
+        if isinstance(answer, Data):
             headers: RawHeaders = [(b"content-type", answer.media_type.encode()), *_FRESH]
             if answer.name:
                 disposition = f'attachment; filename="{answer.name}"'

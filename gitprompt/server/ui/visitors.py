@@ -154,8 +154,9 @@ def check_origin(scope: Scope) -> None:
             return
     else:
         origin = header_of(scope, b"origin")
-        here = f"{scope.get('scheme', 'http')}://".encode() + header_of(scope, b"host")
-        if origin and origin.lower() == here.lower():
+        host = header_of(scope, b"host")
+        here = f"{scope.get('scheme', 'http')}://".encode() + host
+        if host and origin.lower() == here.lower():
             return
     raise Forbidden(
         "This form was not sent by a page of this server",

@@ -69,7 +69,7 @@ class PageRows(NamedTuple):
     are_more: bool = False
 
 
-class Page(NamedTuple):
+class Part(NamedTuple):
     """The (id, *columns, *totals) of a part of a workspace's rows that meet all conditions, newest first, and
     how many meet them. `most` is the total of which those come first that have most, instead."""
 
@@ -80,7 +80,7 @@ class Page(NamedTuple):
     most: str = ""
 
     def answer(self, db: Connection) -> PageRows:
-        query = PageQuery(self, db)
+        query = PartQuery(self, db)
         if self.listing.kind is not None and not self.conditions:
             total, are_more = tally(db, self.workspace, self.listing.kind), False
         else:
@@ -97,12 +97,12 @@ class Page(NamedTuple):
         return PageRows(rows, total, False, are_more)
 
 
-class PageQuery:
+class PartQuery:
     """The SQL of a page. Which table leads decides how many rows are looked at: that of the tags, whose rows
     are in the order of the list; or that of the totals where few rows meet what is asked of them; else the
     table itself, of which enough rows soon meet it. CROSS JOIN keeps SQLite from another order."""
 
-    def __init__(self, page: Page, db: Connection) -> None:
+    def __init__(self, page: Part, db: Connection) -> None:
         self._page = page
         self._db = db
         listing, conditions = page.listing, page.conditions

@@ -13,7 +13,7 @@ from gitprompt.store.tables.audit import (
     Pending,
     Settled,
 )
-from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.store.tables.rows import Condition, Tally
 from tests.databases import after_a_crash
 
@@ -25,13 +25,13 @@ def expected(number: int, workspace: str = "default") -> Expected:
 
 
 def outcomes(database: Database) -> list[str]:
-    rows, *_ = database.read_now(Page(audit.LISTING, "default", Window(50)))
+    rows, *_ = database.read_now(Part(audit.LISTING, "default", Window(50)))
     return [audit.AuditRow(*row[1:]).outcome for row in rows][::-1]
 
 
 def test_a_row_says_who_did_what_and_from_where(database: Database) -> None:
     database.write_now(ADA.did("label:move", 9, prompt_name="a", target_id="live"))
-    rows, total, *_ = database.read_now(Page(audit.LISTING, "default", Window(50)))
+    rows, total, *_ = database.read_now(Part(audit.LISTING, "default", Window(50)))
     assert total == 1
     assert rows == [(1, "default", "label:move", "a", None, "ada", "10.0.0.1", "live", 9, "done")]
 
@@ -79,5 +79,5 @@ def test_rows_are_narrowed_by_column_and_time(database: Database) -> None:
     for at in (5, 6, 7):
         database.write_now(ADA.did("push", at))
     since = [Condition("timestamp", 6, ">="), Condition("timestamp", 7, "<")]
-    rows, total, *_ = database.read_now(Page(audit.LISTING, "default", Window(50), since))
+    rows, total, *_ = database.read_now(Part(audit.LISTING, "default", Window(50), since))
     assert (total, [row[8] for row in rows]) == (1, [6])

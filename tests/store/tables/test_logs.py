@@ -11,7 +11,7 @@ from gitprompt.errors import Conflict
 from gitprompt.store.database import Database
 from gitprompt.store.tables import logs
 from gitprompt.store.tables.logs import RecentModels
-from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.store.tables.rollups import StatisticsQuery
 from gitprompt.store.tables.rows import Condition, Tally
 from tests.store.stored import new_log, new_spans, new_trace
@@ -90,10 +90,10 @@ def test_a_list_is_narrowed_and_goes_on_before_a_row(database: Database) -> None
     for number in range(6):
         database.write_now(new_log(model="even" if number % 2 == 0 else "odd"))
     even = [Condition("model", "even")]
-    rows, total, *_ = database.read_now(Page(logs.LISTING, "default", Window(2), even))
+    rows, total, *_ = database.read_now(Part(logs.LISTING, "default", Window(2), even))
     assert (total, [row[0] for row in rows]) == (3, [5, 3])
     rows, *_ = database.read_now(
-        Page(logs.LISTING, "default", Window(2, 0, logs.LISTING.place_of(rows[-1])), even)
+        Part(logs.LISTING, "default", Window(2, 0, logs.LISTING.place_of(rows[-1])), even)
     )
     assert [row[0] for row in rows] == [1]
 
@@ -101,6 +101,6 @@ def test_a_list_is_narrowed_and_goes_on_before_a_row(database: Database) -> None
 def test_what_a_log_says_comes_back(database: Database) -> None:
     metadata = json.dumps({"note": "Grüße\n"})
     database.write_now(new_log(metadata=metadata, cost_usd=0.1, error_code="E"))
-    ((_, *columns),), *_ = database.read_now(Page(logs.LISTING, "default", Window(1)))
+    ((_, *columns),), *_ = database.read_now(Part(logs.LISTING, "default", Window(1)))
     row = logs.LogRow(*columns)
     assert (row.metadata, row.cost_usd, row.error_code) == (metadata, 0.1, "E")

@@ -13,7 +13,7 @@ from gitprompt.errors import Conflict, NotFound
 from gitprompt.store.database import Database
 from gitprompt.store.tables import scores
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.store.tables.retention import OldRows
 from gitprompt.store.tables.rollups import RollupRebuild
 from gitprompt.store.tables.rows import Condition
@@ -40,7 +40,7 @@ def means(database: Database) -> dict[str, float]:
 
 
 def listed(database: Database, *conditions: Condition) -> list[ScoreRow]:
-    rows, total, *_ = database.read_now(Page(scores.LISTING, "default", Window(99), conditions))
+    rows, total, *_ = database.read_now(Part(scores.LISTING, "default", Window(99), conditions))
     assert total == len(rows)
     return [ScoreRow(*row[1:]) for row in rows]
 
@@ -85,7 +85,7 @@ def test_results_are_listed_of_one_suite_newest_first(database: Database) -> Non
     suite, other = new_suite(database), new_suite(database, "other")
     stored = [database.write_now(new_result(one)).id for one in (suite, other, suite)]
     rows, total, *_ = database.read_now(
-        Page(scores.LISTING, "default", Window(9), [Condition("suite", suite)])
+        Part(scores.LISTING, "default", Window(9), [Condition("suite", suite)])
     )
     assert (total, [row[0] for row in rows]) == (2, [stored[2], stored[0]])
 

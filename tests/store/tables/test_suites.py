@@ -6,7 +6,7 @@ from __future__ import annotations
 from gitprompt.store.database import Database
 from gitprompt.store.tables import scores
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.pages import Page, Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.store.tables.suites import NumberedSuites, RecentSuites, SuiteNames, SuiteRemoval
 from tests.store.stored import new_result, new_suite, statistics_of
 
@@ -32,7 +32,7 @@ def test_a_suite_goes_with_its_results_and_their_scores(database: Database) -> N
         database.write_now(new_result(one))
     database.write_now(SuiteRemoval("default", suite))
     assert statistics_of(database)[0].scores == 1
-    assert database.read_now(Page(scores.LISTING, "default", Window(9)))[1] == 1
+    assert database.read_now(Part(scores.LISTING, "default", Window(9)))[1] == 1
 
 
 def test_names_of_suites_are_remembered_of_every_workspace(database: Database) -> None:

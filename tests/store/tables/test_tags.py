@@ -10,7 +10,7 @@ import pytest
 from gitprompt.store.database import Database
 from gitprompt.store.tables import runs, traces
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.pages import Listing, Page, PageQuery, Window
+from gitprompt.store.tables.pages import Listing, Part, PartQuery, Window
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.runs import RunDeletion
 from gitprompt.store.tables.traces import EnsuredTrace, TraceDeletion, TraceInsertion
@@ -29,7 +29,7 @@ def found(
     database: Database, tag: str, *more: Condition, listing: Listing = traces.LISTING
 ) -> list[str]:
     wanted = [Condition("tag", tag, "has"), *more]
-    page = database.read_now(Page(listing, "default", Window(99), wanted))
+    page = database.read_now(Part(listing, "default", Window(99), wanted))
     assert page.total == len(page.rows)
     return [row[2] for row in page.rows]
 
@@ -52,7 +52,7 @@ def test_pages_of_a_tag_follow_each_other(database: Database) -> None:
     while True:
         window = Window(2, 0, before)
         page = database.read_now(
-            Page(traces.LISTING, "default", window, [Condition("tag", "beta", "has")])
+            Part(traces.LISTING, "default", window, [Condition("tag", "beta", "has")])
         )
         if not page.rows:
             break
@@ -92,8 +92,8 @@ def test_what_an_exporter_calls_tags_is_taken_as_it_is(
 def test_a_page_of_a_tag_reads_its_index_only(database: Database) -> None:
     """A rare tag among many rows must not cost a look at all of them."""
     database.write_now(tagged("a", "beta"))
-    page = Page(traces.LISTING, "default", Window(9), [Condition("tag", "beta", "has")])
-    sql, values = PageQuery(page, database._reader).statement()
+    page = Part(traces.LISTING, "default", Window(9), [Condition("tag", "beta", "has")])
+    sql, values = PartQuery(page, database._reader).statement()
     plan = database._reader.query(f"EXPLAIN QUERY PLAN {sql}", values)
     text = "\n".join(str(row[-1]) for row in plan)
     assert "trace_tag USING COVERING INDEX" in text or "trace_tag USING PRIMARY KEY" in text, text

@@ -16,7 +16,7 @@ from gitprompt.store.database import Database
 from gitprompt.store.engines.sqlite import Sqlite
 from gitprompt.store.tables import pages, traces
 from gitprompt.store.tables.audit import Actor
-from gitprompt.store.tables.pages import Page, PageQuery, Window
+from gitprompt.store.tables.pages import Part, PartQuery, Window
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.trace_totals import TraceTotal
 from gitprompt.store.tables.traces import (
@@ -108,7 +108,7 @@ SLOW = Condition("duration", 100, ">=")
 
 
 def names(database: Database, *conditions: Condition, most: str = "") -> list[str]:
-    page = database.read_now(Page(traces.LISTING, "default", Window(99), conditions, most))
+    page = database.read_now(Part(traces.LISTING, "default", Window(99), conditions, most))
     assert page.total == len(page.rows)
     return [row[2] for row in page.rows]
 
@@ -128,7 +128,7 @@ def several(database: Database) -> Database:
 def test_lists_are_narrowed_by_totals_whichever_table_leads(
     several: Database, monkeypatch: pytest.MonkeyPatch, rare: int
 ) -> None:
-    monkeypatch.setattr(PageQuery, "_is_rare", lambda *_: bool(rare))
+    monkeypatch.setattr(PartQuery, "_is_rare", lambda *_: bool(rare))
     assert names(several, FAILED) == ["worse", "bad"]
     assert names(several, WELL) == ["open", "slow", "quick"]
     assert names(several, SLOW) == ["worse", "bad", "slow"]
@@ -148,7 +148,7 @@ def test_pages_by_duration_follow_each_other(several: Database) -> None:
     seen: list[str] = []
     before = None
     for _ in range(4):
-        query = Page(traces.LISTING, "default", Window(2, 0, before), (), "duration")
+        query = Part(traces.LISTING, "default", Window(2, 0, before), (), "duration")
         page = several.read_now(query)
         seen += [row[2] for row in page.rows]
         if not page.rows:
@@ -164,8 +164,8 @@ def test_pages_by_duration_follow_each_other(several: Database) -> None:
 def test_a_page_reads_an_index_in_its_order(
     several: Database, conditions: list[Condition], most: str
 ) -> None:
-    page = Page(traces.LISTING, "default", Window(9), conditions, most)
-    sql, values = PageQuery(page, several._reader).statement()
+    page = Part(traces.LISTING, "default", Window(9), conditions, most)
+    sql, values = PartQuery(page, several._reader).statement()
     plan = several._reader.query(f"EXPLAIN QUERY PLAN {sql}", values)
     text = "\n".join(str(row[-1]) for row in plan)
     assert "SCAN" not in text, text
@@ -173,7 +173,7 @@ def test_a_page_reads_an_index_in_its_order(
 
 
 def test_what_few_rows_meet_leads(several: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = Page(traces.LISTING, "default", Window(9), [FAILED])
-    assert "FROM trace_total CROSS JOIN trace " in PageQuery(query, several._reader).statement()[0]
+    query = Part(traces.LISTING, "default", Window(9), [FAILED])
+    assert "FROM trace_total CROSS JOIN trace " in PartQuery(query, several._reader).statement()[0]
     monkeypatch.setattr(pages, "COUNTED", 1)
-    assert "FROM trace CROSS JOIN trace_total " in PageQuery(query, several._reader).statement()[0]
+    assert "FROM trace CROSS JOIN trace_total " in PartQuery(query, several._reader).statement()[0]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -79,9 +80,5 @@ def ceiling(values: Sequence[float]) -> float:
     most = max(values, default=0)
     if most <= 0:
         return 1
-    power = 1.0
-    while power * 10 <= most:
-        power *= 10
-    while power > most:
-        power /= 10
-    return next(power * step for step in (1, 2, 5, 10) if power * step >= most)
+    power = 10.0 ** math.floor(math.log10(most))
+    return next((power * step for step in (1, 2, 5, 10) if power * step >= most), most)

@@ -117,8 +117,8 @@ def dollars(value: float | None) -> str:
         return NOTHING
     if value == 0 or abs(value) >= 1:
         return f"${value:,.2f}"
-    text = f"{value:.2g}"
-    return f"${float(text):.9f}".rstrip("0") if "e" in text else f"${text}"
+    text = f"{float(f'{value:.2g}'):.9f}".rstrip("0")
+    return f"${text}".ljust(text.index(".") + 4, "0")
 
 
 def size(value: int) -> str:

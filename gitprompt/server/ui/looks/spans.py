@@ -22,7 +22,7 @@ _ROLES = frozenset(
 )
 
 
-class Entry(NamedTuple):
+class SpanEntry(NamedTuple):
     """A message, or the value of an attribute. `cut` is how many characters are not shown."""
 
     name: str
@@ -35,7 +35,7 @@ class SpanBlock(NamedTuple):
 
     title: str
     kind: str
-    entries: list[Entry]
+    entries: list[SpanEntry]
 
 
 def blocks(metadata: str | None) -> list[SpanBlock]:
@@ -45,7 +45,7 @@ def blocks(metadata: str | None) -> list[SpanBlock]:
         values = {"value": values}
     numbered = _numbered(values)
     shown: list[SpanBlock] = []
-    rest: list[Entry] = []
+    rest: list[SpanEntry] = []
     for title, entries in numbered.items():
         shown.append(SpanBlock(title, "messages", entries))
     for key, value in values.items():
@@ -62,14 +62,14 @@ def blocks(metadata: str | None) -> list[SpanBlock]:
     return shown
 
 
-def _entry(name: str, value: Any) -> Entry:
+def _entry(name: str, value: Any) -> SpanEntry:
     text = value if isinstance(value, str) else display.pretty(value)
     if isinstance(value, str) and value[:1] in "[{":
         text = display.pretty(value)
-    return Entry(name, text[:MAX_TEXT], max(len(text) - MAX_TEXT, 0))
+    return SpanEntry(name, text[:MAX_TEXT], max(len(text) - MAX_TEXT, 0))
 
 
-def _numbered(values: Mapping[str, Any]) -> dict[str, list[Entry]]:
+def _numbered(values: Mapping[str, Any]) -> dict[str, list[SpanEntry]]:
     """Messages whose parts have attributes of their own: `gen_ai.prompt.0.role`."""
     parts: dict[str, dict[int, dict[str, Any]]] = {}
     for key, value in values.items():
@@ -86,7 +86,7 @@ def _numbered(values: Mapping[str, Any]) -> dict[str, list[Entry]]:
     }
 
 
-def _messages(value: Any) -> Iterator[Entry]:
+def _messages(value: Any) -> Iterator[SpanEntry]:
     """The messages that a value is, if it is a list of some, or has one."""
     if isinstance(value, dict):
         if isinstance(value.get("messages"), list):
@@ -101,7 +101,7 @@ def _messages(value: Any) -> Iterator[Entry]:
         return
     for message in value:
         text = _text(message)
-        yield Entry(str(message["role"]), text[:MAX_TEXT], max(len(text) - MAX_TEXT, 0))
+        yield SpanEntry(str(message["role"]), text[:MAX_TEXT], max(len(text) - MAX_TEXT, 0))
 
 
 def _is_message(value: Any) -> bool:

@@ -21,7 +21,7 @@ from gitprompt.server.ui.choices import (
     version_choices,
     window_of,
 )
-from gitprompt.server.ui.comparison import Step, compared
+from gitprompt.server.ui.comparison import VersionStep, compared
 from gitprompt.server.ui.page import (
     Answer,
     Page,
@@ -40,7 +40,7 @@ _ON_A_PAGE = 30
 _MAX_REASON = 10_000  # characters
 
 
-class Place(NamedTuple):
+class LabelState(NamedTuple):
     """A label as it is: the version that it points at, None for nothing; what it pointed at before; and the
     moves of a page of its history, of so many."""
 
@@ -53,7 +53,7 @@ class Place(NamedTuple):
     total: int
 
 
-def _place(context: Context, view: View) -> Place:
+def _place(context: Context, view: View) -> LabelState:
     workspace, name, label = view.workspace, view.path["name"], check_label(view.path["label"])
     if not context.catalog.exists(workspace, name):
         raise NotFound("There is no such prompt")
@@ -64,7 +64,7 @@ def _place(context: Context, view: View) -> Place:
     total = context.index.count_moves(workspace, name, label)
     current = newest.move.version if newest else None
     before = first[1].move.version if len(first) > 1 else None
-    return Place(name, label, current, newest, before, moves, total)
+    return LabelState(name, label, current, newest, before, moves, total)
 
 
 async def other(context: Context, view: View) -> Answer:
@@ -80,7 +80,7 @@ async def show(context: Context, view: View) -> Answer:
 async def _form(
     context: Context,
     view: View,
-    place: Place,
+    place: LabelState,
     *,
     problem: GitpromptError | None = None,
     reason: str = "",
@@ -116,7 +116,7 @@ async def _form(
     return Shown(values, 200 if problem is None else problem.status)
 
 
-def _target(view: View, place: Place, choices: Sequence[VersionChoice]) -> str | None:
+def _target(view: View, place: LabelState, choices: Sequence[VersionChoice]) -> str | None:
     """What the form moves to: what was asked for; else the newest version, or if the label is there the one
     that it was at before."""
     wanted = {**view.params, **view.form}.get("to", "")
@@ -128,7 +128,7 @@ def _target(view: View, place: Place, choices: Sequence[VersionChoice]) -> str |
     return place.before
 
 
-def _is_rollback(context: Context, view: View, place: Place, target: str | None) -> bool:
+def _is_rollback(context: Context, view: View, place: LabelState, target: str | None) -> bool:
     """Whether the label was at the target before."""
     if target is None or target == place.current:
         return False
@@ -139,7 +139,7 @@ def _is_protected(context: Context, view: View, label: str) -> bool:
     return context.index.settings(view.workspace).scope_to_move(label) != "write"
 
 
-def _why_not(context: Context, view: View, place: Place, target: str | None) -> str:
+def _why_not(context: Context, view: View, place: LabelState, target: str | None) -> str:
     """Why this visitor cannot do this here, by the server's settings and the repository's policy."""
     why = refusal(context.settings, view.visitor, "labels")
     if why:
@@ -151,7 +151,7 @@ def _why_not(context: Context, view: View, place: Place, target: str | None) -> 
 
 
 def _commands(
-    view: View, place: Place, target: str | None, step: Step | None
+    view: View, place: LabelState, target: str | None, step: VersionStep | None
 ) -> list[tuple[str, str]]:
     lines = [("Its history, in a clone:", command("label", "log", place.name, place.label))]
     if target is not None and (step is not None or place.current is None):
@@ -192,7 +192,9 @@ async def change(context: Context, view: View) -> Answer:
     return Redirect(view.links.to("prompts", place.name, moved=commit))
 
 
-def _check(context: Context, view: View, place: Place, target: str | None, reason: str) -> None:
+def _check(
+    context: Context, view: View, place: LabelState, target: str | None, reason: str
+) -> None:
     """Raise Invalid for what this form asks more than the API does."""
     if len(reason) > _MAX_REASON or "\0" in reason:
         raise Invalid(f"The reason is text of at most {_MAX_REASON:,} characters")

@@ -14,9 +14,9 @@ from gitprompt.core.versions import check_version
 from gitprompt.errors import GitpromptError, Invalid
 from gitprompt.server.context import Context
 from gitprompt.server.ui.choices import command
-from gitprompt.server.ui.drafts import Draft, examined
+from gitprompt.server.ui.drafts import ExaminedDraft, examined
 from gitprompt.server.ui.looks import display
-from gitprompt.server.ui.page import Answer, Page, Redirect, Sent, Shown, View, W
+from gitprompt.server.ui.page import Answer, Data, Page, Redirect, Shown, View, W
 from gitprompt.store.index.reader import StoredVersion
 
 _SKELETON = """\
@@ -64,7 +64,7 @@ async def _page(
     name: str,
     text: str,
     *,
-    found: Draft | None = None,
+    found: ExaminedDraft | None = None,
     version: str = "",
     problem: GitpromptError | None = None,
 ) -> Shown:
@@ -133,7 +133,7 @@ async def check(context: Context, view: View) -> Answer:
         "next": draft.next,
         "ok": draft.document is not None,
     }
-    return Sent(msgspec.json.encode(found))
+    return Data(msgspec.json.encode(found))
 
 
 PAGES = (

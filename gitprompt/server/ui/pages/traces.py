@@ -27,7 +27,7 @@ from gitprompt.server.ui.lists import (
 )
 from gitprompt.server.ui.looks import display, spans
 from gitprompt.server.ui.looks.spans import SpanBlock
-from gitprompt.server.ui.page import Answer, Page, Pager, Sent, View, W, page_number
+from gitprompt.server.ui.page import Answer, Data, Page, Pager, View, W, page_number
 from gitprompt.store.engines import Row
 from gitprompt.store.tables.outlines import (
     LogsOfSpans,
@@ -36,8 +36,7 @@ from gitprompt.store.tables.outlines import (
     Outline,
     OutlinedSpan,
 )
-from gitprompt.store.tables.pages import Page as Part
-from gitprompt.store.tables.pages import Window
+from gitprompt.store.tables.pages import Part, Window
 from gitprompt.store.tables.rollups import facts_of_row
 from gitprompt.store.tables.rows import Condition
 from gitprompt.store.tables.runs import RunRow
@@ -267,7 +266,7 @@ async def outline(context: Context, view: View) -> Answer:
     found = await context.database.read(OneOutline(view.workspace, view.path["trace_id"]))
     if found is None:
         raise NotFound("There is no such trace")
-    return Sent(await asyncio.to_thread(_encoded, found))
+    return Data(await asyncio.to_thread(_encoded, found))
 
 
 def _encoded(outline: Outline) -> bytes:
@@ -300,7 +299,7 @@ async def span(context: Context, view: View) -> Answer:
     if found is None or of is None:
         raise NotFound("There is no such span")
     panel = _panel(view, found, of.row)
-    return Sent(msgspec.json.encode(_for_script(view, panel)))
+    return Data(msgspec.json.encode(_for_script(view, panel)))
 
 
 def _for_script(view: View, panel: PanelSpan) -> Mapping[str, Any]:
@@ -341,7 +340,7 @@ async def raw(context: Context, view: View) -> Answer:
     for column in ("metadata", "facts"):
         if fields[column] is not None:
             fields[column] = msgspec.Raw(fields[column].encode())
-    return Sent(msgspec.json.format(msgspec.json.encode(fields), indent=2), name="span.json")
+    return Data(msgspec.json.format(msgspec.json.encode(fields), indent=2), name="span.json")
 
 
 PAGES = (
