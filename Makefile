@@ -8,23 +8,23 @@ LANGFUSE_5 := $(VENV)/clients-langfuse-5
 DEPLOY := $(VENV)/deploy
 RELEASE := $(VENV)/release
 
-.PHONY: demo test test-postgres test-drivers test-clients test-deploy release-check check format bench soak docs clean
+.PHONY: demo test test-postgres test-drivers test-clients test-deploy test-browser release-check check format bench soak docs clean
 
 demo: $(READY)
 	$(BIN)/gitprompt demo
 
 test: $(READY)
-	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not deploy and not postgres and not stores"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not deploy and not browser and not postgres and not stores"
 
 # What touches the store, on a real PostgreSQL, which comes as a wheel and is started by the tests; the engine
 # and what several nodes do also through PgBouncer, and as a role that has no advisory locks and no pg_notify.
 test-postgres: $(READY)
-	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not deploy and not sqlite and not stores" \
+	GITPROMPT_TEST_ENGINE=postgres $(BIN)/pytest -n 3 --dist worksteal -m "not soak and not clients and not deploy and not browser and not sqlite and not stores" \
 	  tests/contracts tests/drivers/test_postgres.py tests/metrics tests/registry tests/scenarios tests/server tests/store \
 	  tests/cli/test_databases.py tests/cli/test_demo.py tests/cli/test_doctor.py tests/test_*.py
 	for route in pooled plain; do \
 	  GITPROMPT_TEST_ENGINE=postgres GITPROMPT_TEST_POSTGRES=$$route $(BIN)/pytest -n 3 --dist worksteal \
-	    -m "not soak and not clients and not deploy and not sqlite and not stores" tests/contracts/test_engines.py \
+	    -m "not soak and not clients and not deploy and not browser and not sqlite and not stores" tests/contracts/test_engines.py \
 	    tests/scenarios/test_nodes.py tests/store/tables tests/test_counting.py || exit 1; \
 	done
 
@@ -41,6 +41,11 @@ test-clients: $(READY) $(CLIENTS)/.ready $(LANGFUSE_5)/.ready
 # manifests are judged by its schemas, the unit by systemd, proxies take pushes and clones. .ci/run names the packages.
 test-deploy: $(READY) $(DEPLOY)/.ready
 	$(BIN)/pytest -m "deploy and not soak"
+
+# The pages in a real browser: journeys, accessibility, hostile text, what it asks the network for, screenshots.
+# Needs Debian's chromium, which .ci/run installs.
+test-browser: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal -m "browser and not soak"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -68,6 +73,7 @@ bench: $(READY)
 	$(BIN)/python bench/mixed.py
 	$(BIN)/python bench/metrics.py
 	$(BIN)/python bench/migrate.py
+	$(BIN)/python bench/ui.py
 
 soak: $(READY)
 	$(BIN)/pytest -m soak

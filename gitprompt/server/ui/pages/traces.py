@@ -44,7 +44,7 @@ from gitprompt.store.tables.scores import ScoreRow
 from gitprompt.store.tables.trace_totals import TraceTotal, total_of
 from gitprompt.store.tables.traces import OneSpan, SpanRow, TraceRow
 
-_SPANS = 100  # of a page without scripts
+_SPANS = 50  # of a page without scripts
 _NEAR = 30  # traces on each side, among which the one before and after is looked for
 _FIELDS = len(TraceRow._fields) + 1
 _SHOWN = ("prompt_name", "version_tag", "status", "min_ms", "sort", "tag", "session", "user", "environment",

@@ -99,12 +99,6 @@ function line(span, place_) {
   const name = make("span", { class: "name" }, fold, span.failed ? "✕ " : "", span.name, isParent && span.folded ? ` (${span.children.length})` : "");
   name.style.paddingLeft = `${0.4 + Math.min(text ? 0 : span.depth, 24) * 0.9}rem`;
   row.append(name, bar(span), make("span", { class: "took" }, took(span.took)));
-  row.addEventListener("click", (event) => {
-    at = place_;
-    if (isParent && event.target === fold) toggle(span);
-    else open(span);
-    draw();
-  });
   return row;
 }
 
@@ -234,6 +228,17 @@ async function open(span) {
   }
 }
 
+/** Rows are drawn anew all the time: what counts is where the click was. */
+function click(event) {
+  const place_ = Math.floor((event.clientY - view.getBoundingClientRect().top + view.scrollTop) / ROW);
+  const span = shown[place_];
+  if (!span) return;
+  at = place_;
+  if (document.elementFromPoint(event.clientX, event.clientY)?.closest(".fold") && span.children.length && !text) toggle(span);
+  else open(span);
+  draw();
+}
+
 function keys(event) {
   const span = shown[at];
   const page = Math.floor(view.clientHeight / ROW) - 1;
@@ -272,13 +277,14 @@ async function start() {
   spans = tree(outline.spans);
   total = 1;
   for (const span of spans) total = Math.max(total, span.start + Math.max(span.took, 0));
-  document.getElementById("table").hidden = true;
+  document.getElementById("table").remove();
   document.getElementById("fall").hidden = false;
   ticks();
   refresh();
   view.addEventListener("scroll", draw, { passive: true });
   view.addEventListener("keydown", keys);
-  view.addEventListener("focus", () => { if (at < 0) to(0); });
+  view.addEventListener("click", click);
+  view.addEventListener("focus", () => { if (at < 0 && view.matches(":focus-visible")) to(0); });
   addEventListener("resize", draw);
   document.getElementById("tools").addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("names").addEventListener("input", (event) => {
