@@ -72,6 +72,7 @@ from gitprompt.server.ui.sessions import Sessions
 from gitprompt.server.ui.visitors import visitors
 from gitprompt.server.work.held import Held
 from gitprompt.server.work.requests import Requests
+from gitprompt.statistics import RecentTraffic
 from gitprompt.store.database import Database
 from gitprompt.store.git_store import GitObjects
 from gitprompt.store.group_commit import OnCommit
@@ -203,6 +204,7 @@ def sidecar(
                     ),
                     metrics=metrics,
                     sessions=Sessions(database, authenticator, settings, salt, clock),
+                    traffic=RecentTraffic(database, clock),
                     tracing=tracing,
                 ),
                 Mender(sync, reader, workspaces),

@@ -17,6 +17,7 @@ from gitprompt.pushes import Pushes
 from gitprompt.server.http.auth import Authenticator
 from gitprompt.server.http.limits import Limiter
 from gitprompt.server.work.held import Held
+from gitprompt.statistics import RecentTraffic
 from gitprompt.store.database import Database
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.suites import Suites
@@ -46,4 +47,5 @@ class Context:
     pushes: Pushes
     metrics: SidecarMetrics
     sessions: Sessions
+    traffic: RecentTraffic
     tracing: Tracing | None

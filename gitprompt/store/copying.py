@@ -65,7 +65,8 @@ TABLES = (
     Table(
         "trace_total",
         "workspace, id",
-        "workspace, id, created_at, spans, errors, first_start, last_end, tokens, cost_nano",
+        "workspace, id, created_at, spans, errors, first_start, last_end, tokens, cost_nano,"
+        " duration, failed",
         numbered=False,
     ),
     Table(

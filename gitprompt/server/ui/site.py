@@ -6,6 +6,7 @@ Nothing here is cached by anybody, framed by anybody, or allowed a script that i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -91,6 +92,12 @@ class Site:
     def __init__(self, context: Context, visitors: Visitors) -> None:
         self.context = context
         self.visitors = visitors
+        self._warming: asyncio.Future[None] | None = None
+
+    def warm(self) -> None:
+        """Load all templates once the first page is asked for, beside it: each takes some ten milliseconds."""
+        if self._warming is None:
+            self._warming = asyncio.get_running_loop().run_in_executor(None, templating.warm)
 
     async def view(self, page: Page, scope: Scope) -> View:
         """A request, admitted. Raises Unauthorized, Forbidden, NotFound or RateLimited."""
@@ -140,13 +147,12 @@ class Site:
         if visitor.principal.is_master and workspace not in there:
             raise NotFound("There is no such workspace")
 
-    def html(
-        self, template: str, values: Mapping[str, Any], view: View | None, scope: Scope
-    ) -> bytes:
+    def shared(self, view: View | None, scope: Scope) -> dict[str, Any]:
+        """What every template has."""
         preferences = view.preferences if view is not None else preferences_of(scope)
         links = view.links if view is not None else Links(scope.get("root_path", ""), "")
         signed_in = view is not None and view.visitor is not NOBODY
-        shared = {
+        return {
             "links": links,
             "static": f"{links.root}{PREFIX}/static/{assets().digest}",
             "preferences": preferences,
@@ -163,7 +169,6 @@ class Site:
                 "" if view is None else refusal(self.context.settings, view.visitor, kind, scope)
             ),
         }
-        return templating.render(template, {**shared, **values})
 
     def _foot(self, workspace: str) -> Mapping[str, Any]:
         state = self.context.workspaces.state(workspace)
@@ -181,18 +186,14 @@ class Site:
     ) -> tuple[int, RawHeaders, bytes]:
         """An envelope for errors that is a page."""
         view: View | None = scope.get(VIEW)
-        body = self.html(
-            "error.html",
-            {
-                "status": error.status,
-                "message": error.message,
-                "hint": error.hint,
-                "fields": _fields(error),
-                "rid": rid.decode("latin-1"),
-            },
-            view,
-            scope,
-        )
+        values = {
+            "status": error.status,
+            "message": error.message,
+            "hint": error.hint,
+            "fields": _fields(error),
+            "rid": rid.decode("latin-1"),
+        }
+        body = templating.render("error.html", {**self.shared(view, scope), **values})
         headers: RawHeaders = [
             (b"content-type", _HTML),
             (b"content-length", str(len(body)).encode()),
@@ -223,6 +224,7 @@ class Leaf:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[ENVELOPE] = self._site.error
+        self._site.warm()
         method = scope["method"]
         page = self._pages.get("GET" if method == "HEAD" else method)
         if page is None:
@@ -276,8 +278,8 @@ class Leaf:
             await _body(send, 200, headers, answer.body, is_head=is_head)
             return
         shown = answer if isinstance(answer, Shown) else Shown(answer)
-        values = {"area": page.area, **shown.values}
-        body = self._site.html(shown.template or page.template, values, view, scope)
+        values = {**self._site.shared(view, scope), "area": page.area, **shown.values}
+        body = await templating.render_in_turns(shown.template or page.template, values)
         await _body(send, shown.status, [(b"content-type", _HTML), *_FRESH], body, is_head=is_head)
 
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from gitprompt.core.model import Finding
 from gitprompt.core.names import fold
@@ -14,6 +14,9 @@ from gitprompt.core.settings import Settings
 from gitprompt.core.versions import precedence
 from gitprompt.store import sqlite_file
 from gitprompt.store.index.writer import VERSION_COLUMNS, name_like, settings_of, version_like
+
+Answer = TypeVar("Answer")
+_MAX_KEPT = 1_000  # answers
 
 
 class StoredVersion(NamedTuple):
@@ -78,6 +81,8 @@ class IndexReader:
     def __init__(self, path: str) -> None:
         self.path = path
         self._db = sqlite_file.connect(path, "index", durability="NORMAL")
+        self._kept: dict[tuple[Any, ...], Any] = {}
+        self._kept_of: int | None = None
 
     def close(self) -> None:
         self._db.close()
@@ -86,6 +91,18 @@ class IndexReader:
         """Read the file that is there now: another has taken the place of the one that was opened."""
         self._db.close()
         self._db = sqlite_file.connect(self.path, "index", durability="NORMAL")
+        self._kept_of = None
+
+    def _once(self, key: tuple[Any, ...], ask: Callable[[], Answer]) -> Answer:
+        """What was answered already, as long as nobody has written the index."""
+        version = self._db.pragma("data_version")
+        if version != self._kept_of or len(self._kept) >= _MAX_KEPT:
+            self._kept.clear()
+            self._kept_of = version
+        if key not in self._kept:
+            self._kept[key] = ask()
+        answer: Answer = self._kept[key]
+        return answer
 
     def size(self) -> int:
         """Bytes that the index takes."""
@@ -200,7 +217,8 @@ class IndexReader:
 
     def count_versions(self, workspace: str, name: str | None = None) -> int:
         if name is None:
-            return self._count("SELECT count(*) FROM version WHERE workspace = ?", workspace)
+            sql = "SELECT count(*) FROM version WHERE workspace = ?"
+            return self._once(("versions", workspace), lambda: self._count(sql, workspace))
         return self._count(
             "SELECT count(*) FROM version WHERE workspace = ? AND name = ?", workspace, name
         )
@@ -241,26 +259,25 @@ class IndexReader:
     def count_prompts(self, workspace: str, wanted: PromptFilter = _ALL) -> int:
         where, values = _prompt_filter(wanted)
         sql = f"SELECT count(*) FROM prompt AS p WHERE workspace = ?{where}"
-        return self._count(sql, workspace, *values)
+        key = "count", workspace, wanted
+        return self._once(key, lambda: self._count(sql, workspace, *values))
 
     def folders(self, workspace: str, parent: str = "") -> list[tuple[str, int]]:
         """(name, prompts) of each folder that is directly in another, or at the top."""
         within, values = _in_folder(parent) if parent else ("", ())
         at = len(parent) + 2 if parent else 1
-        return sqlite_file.query(
-            self._db,
+        sql = (
             f"SELECT substr(name, 1, {at - 2} + instr(substr(name, {at}), '/')), count(*) FROM prompt"
-            f" WHERE workspace = ?{within} AND instr(substr(name, {at}), '/') > 0 GROUP BY 1 ORDER BY 1",
-            (workspace, *values),
+            f" WHERE workspace = ?{within} AND instr(substr(name, {at}), '/') > 0 GROUP BY 1 ORDER BY 1"
         )
+        key = "folders", workspace, parent
+        return self._once(key, lambda: sqlite_file.query(self._db, sql, (workspace, *values)))
 
     def label_names(self, workspace: str) -> list[str]:
         """The names that labels have anywhere in a workspace."""
-        rows = sqlite_file.query(
-            self._db,
-            "SELECT DISTINCT label FROM label WHERE workspace = ? AND version IS NOT NULL"
-            " ORDER BY label",
-            (workspace,),
+        sql = "SELECT DISTINCT label FROM label WHERE workspace = ? AND version IS NOT NULL ORDER BY label"
+        rows = self._once(
+            ("labels", workspace), lambda: sqlite_file.query(self._db, sql, (workspace,))
         )
         return [row[0] for row in rows]
 
@@ -303,7 +320,7 @@ class IndexReader:
     def count_labels(self, workspace: str, name: str | None = None) -> int:
         sql = "SELECT count(*) FROM label WHERE version IS NOT NULL AND workspace = ?"
         if name is None:
-            return self._count(sql, workspace)
+            return self._once(("labelled", workspace), lambda: self._count(sql, workspace))
         return self._count(f"{sql} AND name = ?", workspace, name)
 
     def one_label(self, workspace: str, name: str, label: str) -> tuple[str, int] | None:

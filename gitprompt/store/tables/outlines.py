@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from gitprompt.store.engines import Connection
+from gitprompt.store.engines import Connection, Row
 from gitprompt.store.tables import logs, trace_ids
 from gitprompt.store.tables.logs import LogRow
 from gitprompt.store.tables.trace_totals import TotalOfTrace, TraceTotal
@@ -76,6 +76,25 @@ class OneOutline(NamedTuple):
             (self.workspace, row[0], self.limit, self.offset),
         )
         return Outline(row[0], TraceRow(*row[1:]), total, [OutlinedSpan(*span) for span in spans])
+
+
+class MadeOfSpans(NamedTuple):
+    """What `make` makes of the spans of a trace, in the thread that reads them, so that they need not be held:
+    rows of OutlinedSpan's fields, by start. None if the trace is not there."""
+
+    workspace: str
+    trace_id: str
+    make: Callable[[Iterator[Row]], bytes]
+
+    def answer(self, db: Connection) -> bytes | None:
+        row = db.row(
+            f"SELECT id FROM trace WHERE trace.workspace = $1 AND {trace_ids.TRACE_KEY} = $2",
+            (self.workspace, trace_ids.key_of(self.trace_id)),
+        )
+        if row is None:
+            return None
+        sql = f"SELECT {_COLUMNS} FROM span WHERE workspace = $1 AND trace = $2 {_BY_START}"
+        return self.make(iter(db.stream(sql, (self.workspace, row[0]))))
 
 
 class NumberedSpan(NamedTuple):

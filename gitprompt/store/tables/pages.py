@@ -56,6 +56,7 @@ class Listing(NamedTuple):
 
 
 MAX_PAGE = 16_000_000  # characters of a page, and a row
+LOOKED_AT = 2_000  # rows of which two tables have to say whether they meet what is asked
 COUNTED = 10_000  # rows beyond the page that are counted one by one: what is found by a filter has no tally
 
 
@@ -84,9 +85,7 @@ class Part(NamedTuple):
         if self.listing.kind is not None and not self.conditions:
             total, are_more = tally(db, self.workspace, self.listing.kind), False
         else:
-            most = self.window.offset + self.window.limit + COUNTED
-            found = query.count(most + 1)
-            total, are_more = min(found, most), found > most
+            total, are_more = query.count(self.window.offset + self.window.limit + COUNTED)
         rows: list[Row] = []
         size = 0
         for row in query.rows():
@@ -122,26 +121,51 @@ class PartQuery:
         if self._tagged:
             assert tags is not None
             return tags
-        if self._page.most:
-            few = self._others and self._is_rare(self._table, self._others)
-            return self._table if few else self._totals
-        if self._summed and self._is_rare(self._totals, self._summed):
+        if not self._summed and not self._page.most:
+            return self._table
+        if self._others and self._is_rare(self._table, self._others):
+            return self._table
+        # An index of the totals is in the order of the list, but for one of how much there is of something.
+        is_in_order = self._page.most or all(one.operator == "=" for one in self._summed)
+        if is_in_order and not self._others:
+            return self._totals
+        if self._page.most or self._is_rare(self._totals, self._summed):
             return self._totals
         return self._table
 
     def _is_rare(self, table: str, conditions: Sequence[Condition]) -> bool:
+        return self._counted(table, conditions, COUNTED + 1) <= COUNTED
+
+    def _counted(self, table: str, conditions: Sequence[Condition], most: int) -> int:
+        """How many rows of one table meet conditions of it, up to a number."""
         bound = Bound()
         wanted = where(bound, [Condition("workspace", self._page.workspace), *conditions], table)
-        sql = f"SELECT 1 FROM {table} WHERE {wanted} LIMIT {COUNTED + 1}"
+        sql = f"SELECT 1 FROM {table} WHERE {wanted} LIMIT {bound.bind(most)}"
         rows: int = self._db.query(f"SELECT count(*) FROM ({sql}) AS found", bound.values)[0][0]
-        return rows <= COUNTED
+        return rows
 
-    def count(self, most: int) -> int:
-        """How many rows there are, up to a number."""
+    def count(self, most: int) -> tuple[int, bool]:
+        """How many rows there are, up to a number, and whether there are more. Where two tables have to say
+        so, only so many rows are looked at."""
+        if self._summed and not self._others and not self._tagged:
+            found = self._counted(self._totals, self._summed, most + 1)
+            return min(found, most), found > most
+        if not self._summed:
+            bound = Bound()
+            sql = f"SELECT 1 FROM {self._from(bound, is_shown=False)} LIMIT {bound.bind(most + 1)}"
+            found = self._db.query(f"SELECT count(*) FROM ({sql}) AS found", bound.values)[0][0]
+            return min(found, most), found > most
         bound = Bound()
-        sql = f"SELECT 1 FROM {self._from(bound, is_shown=False)} LIMIT {bound.bind(most)}"
-        found: int = self._db.query(f"SELECT count(*) FROM ({sql}) AS found", bound.values)[0][0]
-        return found
+        met = where(bound, self._summed, self._totals)
+        source = self._from(bound, is_shown=False, is_summed=False)
+        sql = (
+            f"SELECT CASE WHEN {met} THEN 1 END AS met FROM {source} LIMIT {bound.bind(LOOKED_AT)}"
+        )
+        found, looked_at = self._db.query(
+            f"SELECT count(met), count(*) FROM ({sql}) AS looked_at", bound.values
+        )[0]
+        are_more = looked_at == LOOKED_AT
+        return max(found, most - COUNTED + 1) if are_more else found, are_more
 
     def rows(self) -> Iterator[Row]:
         return self._db.stream(*self.statement())
@@ -163,8 +187,9 @@ class PartQuery:
         sql += f" LIMIT {bound.bind(window.limit)} OFFSET {bound.bind(window.offset)}"
         return sql, bound.values
 
-    def _from(self, bound: Bound, *, is_shown: bool = True) -> str:
-        """What follows FROM. Tables that nothing is asked of are joined only if they are shown."""
+    def _from(self, bound: Bound, *, is_shown: bool = True, is_summed: bool = True) -> str:
+        """What follows FROM. Tables that nothing is asked of are joined only if they are shown; without
+        `is_summed` totals are joined, and nothing is asked of them."""
         at = self._page.listing.at
         tags, lead = self._page.listing.tags or "", self._lead
         # A row of a tag has the time of its row.
@@ -177,7 +202,8 @@ class PartQuery:
         }
         tables = [lead]
         for table in (self._table, self._totals):
-            if table and table != lead and (is_shown or wanted[table]):
+            is_needed = is_shown or wanted[table] or (table == self._totals and not is_summed)
+            if table and table != lead and is_needed:
                 tables.append(table)
         workspace = Condition("workspace", self._page.workspace)
         parts = [where(bound, [workspace, *wanted[lead]], lead)]

@@ -35,7 +35,7 @@ class SpanTotal(NamedTuple):
 
 TABLE = "trace_total"
 COLUMNS = "spans, errors, duration, tokens, cost_nano"
-_KEPT = "workspace, id, created_at, spans, errors, first_start, last_end, tokens, cost_nano"
+_KEPT = "workspace, id, created_at, spans, errors, first_start, last_end, tokens, cost_nano, duration, failed"
 
 
 def total_of(row: Sequence[Any]) -> TraceTotal:
@@ -46,7 +46,7 @@ def total_of(row: Sequence[Any]) -> TraceTotal:
 
 def begin(db: Connection, traces: Iterable[tuple[str, int, int]]) -> None:
     """Traces without spans: (workspace, id, created_at)."""
-    rows = [(*trace, 0, 0, None, None, 0, 0) for trace in traces]
+    rows = [(*trace, 0, 0, None, None, 0, 0, -1, 0) for trace in traces]
     if rows:
         db.insert(TABLE, _KEPT, rows)
 
@@ -68,12 +68,18 @@ def add(db: Connection, spans: Iterable[SpanTotal]) -> None:
     db.execute_each(_ADD, [(*total, *key) for key, total in sorted(sums.items())])
 
 
+_FIRST = (
+    "CASE WHEN first_start IS NULL OR CAST($3 AS BIGINT) < first_start THEN CAST($3 AS BIGINT)"
+    " ELSE first_start END"
+)
+_LAST = (
+    "CASE WHEN last_end IS NULL OR CAST($4 AS BIGINT) > last_end THEN CAST($4 AS BIGINT)"
+    " ELSE last_end END"
+)
 _ADD = (
     "UPDATE trace_total SET spans = spans + $1, errors = errors + $2,"
-    " first_start = CASE WHEN first_start IS NULL OR CAST($3 AS BIGINT) < first_start THEN CAST($3 AS BIGINT)"
-    " ELSE first_start END,"
-    " last_end = CASE WHEN last_end IS NULL OR CAST($4 AS BIGINT) > last_end THEN CAST($4 AS BIGINT)"
-    " ELSE last_end END,"
+    f" first_start = {_FIRST}, last_end = {_LAST}, duration = coalesce({_LAST} - {_FIRST}, -1),"
+    " failed = CASE WHEN errors + $2 > 0 THEN 1 ELSE 0 END,"
     " tokens = tokens + $5, cost_nano = cost_nano + $6 WHERE workspace = $7 AND id = $8"
 )
 
@@ -81,7 +87,8 @@ _ADD = (
 def take_out(db: Connection, workspace: str, trace: int, *, errors: int) -> None:
     """An open span goes, to be stored again as it ended: it had no end, no tokens and no cost yet."""
     db.execute(
-        "UPDATE trace_total SET spans = spans - 1, errors = errors - $1"
+        "UPDATE trace_total SET spans = spans - 1, errors = errors - $1,"
+        " failed = CASE WHEN errors - $1 > 0 THEN 1 ELSE 0 END"
         " WHERE workspace = $2 AND id = $3",
         (errors, workspace, trace),
     )

@@ -37,14 +37,14 @@ class TrafficOfPrompts(NamedTuple):
         usage = db.query(
             f"{_seen(bound, self.workspace, self.names)} SELECT seen.prompt_name,"
             f" {_sums('calls', 'errors', 'cost_nano', 'unpriced')}"
-            f" FROM seen JOIN usage_rollup AS u ON {_same(bound, self)} GROUP BY 1",
+            f" FROM seen CROSS JOIN usage_rollup AS u WHERE {_same(bound, self)} GROUP BY 1",
             bound.values,
         )
         bound = Bound()
         latency: dict[str, list[tuple[int, int]]] = {}
         for name, bucket, calls in db.query(
             f"{_seen(bound, self.workspace, self.names)} SELECT seen.prompt_name, u.bucket,"
-            f" {_sums('calls')} FROM seen JOIN latency_rollup AS u ON {_same(bound, self)}"
+            f" {_sums('calls')} FROM seen CROSS JOIN latency_rollup AS u WHERE {_same(bound, self)}"
             " GROUP BY 1, 2 ORDER BY 1, 2",
             bound.values,
         ):
@@ -73,7 +73,7 @@ class AnsweringVersions(NamedTuple):
         answering: dict[str, dict[str, int]] = {}
         for name, version, calls in db.query(
             f"{_seen(bound, self.workspace, self.names)} SELECT seen.prompt_name, seen.version_tag,"
-            f" {_sums('calls')} FROM seen JOIN usage_rollup AS u ON {_same(bound, self)}"
+            f" {_sums('calls')} FROM seen CROSS JOIN usage_rollup AS u WHERE {_same(bound, self)}"
             " GROUP BY 1, 2 ORDER BY 1, 2",
             bound.values,
         ):

@@ -173,7 +173,28 @@ def test_a_page_reads_an_index_in_its_order(
 
 
 def test_what_few_rows_meet_leads(several: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = Part(traces.LISTING, "default", Window(9), [FAILED])
-    assert "FROM trace_total CROSS JOIN trace " in PartQuery(query, several._reader).statement()[0]
+    def leads(*conditions: Condition) -> str:
+        query = Part(traces.LISTING, "default", Window(9), conditions)
+        sql, _ = PartQuery(query, several._reader).statement()
+        return sql.partition(" FROM ")[2].partition(" ")[0]
+
+    prompt = Condition("prompt_name", "p")
+    assert (leads(SLOW), leads(FAILED), leads(SLOW, prompt)) == (
+        "trace_total",
+        "trace_total",
+        "trace",
+    )
     monkeypatch.setattr(pages, "COUNTED", 1)
-    assert "FROM trace CROSS JOIN trace_total " in PartQuery(query, several._reader).statement()[0]
+    assert (leads(SLOW), leads(FAILED), leads(SLOW, prompt)) == ("trace", "trace_total", "trace")
+
+
+def test_of_many_only_so_many_are_looked_at(
+    several: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = Part(traces.LISTING, "default", Window(1), [FAILED, Condition("prompt_name", "p")])
+    page = several.read_now(query)
+    assert (page.total, page.are_more) == (2, False)
+    monkeypatch.setattr(pages, "LOOKED_AT", 1)
+    page = several.read_now(query)
+    assert page.are_more
+    assert page.total > 1  # there is a page to go on to

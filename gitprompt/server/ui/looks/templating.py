@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from functools import cache
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
 from gitprompt.server.ui.looks import display
@@ -13,6 +15,8 @@ from gitprompt.server.ui.looks import display
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_PAUSE = 0.01  # seconds
+_MOMENT = 0.0003  # seconds that a page is written without a turn for others
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 
 
@@ -53,6 +57,25 @@ def environment() -> Environment:
         FEW=display.FEW,
     )
     return made
+
+
+def warm() -> None:
+    """Load every template, with a pause after each: others want their turn. Blocks."""
+    for name in sorted(environment().list_templates()):
+        environment().get_template(name)
+        sleep(_PAUSE)
+
+
+async def render_in_turns(template: str, values: Mapping[str, Any]) -> bytes:
+    """Like `render`, with a turn for other requests after each moment."""
+    parts: list[str] = []
+    begun = perf_counter()
+    for part in environment().get_template(template).generate(values):
+        parts.append(part)
+        if perf_counter() - begun > _MOMENT:
+            await asyncio.sleep(0)
+            begun = perf_counter()
+    return "".join(parts).encode("utf-8", "replace")
 
 
 def render(template: str, values: Mapping[str, Any]) -> bytes:

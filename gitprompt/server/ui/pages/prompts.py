@@ -29,10 +29,10 @@ from gitprompt.store.tables.traffic import (
     HourOfVersion,
     HoursOfVersions,
     PromptTraffic,
-    TrafficOfPrompts,
 )
 
-_ON_A_PAGE = 50
+_ON_A_PAGE = 50  # prompts
+_VERSIONS = 25  # of a page
 _MOVES = 30
 _LINES = 5  # of a chart
 
@@ -64,7 +64,7 @@ async def prompts(context: Context, view: View) -> Answer:
     )
     names = [row.name for row in rows]
     traffic, answering = await asyncio.gather(
-        context.database.read(TrafficOfPrompts(workspace, names, window.since)),
+        context.traffic.of_prompts(workspace, names, window.name),
         context.database.read(AnsweringVersions(workspace, names, view.now - HOUR)),
     )
     authors = context.catalog.authors(workspace, rows)
@@ -84,6 +84,7 @@ async def prompts(context: Context, view: View) -> Answer:
         "sort": chosen(params, "sort", ORDERS),
         "window": window,
         "windows": WINDOW_NAMES,
+        "seconds_old": statistics.SECONDS_OLD,
         "folders": context.catalog.folders(workspace, wanted.folder),
         "above": _above(wanted.folder),
         "labels": context.catalog.label_names(workspace),
@@ -124,7 +125,7 @@ async def prompt(context: Context, view: View) -> Answer:
     document = context.catalog.document(newest)
     number, window = page_number(view.params), window_of(view)
     versions, total = context.catalog.versions(
-        workspace, name, limit=_ON_A_PAGE, offset=(number - 1) * _ON_A_PAGE
+        workspace, name, limit=_VERSIONS, offset=(number - 1) * _VERSIONS
     )
     numbers = [stored.version.version for stored in versions]
     by_version, answering = await asyncio.gather(
@@ -156,7 +157,7 @@ async def prompt(context: Context, view: View) -> Answer:
         "windows": WINDOW_NAMES,
         "chart": _chart(hours, charted, window.since, view.now, moves),
         "hours": _table(hours),
-        "pager": Pager(number, _ON_A_PAGE, total, len(versions)),
+        "pager": Pager(number, _VERSIONS, total, len(versions)),
         "moved": next((m for m in moves if m.move.commit == view.params.get("moved")), None),
         "default": context.index.settings(workspace).default_label,
         "commands": [

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,6 +31,7 @@ from gitprompt.server.ui.page import Answer, Data, Page, Pager, View, W, page_nu
 from gitprompt.store.engines import Row
 from gitprompt.store.tables.outlines import (
     LogsOfSpans,
+    MadeOfSpans,
     NumberedSpan,
     OneOutline,
     Outline,
@@ -49,6 +50,7 @@ _NEAR = 30  # traces on each side, among which the one before and after is looke
 _FIELDS = len(TraceRow._fields) + 1
 _SHOWN = ("prompt_name", "version_tag", "status", "min_ms", "sort", "tag", "session", "user", "environment",
           "release", "name", "window")  # fmt: skip
+_INTEGERS = 6  # of a span in an outline
 _KINDS = {"llm": 0, "tool": 1, "validator": 2}
 
 
@@ -262,30 +264,58 @@ def _panel(view: View, row: SpanRow, of: TraceRow | None) -> PanelSpan:
 
 async def outline(context: Context, view: View) -> Answer:
     """Six integers a span: parent (its place in the list, -1: none), start, how long (-1: unknown), the place
-    of its name, its kind with 8 more if it failed, and its number."""
-    found = await context.database.read(OneOutline(view.workspace, view.path["trace_id"]))
+    of its name, its kind with 8 more if it failed, and its number, counted from the `first`."""
+    made = MadeOfSpans(view.workspace, view.path["trace_id"], _encoded)
+    found = await context.database.read(made)
     if found is None:
         raise NotFound("There is no such trace")
-    return Data(await asyncio.to_thread(_encoded, found))
+    return Data(found)
 
 
-def _encoded(outline: Outline) -> bytes:
-    places = {span.span_id: at for at, span in enumerate(outline.spans)}
-    began = next((s.start_time for s in outline.spans if s.start_time is not None), 0)
-    names: dict[str, int] = {}
+class _Recognised(msgspec.Struct):
+    """What of a span's facts is in the outline."""
+
+    kind: str = "other"
+    model: str | None = None
+
+
+_recognised = msgspec.json.Decoder(_Recognised).decode
+
+
+def _encoded(rows: Iterator[Row]) -> bytes:
+    places: dict[str, int] = {}
+    parents: list[str | None] = []
+    names: dict[tuple[str, str | None], int] = {}
     numbers: list[int] = []
-    for at, span in enumerate(outline.spans):
-        parent = places.get(span.parent_id or "", -1)
-        start = began if span.start_time is None else span.start_time
-        took = -1 if span.end_time is None or span.start_time is None else span.end_time - start
-        model = span.model
-        name = f"{span.name} · {model}" if model else span.name
-        kind = _KINDS.get(span.kind, 3) + (8 if span.status == "error" else 0)
+    facts_known: dict[str | None, _Recognised] = {None: _Recognised()}
+    began: int | None = None
+    first = 0
+    for at, (number, span_id, parent, name, status, start, end, facts) in enumerate(rows):
+        began = start if began is None else began
+        places[span_id] = at
+        parents.append(parent)
+        known = facts_known.get(facts)
+        if known is None:
+            known = facts_known[facts] = _recognised(facts)
+        first = number if at == 0 else first
+        kind = _KINDS.get(known.kind, 3) + (8 if status == "error" else 0)
+        took = -1 if end is None or start is None else max(end - start, -1)
+        begins = 0 if start is None or began is None else start - began
         numbers += (
-            parent if parent != at else -1, start - began, max(took, -1),
-            names.setdefault(str(display.shown(name[:200])), len(names)), kind, span.number,
-        )  # fmt: skip
-    return msgspec.json.encode({"names": list(names), "spans": numbers})
+            -1,
+            begins,
+            took,
+            names.setdefault((name, known.model), len(names)),
+            kind,
+            number - first,
+        )
+    for at, parent in enumerate(parents):
+        place = places.get(parent, -1) if parent is not None else -1
+        numbers[at * _INTEGERS] = place if place != at else -1
+    texts = [
+        display.shown(f"{name[:200]} · {model}" if model else name[:200]) for name, model in names
+    ]
+    return msgspec.json.encode({"names": texts, "first": first, "spans": numbers})
 
 
 async def span(context: Context, view: View) -> Answer:

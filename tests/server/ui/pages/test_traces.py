@@ -136,7 +136,8 @@ def test_an_outline_has_six_integers_a_span(browser: Browser) -> None:
 
 
 def test_a_span_is_shown_with_its_messages(browser: Browser) -> None:
-    number = browser.get(f"traces/{ID['quick']}/outline").json()["spans"][11]
+    outline = browser.get(f"traces/{ID['quick']}/outline").json()
+    number = outline["first"] + outline["spans"][11]
     answer = browser.get(f"traces/{ID['quick']}/spans/{number}")
     found = answer.json()
     assert found["name"] == "span 2"

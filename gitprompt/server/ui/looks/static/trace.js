@@ -14,6 +14,7 @@ const panel = document.getElementById("panel");
 const count = document.getElementById("count");
 
 let names = [];
+let first = 0;
 let spans = [];
 let shown = [];
 let total = 1;
@@ -23,7 +24,7 @@ let text = "";
 
 class Span {
   constructor(index, [parent, start, took, name, kind, number]) {
-    Object.assign(this, { index, parent, start, took, number, children: [], depth: 0, folded: false });
+    Object.assign(this, { index, parent, start, took, number: first + number, children: [], depth: 0, folded: false });
     this.name = names[name];
     this.kind = KINDS[kind & 7];
     this.failed = (kind & 8) !== 0;
@@ -273,7 +274,7 @@ async function start() {
   if (answer.redirected || !answer.ok) return; // the table stays
   const outline = await answer.json();
   if (!outline.spans.length) return;
-  names = outline.names;
+  ({ names, first } = outline);
   spans = tree(outline.spans);
   total = 1;
   for (const span of spans) total = Math.max(total, span.start + Math.max(span.took, 0));
