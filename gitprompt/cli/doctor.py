@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import click
 
-from gitprompt import config, hosting
+from gitprompt import clock, config, hosting
 from gitprompt import keys as api_keys
 from gitprompt.cli.output import Styled, json_option, say, write_json
 from gitprompt.core.names import DEFAULT_WORKSPACE
@@ -26,6 +26,7 @@ from gitprompt.store import integrity
 from gitprompt.store.engines import engine_at
 from gitprompt.store.index.reader import IndexReader
 from gitprompt.store.tables.pins import AnyPin
+from gitprompt.store.tables.ui_sessions import PlainSessions
 
 
 class Diagnosis(NamedTuple):
@@ -156,6 +157,8 @@ def _data(folder: str) -> Iterator[Diagnosis]:
             integrity.problem(database),
             "Stop the server and restore it from a backup.",
         )
+    if database is None or not integrity.problem(database):
+        yield _try("pages", partial(_sessions, location))
     index = os.path.join(folder, "index.db")
     yield Diagnosis(
         "index.db",
@@ -176,6 +179,20 @@ def _connect(location: str) -> None:
             AnyPin(DEFAULT_WORKSPACE).answer(db)
         except Exception as error:
             raise db.explained(error) from error
+
+
+def _sessions(location: str) -> None:
+    """Whether somebody has signed in to the pages over plain http, from another machine."""
+    with closing(engine_at(location).reader()) as db:
+        try:
+            number = PlainSessions(clock.now()).answer(db)
+        except Exception as error:
+            raise db.explained(error) from error
+    if number:
+        raise SetupError(
+            f"sessions that were opened over http from elsewhere, so that whoever is on the way knows them: {number}",
+            hint="Put a proxy with https before the server (docs/deploy.md), and revoke the keys that were used.",
+        )
 
 
 def _tampering(path: str) -> Iterator[Diagnosis]:

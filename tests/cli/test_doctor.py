@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gitprompt.store.database import Database
+from gitprompt.store.tables.audit import Actor
+from gitprompt.store.tables.ui_sessions import NewSession, SessionRow
+from tests import databases
 from tests.cli.commands import Cli
 from tests.world import Clone
 
@@ -90,3 +94,20 @@ def test_a_postgresql_is_asked_whether_it_answers(
     monkeypatch.setenv("DATABASE_URL", url + "x")
     said = cli(*look)
     assert (said.code, "does not exist" in said.out, PASSWORD in said.out) == (1, True, False)
+
+
+def test_sessions_over_plain_http_from_elsewhere_are_found(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    database = Database(databases.location(data))
+    entry = Actor("default", "t").did("ui:login", 1)
+    row = SessionRow("hash", None, None, "read", 0, 0, 1, 1, 1 << 40)
+    database.write_now(NewSession(row, entry))
+    for name, value in databases.environment(data).items():
+        monkeypatch.setenv(name, value)
+    assert "opened over http" not in cli("doctor", "--data", str(data)).out
+    database.write_now(NewSession(row._replace(hash="other", plain=1), entry))
+    database.close()
+    assert "whoever is on the way knows them: 1" in cli("doctor", "--data", str(data)).out

@@ -68,11 +68,15 @@ class Sessions:
         self._noted: dict[str, int] = {}
         self._tickets: dict[str, Ticket] = {}
 
-    async def begin(self, principal: Principal, actor: Actor, *, may_change: bool) -> Session:
+    async def begin(
+        self, principal: Principal, actor: Actor, *, may_change: bool, is_plain: bool
+    ) -> Session:
         """Sign in with a key that was checked. Raises Forbidden for one that may not read."""
         if "read" not in principal.scopes:
             raise Forbidden("This key cannot read", hint="Take one that has the scope read.")
-        return await self._begin(principal, principal.key_id, None, actor, may_change=may_change)
+        return await self._begin(
+            principal, principal.key_id, None, actor, may_change=may_change, is_plain=is_plain
+        )
 
     async def _begin(
         self,
@@ -82,11 +86,12 @@ class Sessions:
         actor: Actor,
         *,
         may_change: bool,
+        is_plain: bool,
     ) -> Session:
         cookie, now = secrets.token_urlsafe(32), self._clock()
         row = SessionRow(
             self._hash(cookie), key_id, token, ",".join(sorted(principal.scopes)), int(may_change),
-            now, now, now + self._lasts,
+            int(is_plain), now, now, now + self._lasts,
         )  # fmt: skip
         choice = "look and change" if may_change else "look"
         await self._database.write(NewSession(row, actor.did("ui:login", now, target_id=choice)))
@@ -141,7 +146,7 @@ class Sessions:
         known = self._tickets.get(self._hash(ticket))
         return known is not None and known.expires_at > self._clock()
 
-    async def redeem(self, ticket: str, address: str | None) -> Session:
+    async def redeem(self, ticket: str, address: str | None, *, is_plain: bool) -> Session:
         """Sign in with a ticket. Raises Unauthorized for one that is used up or too old."""
         hashed = self._hash(ticket)
         known = self._tickets.get(hashed)
@@ -155,7 +160,12 @@ class Sessions:
         principal = _owner(None)
         actor = Actor(principal.workspace, LOCAL_TOKEN, address)
         return await self._begin(
-            principal, None, self._hash(token), actor, may_change=known.may_change
+            principal,
+            None,
+            self._hash(token),
+            actor,
+            may_change=known.may_change,
+            is_plain=is_plain,
         )
 
     def _hash(self, text: str) -> str:

@@ -13,13 +13,15 @@ from gitprompt.store.tables.audit import AuditRow
 
 class SessionRow(NamedTuple):
     """`key_id` None: it was opened with the local token of which `token` is the HMAC. `scopes` are
-    comma-separated; `changes`: it may change something. Times are Unix seconds."""
+    comma-separated; `changes`: it may change something; `plain`: it was opened over http from elsewhere, so
+    that whoever is on the way knows it. Times are Unix seconds."""
 
     hash: str
     key_id: int | None
     token: str | None
     scopes: str
     changes: int
+    plain: int
     created_at: int
     seen_at: int
     expires_at: int
@@ -73,6 +75,16 @@ class SessionEnd(NamedTuple):
         ]
         audit.insert(db, [item.audit for item in ended])
         return [None] * len(items)
+
+
+class PlainSessions(NamedTuple):
+    """How many sessions that are not over were opened over http from elsewhere; `now` is a Unix time."""
+
+    now: int
+
+    def answer(self, db: Connection) -> int:
+        row = db.row("SELECT count(*) FROM ui_session WHERE plain = 1 AND expires_at > $1", self)
+        return int(row[0]) if row else 0
 
 
 class OneSession(NamedTuple):

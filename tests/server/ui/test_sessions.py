@@ -43,7 +43,9 @@ class World:
         return record.id, principal
 
     def begin(self, principal: Principal, *, may_change: bool = False) -> str:
-        return asyncio.run(self.sessions.begin(principal, ACTOR, may_change=may_change)).cookie
+        return asyncio.run(
+            self.sessions.begin(principal, ACTOR, may_change=may_change, is_plain=False)
+        ).cookie
 
     def find(self, cookie: str, workspace: str | None = None) -> tuple[str, Principal, bool]:
         return asyncio.run(self.sessions.find(cookie, workspace))
@@ -124,13 +126,13 @@ def test_a_ticket_signs_in_once(world: World) -> None:
     token(world, "local_1")
     ticket = world.sessions.issue(may_change=True, is_single=True, seconds=60)
     assert world.sessions.is_good(ticket)
-    session = asyncio.run(world.sessions.redeem(ticket, None))
+    session = asyncio.run(world.sessions.redeem(ticket, None, is_plain=False))
     _, principal, may_change = world.find(session.cookie, "any")
     assert (principal.workspace, principal.is_master, may_change) == ("any", True, True)
     assert principal.scopes == {"read", "write", "admin"}
     assert not world.sessions.is_good(ticket)
     with pytest.raises(Unauthorized):
-        asyncio.run(world.sessions.redeem(ticket, None))
+        asyncio.run(world.sessions.redeem(ticket, None, is_plain=False))
 
 
 def test_a_ticket_is_soon_too_old(world: World) -> None:
@@ -139,13 +141,13 @@ def test_a_ticket_is_soon_too_old(world: World) -> None:
     world.now += 60
     assert not world.sessions.is_good(ticket)
     with pytest.raises(Unauthorized):
-        asyncio.run(world.sessions.redeem(ticket, None))
+        asyncio.run(world.sessions.redeem(ticket, None, is_plain=False))
 
 
 def test_what_a_ticket_opened_ends_with_the_server_that_gave_it(world: World) -> None:
     token(world, "local_1")
     ticket = world.sessions.issue(may_change=False, is_single=False, seconds=60)
-    cookie = asyncio.run(world.sessions.redeem(ticket, None)).cookie
+    cookie = asyncio.run(world.sessions.redeem(ticket, None, is_plain=False)).cookie
     world.find(cookie)
     token(world, "local_2")
     with pytest.raises(Unauthorized):

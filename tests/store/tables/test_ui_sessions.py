@@ -9,6 +9,7 @@ from gitprompt.store.tables.keys import KeyInsertion, KeyRemoval
 from gitprompt.store.tables.ui_sessions import (
     NewSession,
     OneSession,
+    PlainSessions,
     SessionEnd,
     SessionRow,
     SessionSeen,
@@ -17,8 +18,10 @@ from gitprompt.store.tables.ui_sessions import (
 AUDIT = Actor("default", "test").did("ui:login", 1)
 
 
-def begin(database: Database, hash: str, key_id: int | None = None, *, at: int = 10) -> SessionRow:
-    row = SessionRow(hash, key_id, None, "read", 0, at, at, at + 100)
+def begin(
+    database: Database, hash: str, key_id: int | None = None, *, at: int = 10, plain: int = 0
+) -> SessionRow:
+    row = SessionRow(hash, key_id, None, "read", 0, plain, at, at, at + 100)
     database.write_now(NewSession(row, AUDIT))
     return row
 
@@ -51,3 +54,10 @@ def test_sessions_that_expired_are_forgotten_when_another_begins(database: Datab
     begin(database, "old", at=10)
     begin(database, "new", at=111)
     assert database.read_now(OneSession("old")) is None
+
+
+def test_sessions_that_others_may_know_are_counted(database: Database) -> None:
+    begin(database, "here")
+    begin(database, "elsewhere", plain=1)
+    assert database.read_now(PlainSessions(50)) == 1
+    assert database.read_now(PlainSessions(110)) == 0

@@ -55,7 +55,9 @@ async def sign_in(context: Context, view: View) -> Answer:
     form = view.form
     try:
         if form.get("ticket"):
-            session = await context.sessions.redeem(form["ticket"], view.actor.ip_address)
+            session = await context.sessions.redeem(
+                form["ticket"], view.actor.ip_address, is_plain=view.transport == "plain"
+            )
         else:
             session = await _with_key(context, view)
     except (Unauthorized, Forbidden, BadRequest) as error:
@@ -83,7 +85,9 @@ async def _with_key(context: Context, view: View) -> Session:
         ) from None
     context.limiter.admit(principal)
     actor = Actor(principal.workspace, principal.key_name, view.actor.ip_address)
-    return await context.sessions.begin(principal, actor, may_change=choice == "change")
+    return await context.sessions.begin(
+        principal, actor, may_change=choice == "change", is_plain=view.transport == "plain"
+    )
 
 
 def _sentence(error: GitpromptError) -> str:

@@ -6,6 +6,7 @@ CREATE TABLE ui_session (
     token      TEXT COLLATE "C",
     scopes     TEXT COLLATE "C" NOT NULL,
     changes    BIGINT NOT NULL CHECK (changes IN (0, 1)),
+    plain      BIGINT NOT NULL CHECK (plain IN (0, 1)),    -- opened over http, not on this machine
     created_at BIGINT NOT NULL,
     seen_at    BIGINT NOT NULL,
     expires_at BIGINT NOT NULL

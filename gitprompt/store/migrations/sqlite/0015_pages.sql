@@ -6,6 +6,7 @@ CREATE TABLE ui_session (
     token      TEXT,                     -- HMAC of the local token, if there is no key
     scopes     TEXT NOT NULL,            -- comma-separated: no more than the key's
     changes    INTEGER NOT NULL CHECK (changes IN (0, 1)),
+    plain      INTEGER NOT NULL CHECK (plain IN (0, 1)),    -- opened over http, not on this machine
     created_at INTEGER NOT NULL,         -- Unix seconds
     seen_at    INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
