@@ -42,18 +42,14 @@ class RecentTraffic:
         now = self._clock()
         if len(self._kept) > _MOST_KEPT:
             self._kept.clear()
-        unknown = [
-            name
-            for name in names
-            if self._kept.get((workspace, window, name), (0, None))[0] <= now - SECONDS_OLD
-        ]
+        kept = {name: self._kept.get((workspace, window, name), (0, None)) for name in names}
+        unknown = [name for name, (at, _) in kept.items() if at <= now - SECONDS_OLD]
         if unknown:
             query = TrafficOfPrompts(workspace, unknown, now - WINDOWS[window])
             traffic = await self._database.read(query)
             for name in unknown:
-                self._kept[workspace, window, name] = now, traffic.get(name)
-        found = {name: self._kept.get((workspace, window, name), (0, None))[1] for name in names}
-        return {name: traffic for name, traffic in found.items() if traffic is not None}
+                kept[name] = self._kept[workspace, window, name] = now, traffic.get(name)
+        return {name: traffic for name, (_, traffic) in kept.items() if traffic is not None}
 
 
 async def summary(

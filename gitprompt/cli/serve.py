@@ -72,7 +72,9 @@ def _greet(url: str, settings: ServerSettings) -> None:
     if not settings.repo:
         say(f"  push to   {url}/git/default.git   (the password is an API key)")
     say(f"  make a key   gitprompt keys create --data {settings.data}")
-    if settings.ui_auth != "off":
+    if settings.ui_auth in ("proxy", "local"):
+        say(f"  look at it   {url}/ui")
+    elif settings.ui_auth == "key":
         say(f"  look at it   gitprompt ui --data {settings.data}   ({url}/ui)")
     metrics = f"http://{settings.metrics_addr}" if settings.metrics_addr else url
     say(f"  metrics      {metrics}/metrics")

@@ -18,7 +18,7 @@ class Limiter:
         self.limit = limit
         self._clock = clock
         self._window = 0
-        self._counts: dict[int, int] = {}
+        self._counts: dict[tuple[int, str], int] = {}
 
     def admit(self, principal: Principal) -> RawHeaders:
         """The headers that say what is left; raises RateLimited with them where nothing is."""
@@ -29,7 +29,8 @@ class Limiter:
         if window != self._window:
             self._window = window
             self._counts.clear()
-        count = self._counts[principal.key_id] = self._counts.get(principal.key_id, 0) + 1
+        who = principal.key_id, principal.key_name  # a user of a proxy has no key
+        count = self._counts[who] = self._counts.get(who, 0) + 1
         reset = (window + 1) * _WINDOW - now
         headers = {
             "RateLimit-Limit": str(self.limit),

@@ -59,7 +59,8 @@ class Links(NamedTuple):
         """A page of none."""
         path = "/".join(quote(segment, safe="/@") for segment in segments)
         given = {key.rstrip("_"): value for key, value in query.items() if value not in (None, "")}
-        return f"{self.root}/ui/{path}" + (f"?{urlencode(given)}" if given else "")
+        page = f"{self.root}/ui" + (f"/{path}" if path else "")
+        return page + (f"?{urlencode(given)}" if given else "")
 
     def api(self, *segments: str, **query: Any) -> str:
         """What the API has of the same, for a program."""
@@ -191,7 +192,7 @@ class Pager(NamedTuple):
         return self.last < self.total
 
 
-MAX_PAGE = 1_000_000
+MAX_PAGE = 2_000  # beyond that a filter is wanted
 
 
 def page_number(params: Mapping[str, str]) -> int:

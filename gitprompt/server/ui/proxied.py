@@ -45,7 +45,7 @@ class Proxied:
             )
         self._networks = parse_proxies(settings.ui_proxy_from)
         if any(network.prefixlen == 0 for network in self._networks):
-            raise UsageError("--ui-proxy-from: everybody is no proxy")
+            raise UsageError("--ui-proxy-from must not cover every address")
         self._user = settings.ui_proxy_user_header.lower().encode("latin-1")
         self._groups = settings.ui_proxy_groups_header.lower().encode("latin-1")
         self._secret = settings.ui_proxy_secret.encode()
@@ -57,7 +57,7 @@ class Proxied:
         if not user:
             raise Unauthorized("The proxy has not said who asks", hint="Is it signed in there?")
         if len(user) > _MAX_NAME or not user.isprintable():
-            raise Unauthorized("The proxy says a name that none has")
+            raise Unauthorized("The proxy sent an invalid name")
         groups = {group.strip() for group in self._only(scope, self._groups).split(",")}
         scopes = frozenset[str]().union(
             *(
@@ -90,7 +90,7 @@ class Proxied:
         try:
             return values[0].decode().strip() if values else ""
         except UnicodeDecodeError:
-            raise Unauthorized("The proxy says a name that none has") from None
+            raise Unauthorized("The proxy sent an invalid name") from None
 
 
 def _parse_scopes(text: str) -> dict[str, frozenset[str]]:
@@ -98,10 +98,11 @@ def _parse_scopes(text: str) -> dict[str, frozenset[str]]:
     granted: dict[str, frozenset[str]] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         group, equals, scopes = part.partition("=")
+        group = group.strip()
+        if not equals or not group or group in granted:
+            raise UsageError(f"--ui-proxy-scopes: '{part}' is not group=scopes, each group once")
         try:
-            granted[group.strip()] = frozenset(keys.check_scopes(scopes).split(","))
+            granted[group] = frozenset(keys.check_scopes(scopes).split(","))
         except GitpromptError as error:
             raise UsageError(f"--ui-proxy-scopes: {error.message}", hint=error.hint) from None
-        if not equals or not group.strip():
-            raise UsageError(f"--ui-proxy-scopes: '{part}' is not group=scopes")
     return granted

@@ -30,6 +30,7 @@ from gitprompt.store.tables.ui_sessions import (
 _HOUR = 3_600
 _SEEN = 60  # seconds between two notes of a session that is used
 _MAX_TICKETS = 1_000
+_MAX_NOTED = 10_000  # sessions
 _OWNER = frozenset(keys.SCOPES)
 
 
@@ -113,13 +114,13 @@ class Sessions:
                 raise Unauthorized("The server has started again: sign in again")
             principal = _owner(workspace)
         scopes = principal.scopes & frozenset(row.scopes.split(","))
-        if self._noted.get(hashed, row.seen_at) + _SEEN <= now:
+        if self._noted.get(hashed, row.seen_at) + min(_SEEN, self._idle // 2) <= now:
             self._note(hashed, now)
         return hashed, principal._replace(scopes=scopes), bool(row.changes)
 
     def _note(self, hashed: str, now: int) -> None:
         """Nobody waits for it: if it is lost, the session ends a minute sooner."""
-        if len(self._noted) > _MAX_TICKETS:
+        if len(self._noted) > _MAX_NOTED:
             self._noted.clear()
         self._noted[hashed] = now
         self._database.start(SessionSeen(hashed, now))

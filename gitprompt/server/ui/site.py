@@ -228,7 +228,9 @@ class Leaf:
         method = scope["method"]
         page = self._pages.get("GET" if method == "HEAD" else method)
         if page is None:
-            raise MethodNotAllowed("This page cannot be asked so", headers={"Allow": self._allow})
+            raise MethodNotAllowed(
+                "This page does not accept this method", headers={"Allow": self._allow}
+            )
         if page.method != "GET":
             check_origin(scope)
         try:

@@ -24,6 +24,7 @@ from gitprompt.server.ui.sessions import Sessions
 
 _COOKIE = "gitprompt_ui"
 _MAX_COOKIE = 200  # characters
+_FORWARDED = (b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -86,8 +87,10 @@ class Anybody:
     async def find(self, scope: Scope, workspace: str | None) -> Visitor:
         host = header_of(scope, b"host").decode("latin-1").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        peer = peer_of(scope)
-        if name not in _LOOPBACK or not _is_loopback(peer):
+        forwarded = any(
+            key in _FORWARDED for key, _ in scope["headers"]
+        )  # for whoever asked a proxy here
+        if name not in _LOOPBACK or not _is_loopback(peer_of(scope)) or forwarded:
             raise Forbidden("These pages are for this machine alone", hint="Open http://127.0.0.1")
         check_known(workspace)
         principal = Principal(

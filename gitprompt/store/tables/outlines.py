@@ -41,11 +41,12 @@ class OutlinedSpan(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """`id` is the number of the trace; spans are by start time."""
+    """`id` is the number of the trace, `began` its first start, None if no span has one; spans are by start."""
 
     id: int
     row: TraceRow
     total: TraceTotal
+    began: int | None
     spans: Sequence[OutlinedSpan]
 
 
@@ -75,7 +76,10 @@ class OneOutline(NamedTuple):
             " LIMIT $3 OFFSET $4",
             (self.workspace, row[0], self.limit, self.offset),
         )
-        return Outline(row[0], TraceRow(*row[1:]), total, [OutlinedSpan(*span) for span in spans])
+        sql = "SELECT first_start FROM trace_total WHERE workspace = $1 AND id = $2"
+        (began,) = db.row(sql, (self.workspace, row[0])) or (None,)
+        outlined = [OutlinedSpan(*span) for span in spans]
+        return Outline(row[0], TraceRow(*row[1:]), total, began, outlined)
 
 
 class MadeOfSpans(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt.core.telemetry.numbers import NANO
-from gitprompt.core.telemetry.usage import Usage
+from gitprompt.core.telemetry.usage import SpanFacts, Usage
 from gitprompt.store.engines import Connection
 
 
@@ -84,13 +84,19 @@ _ADD = (
 )
 
 
-def take_out(db: Connection, workspace: str, trace: int, *, errors: int) -> None:
-    """An open span goes, to be stored again as it ended: it had no end, no tokens and no cost yet."""
+def of_span(status: str, facts: SpanFacts) -> TraceTotal:
+    """What a span that has no end has added."""
+    cost = 0.0 if facts.cost_usd is None else facts.cost_usd
+    return TraceTotal(1, int(status == "error"), None, facts.tokens_in + facts.tokens_out, cost)
+
+
+def take_out(db: Connection, workspace: str, trace: int, total: TraceTotal) -> None:
+    """An open span goes, to be stored again as it ended."""
     db.execute(
         "UPDATE trace_total SET spans = spans - 1, errors = errors - $1,"
-        " failed = CASE WHEN errors - $1 > 0 THEN 1 ELSE 0 END"
-        " WHERE workspace = $2 AND id = $3",
-        (errors, workspace, trace),
+        " failed = CASE WHEN errors - $1 > 0 THEN 1 ELSE 0 END,"
+        " tokens = tokens - $2, cost_nano = cost_nano - $3 WHERE workspace = $4 AND id = $5",
+        (total.errors, total.tokens, round(total.cost_usd * NANO), workspace, trace),
     )
 
 

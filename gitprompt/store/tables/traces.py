@@ -341,8 +341,10 @@ def _forget(db: Connection, item: NewSpans, trace: int, span_id: str) -> None:
         f"SELECT {rollups.TRACED} FROM {rollups.SPANS} WHERE {this} AND {rollups.COUNTED}", key
     )
     rollups.add(db, [call.usage for row in spans if (call := rollups.of_traced(row))], sign=-1)
-    for (status,) in db.query(f"DELETE FROM span WHERE {this} RETURNING status", key):
-        trace_totals.take_out(db, item.workspace, trace, errors=int(status == "error"))
+    sql = f"DELETE FROM span WHERE {this} RETURNING status, facts, metadata"
+    for status, facts, metadata in db.query(sql, key):
+        total = trace_totals.of_span(status, rollups.facts_of_row(facts, metadata))
+        trace_totals.take_out(db, item.workspace, trace, total)
 
 
 def _span(db: Connection, item: NewSpans, trace: int, span: SpanRow) -> SpanRow | None:

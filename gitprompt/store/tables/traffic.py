@@ -118,11 +118,13 @@ class HoursOfVersions(NamedTuple):
     since: int
 
     def answer(self, db: Connection) -> list[HourOfVersion]:
+        if not self.versions:
+            return []
         bound = Bound()
         rows = db.query(
             f"SELECT version_tag, hour, {_sums('calls', 'errors')} FROM usage_rollup AS u"
             f" WHERE workspace = {bound.bind(self.workspace)} AND prompt_name = {bound.bind(self.name)}"
-            f" AND version_tag IN ({bound.bind_all(self.versions or [''])})"
+            f" AND version_tag IN ({bound.bind_all(self.versions)})"
             f" AND hour >= {bound.bind(self.since // HOUR)} GROUP BY 1, 2 ORDER BY 2, 1",
             bound.values,
         )

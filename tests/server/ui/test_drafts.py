@@ -39,7 +39,7 @@ def draft(text: str, name: str = "greet", **checks: str) -> ExaminedDraft:
 
 def test_a_first_version_is_the_first() -> None:
     found = draft(TEXT)
-    assert (found.newest, found.bump, found.next, found.has_errors) == (None, None, "1.0.0", False)
+    assert (found.newest, found.bump, found.next, found.findings) == (None, None, "1.0.0", [])
     assert found.document is not None
     assert found.document["messages"][0]["content"] == "Hi {{name}}"
 
@@ -47,8 +47,8 @@ def test_a_first_version_is_the_first() -> None:
 def test_json_is_read_as_json_and_the_settings_of_the_repository_count() -> None:
     assert draft('{"messages": [{"role": "user", "content": "Hi"}]}').document is not None
     unused = TEXT.replace("{{name}}", "you")
-    assert not draft(unused).has_errors
-    assert draft(unused, **{"unused-variable": "error"}).has_errors
+    assert draft(unused).document is not None
+    assert draft(unused, **{"unused-variable": "error"}).document is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_json_is_read_as_json_and_the_settings_of_the_repository_count() -> None
 def test_what_cannot_be_published_has_findings(text: str) -> None:
     found = draft(text)
     assert found.document is None
-    assert found.has_errors
+    assert found.findings
     assert found.next is None
 
 

@@ -97,6 +97,8 @@ def test_a_name_that_somebody_else_made_lead_here_is_refused() -> None:
         anybody(("Host", "rebound.example:3000"))
     with pytest.raises(Forbidden):
         anybody(("Host", "localhost:3000"), client="10.0.0.9")
+    with pytest.raises(Forbidden):
+        anybody(("Host", "localhost:3000"), ("X-Forwarded-For", "8.8.8.8"))
     with pytest.raises(NotFound):
         anybody(("Host", "localhost"), workspace="../etc")
 

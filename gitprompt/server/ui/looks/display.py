@@ -121,11 +121,6 @@ def dollars(value: float | None) -> str:
     return f"${text}".ljust(text.index(".") + 4, "0")
 
 
-def size(value: int) -> str:
-    """Bytes or characters, in thousands where they are many."""
-    return f"{value:,} bytes" if value < 10_000 else f"{value / 1_000:,.0f} KB"
-
-
 def person(text: str) -> str:
     """The name of `Ada <ada@example.com>`."""
     return text.partition(" <")[0] or text

@@ -44,7 +44,6 @@ def environment() -> Environment:
         percent=display.percent,
         milliseconds=display.milliseconds,
         dollars=display.dollars,
-        size=display.size,
         iso=display.iso,
         utc=display.utc,
         utc_seconds=display.utc_seconds,

@@ -106,7 +106,8 @@ async def _form(
         "why_not_removed": _why_not(context, view, place, None),
         "reason": reason,
         "problem": problem,
-        "lost": problem is not None and isinstance(problem, Conflict),
+        "lost": isinstance(problem, Conflict)
+        and (view.form.get("expected") or None) != place.current,
         "layout": chosen(view.params, "view", ("split", "unified")),
         "window": window_of(view),
         "windows": WINDOW_NAMES,
@@ -123,6 +124,8 @@ def _target(view: View, place: LabelState, choices: Sequence[VersionChoice]) -> 
     numbers = [choice.version for choice in choices]
     if wanted in numbers:
         return wanted
+    if place.newest is not None and place.newest.is_rollback:
+        return None  # who has just gone back does not want to go on at once
     if place.current is None or not numbers or numbers[0] != place.current:
         return numbers[0] if numbers else None
     return place.before

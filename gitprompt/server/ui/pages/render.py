@@ -72,7 +72,12 @@ async def render(context: Context, view: View) -> Answer:
     given = {
         variable: form[f"v.{variable}"]
         for variable, spec in effective(document).items()
-        if f"v.{variable}" in form and (spec.get("required") or form.get(f"give.{variable}"))
+        if f"v.{variable}" in form
+        and (
+            form[f"v.{variable}"]
+            or form.get(f"give.{variable}")
+            or (spec.get("required") and "default" not in spec)
+        )
     }
     placeholders, problem = _placeholders(form)
     chosen = [stored]

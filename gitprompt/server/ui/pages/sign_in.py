@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitprompt.errors import BadRequest, Forbidden, GitpromptError, Unauthorized
+from gitprompt.errors import BadRequest, Forbidden, GitpromptError, NotFound, Unauthorized
 from gitprompt.server.context import Context
 from gitprompt.server.http.auth import Headers
 from gitprompt.server.ui.page import Answer, Links, Page, Redirect, Shown, View
@@ -27,6 +27,7 @@ async def workspace(context: Context, view: View) -> Answer:
 
 async def ask(context: Context, view: View) -> Answer:
     """A form; with a ticket only a button, so that whatever looks at links in advance uses none up."""
+    _check_mode(context)
     ticket = view.params.get("ticket", "")
     if ticket and not context.sessions.is_good(ticket):
         return _form(
@@ -35,6 +36,12 @@ async def ask(context: Context, view: View) -> Answer:
             problem="This link was used already, or is too old. gitprompt ui makes another.",
         )
     return _form(context, view, ticket=ticket)
+
+
+def _check_mode(context: Context) -> None:
+    """Raise NotFound where nobody signs in here."""
+    if context.settings.ui_auth != "key":
+        raise NotFound("Nobody signs in here", hint="This server has --ui-auth proxy or local.")
 
 
 def _form(
@@ -52,6 +59,7 @@ def _form(
 
 
 async def sign_in(context: Context, view: View) -> Answer:
+    _check_mode(context)
     form = view.form
     try:
         if form.get("ticket"):
@@ -124,6 +132,7 @@ def local_path(links: Links, text: str) -> str:
 
 PAGES = (
     Page(path="", handler=front),
+    Page(path="/", handler=front),
     Page(path="/w/{workspace}", handler=workspace),
     Page(path="/login", handler=ask, template="login.html", scope=None),
     Page(path="/login", handler=sign_in, template="login.html", scope=None, method="POST"),

@@ -142,7 +142,7 @@ def _chart(
         ]
         for version in sorted(latest, key=_order)
     }
-    first, last = since / 86_400, now / 86_400
+    first, last = since // 86_400, now // 86_400 + 1  # whole days, as the scores are
     means = [day.mean for day in days] + ([min_score] if min_score is not None else [])
     low = min(0.0, *means)
     high = max(1.0, *means)

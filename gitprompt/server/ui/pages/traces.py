@@ -130,9 +130,7 @@ async def trace(context: Context, view: View) -> Answer:
         _neighbours(context, view, outline.id),
         _chosen(context, view, outline),
     )
-    began = min(
-        (span.start_time for span in outline.spans if span.start_time is not None), default=0
-    )
+    began = outline.began or 0
     return {
         "trace": outline.row,
         "total": outline.total,

@@ -17,7 +17,7 @@ def test_a_key_is_made_shown_once_and_revoked(server: Server) -> None:
     answer = browser.post("keys", **form)
     secret = re.search(r"pm_[0-9a-f]{64}", answer.text)
     assert secret is not None
-    assert "shown this once" in words(answer)
+    assert "Copy this key now" in words(answer)
     listed = browser.get("keys")
     assert secret[0] not in listed.text
     assert name in words(listed)

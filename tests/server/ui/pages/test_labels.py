@@ -101,7 +101,7 @@ def test_a_new_label_and_one_that_goes(client: Client, browser: Browser, name: s
     answer = browser.get(f"prompts/{name}/labels", label=" staging ")
     assert answer.headers["location"] == f"/ui/w/default/prompts/{name}/labels/staging"
     path = f"prompts/{name}/labels/staging"
-    assert "It is not there yet" in browser.page(path)
+    assert "This label has not been set yet" in browser.page(path)
     form = form_of(browser, path)
     assert form == {"action": "move", "to": "1.2.0", "expected": ""}
     assert browser.post(path, **form, reason="").status_code == 303

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.server.client import fresh
 from tests.server.ui.browsing import Browser, words
-from tests.world import Clone, Server
+from tests.world import Clone, Server, run
 
 TEXT = """\
 # Written on a page
@@ -30,7 +30,7 @@ def test_a_new_prompt_is_published(server: Server, browser: Browser) -> None:
         == "Hello Ada!"
     )
     again = browser.get("publish", prompt=name)
-    assert "It says what 1.0.0 says." in words(again)
+    assert "It is the same as 1.0.0." in words(again)
     changed = TEXT.replace("Hello", "Good day,")
     found = browser.post("publish/check", name=name, text=changed).json()
     assert (found["newest"], found["bump"], found["next"], found["findings"]) == (
@@ -112,6 +112,10 @@ def test_a_document_that_includes_fragments_is_checked_with_those_of_the_branch(
     assert "# Written on a page" in page.text  # the file as it is in Git
     answer = browser.post("publish", name="greet", text=text, version="1.1.0")
     assert answer.status_code == 303
+    committed = run(
+        "git", "show", "main:prompts/greet.yaml", cwd=server.data / "repos/included.git"
+    )
+    assert "{{> tone}}" in committed  # it still includes what it did
     served = server.request("/v1/prompts/greet?variables[name]=Ada", headers={"X-Workspace-Id": "included"},
                             key=server.key(workspace="included")).json()  # fmt: skip
     assert served["content"]["messages"][0]["content"] == "Be warm, Ada."

@@ -90,7 +90,7 @@ def test_two_versions_with_the_same_values(browser: Browser) -> None:
 )
 def test_what_cannot_be_rendered_is_said(browser: Browser, form: dict[str, str], said: str) -> None:
     page = words(browser.post(PATH, **form))
-    assert "It cannot be rendered so." in page
+    assert "It cannot be rendered with these values." in page
     assert said in page
 
 

@@ -101,10 +101,11 @@ def test_it_leads_nowhere_else(server: Server, wanted: str) -> None:
     )
     assert answer.headers["location"] == "/ui/w/default/prompts"
     answer = Browser(server, access=None).post("/ui/preferences", next=wanted)
-    assert answer.headers["location"] == "/ui/"
+    assert answer.headers["location"] == "/ui"
 
 
 def test_the_front_is_the_prompts(browser: Browser) -> None:
+    assert browser.get("/ui/").headers["location"] == "/ui/w/default/prompts"
     assert browser.get("/ui").headers["location"] == "/ui/w/default/prompts"
     assert browser.get("/ui/w/default").headers["location"] == "/ui/w/default/prompts"
 

@@ -104,7 +104,7 @@ def test_a_trace_links_to_all_that_belongs_to_it(browser: Browser) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;[U+202E]" in slow
     assert "/ui/w/traced/traces?session=s%2F1%3F" in slow
     assert "versions/0.9.0" not in slow  # nobody has published that
-    assert "No span has come yet." in browser.page(f"traces/{ID['empty']}")
+    assert "No spans yet." in browser.page(f"traces/{ID['empty']}")
     assert browser.get(f"traces/{uuid.uuid4()}").status_code == 404
     assert browser.get(f"traces/{ID['quick'].replace('-', '').upper()}").status_code == 200
 

@@ -82,7 +82,7 @@ def test_the_choice_is_in_the_address(browser: Browser) -> None:
         "prompts/greet/diff", **{"from": "1.0.1", "to": "1.0.0", "view": "unified", "all": "1"}
     )
     assert "is not above 1.0.1" in page
-    assert "Hello {{name}}!" in page  # what is equal, too
+    assert "Hello {{name}}!" in page  # unchanged text, too
     by_label = browser.page("prompts/greet/diff", **{"from": "1.0.0", "to": "production"})
     assert "Compare 1.0.0 with 1.0.1" in by_label
     spaces = browser.get("prompts/greet/diff", white="1").text
@@ -106,4 +106,4 @@ def test_what_git_has_lost_is_said(server: Server, tmp_path: Path) -> None:
     for path in (repository / "objects/pack").glob("*"):
         path.unlink()
     page = Browser(server, workspace="lost").page("prompts/gone/versions/1.0.0")
-    assert "Git has lost the file; what is served is above." in page
+    assert "The file cannot be read from Git; what is served is above." in page

@@ -21,7 +21,7 @@ function item(finding) {
 function sentence(found) {
   if (!found.ok) return "It cannot be published like this.";
   if (found.newest === null) return "It is the first version.";
-  if (found.bump === null) return `It says what ${found.newest} says.`;
+  if (found.bump === null) return `It is the same as ${found.newest}.`;
   return `Since ${found.newest} the changes deserve a ${found.bump} version: ${found.next}.`;
 }
 

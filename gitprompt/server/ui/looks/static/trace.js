@@ -251,7 +251,10 @@ function keys(event) {
     else if (span.children.length && !text) to(at + 1);
   } else if (event.key === "ArrowLeft" && span) {
     if (span.children.length && !span.folded && !text) toggle(span);
-    else if (span.parent >= 0) to(shown.findIndex((other) => other.index === span.parent));
+    else {
+      const parent = shown.findIndex((other) => other.index === span.parent);
+      if (parent >= 0) to(parent);
+    }
   } else if ((event.key === "Enter" || event.key === " ") && span) {
     open(span);
     if (event.key === "Enter") panel.focus();
@@ -300,7 +303,7 @@ async function start() {
     refresh();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "e" && document.documentElement.dataset.keys === "on" && !event.target.closest("input, textarea, select, [role=tree]")) nextError();
+    if (event.key === "e" && !event.ctrlKey && !event.metaKey && !event.altKey && document.documentElement.dataset.keys === "on" && !event.target.closest("input, textarea, select, [role=tree]")) nextError();
   });
 }
 
