@@ -4,6 +4,7 @@ compares shows it, and so does the form that moves a label from one to the other
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -53,9 +54,9 @@ async def compared(
         context.database, workspace, name, [old.version.version, new.version.version],
         since=window_of(view).since,
     )  # fmt: skip
-    messages = differences.messages(
-        context.catalog.document(old)["messages"], context.catalog.document(new)["messages"],
-        changes, only_changes=only_changes,
+    messages = await asyncio.to_thread(
+        differences.messages, context.catalog.document(old)["messages"],
+        context.catalog.document(new)["messages"], changes, only_changes=only_changes,
     )  # fmt: skip
     return VersionStep(
         old.version,

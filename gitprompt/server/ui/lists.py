@@ -64,7 +64,12 @@ def csv_file(name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -
     return Data(body, "text/csv; charset=utf-8", f"{name}.csv")
 
 
+_BLANK = ("\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # as wide characters, too
+
+
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    """Text that a spreadsheet would take for a formula is marked as text."""
+    if isinstance(value, str) and (value[:1] in _BLANK or value.lstrip()[:1] in _FORMULA):
         return f"'{value}"
     return "" if value is None else value

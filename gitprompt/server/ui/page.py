@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 from gitprompt.config import ServerSettings
+from gitprompt.core.document import MAX_BYTES
 from gitprompt.errors import GitpromptError, NotFound
 from gitprompt.hosting import check_workspace
 from gitprompt.publishing import Author
@@ -51,18 +52,18 @@ class Links(NamedTuple):
     root: str
     workspace: str
 
-    def to(self, *segments: str, **query: Any) -> str:
+    def to(self, /, *segments: str, **query: Any) -> str:
         """A page of the workspace; what is None or empty is left out of the query."""
         return self.at("w", self.workspace, *segments, **query)
 
-    def at(self, *segments: str, **query: Any) -> str:
+    def at(self, /, *segments: str, **query: Any) -> str:
         """A page of none."""
         path = "/".join(quote(segment, safe="/@") for segment in segments)
         given = {key.rstrip("_"): value for key, value in query.items() if value not in (None, "")}
         page = f"{self.root}/ui" + (f"/{path}" if path else "")
         return page + (f"?{urlencode(given)}" if given else "")
 
-    def api(self, *segments: str, **query: Any) -> str:
+    def api(self, /, *segments: str, **query: Any) -> str:
         """What the API has of the same, for a program."""
         path = "/".join(quote(segment, safe="/") for segment in segments)
         given = {key.rstrip("_"): value for key, value in query.items() if value not in (None, "")}
@@ -103,7 +104,7 @@ class View(NamedTuple):
         principal = self.visitor.principal
         return Author(self.actor, principal.key_id, principal.scopes)
 
-    def with_params(self, **query: Any) -> str:
+    def with_params(self, /, **query: Any) -> str:
         """This page with other parameters; one that is None goes."""
         given = {**self.params, **{key.rstrip("_"): value for key, value in query.items()}}
         text = urlencode({key: value for key, value in given.items() if value not in (None, "")})
@@ -140,7 +141,8 @@ Handler = Callable[["Context", View], Awaitable[Answer]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """`path` is below /ui; one of a workspace begins with W. `scope` None: nobody need be signed in. `area`
-    is the entry of the navigation that it belongs to. `changes`: what it changes, and then `scope` is what that needs."""
+    is the entry of the navigation that it belongs to. `changes`: what it changes, and then `scope` is what that needs.
+    `max_form`: bytes of its form; one that has a document in it is `LARGE_FORM`."""
 
     path: str
     handler: Handler
@@ -149,8 +151,10 @@ class Page:
     area: str = ""
     method: str = "GET"
     changes: Change | None = None
+    max_form: int = 16_384
 
 
+LARGE_FORM = 4 * MAX_BYTES  # each byte of a document may be three in a form
 W = "/w/{workspace}"
 
 

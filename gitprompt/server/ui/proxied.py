@@ -24,6 +24,9 @@ from gitprompt.server.ui.page import Visitor, check_known
 
 _SECRET = b"x-gitprompt-proxy-secret"
 _EVERYBODY = "*"
+_WIDEST = (
+    4  # bits of a prefix: a shorter one is no network of proxies, and two of them may be everybody
+)
 _MAX_NAME = 128
 PEER = "gitprompt.peer"  # in the scope: who is connected, whatever a header says
 
@@ -44,8 +47,8 @@ class Proxied:
                 hint="Name them: --ui-proxy-from 10.0.0.5. Whoever else sends the header could be anybody.",
             )
         self._networks = parse_proxies(settings.ui_proxy_from)
-        if any(network.prefixlen == 0 for network in self._networks):
-            raise UsageError("--ui-proxy-from must not cover every address")
+        if any(network.prefixlen < _WIDEST for network in self._networks):
+            raise UsageError("--ui-proxy-from must name the proxies, not half of all addresses")
         self._user = settings.ui_proxy_user_header.lower().encode("latin-1")
         self._groups = settings.ui_proxy_groups_header.lower().encode("latin-1")
         self._secret = settings.ui_proxy_secret.encode()

@@ -83,6 +83,7 @@ _FRESH: RawHeaders = [*_SAFE, (b"cache-control", b"no-store")]
 _HTML = b"text/html; charset=utf-8"
 _FORM = b"application/x-www-form-urlencoded"
 _MAX_FIELDS = 1_000
+_SMALL_FORM = 32_768  # bytes
 _LOOK = "gitprompt_look"
 
 
@@ -241,7 +242,7 @@ class Leaf:
             await self._to_sign_in(scope, send)
             return
         if page.method != "GET":
-            view = view._replace(form=await self._form(scope, receive))
+            view = view._replace(form=await self._form(page, scope, receive))
         answer = await page.handler(self._site.context, view)
         await self._send(page, view, answer, scope, send)
 
@@ -253,19 +254,19 @@ class Leaf:
         to = Links(root, "").at("login", next=wanted, why=why)
         await _redirect(send, Redirect(to))
 
-    async def _form(self, scope: Scope, receive: Receive) -> Mapping[str, str]:
-        """The fields of a form; of one that is repeated the last."""
+    async def _form(self, page: Page, scope: Scope, receive: Receive) -> Mapping[str, str]:
+        """The fields of a form; of one that is repeated the last. A large one is read beside other requests."""
         if header_of(scope, b"content-type").partition(b";")[0].strip().lower() != _FORM:
             raise UnsupportedMediaType("This is not what a form of this page sends")
         context = self._site.context
-        raw = await read_body(scope, receive, context.settings.max_body_bytes, context.held)
+        limit = min(page.max_form, context.settings.max_body_bytes)
+        raw = await read_body(scope, receive, limit, context.held)
         try:
-            pairs = parse_qsl(
-                raw.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"
-            )
+            if len(raw) > _SMALL_FORM:
+                return await asyncio.to_thread(_fields_of, raw)
+            return _fields_of(raw)
         except ValueError:
             raise BadRequest("The form is not in UTF-8, or has too many fields") from None
-        return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
     async def _send(self, page: Page, view: View, answer: Answer, scope: Scope, send: Send) -> None:
         is_head = scope["method"] == "HEAD"
@@ -283,6 +284,13 @@ class Leaf:
         values = {**self._site.shared(view, scope), "area": page.area, **shown.values}
         body = await templating.render_in_turns(shown.template or page.template, values)
         await _body(send, shown.status, [(b"content-type", _HTML), *_FRESH], body, is_head=is_head)
+
+
+def _fields_of(raw: bytes) -> Mapping[str, str]:
+    pairs = parse_qsl(
+        raw.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"
+    )
+    return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
 async def _body(

@@ -73,8 +73,9 @@ def test_a_secret_is_asked_for_if_there_is_one() -> None:
     [
         ({"ui_proxy_from": ""}, "needs --ui-proxy-from"),
         ({"ui_proxy_from": "*"}, "needs --ui-proxy-from"),
-        ({"ui_proxy_from": "0.0.0.0/0"}, "must not cover every address"),
-        ({"ui_proxy_from": "::/0"}, "must not cover every address"),
+        ({"ui_proxy_from": "0.0.0.0/0"}, "not half of all addresses"),
+        ({"ui_proxy_from": "0.0.0.0/1,128.0.0.0/1"}, "not half of all addresses"),
+        ({"ui_proxy_from": "::/0"}, "not half of all addresses"),
         ({"ui_proxy_from": "proxy.example"}, "does not appear to be"),
         ({"ui_proxy_scopes": "admins=root"}, "root is not among"),
         ({"ui_proxy_scopes": "=read"}, "is not group=scopes"),

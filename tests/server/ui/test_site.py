@@ -250,3 +250,28 @@ def test_scripts_and_styles_are_ours_and_small() -> None:
             assert wrong not in text.replace("http://www.w3.org/2000/svg", ""), (path.name, wrong)
     assert sum(path.stat().st_size for path in scripts) <= 25_000
     assert (Path(STATIC) / "ui.css").stat().st_size <= 20_000
+
+
+@pytest.mark.parametrize("path", ["traces", "logs", "runs", "audit", "prompts", "status"])
+def test_no_parameter_of_a_query_breaks_a_page(browser: Browser, path: str) -> None:
+    odd = "self=1&segments=1&from_=1&query=1&workspace=1&%00=%ef%bb%bf&=1"
+    assert browser.get(f"{path}?{odd}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/ui/login", "/ui/preferences", "/ui/logout", "keys", "labels/x/y"]
+)
+def test_a_form_is_no_larger_than_what_it_asks_for(
+    server: Server, browser: Browser, path: str
+) -> None:
+    for one in (browser, Browser(server, access=None)):
+        assert one.post(path, key="x" * 20_000).status_code in (401, 404, 405, 413)
+    assert browser.post("/ui/preferences", theme="x" * 20_000).status_code == 413
+
+
+def test_a_large_form_is_read_whole(browser: Browser) -> None:
+    text = "é\r\n" * 100_000
+    page = browser.post("publish/draft", name="\x01" * 100_000, text=text)
+    assert page.status_code == 200
+    assert page.text.count("é") >= 100_000
+    assert page.text.count("[U+0001]") <= 2_000

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 NOTHING = "–"
@@ -25,6 +27,7 @@ _HIDDEN = re.compile(
 )
 _JOINERS = "\u200c\u200d"  # scripts and emoji need them between two of theirs
 _PRESENTATION = "\ufe0e\ufe0f"  # as text or as emoji: after one character that can be both
+_DEPENDS = re.compile(f"[{_JOINERS}{_PRESENTATION}]")
 
 
 class Exact(str):
@@ -36,8 +39,18 @@ class Exact(str):
 def shown(value: Any) -> Any:
     """What a template writes, with every character that hides something shown as `[U+200B]`."""
     if type(value) is str:
-        return _HIDDEN.sub(_number, value)
+        if _HIDDEN.search(value) is None:
+            return value
+        return _DEPENDS.sub(_number, value).translate(_numbers())
     return NOTHING if value is None else value
+
+
+@cache
+def _numbers() -> Mapping[int, str]:
+    """What each character is shown as that hides something whatever is around it."""
+    candidates = map(chr, (*range(0x10000), *range(0xE0000, 0xE1000)))
+    hidden = (char for char in candidates if _HIDDEN.match(char) and not _DEPENDS.match(char))
+    return {ord(char): f"[U+{ord(char):04X}]" for char in hidden}
 
 
 def _is_odd(text: str) -> bool:
@@ -45,6 +58,7 @@ def _is_odd(text: str) -> bool:
 
 
 def _number(match: re.Match[str]) -> str:
+    """A character that hides something or not, by what is around it."""
     char = match[0]
     if char in _JOINERS:
         text, at = match.string, match.start()
@@ -62,7 +76,8 @@ def _number(match: re.Match[str]) -> str:
 
 def hidden_in(text: str) -> int:
     """How many characters of a text are shown by their number."""
-    return sum(1 for match in _HIDDEN.finditer(text) if _number(match) != match[0])
+    kept = sum(1 for match in _DEPENDS.finditer(text) if _number(match) == match[0])
+    return len(_HIDDEN.findall(text)) - kept
 
 
 def pretty(value: Any) -> str:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from gitprompt.core.telemetry.packed import decoded
 from gitprompt.server.ui.looks import display
 from gitprompt.server.ui.looks.differences import text_of
 
+_MAX_LAID_OUT = 262_144  # characters of JSON; more is shown as it is
 MAX_TEXT = 65_536  # characters of a text that a page shows; the file has all
+_MAX_SHOWN = 1_000_000  # characters of all of them
 _MAX_MESSAGES = 200
 _NUMBERED = re.compile(r"(.+?)\.(\d{1,4})\.(?:message\.)?(role|content|finish_reason)\Z")
 _ROLES = frozenset(
@@ -52,19 +55,31 @@ def blocks(metadata: str | None) -> list[SpanBlock]:
         match = _NUMBERED.match(key)
         if match is not None and match[1] in numbered:
             continue
-        messages = list(_messages(decoded(value)))
+        messages = list(islice(_messages(decoded(value)), _MAX_MESSAGES))
         if messages:
-            shown.append(SpanBlock(key, "messages", messages[:_MAX_MESSAGES]))
+            shown.append(SpanBlock(key, "messages", messages))
         else:
             rest.append(_entry(key, value))
     if rest:
         shown.append(SpanBlock("Attributes", "attributes", rest))
-    return shown
+    return list(_within(shown))
+
+
+def _within(shown: Iterable[SpanBlock]) -> Iterator[SpanBlock]:
+    """What a page can show of all: texts beyond `_MAX_SHOWN` characters together are cut, the last first."""
+    left = _MAX_SHOWN
+    for block in shown:
+        entries = []
+        for entry in block.entries:
+            text = entry.text[: max(left, 0)]
+            left -= len(text)
+            entries.append(SpanEntry(entry.name, text, entry.cut + len(entry.text) - len(text)))
+        yield block._replace(entries=entries)
 
 
 def _entry(name: str, value: Any) -> SpanEntry:
     text = value if isinstance(value, str) else display.pretty(value)
-    if isinstance(value, str) and value[:1] in "[{":
+    if isinstance(value, str) and value[:1] in "[{" and len(value) <= _MAX_LAID_OUT:
         text = display.pretty(value)
     return SpanEntry(name, text[:MAX_TEXT], max(len(text) - MAX_TEXT, 0))
 
@@ -105,7 +120,8 @@ def _messages(value: Any) -> Iterator[SpanEntry]:
 
 
 def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("role") in _ROLES
+    role = value.get("role") if isinstance(value, dict) else None
+    return isinstance(role, str) and role in _ROLES
 
 
 def _text(message: Mapping[str, Any]) -> str:

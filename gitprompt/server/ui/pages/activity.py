@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from gitprompt.server.ui.lists import (
     wants_csv,
 )
 from gitprompt.server.ui.looks import display, spans
+from gitprompt.server.ui.looks.spans import SpanBlock
 from gitprompt.server.ui.page import Answer, Page, View, W
 from gitprompt.store.tables.audit import AuditRow
 from gitprompt.store.tables.logs import LogRow
@@ -82,6 +84,17 @@ async def run(context: Context, view: View) -> Answer:
     found = await context.database.read(OneRun(view.workspace, view.path["run_id"]))
     if found is None:
         raise NotFound("There is no such run")
+    return {
+        "run": found,
+        "blocks": await asyncio.to_thread(_said, found),
+        "commands": [
+            ("For a program:", curl(view, view.links.api("runs", found.run_id))),
+        ],
+    }
+
+
+def _said(found: RunRow) -> list[SpanBlock]:
+    """What went in, what came out, and what is known beside."""
     blocks = []
     for title, text in (
         ("Input", found.input),
@@ -93,13 +106,7 @@ async def run(context: Context, view: View) -> Answer:
             blocks += [block._replace(title=f"{title}: {block.title}"
                                       if block.kind == "messages" and block.title != title.lower()
                                       else title) for block in said]  # fmt: skip
-    return {
-        "run": found,
-        "blocks": blocks,
-        "commands": [
-            ("For a program:", curl(view, view.links.api("runs", found.run_id))),
-        ],
-    }
+    return blocks
 
 
 async def audit(context: Context, view: View) -> Answer:

@@ -16,9 +16,10 @@ from gitprompt.server.context import Context
 from gitprompt.server.ui.choices import command
 from gitprompt.server.ui.drafts import ExaminedDraft, examined
 from gitprompt.server.ui.looks import display
-from gitprompt.server.ui.page import Answer, Data, Page, Redirect, Shown, View, W
+from gitprompt.server.ui.page import LARGE_FORM, Answer, Data, Page, Redirect, Shown, View, W
 from gitprompt.store.index.reader import StoredVersion
 
+_MAX_LINE = 500  # characters: no name and no version may have as many
 _SKELETON = """\
 description: What it is for
 messages:
@@ -88,8 +89,8 @@ async def _page(
 
 async def publish(context: Context, view: View) -> Answer:
     form = view.form
-    name, text = form.get("name", "").strip(), form.get("text", "")
-    version = form.get("version", "").strip()
+    name, text = _name_in(form), form.get("text", "")
+    version = form.get("version", "").strip()[:_MAX_LINE]
     found = await examined(context, view.workspace, name, text)
     try:
         check_name(name)
@@ -106,17 +107,21 @@ async def publish(context: Context, view: View) -> Answer:
     )
 
 
+def _name_in(form: Mapping[str, str]) -> str:
+    """The name that was typed; more of it than any rule allows need not be shown again."""
+    return form.get("name", "").strip()[:_MAX_LINE]
+
+
 async def draft(context: Context, view: View) -> Answer:
     """The page with what is wrong, for a browser without scripts."""
     form = view.form
-    return await _page(context, view, form.get("name", "").strip(), form.get("text", ""))
+    return await _page(context, view, _name_in(form), form.get("text", ""))
 
 
 async def check(context: Context, view: View) -> Answer:
     """What is wrong with a text, for the script of the page."""
-    draft = await examined(
-        context, view.workspace, view.form.get("name", "").strip(), view.form.get("text", "")
-    )
+    form = view.form
+    draft = await examined(context, view.workspace, _name_in(form), form.get("text", ""))
     found: Mapping[str, Any] = {
         "findings": [
             {
@@ -140,11 +145,11 @@ PAGES = (
     Page(path=f"{W}/publish", handler=write, template="publish.html", area="prompts"),
     Page(
         path=f"{W}/publish", handler=publish, template="publish.html", area="prompts",
-        method="POST", scope="write", changes="all",
+        method="POST", scope="write", changes="all", max_form=LARGE_FORM,
     ),
     Page(
         path=f"{W}/publish/draft", handler=draft, template="publish.html", area="prompts",
-        method="POST",
+        method="POST", max_form=LARGE_FORM,
     ),
-    Page(path=f"{W}/publish/check", handler=check, method="POST"),
+    Page(path=f"{W}/publish/check", handler=check, method="POST", max_form=LARGE_FORM),
 )  # fmt: skip

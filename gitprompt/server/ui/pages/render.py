@@ -19,7 +19,7 @@ from gitprompt.server.ui.choices import curl, version_choices
 from gitprompt.server.ui.looks import display
 from gitprompt.server.ui.looks.differences import text_of
 from gitprompt.server.ui.looks.spans import variables_in
-from gitprompt.server.ui.page import Answer, Page, Shown, View, W
+from gitprompt.server.ui.page import LARGE_FORM, Answer, Page, Shown, View, W
 from gitprompt.store.index.reader import StoredVersion
 from gitprompt.store.tables.traces import OneSpan
 
@@ -106,8 +106,8 @@ def _placeholders(form: Mapping[str, str]) -> tuple[dict[str, Any], Invalid | No
     for key, text in form.items():
         if key.startswith("p.") and text.strip():
             try:
-                values[key[2:]] = json.loads(text)
-            except (ValueError, RecursionError):
+                values[key[2:]] = msgspec.json.decode(text)
+            except (msgspec.DecodeError, RecursionError):
                 return {}, Invalid(f"{key[2:]}: a list of messages is JSON, such as [{{\"role\": \"user\", \"content\": \"Hi\"}}]")  # fmt: skip
     return values, None
 
@@ -146,7 +146,8 @@ async def _page(
     if placeholders:
         body["placeholders"] = dict(placeholders)
     path = view.links.api("prompts", name, "render")
-    line = curl(view, path, method="POST", body=msgspec.json.encode(body).decode())
+    sent = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    line = curl(view, path, method="POST", body=sent.encode("utf-8", "replace").decode())
     return Shown(
         {
             "name": name,
@@ -197,5 +198,8 @@ async def _from_span(context: Context, view: View) -> Mapping[str, Any]:
 
 PAGES = (
     Page(path=f"{W}/render", handler=ask, template="render.html", area="prompts"),
-    Page(path=f"{W}/render", handler=render, template="render.html", area="prompts", method="POST"),
-)
+    Page(
+        path=f"{W}/render", handler=render, template="render.html", area="prompts",
+        method="POST", max_form=LARGE_FORM,
+    ),
+)  # fmt: skip

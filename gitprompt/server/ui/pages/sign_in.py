@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gitprompt.errors import BadRequest, Forbidden, GitpromptError, NotFound, Unauthorized
@@ -15,6 +16,7 @@ from gitprompt.server.ui.visitors import session_cookie
 from gitprompt.store.tables.audit import Actor
 
 _CHOICES = ("look", "change")
+_DOTS = re.compile(r"/(\.|%2e){1,2}(/|\Z)", re.IGNORECASE)  # segments that lead out of a folder
 
 
 async def front(context: Context, view: View) -> Answer:
@@ -127,6 +129,7 @@ def local_path(links: Links, text: str) -> str:
     if not text.startswith(start) or (rest and rest[0] not in "/?"):
         return ""
     is_plain = text.isascii() and text.isprintable() and "\\" not in text and "//" not in text
+    is_plain = is_plain and not _DOTS.search(text.partition("?")[0])
     return text if is_plain and len(text) <= 2_000 and not rest.startswith("/login") else ""
 
 

@@ -136,7 +136,7 @@ async def trace(context: Context, view: View) -> Answer:
         "total": outline.total,
         "rows": [_row(span, began) for span in outline.spans],
         "pager": Pager(number, _SPANS, outline.total.spans, len(outline.spans)),
-        "blocks": _about(outline.row),
+        "blocks": await asyncio.to_thread(_about, outline.row),
         "logs": logs,
         "runs": [RunRow(*row[1:]) for row in runs.rows],
         "scores": [ScoreRow(*row[1:]) for row in scores.rows],
@@ -223,7 +223,7 @@ async def _chosen(context: Context, view: View, outline: Outline) -> PanelSpan |
     if not span_id:
         return None
     row = await context.database.read(OneSpan(view.workspace, view.path["trace_id"], span_id))
-    return _panel(view, row, outline.row) if row is not None else None
+    return None if row is None else await asyncio.to_thread(_panel, view, row, outline.row)
 
 
 def _panel(view: View, row: SpanRow, of: TraceRow | None) -> PanelSpan:
@@ -326,8 +326,8 @@ async def span(context: Context, view: View) -> Answer:
     )
     if found is None or of is None:
         raise NotFound("There is no such span")
-    panel = _panel(view, found, of.row)
-    return Data(msgspec.json.encode(_for_script(view, panel)))
+    panel = await asyncio.to_thread(_panel, view, found, of.row)
+    return Data(msgspec.json.encode(await asyncio.to_thread(_for_script, view, panel)))
 
 
 def _for_script(view: View, panel: PanelSpan) -> Mapping[str, Any]:

@@ -84,3 +84,20 @@ def test_the_values_of_a_prompt_are_found() -> None:
     assert spans.variables_in(json.dumps(packed)) == {"n": 1}
     assert spans.variables_in(json.dumps({"variables": "none"})) == {}
     assert spans.variables_in(None) == {}
+
+
+def test_a_role_that_is_no_text_is_no_role() -> None:
+    for role in (["user"], {"a": 1}, None, 1):
+        assert blocks(input={"role": role, "content": "x"})["Attributes"][0] == "attributes"
+
+
+def test_all_texts_together_are_no_more_than_a_page_shows() -> None:
+    found = spans.blocks(json.dumps({str(at): "x" * 65_000 for at in range(40)}))
+    entries = [entry for block in found for entry in block.entries]
+    assert sum(len(entry.text) for entry in entries) == 1_000_000
+    assert sum(entry.cut for entry in entries) == 40 * 65_000 - 1_000_000
+
+
+def test_long_json_is_shown_as_it_is() -> None:
+    text = "[" + "1," * 200_000 + "1]"
+    assert blocks(input=text)["Attributes"][1] == [("input", text[: spans.MAX_TEXT])]

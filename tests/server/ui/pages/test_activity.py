@@ -86,3 +86,11 @@ def test_each_list_is_a_file_that_runs_nothing(
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert value in [row[column] for row in rows]
     assert not any(cell[:1] in "=+-@" for row in rows for cell in row.values() if cell)
+
+
+def test_a_message_of_no_role_is_an_attribute(server: Server, browser: Browser) -> None:
+    client = Client(server, **{"X-Workspace-Id": "active"})
+    for run_id, role in (("odd", ["x"]), ("odder", {"a": 1}), ("none", None)):
+        said = {"messages": [{"role": role, "content": "As it is"}]}
+        client.post("/v1/runs", {"run_id": run_id, "workflow_name": "w", "status": "completed", "input": said})  # fmt: skip
+        assert "As it is" in browser.page(f"runs/{run_id}")

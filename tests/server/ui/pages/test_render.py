@@ -119,3 +119,23 @@ def test_what_is_not_there(browser: Browser) -> None:
         "render?prompt=form&version=x",
     ):
         assert browser.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "text", ['"\\ud800"', '{"\\ud800": 1}', '[{"role": "user", "content": "\\ud800"}]', "[" * 100_000]
+)  # fmt: skip
+def test_what_no_text_can_have_is_said(browser: Browser, text: str) -> None:
+    answer = browser.post(
+        "render?prompt=form&version=1.0.0", **{"v.name": "Ada", "p.history": text}
+    )
+    assert answer.status_code == 200
+    assert "a list of messages is JSON" in words(answer)
+
+
+def test_a_span_may_have_half_a_character(server: Server, browser: Browser) -> None:
+    client = Client(server, **{"X-Workspace-Id": "rendered"})
+    trace_id = str(uuid.uuid4())
+    client.post("/v1/traces", {"trace_id": trace_id})
+    client.post(f"/v1/traces/{trace_id}/spans", {"span_id": "s1", "name": "chat", "metadata": {
+        "gitprompt.prompt.variables": '{"name": "\\ud800"}'}})  # fmt: skip
+    assert "form" in browser.page("render", prompt="form", trace=trace_id, span="s1")

@@ -91,7 +91,8 @@ def test_signing_in_leads_to_where_one_wanted_to_go(server: Server) -> None:
     [
         "https://evil.example/", "//evil.example/", "/\\evil.example", "/ui/../../x\\y", "javascript:alert(1)",
         "/ui//evil.example", "/uix", "/v1/prompts", "/ui/w/\r\nSet-Cookie: a=b", "/ui/ä", "/ui/login?ticket=x",
-        "/ui/" + "x" * 3_000, " /ui/", "http:/ui/",
+        "/ui/" + "x" * 3_000, " /ui/", "http:/ui/", "/ui/../docs",
+        "/ui/..", "/ui/w/%2E./%2e%2e/x", "/ui/./../v1/prompts?q=a",
     ],
 )  # fmt: skip
 def test_it_leads_nowhere_else(server: Server, wanted: str) -> None:
