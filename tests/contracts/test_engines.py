@@ -165,7 +165,7 @@ def test_workspace_is_the_first_column_of_every_key_of_telemetry(tmp_path: Path)
     db = engine_at(str(tmp_path / "t.db")).writer()
     tables = {row[0] for row in db.query("SELECT name FROM pragma_table_list WHERE type = 'table'")}
     telemetry = {name for name in tables if not name.startswith("sqlite_")}
-    for table in telemetry - {"api_key", "schema_version", "sequence"}:
+    for table in telemetry - {"api_key", "schema_version", "sequence", "ui_session"}:
         (first,) = db.query(f"SELECT name FROM pragma_table_info('{table}') WHERE pk = 1")
         assert first == ("workspace",), table
         unique = f"SELECT name FROM pragma_index_list('{table}') WHERE \"unique\""

@@ -134,8 +134,8 @@ def test_metrics_can_have_an_address_of_their_own(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", "--metrics-addr", "127.0.0.1:0").start()
     assert server.process is not None
     assert server.process.stdout is not None
-    said = [server.process.stdout.readline() for _ in range(3)]
-    url = said[-1].split()[-1].removesuffix("/metrics")
+    said = next(line for line in server.process.stdout if line.rstrip().endswith("/metrics"))
+    url = said.split()[-1].removesuffix("/metrics")
     assert url != server.url
     assert server.request("/metrics").status_code == 404
     apart = Server(tmp_path / "x")

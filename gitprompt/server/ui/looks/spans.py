@@ -78,8 +78,8 @@ def _within(shown: Iterable[SpanBlock]) -> Iterator[SpanBlock]:
 
 
 def _entry(name: str, value: Any) -> SpanEntry:
-    text = value if isinstance(value, str) else display.pretty(value)
-    if isinstance(value, str) and value[:1] in "[{" and len(value) <= _MAX_LAID_OUT:
+    text = display.compact(value)
+    if len(text) <= _MAX_LAID_OUT and (not isinstance(value, str) or value[:1] in "[{"):
         text = display.pretty(value)
     return SpanEntry(name, text[:MAX_TEXT], max(len(text) - MAX_TEXT, 0))
 
