@@ -20,7 +20,9 @@ def origin(tmp_path: Path) -> Clone:
 
 @pytest.fixture
 def mirror(tmp_path: Path, origin: Clone) -> Iterator[Server]:
-    server = Server(tmp_path / "mirror", env={"GITPROMPT_ORIGIN": str(origin.path)}).start()
+    env = {"GITPROMPT_ORIGIN": str(origin.path)}
+    # A poll between a change of the origin and a push would tell the client what only the origin should know.
+    server = Server(tmp_path / "mirror", "--poll-seconds", "3600", env=env).start()
     yield server
     server.stop()
 
