@@ -27,7 +27,7 @@ from gitprompt.core.versions import Bump
 Kind = Literal["added", "removed", "changed"]
 Segment = tuple[Literal["equal", "insert", "delete"], str]
 
-_RANK: dict[Bump, int] = {"patch": 0, "minor": 1, "major": 2}
+RANK: dict[Bump, int] = {"patch": 0, "minor": 1, "major": 2}
 _WORDING = frozenset({"description", "tags", "metadata", "deprecated", "tests"})
 _STRUCTURE = frozenset({"name", "version", "messages", "variables"})
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
@@ -54,7 +54,7 @@ def compare(before: Document, after: Document) -> list[Change]:
 
 def deserved_bump(changes: Sequence[Change]) -> Bump | None:
     """The bump that the changes deserve together, or None if nothing changed."""
-    return max((change.bump for change in changes), key=_RANK.__getitem__, default=None)
+    return max((change.bump for change in changes), key=RANK.__getitem__, default=None)
 
 
 def segments(before: str, after: str) -> list[Segment]:

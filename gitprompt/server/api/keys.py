@@ -103,7 +103,7 @@ async def create(context: Context, call: Call) -> CreatedKey:
 
 async def page(context: Context, call: Call) -> Any:
     page = parse_page(call.params, (int,))
-    everything = (await context.database.read(Keys(_limit_of(call.principal))))[::-1]
+    everything = (await context.database.read(Keys(limit_of(call.principal))))[::-1]
     rest = everything
     if page.cursor:
         rest = [record for record in everything if record.id < page.cursor[0]]
@@ -126,7 +126,7 @@ async def revoke(context: Context, call: Call) -> None:
         int(text),
         clock=context.clock,
         actor=call.actor,
-        workspace=_limit_of(call.principal),
+        workspace=limit_of(call.principal),
     )
 
 
@@ -134,7 +134,7 @@ async def audit_page(context: Context, call: Call) -> Any:
     return await AUDIT.answer(context.database, call, _entry)
 
 
-def _limit_of(principal: Principal) -> str | None:
+def limit_of(principal: Principal) -> str | None:
     """The workspace whose keys somebody may see and revoke; None for all."""
     return None if principal.is_master else principal.workspace
 

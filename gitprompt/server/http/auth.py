@@ -16,7 +16,7 @@ from gitprompt.hosting import check_workspace
 from gitprompt.server import local
 from gitprompt.store.database import Database
 from gitprompt.store.tables.audit import LOCAL_TOKEN
-from gitprompt.store.tables.keys import KeyUse
+from gitprompt.store.tables.keys import KeyRecord, KeyUse
 
 _CACHED_HASHES = 10_000
 
@@ -63,6 +63,15 @@ def read_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
     return Headers(*values)
 
 
+def _principal(record: KeyRecord, workspace: str | None) -> Principal | None:
+    """Whoever has a key, in a workspace, or in the key's own if none is named; None: it is of another."""
+    is_master = record.workspace_id == keys.MASTER
+    name = workspace or (DEFAULT_WORKSPACE if is_master else record.workspace_id)
+    if not is_master and record.workspace_id != name:
+        return None
+    return Principal(name, record.scope_set, record.id, record.name, is_master)
+
+
 class Authenticator:
     def __init__(self, database: Database, salt: bytes, clock: Clock, *, data: str) -> None:
         self._database = database
@@ -89,12 +98,11 @@ class Authenticator:
         now = self._clock()
         if record.expires_at is not None and record.expires_at <= now:
             raise Unauthorized("API key expired")
-        is_master = record.workspace_id == keys.MASTER
-        name = name or (DEFAULT_WORKSPACE if is_master else record.workspace_id)
-        if not is_master and record.workspace_id != name:
+        principal = _principal(record, name)
+        if principal is None:
             raise Unauthorized("API key does not belong to this workspace")
         self.used[record.id] = now
-        return Principal(name, record.scope_set, record.id, record.name, is_master)
+        return principal
 
     async def principal_of(self, key_id: int, workspace: str | None) -> Principal:
         """Whoever has a key, in a workspace (None: the key's own). Raises Unauthorized if it was revoked or has
@@ -106,12 +114,11 @@ class Authenticator:
         record = next((one for one in records.values() if one.id == key_id), None)
         if record is None or (record.expires_at is not None and record.expires_at <= now):
             raise Unauthorized("The API key was revoked, or has expired: sign in with another")
-        is_master = record.workspace_id == keys.MASTER
-        name = workspace or (DEFAULT_WORKSPACE if is_master else record.workspace_id)
-        if not is_master and record.workspace_id != name:
+        principal = _principal(record, workspace)
+        if principal is None:
             raise NotFound("There is no such workspace")
         self.used[record.id] = now
-        return Principal(name, record.scope_set, record.id, record.name, is_master)
+        return principal
 
     def is_known(self, principal: Principal) -> bool:
         """Whether the key of a request that began a while ago is still good."""

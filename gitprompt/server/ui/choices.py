@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gitprompt.core.versions import rank
 from gitprompt.server.context import Context
 from gitprompt.server.ui.page import View
 from gitprompt.statistics import WINDOWS
+from gitprompt.store.index.reader import DatedMove
 
 _MOST = 1_000  # versions that a list to choose from has
 KEY = '-H "X-API-Key: $GITPROMPT_API_KEY"'
@@ -27,17 +28,18 @@ class VersionChoice(NamedTuple):
     labels: Sequence[str]
 
 
-def labels_by_version(context: Context, workspace: str, name: str) -> dict[str, list[str]]:
+def labels_by_version(current: Iterable[DatedMove]) -> dict[str, list[str]]:
+    """The names of the labels that are at each version, from how they came there."""
     labels: dict[str, list[str]] = {}
-    for current in context.catalog.current_labels(workspace, name):
-        labels.setdefault(current.move.version or "", []).append(current.label)
+    for dated in current:
+        labels.setdefault(dated.move.version or "", []).append(dated.label)
     return labels
 
 
 def version_choices(context: Context, workspace: str, name: str) -> list[VersionChoice]:
     """The versions of a prompt, the highest first, each with its labels: production is marked wherever one can
     be picked."""
-    labels = labels_by_version(context, workspace, name)
+    labels = labels_by_version(context.catalog.current_labels(workspace, name))
     versions, _ = context.catalog.versions(workspace, name, limit=_MOST)
     numbers = sorted((stored.version.version for stored in versions), key=rank, reverse=True)
     return [VersionChoice(number, labels.get(number, [])) for number in numbers]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitprompt import statistics
-from gitprompt.core.diff import Change, deserved_bump
+from gitprompt.core.diff import RANK, Change, deserved_bump
 from gitprompt.core.publication import Version
 from gitprompt.core.versions import Bump, bump_between
 from gitprompt.server.context import Context
@@ -18,8 +18,6 @@ from gitprompt.server.ui.looks import differences, display
 from gitprompt.server.ui.looks.differences import MessageDiff
 from gitprompt.server.ui.page import View
 from gitprompt.store.tables.rollups import VersionStatistics
-
-_RANK = {"patch": 0, "minor": 1, "major": 2}
 
 
 class VersionStep(NamedTuple):
@@ -40,7 +38,7 @@ class VersionStep(NamedTuple):
         """Whether the number says less than the changes deserve."""
         if self.deserved is None or self.published is None:
             return False
-        return _RANK[self.deserved] > _RANK[self.published]
+        return RANK[self.deserved] > RANK[self.published]
 
 
 async def compared(
@@ -112,7 +110,7 @@ def _points(before: float | None, after: float | None) -> str:
     if before is None or after is None:
         return ""
     points = (after - before) * 100
-    return f"{'+' if points > 0 else '−' if points < 0 else ''}{abs(points):.2f} pp"
+    return f"{display.signed(points, 2)} pp"
 
 
 def _timed(name: str, before: int | None, after: int | None, *, few: bool) -> Compared:
@@ -149,8 +147,7 @@ def _scores(old: VersionStatistics | None, new: VersionStatistics | None) -> lis
             ]
             apart = ""
             if means[0] and means[1]:
-                by = means[1]["mean"] - means[0]["mean"]
-                apart = f"{'+' if by > 0 else '−' if by < 0 else ''}{abs(by):.2f}"
+                apart = display.signed(means[1]["mean"] - means[0]["mean"], 2)
             few = any(mean is not None and mean["scores"] < display.FEW for mean in means)
             rows.append(_compared(f"{name} (n)", texts, apart, few=few))
     return rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from gitprompt.config import ServerSettings
@@ -22,6 +22,7 @@ from gitprompt.store.tables.audit import Actor
 if TYPE_CHECKING:
     from gitprompt.server.context import Context
 
+Choice = TypeVar("Choice", bound=str)
 Change = Literal["labels", "all"]  # what `--ui-changes` must allow for it
 
 
@@ -206,7 +207,6 @@ def page_number(params: Mapping[str, str]) -> int:
     return min(max(number, 1), MAX_PAGE)
 
 
-def chosen(params: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+def chosen(params: Mapping[str, str], name: str, choices: Sequence[Choice]) -> Choice:
     """One of some choices; the first for what is none of them."""
-    value = params.get(name, choices[0])
-    return value if value in choices else choices[0]
+    return next((one for one in choices if one == params.get(name)), choices[0])

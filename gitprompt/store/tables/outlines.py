@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from gitprompt.store.engines import Connection, Row
-from gitprompt.store.tables import logs, trace_ids
+from gitprompt.store.tables import logs, trace_ids, trace_totals
 from gitprompt.store.tables.logs import LogRow
-from gitprompt.store.tables.trace_totals import TotalOfTrace, TraceTotal
+from gitprompt.store.tables.trace_totals import TraceTotal
 from gitprompt.store.tables.traces import TRACE_COLUMNS, SpanRow, TraceRow
 
 
@@ -68,7 +68,8 @@ class OneOutline(NamedTuple):
             f" AND {trace_ids.TRACE_KEY} = $2",
             (self.workspace, trace_ids.key_of(self.trace_id)),
         )
-        total = TotalOfTrace(self.workspace, row[0]).answer(db) if row is not None else None
+        sql = f"SELECT first_start, {trace_totals.COLUMNS} FROM trace_total WHERE workspace = $1 AND id = $2"
+        total = db.row(sql, (self.workspace, row[0])) if row is not None else None
         if row is None or total is None:
             return None
         spans = db.query(
@@ -76,10 +77,9 @@ class OneOutline(NamedTuple):
             " LIMIT $3 OFFSET $4",
             (self.workspace, row[0], self.limit, self.offset),
         )
-        sql = "SELECT first_start FROM trace_total WHERE workspace = $1 AND id = $2"
-        (began,) = db.row(sql, (self.workspace, row[0])) or (None,)
         outlined = [OutlinedSpan(*span) for span in spans]
-        return Outline(row[0], TraceRow(*row[1:]), total, began, outlined)
+        counted = trace_totals.total_of(total[1:])
+        return Outline(row[0], TraceRow(*row[1:]), counted, total[0], outlined)
 
 
 class MadeOfSpans(NamedTuple):

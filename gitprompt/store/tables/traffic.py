@@ -7,12 +7,12 @@ found first, by a look into the index for each, and then only the hours that are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gitprompt.core.telemetry.numbers import NANO
 from gitprompt.core.telemetry.usage import HOUR, percentile
-from gitprompt.store.engines import Connection
+from gitprompt.store.engines import Connection, Row
 from gitprompt.store.tables.rows import Bound
 
 
@@ -70,16 +70,12 @@ class AnsweringVersions(NamedTuple):
 
     def answer(self, db: Connection) -> dict[str, dict[str, int]]:
         bound = Bound()
-        answering: dict[str, dict[str, int]] = {}
-        for name, version, calls in db.query(
+        sql = (
             f"{_seen(bound, self.workspace, self.names)} SELECT seen.prompt_name, seen.version_tag,"
             f" {_sums('calls')} FROM seen CROSS JOIN usage_rollup AS u WHERE {_same(bound, self)}"
-            " GROUP BY 1, 2 ORDER BY 1, 2",
-            bound.values,
-        ):
-            if calls:
-                answering.setdefault(name, {})[version] = calls
-        return answering
+            " GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return _by_version(db.query(sql, bound.values))
 
 
 class Answering(NamedTuple):
@@ -89,15 +85,20 @@ class Answering(NamedTuple):
     since: int
 
     def answer(self, db: Connection) -> dict[str, dict[str, int]]:
-        answering: dict[str, dict[str, int]] = {}
-        for name, version, calls in db.query(
+        sql = (
             f"SELECT prompt_name, version_tag, {_sums('calls')} FROM usage_rollup AS u"
-            " WHERE u.workspace = $1 AND u.hour >= $2 GROUP BY 1, 2 ORDER BY 1, 2",
-            (self.workspace, self.since // HOUR),
-        ):
-            if calls:
-                answering.setdefault(name, {})[version] = calls
-        return answering
+            " WHERE u.workspace = $1 AND u.hour >= $2 GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return _by_version(db.query(sql, (self.workspace, self.since // HOUR)))
+
+
+def _by_version(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
+    """Calls by prompt and version, of rows of all three; what had none is left out."""
+    answering: dict[str, dict[str, int]] = {}
+    for name, version, calls in rows:
+        if calls:
+            answering.setdefault(name, {})[version] = calls
+    return answering
 
 
 class HourOfVersion(NamedTuple):

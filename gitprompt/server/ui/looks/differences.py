@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from gitprompt.core.diff import Change, Segment, hunks, segments
 from gitprompt.core.messages import is_placeholder, role_of
+from gitprompt.server.ui.looks import display
 
 
 class Block(NamedTuple):
@@ -92,6 +93,12 @@ def _block(line: int, before: str, after: str) -> Block:
         [part for part in parts if part[0] != "insert"],
         [part for part in parts if part[0] != "delete"],
     )
+
+
+def shown_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a template shows of a message: who speaks, all that it says, how much of it is hidden."""
+    text = text_of(message)
+    return {"role": role_of(message), "text": text, "hidden": display.hidden_in(text)}
 
 
 def text_of(message: Mapping[str, Any]) -> str:

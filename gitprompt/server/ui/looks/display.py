@@ -176,5 +176,9 @@ def change(before: float | None, after: float | None) -> str:
     """By what share a value has changed, with its sign."""
     if before is None or after is None or not before:
         return ""
-    share = (after - before) / before
-    return f"{'+' if share > 0 else '−' if share < 0 else ''}{abs(share) * 100:.0f} %"
+    return f"{signed((after - before) / before * 100, 0)} %"
+
+
+def signed(value: float, digits: int) -> str:
+    """With its sign, and so many digits after the point."""
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(value):.{digits}f}"

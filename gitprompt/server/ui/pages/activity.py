@@ -57,7 +57,7 @@ async def logs(context: Context, view: View) -> Answer:
     found, pager = await rows_of(context, view, LOGS)
     return {
         **_shared(view, _OF_LOGS, "logs"),
-        "rows": [(LogRow(*row[1:]), LogRow(*row[1:]).cost) for row in found],
+        "rows": [(log, log.cost) for log in (LogRow(*row[1:]) for row in found)],
         "pager": pager,
     }
 

@@ -7,6 +7,7 @@ import asyncio
 
 from gitprompt import keys as api_keys
 from gitprompt.errors import GitpromptError, Invalid
+from gitprompt.server.api.keys import limit_of
 from gitprompt.server.context import Context
 from gitprompt.server.ui.choices import command, curl
 from gitprompt.server.ui.page import Answer, Page, Redirect, Shown, View, W
@@ -24,7 +25,7 @@ async def _page(
     secret: str = "",
     problem: GitpromptError | None = None,
 ) -> Shown:
-    records = (await context.database.read(Keys(_limit(view))))[::-1]
+    records = (await context.database.read(Keys(limit_of(view.visitor.principal))))[::-1]
     used = context.authenticator.used
     values = {
         "rows": [
@@ -44,11 +45,6 @@ async def _page(
         ],
     }
     return Shown(values, 200 if problem is None else problem.status)
-
-
-def _limit(view: View) -> str | None:
-    """The workspace whose keys somebody may see and revoke; None for all."""
-    return None if view.visitor.principal.is_master else view.workspace
 
 
 async def change(context: Context, view: View) -> Answer:
@@ -94,7 +90,7 @@ async def _revoke(context: Context, view: View) -> Answer:
         int(text),
         clock=context.clock,
         actor=view.actor,
-        workspace=_limit(view),
+        workspace=limit_of(view.visitor.principal),
     )
     return Redirect(view.links.to("keys", revoked=text))
 

@@ -21,7 +21,7 @@ from gitprompt.server.ui.choices import (
 )
 from gitprompt.server.ui.looks import charts, display
 from gitprompt.server.ui.looks.charts import Chart
-from gitprompt.server.ui.looks.differences import text_of
+from gitprompt.server.ui.looks.differences import shown_message
 from gitprompt.server.ui.page import Answer, Page, Pager, View, W, chosen, page_number
 from gitprompt.store.index.reader import ORDERS, DatedMove, PromptFilter, PromptSummary
 from gitprompt.store.tables.traffic import (
@@ -55,10 +55,11 @@ async def prompts(context: Context, view: View) -> Answer:
         params.get("folder", "")[:256].strip("/"),
     )
     number, window = page_number(params), window_of(view)
+    order = chosen(params, "sort", ORDERS)
     rows, total = context.catalog.prompts(
         workspace,
         wanted=wanted,
-        order=next(one for one in ORDERS if one == chosen(params, "sort", ORDERS)),
+        order=order,
         limit=_ON_A_PAGE,
         offset=(number - 1) * _ON_A_PAGE,
     )
@@ -81,7 +82,7 @@ async def prompts(context: Context, view: View) -> Answer:
         ],
         "wanted": wanted,
         "is_narrowed": any(wanted),
-        "sort": chosen(params, "sort", ORDERS),
+        "sort": order,
         "window": window,
         "windows": WINDOW_NAMES,
         "seconds_old": statistics.SECONDS_OLD,
@@ -148,11 +149,11 @@ async def prompt(context: Context, view: View) -> Answer:
         "versions": [
             (stored.version, by_version.get(stored.version.version)) for stored in versions
         ],
-        "labels_of": labels_by_version(context, workspace, name),
+        "labels_of": labels_by_version(current),
         "moves": moves[:_MOVES],
         "has_more_moves": len(moves) > _MOVES,
         "variables": effective(document),
-        "messages": [_shown_message(message) for message in document["messages"]],
+        "messages": [shown_message(message) for message in document["messages"]],
         "window": window,
         "windows": WINDOW_NAMES,
         "chart": _chart(hours, charted, window.since, view.now, moves),
@@ -175,20 +176,9 @@ def _latest(context: Context, workspace: str, name: str) -> str:
 
 
 def _label_now(current: DatedMove, calls: Mapping[str, int]) -> LabelNow:
-    total = sum(calls.values())
-    if not total:
-        return LabelNow(current, None, [])
-    version = current.move.version or ""
-    others = sorted(
-        ((other, n / total) for other, n in calls.items() if other != version), key=lambda o: -o[1]
-    )
-    return LabelNow(current, calls.get(version, 0) / total, others[:2])
-
-
-def _shown_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    text = text_of(message)
-    role = message.get("role", "placeholder")
-    return {"role": role, "text": text, "hidden": display.hidden_in(text)}
+    version, total = current.move.version or "", sum(calls.values())
+    share = calls.get(version, 0) / total if total else None
+    return LabelNow(current, share, _strays([version], calls))
 
 
 def _chart(

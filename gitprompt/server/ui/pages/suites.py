@@ -116,7 +116,7 @@ async def suite(context: Context, view: View) -> Answer:
         "suite": found,
         "prompt": prompt,
         "versions": judged(results, found.min_score),
-        "labels_of": labels_by_version(context, view.workspace, prompt),
+        "labels_of": labels_by_version(context.catalog.current_labels(view.workspace, prompt)),
         "chart": _chart(days, found.min_score, window.since, view.now),
         "days": [(display.utc(day.day * 86_400)[:10], day) for day in reversed(days)],
         "rows": [ScoreRow(*row[1:]) for row in rows],

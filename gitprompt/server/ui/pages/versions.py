@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitprompt import statistics
 from gitprompt.core.publication import Version
@@ -22,7 +21,7 @@ from gitprompt.server.ui.choices import (
     window_of,
 )
 from gitprompt.server.ui.comparison import compared
-from gitprompt.server.ui.looks import differences, display
+from gitprompt.server.ui.looks.differences import shown_message
 from gitprompt.server.ui.page import Answer, Page, Shown, View, W, chosen
 from gitprompt.store.tables.pins import OnePin
 
@@ -57,10 +56,12 @@ async def version(context: Context, view: View) -> Answer:
         "name": name,
         "version": stored.version,
         "document": document,
-        "labels": labels_by_version(context, workspace, name).get(number, []),
+        "labels": labels_by_version(context.catalog.current_labels(workspace, name)).get(
+            number, []
+        ),
         "before": numbers[at + 1] if at + 1 < len(numbers) else None,
         "after": numbers[at - 1] if 0 < at < len(numbers) else None,
-        "messages": [_shown(message) for message in document["messages"]],
+        "messages": [shown_message(message) for message in document["messages"]],
         "variables": effective(document),
         "rest": rest,
         "statistics": by_version.get(number),
@@ -106,12 +107,6 @@ def _message(data: bytes | None) -> str | None:
     return text.partition("-----BEGIN ")[0].strip()
 
 
-def _shown(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    text = differences.text_of(message)
-    role = message.get("role", "placeholder")
-    return {"role": role, "text": text, "hidden": display.hidden_in(text)}
-
-
 async def compare(context: Context, view: View) -> Answer:
     workspace, name, params = view.workspace, view.path["name"], view.params
     choices = version_choices(context, workspace, name)
@@ -126,7 +121,7 @@ async def compare(context: Context, view: View) -> Answer:
     messages = await asyncio.gather(
         *(asyncio.to_thread(_in_git, context, workspace, side) for side in (old, new))
     )
-    labels = labels_by_version(context, workspace, name)
+    labels = labels_by_version(context.catalog.current_labels(workspace, name))
     return {
         "name": name,
         "choices": choices,
